@@ -1,0 +1,3 @@
+"""Earwitness: does the explanation say what the model actually heard?"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,37 @@
+"""Errors that a user can cause: one line that says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+DONE, NO, USAGE, NOT_COMPARABLE, ITEM_FAILED = 0, 1, 2, 3, 4
+
+
+class EarwitnessError(Exception):
+    """An error with a one-line message for people and the exit code of the command line."""
+
+    exit_code = USAGE
+
+
+class InvalidCardError(EarwitnessError):
+    """A task or submission card cannot be read or breaks its schema."""
+
+
+class InvalidItemError(EarwitnessError):
+    """An item of a dataset cannot be used; its row says why."""
+
+    exit_code = ITEM_FAILED
+
+
+class InvalidExplanationError(EarwitnessError):
+    """An explainer returned something that is no explanation of its track."""
+
+    exit_code = ITEM_FAILED
+
+
+class ModelError(EarwitnessError):
+    """A model's folder or hub id cannot be read."""
+
+
+class VerificationError(EarwitnessError):
+    """Recomputed rows differ from the recorded ones."""
+
+    exit_code = NO

@@ -1,0 +1,129 @@
+"""The row: one value of one metric for one item. Its schema, its Parquet parts, read and written here alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Status(StrEnum):
+    """What became of a row's value; everything but `ok` carries a reason and ranks at the random floor."""
+
+    OK = "ok"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    INVALID = "invalid"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One value of one metric for one item, one generation seed and one explainer seed."""
+
+    submission: str
+    submission_hash: str
+    task: str
+    task_version: int
+    task_hash: str
+    metric: str
+    """Id of the metric in the task card, parameters included: `fid_f@top30`."""
+    item: str
+    cluster: str
+    """Items of one cluster are not independent (same prompt, same speaker); intervals resample clusters."""
+    generation_seed: int
+    explainer_seed: int
+    value: float | None
+    status: str
+    reason: str
+    """Empty where the status is ok."""
+    seconds: float
+    """CPU seconds of the explanation of the item (the box's own), the same on every row of the item."""
+    forwards: int
+    """Forward passes of the model spent on the explanation, in sequences."""
+    backwards: int
+    peak_bytes: int
+    isolation: str
+    run: str
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field(
+            f.name,
+            {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "float | None": pa.float64()}[str(f.type)],
+            nullable=f.name == "value",
+        )
+        for f in fields(Row)
+    ]
+)
+KEY = ("task", "task_hash", "submission", "submission_hash", "metric", "item", "generation_seed", "explainer_seed")
+COSTS = ("seconds", "forwards", "backwards", "peak_bytes", "isolation", "run")
+"""Columns that a second, equal run need not repeat."""
+
+
+def table(rows: Iterable[Row]) -> pa.Table:
+    """A table of rows in the schema's order."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+
+
+def write_part(rows: Sequence[Row], path: Path) -> None:
+    """Write a Parquet part under a temporary name and move it into place.
+
+    Raises EarwitnessError where the part cannot be written (a full disk, say); no half-written part is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        pq.write_table(table(rows), temporary, compression="zstd")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise EarwitnessError(
+            f"cannot write rows to {path}: {error.strerror or error}; make room and run the same command to resume"
+        ) from error
+
+
+def read_parts(paths: Iterable[Path]) -> pa.Table:
+    """All rows of the given Parquet parts, in the parts' order; raises EarwitnessError on a foreign or broken file."""
+    tables = []
+    for path in paths:
+        try:
+            part = pq.read_table(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise EarwitnessError(f"{path} is no Parquet file of rows: {error}") from error
+        if part.schema.remove_metadata() != SCHEMA:
+            raise EarwitnessError(f"{path} holds rows of another schema; score the run again with this version")
+        tables.append(part)
+    return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+
+def read_run(run: Path) -> pa.Table:
+    """All rows of a run's folder, sorted by key."""
+    return ordered(read_parts(sorted((run / "rows").glob("*.parquet"))))
+
+
+def ordered(rows: pa.Table) -> pa.Table:
+    """The rows sorted by their key."""
+    return rows.sort_by([(column, "ascending") for column in KEY])
+
+
+def fingerprint(rows: pa.Table) -> str:
+    """SHA-256 of what two equal runs share: every column but the costs, sorted by key, values to the last bit."""
+    digest = hashlib.sha256()
+    for record in ordered(rows.drop_columns(list(COSTS))).to_pylist():
+        record["value"] = None if record["value"] is None else float(record["value"]).hex()
+        digest.update(json.dumps(record, sort_keys=True).encode())
+    return digest.hexdigest()

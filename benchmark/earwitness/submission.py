@@ -1,0 +1,108 @@
+"""The submission card, and the explainer that it names."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from earwitness import tracks
+from earwitness.errors import InvalidCardError
+from earwitness.task import Card, read_card
+
+
+class Paper(Card):
+    """Where the method is published."""
+
+    title: str
+    url: str = ""
+    reported: dict[str, float] = Field(default_factory=dict)
+    """Figures the paper reports, shown as reported, not reproduced."""
+
+
+class SubmissionCard(Card):
+    """An explainer with its authors, paper, licence and parameters."""
+
+    id: str = Field(pattern=r"^[a-z_][a-z0-9_]*$")
+    version: int = Field(ge=1, default=1)
+    track: str
+    title: str
+    authors: tuple[str, ...]
+    licence: str
+    kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
+    """A control ignores the model; an entrant that does not beat it has shown nothing."""
+    explainer: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    """Class in `explainer.py`."""
+    paper: Paper | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("track")
+    @classmethod
+    def _known_track(cls, name: str) -> str:
+        if name not in tracks.names():
+            raise ValueError(f"no track is called {name!r}; tracks: {', '.join(tracks.names())}")
+        return name
+
+
+class Submission:
+    """A submission card with the folder it was read from."""
+
+    def __init__(self, card: SubmissionCard, folder: Path) -> None:
+        self.card = card
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"Submission({self.card.id!r}, version={self.card.version})"
+
+    @property
+    def id(self) -> str:
+        """Identifier of the submission."""
+        return self.card.id
+
+    @property
+    def hash(self) -> str:
+        """Identity of the submission: SHA-256 over its code and card, 16 hex digits."""
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file() and path.suffix not in {".pyc", ".md"} and not path.name.startswith("."):
+                digest.update(path.relative_to(self.folder).as_posix().encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()[:16]
+
+
+def read_submission(folder: Path) -> Submission:
+    """Read `submission.toml` in a folder; raises InvalidCardError."""
+    card: SubmissionCard = read_card(folder / "submission.toml", SubmissionCard)
+    return Submission(card, folder)
+
+
+def load_explainer(submission: Submission) -> Any:
+    """Import the submission's `explainer.py` and build its explainer with the card's parameters.
+
+    Runs the submission's code: call it in a box only. Raises InvalidCardError where the file, the class or a parameter
+    is missing or not of the track's kind.
+    """
+    path = submission.folder / "explainer.py"
+    if not path.is_file():
+        raise InvalidCardError(f"{path}: no such file")
+    name = f"earwitness_submission_{submission.id}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    explainer = getattr(module, submission.card.explainer, None)
+    base = tracks.load(submission.card.track).explainer
+    if not (isinstance(explainer, type) and issubclass(explainer, base)):
+        raise InvalidCardError(f"{path}: no class {submission.card.explainer} that subclasses {base.__name__}")
+    known = {field.name for field in fields(explainer)} if is_dataclass(explainer) else set()
+    unknown = sorted(set(submission.card.parameters) - known)
+    if unknown:
+        raise InvalidCardError(f"{submission.folder / 'submission.toml'}: unknown parameters {', '.join(unknown)}")
+    return explainer(**submission.card.parameters)
