@@ -156,7 +156,7 @@ class Task:
 
     @property
     def seed_key(self) -> str:
-        """What seeds are derived from: id and version, since truth that is stored with the task was computed under them."""
+        """What seeds are derived from: id and version, since the truth stored with the task was computed under them."""
         return f"{self.card.id}@{self.card.version}"
 
     def data_files(self) -> list[Path]:
