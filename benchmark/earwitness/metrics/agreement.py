@@ -45,8 +45,8 @@ def interval_top1(weights: ArrayLike, intervals: ArrayLike, times: ArrayLike) ->
 
     `weights` [F, W] of the class words, `intervals` [W, 2] start and stop in seconds of the event that each speaks of,
     `times` [F] seconds at the middle of each frame. Words with one interval speak of one event. A tie for the top
-    counts by the event's share of the tied words. Ours. Raises UndefinedError where there are fewer than two events, or no
-    frame lies in one event alone.
+    counts by the share of the tied words that are the event's. Ours. Raises UndefinedError where there are fewer
+    than two events, or no frame lies in one event alone.
 
     >>> interval_top1([[0.9, 0.1], [0.8, 0.2]], [[0.0, 1.0], [1.0, 2.0]], [0.5, 1.5])
     0.5
@@ -71,9 +71,9 @@ def shapley_spearman(weights: ArrayLike, shapley: ArrayLike) -> float:
     """Spearman correlation of the words' weights with their exact Shapley values (model truth).
 
     The game is the teacher-forced log-likelihood of the original codes over all subsets of the words. `weights` [W]
-    (mean over frames, sum over a word's tokens), `shapley` [W] in nats. Equal weights share their mean rank; constant weights
-    put the words in no order and get 0. Ours. Raises UndefinedError where there is one word, or all Shapley values are
-    equal.
+    (mean over frames, sum over a word's tokens), `shapley` [W] in nats. Equal weights share their mean rank; constant
+    weights put the words in no order and get 0. Ours. Raises UndefinedError where there is one word, or all Shapley
+    values are equal.
 
     >>> round(shapley_spearman([0.1, 0.2, 0.9], [-1.0, 2.0, 30.0]), 12)
     1.0
