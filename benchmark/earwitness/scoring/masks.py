@@ -85,6 +85,5 @@ def by_word(weights: Floats, owner: NDArray[np.int64], reduce: str = "sum") -> F
     >>> by_word(np.array([[0.2, 0.3, 0.5, 0.9]]), np.array([0, 0, 1, -1])).round(3).tolist()
     [[0.5, 0.5]]
     """
-    operation = {"sum": np.sum, "max": np.max}[reduce]
-    columns = [operation(weights[:, owner == word], axis=1) for word in range(int(owner.max()) + 1)]
-    return np.stack(columns, axis=1)
+    parts = [weights[:, owner == word] for word in range(int(owner.max()) + 1)]
+    return np.stack([part.sum(1) if reduce == "sum" else part.max(1) for part in parts], axis=1)

@@ -1,0 +1,68 @@
+"""Files that scoring leaves: arrays as safetensors, sounds as Ogg Vorbis, each moved into its place when complete."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+import soundfile
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+def file_name(item: str) -> str:
+    """An item's id as a file's name.
+
+    >>> file_name("a/b c")
+    'a%2Fb c'
+    """
+    return quote(item, safe=" ,()[]{}=+@")
+
+
+@contextmanager
+def moved_into_place(path: Path) -> Iterator[Path]:
+    """A temporary path to write to, moved to `path` at the end; raises EarwitnessError where it cannot be written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except (OSError, SafetensorError, soundfile.SoundFileError) as error:
+        raise EarwitnessError(f"cannot write {path}: {error}; make room and run the same command to resume") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], fields: Mapping[str, Any]) -> None:
+    """Write arrays with JSON fields; raises EarwitnessError where they cannot be written."""
+    with moved_into_place(path) as temporary:
+        save_file(dict(arrays), temporary, metadata={"fields": json.dumps(dict(fields))})
+
+
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+    """Arrays and fields of a file; None where there is none that can be read."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["fields"])  # noqa: SIM118
+    except SafetensorError:
+        return None
+
+
+def write_sound(path: Path, wave: NDArray[np.float32], sample_rate: int) -> None:
+    """Write audio [S] as Ogg Vorbis; raises EarwitnessError where it cannot be written."""
+    with moved_into_place(path) as temporary:
+        soundfile.write(temporary, np.clip(wave, -1.0, 1.0), sample_rate, format="OGG", subtype="VORBIS")

@@ -1,0 +1,139 @@
+"""Responses: what the model and its judges answer to masked prompts, each question asked once, in batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from scipy.signal import resample_poly
+
+from earwitness.tracks.prompt import Encoded, Removal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from earwitness.judges import Judge
+    from earwitness.tracks.prompt import PromptItem, PromptModel
+
+    Key: TypeAlias = tuple[str, int, Removal, bytes]
+
+BATCH = 128
+"""Sequences that are generated or teacher-forced at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """A prompt under a mask."""
+
+    item: PromptItem
+    mask: NDArray[np.float32]
+    """[F, N] in [0, 1]."""
+    seed: int
+    """Seed of the generation's noise; 0 where nothing is sampled."""
+    removal: Removal = Removal.SCALE
+
+    @property
+    def key(self) -> Key:
+        """Equal for equal questions."""
+        return self.item.id, self.seed, self.removal, self.mask.tobytes()
+
+
+class Sound(NamedTuple):
+    """A generated sound as judges hear it."""
+
+    answers: dict[str, NDArray[np.float32]]
+    """Softmax [C] by judge."""
+    audio: NDArray[np.float32] | None
+    """[S], where asked for."""
+
+
+class Respondent:
+    """A model and its judges."""
+
+    def __init__(self, model: PromptModel, judges: Mapping[str, Judge], batch: int = BATCH) -> None:
+        self.model = model
+        self.judges = judges
+        self.batch = batch
+
+    def sounds(
+        self, asks: Sequence[Ask], judges: Collection[str], keep: Callable[[Ask], bool] = lambda ask: False
+    ) -> dict[Key, Sound]:
+        """Generates under each mask, once for equal questions, and has the named judges listen."""
+        found: dict[Key, Sound] = {}
+        for part, removal, text, masks in self._batches(asks):
+            _, audio = self.model.generate(text, [ask.seed for ask in part], masks, removal)
+            answers = self.listen(audio, judges)
+            waves = audio.cpu().numpy()
+            for row, ask in enumerate(part):
+                wave = waves[row].copy() if keep(ask) else None
+                found[ask.key] = Sound({name: answers[name][row] for name in answers}, wave)
+        return found
+
+    def guided_logits(self, asks: Sequence[Ask]) -> dict[Key, NDArray[np.float32]]:
+        """Logits [K, F, V] that are sampled from, teacher-forced on the items' codes under each mask."""
+        null = self._null_logits(asks)
+        found = {}
+        for part, removal, text, masks in self._batches(asks):
+            logits = self.model.logits(self.codes([ask.item for ask in part]), text, masks, removal)
+            guided = self.model.guided(logits, torch.stack([null[ask.item.id] for ask in part]))
+            found.update({ask.key: row for ask, row in zip(part, guided.cpu().numpy(), strict=True)})
+        return found
+
+    def original_logits(self, items: Sequence[PromptItem]) -> dict[str, NDArray[np.float32]]:
+        """Logits [K, F, V] that are sampled from without a mask, teacher-forced, by item id."""
+        text, codes = self.model.encode([item.prompt for item in items]), self.codes(items)
+        guided = self.model.guided(self.model.logits(codes, text), self.model.null_logits(codes))
+        return {item.id: row for item, row in zip(items, guided.cpu().numpy(), strict=True)}
+
+    def listen(self, audio: Tensor, judges: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """Softmax [B, C] of each named judge on audio [B, S] of the model's sample rate."""
+        return {name: self.judges[name].probabilities(self._resampled(audio, name)).cpu().numpy() for name in judges}
+
+    def presence(self, audio: Tensor, judge: str) -> NDArray[np.float32]:
+        """Sigmoid [B, C] of a judge on audio [B, S] of the model's sample rate."""
+        return np.asarray(self.judges[judge].presence(self._resampled(audio, judge)).cpu().numpy(), dtype=np.float32)
+
+    def codes(self, items: Sequence[PromptItem]) -> Tensor:
+        """Codes [B, K, F] of the items' sounds."""
+        return torch.from_numpy(np.stack([item.codes for item in items])).to(self.model.device)
+
+    def _null_logits(self, asks: Sequence[Ask]) -> dict[str, Tensor]:
+        items = list({ask.item.id: ask.item for ask in asks}.values())
+        return {
+            item.id: row
+            for start in range(0, len(items), self.batch)
+            for item, row in zip(
+                items[start : start + self.batch],
+                self.model.null_logits(self.codes(items[start : start + self.batch])),
+                strict=True,
+            )
+        }
+
+    def _resampled(self, audio: Tensor, judge: str) -> Tensor:
+        rate = self.judges[judge].sample_rate
+        if rate == self.model.sample_rate:
+            return audio
+        waves = resample_poly(audio.cpu().numpy(), rate, self.model.sample_rate, axis=-1)
+        return torch.from_numpy(np.ascontiguousarray(waves, dtype=np.float32)).to(audio.device)
+
+    def _batches(self, asks: Sequence[Ask]) -> Iterator[tuple[list[Ask], Removal, Encoded, Tensor]]:
+        """Distinct questions in batches of one removal operator, with encoded prompts and padded masks [B, F, N]."""
+        distinct = {ask.key: ask for ask in asks}
+        for removal in dict.fromkeys(ask.removal for ask in distinct.values()):
+            same = [ask for ask in distinct.values() if ask.removal == removal]
+            for start in range(0, len(same), self.batch):
+                part = same[start : start + self.batch]
+                prompts = list(dict.fromkeys(ask.item.prompt for ask in part))
+                text = self.model.encode(prompts)
+                rows = torch.tensor([prompts.index(ask.item.prompt) for ask in part], device=text.states.device)
+                masks = np.zeros((len(part), part[0].mask.shape[0], text.states.shape[1]), dtype=np.float32)
+                for row, ask in enumerate(part):
+                    masks[row, :, : ask.mask.shape[1]] = ask.mask
+                encoded = Encoded(text.states[rows], text.mask[rows])
+                yield part, removal, encoded, torch.from_numpy(masks).to(text.states.device)

@@ -1,0 +1,220 @@
+"""A unit of scoring: some items of one submission, their responses asked together, their metrics computed from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earwitness.metrics.arrays import UndefinedError
+from earwitness.rows import Status
+from earwitness.scoring import Value
+from earwitness.scoring.files import file_name, write_sound
+from earwitness.scoring.masks import by_word, complement, mask
+from earwitness.scoring.readings import Source
+from earwitness.scoring.responses import Ask
+from earwitness.seeds import derive
+from earwitness.tracks.prompt import Removal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from earwitness.datasets import PromptRecord, PromptTruth
+    from earwitness.scoring.originals import Heard, Originals
+    from earwitness.scoring.readings import Reading
+    from earwitness.scoring.responses import Key, Respondent, Sound
+    from earwitness.scoring.truth import Truth, WordTruth
+    from earwitness.tracks.prompt import PromptItem, TokenMap
+
+LISTEN_MASK = "top30"
+"""Mask under which people hear what was kept and what was removed."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every unit of a scoring shares."""
+
+    respondent: Respondent
+    originals: Originals
+    truth: Truth
+    no_stored_truth: str
+    """Why stored truth does not hold for these items; empty where it does."""
+    seed_key: str
+
+
+class Unit:
+    """Pairs of items and explanations that are scored together."""
+
+    def __init__(
+        self,
+        context: Context,
+        readings: Sequence[Reading],
+        pairs: Sequence[tuple[PromptItem, TokenMap]],
+        records: Sequence[PromptRecord],
+        heard: Mapping[str, Mapping[str, Heard]],
+    ) -> None:
+        self._context = context
+        self._readings = readings
+        self._pairs = pairs
+        self._records = records
+        self._heard = heard
+        self._owners = context.respondent.model.words([item.prompt for item, _ in pairs])
+        self._masks: dict[tuple[int, str, bool], NDArray[np.float32]] = {}
+        self._sounds: dict[Key, Sound] = {}
+        self._logits: dict[Key, NDArray[np.float32]] = {}
+        self._original_logits: dict[str, NDArray[np.float32]] = {}
+
+    def ask(self, listen: Path | None = None) -> None:
+        """Ask model and judges everything that the readings need, and leave sounds under `listen`, where given."""
+        self._ask_sounds(listen)
+        asks = [
+            self._question(reading, position, 0)
+            for reading in self._readings
+            if reading.source == Source.LOGITS
+            for position in range(len(self._pairs))
+        ]
+        if asks:
+            respondent = self._context.respondent
+            self._logits = respondent.guided_logits(asks)
+            items = list({item.id: item for item, _ in self._pairs}.values())
+            self._original_logits = respondent.original_logits(items)
+
+    def value(self, reading: Reading, position: int, seed: int) -> Value:
+        """A metric's value for the pair at this position under a generation seed."""
+        try:
+            number = reading.metric.function(*self._arrays(reading, position, seed))
+        except UndefinedError as error:
+            return Value(reading.id, seed, None, Status.SKIPPED, str(error))
+        except ValueError as error:
+            return Value(reading.id, seed, None, Status.FAILED, f"{reading.metric.name}: {error}")
+        return Value(reading.id, seed, float(number), Status.OK)
+
+    def _ask_sounds(self, listen: Path | None) -> None:
+        respondent, seeds = self._context.respondent, self._context.originals.seeds
+        asks: dict[Key, Ask] = {}
+        judges: dict[Key, set[str]] = {}
+        for reading in self._readings:
+            if reading.source == Source.SOUND:
+                for position in range(len(self._pairs)):
+                    for seed in seeds:
+                        ask = self._question(reading, position, seed)
+                        asks.setdefault(ask.key, ask)
+                        judges.setdefault(ask.key, set()).add(reading.judge)
+        heard_by_people = {ask.key: ask for side in self._to_hear() for ask in side} if listen is not None else {}
+        for group in sorted({tuple(sorted(names)) for names in judges.values()}):
+            some = [ask for key, ask in asks.items() if tuple(sorted(judges[key])) == group]
+            self._sounds |= respondent.sounds(some, group, keep=lambda ask: ask.key in heard_by_people)
+        if listen is not None:
+            # Apart from the rest, so that batches, and so the rows, are the same whether anyone listens or not.
+            missing = [ask for key, ask in heard_by_people.items() if key not in self._sounds]
+            self._sounds |= respondent.sounds(missing, (), keep=lambda ask: True)
+            self._write_sounds(listen)
+
+    def _to_hear(self) -> tuple[list[Ask], list[Ask]]:
+        """Questions whose sounds people hear: kept and removed."""
+        seed = self._context.originals.seeds[0]
+        kept, removed = (
+            [self._masked(position, LISTEN_MASK, side, seed, Removal.SCALE) for position in range(len(self._pairs))]
+            for side in (False, True)
+        )
+        return kept, removed
+
+    def _write_sounds(self, listen: Path) -> None:
+        for asks, name in zip(self._to_hear(), ("kept", "removed"), strict=True):
+            for ask in asks:
+                audio = self._sounds[ask.key].audio
+                assert audio is not None
+                path = listen / f"{file_name(ask.item.id)}.{name}.ogg"
+                write_sound(path, audio, self._context.respondent.model.sample_rate)
+
+    def _question(self, reading: Reading, position: int, seed: int) -> Ask:
+        return self._masked(position, reading.mask, reading.complement, seed, reading.removal)
+
+    def _masked(self, position: int, name: str, removed: bool, seed: int, removal: Removal) -> Ask:
+        item, explanation = self._pairs[position]
+        key = (position, name, removed)
+        if key not in self._masks:
+            tie_seed = derive(self._context.seed_key, item.id, "ties")
+            found = mask(name, explanation, item.special, item.codes.shape[1], tie_seed)
+            found = complement(found, item.special) if removed else found
+            self._masks[key] = found.astype(np.float32)
+        noise = self._context.originals.noise(item.id, seed)
+        return Ask(item, self._masks[key], noise, removal)
+
+    def _arrays(self, reading: Reading, position: int, seed: int) -> tuple[NDArray[np.generic], ...]:
+        """Arguments of the metric's function."""
+        item, explanation = self._pairs[position]
+        match reading.source:
+            case Source.SOUND:
+                sound = self._sounds[self._question(reading, position, seed).key]
+                return self._heard[item.id][reading.judge].original, sound.answers[reading.judge]
+            case Source.NOISE:
+                heard = self._heard[item.id][reading.judge]
+                return heard.original, heard.regenerated[seed]
+            case Source.LOGITS:
+                return self._original_logits[item.id], self._logits[self._question(reading, position, 0).key]
+            case Source.WEIGHTS:
+                weights, _ = explanation.framewise(item.codes.shape[1])
+                return (weights[:, ~item.special],)
+            case Source.ROLES:
+                return self._word_ranks(position, "max"), self._relevant(reading, position)
+            case Source.INTERVALS:
+                return self._class_words(position)
+            case Source.SHAPLEY:
+                return self._word_ranks(position, "sum"), self._word_truth(position).shapley
+            case Source.NULL:
+                weights, _ = explanation.framewise(item.codes.shape[1])
+                mass = by_word(weights.mean(0, keepdims=True), self._owners[position])[0]
+                return mass, self._word_truth(position).null
+
+    def _word_ranks(self, position: int, reduce: str) -> NDArray[np.float64]:
+        """Dense ranks [W] of the words by mean weight; the explanation's `order` tells equal weights apart."""
+        item, explanation = self._pairs[position]
+        means = [
+            by_word(array.mean(0, keepdims=True), self._owners[position], reduce)[0]
+            for array in explanation.framewise(item.codes.shape[1])
+        ]
+        _, ranks = np.unique(np.stack(means, axis=1), axis=0, return_inverse=True)
+        return ranks.reshape(-1).astype(np.float64)
+
+    def _relevant(self, reading: Reading, position: int) -> NDArray[np.bool_]:
+        truth = self._data_truth(position)
+        roles = self._context.truth.causal_roles() if reading.roles == "causal" else frozenset({"class"})
+        if not all(self._context.truth.certified(role) for role in {"class", *roles}):
+            raise UndefinedError("no certificate shows that class words cause the sound")
+        return np.array([role in roles for role in truth.roles])
+
+    def _class_words(self, position: int) -> tuple[NDArray[np.generic], ...]:
+        if not self._context.truth.certified("order"):
+            raise UndefinedError("no certificate shows that the model respects the order of events")
+        truth = self._data_truth(position)
+        item, explanation = self._pairs[position]
+        spans = {
+            word: span
+            for word, (role, span) in enumerate(zip(truth.roles, truth.intervals, strict=True))
+            if role == "class" and span is not None
+        }
+        if not spans:
+            raise UndefinedError("no class word of this prompt has an interval")
+        weights, _ = explanation.framewise(item.codes.shape[1])
+        times = (np.arange(len(weights)) + 0.5) / self._context.respondent.model.frame_rate
+        return by_word(weights, self._owners[position], "max")[:, list(spans)], np.array(list(spans.values())), times
+
+    def _data_truth(self, position: int) -> PromptTruth:
+        truth = self._records[position].truth
+        if truth is None:
+            raise UndefinedError("the dataset has no truth about words")
+        return truth
+
+    def _word_truth(self, position: int) -> WordTruth:
+        if self._context.no_stored_truth:
+            raise UndefinedError(self._context.no_stored_truth)
+        words = self._context.truth.words
+        item = self._records[position].id
+        if item not in words:
+            raise UndefinedError("no exact Shapley values are stored for this item")
+        return words[item]
