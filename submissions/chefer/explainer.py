@@ -1,0 +1,126 @@
+"""Attention relevance accumulated through the decoder (Chefer et al. 2021, arXiv 2103.15679)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, TokenMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor, nn
+
+
+@dataclass
+class Chefer(PromptExplainer):
+    """Relevance of tokens to decoding steps: gradient-weighted self- and cross-attention, layer after layer.
+
+    White box: it needs a decoder with `layers`, each with a `self_attn` in the layout of transformers' MusicGen.
+    """
+
+    batch: int = 16
+    """Prompts a pass."""
+
+    def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
+        """The map [F, N] of one item."""
+        return self.explain_batch(model, [item])[0]
+
+    def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
+        """The maps [F, N] of several items, in their order."""
+        maps: list[TokenMap] = []
+        for start in range(0, len(items), self.batch):
+            chunk = items[start : start + self.batch]
+            maps += [_to_map(rows, item) for rows, item in zip(_relevances(model, chunk), chunk, strict=True)]
+        return maps
+
+
+def _relevances(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
+    """Relevance [B, F, N] of tokens to the frames' decoding steps."""
+    text = model.encode([item.prompt for item in items])
+    codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
+    states = text.states.detach().clone().requires_grad_()
+    mask = without_special(items, states)
+    with recorded_self_attention(model.module) as own:
+        forced = model.teacher_forced(codes, Encoded(states, text.mask), mask, attentions=True)
+    total = log_likelihood(forced.logits, codes).sum()
+    attentions = [*own, *forced.attentions]
+    gradients = torch.autograd.grad(total, attentions)
+    weighted = [(a.detach() * g).relu().mean(1) for a, g in zip(attentions, gradients, strict=True)]
+    relevance = accumulate(weighted[: len(own)], weighted[len(own) :])
+    return relevance[:, : codes.shape[-1]].double().cpu().numpy()
+
+
+def accumulate(own: Sequence[Tensor], cross: Sequence[Tensor]) -> Tensor:
+    """Relevance [B, T, N] of tokens to steps, from each layer's weighted self- [B, T, T] and cross-attention [B, T, N].
+
+    Equations 6 to 10 of the paper with the identity for the tokens among themselves: R_ss += A R_ss, R_st += A R_st,
+    then R_st += norm(R_ss) C. Equation 10 transposes norm(R_ss); here row t is read as output step t, so it does not.
+    """
+    identity = torch.eye(own[0].shape[-1], dtype=own[0].dtype, device=own[0].device)
+    among, tokens = identity.expand_as(own[0]), torch.zeros_like(cross[0])
+    for attention, crossed in zip(own, cross, strict=True):
+        tokens = tokens + attention @ tokens
+        among = among + attention @ among
+        off = among - identity
+        tiny = torch.finfo(off.dtype).tiny
+        tokens = tokens + (off / off.sum(-1, keepdim=True).clamp_min(tiny) + identity) @ crossed
+    return tokens
+
+
+@contextmanager
+def recorded_self_attention(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Within it, every pass appends each layer's causal self-attention [R, H, T, T], in the graph of the output.
+
+    The pass itself is unchanged but for rounding: the module's output is replaced by the same attention, computed
+    step by step.
+    """
+    record: list[Tensor] = []
+
+    def attend(attention: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        states: Tensor = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        shape = (*states.shape[:-1], -1, attention.head_dim)
+        query, key, value = (
+            projection(states).view(shape).transpose(1, 2)
+            for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
+        )
+        length = states.shape[1]
+        future = torch.ones(length, length, dtype=torch.bool, device=states.device).triu(1)
+        scores = (query @ key.transpose(2, 3) * attention.scaling).masked_fill(future, float("-inf"))
+        weights = scores.softmax(-1)
+        # The first layer's self-attention comes before any text, so nothing has asked for its gradient.
+        record.append(weights if weights.requires_grad else weights.requires_grad_())
+        attended = (weights @ value).transpose(1, 2).flatten(2)
+        return attention.out_proj(attended), *output[1:]
+
+    found = [part for name, part in module.named_modules() if name.endswith(".self_attn") and hasattr(part, "q_proj")]
+    hooks = [part.register_forward_hook(attend, with_kwargs=True) for part in found]
+    try:
+        yield record
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
+    """Token mask [B, N] that removes the special tokens, whose states carry the whole prompt."""
+    mask = torch.zeros(states.shape[:2], dtype=states.dtype, device=states.device)
+    for row, item in zip(mask, items, strict=True):
+        row[: len(item.tokens)] = torch.as_tensor(~item.special, dtype=mask.dtype, device=mask.device)
+    return mask
+
+
+def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
+    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
+    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
+
+
+def _to_map(relevance: np.ndarray, item: PromptItem) -> TokenMap:
+    """A map [F, N or more] of the text's tokens, over its largest value."""
+    scores = np.where(item.special, 0.0, relevance[:, : len(item.tokens)])
+    return TokenMap(weights=scores / max(float(scores.max()), np.finfo(np.float64).tiny))

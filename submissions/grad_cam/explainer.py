@@ -1,0 +1,72 @@
+"""Cross-attention weighted by its gradient (after Grad-CAM, arXiv 1610.02391)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, TokenMap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+
+@dataclass
+class GradCam(PromptExplainer):
+    """Positive part of attention times its gradient in every layer and head, averaged over them, step by step.
+
+    The gradient is that of the whole sound's teacher-forced log-likelihood, so a frame's row says what attention at
+    that frame's decoding step did for the frame and for what follows.
+    """
+
+    batch: int = 16
+    """Prompts a pass."""
+
+    def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
+        """The map [F, N] of one item."""
+        return self.explain_batch(model, [item])[0]
+
+    def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
+        """The maps [F, N] of several items, in their order."""
+        maps: list[TokenMap] = []
+        for start in range(0, len(items), self.batch):
+            chunk = items[start : start + self.batch]
+            maps += [_to_map(cam, item) for cam, item in zip(_cams(model, chunk), chunk, strict=True)]
+        return maps
+
+
+def _cams(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
+    """Positive part of attention times gradient, averaged over layers and heads, [B, F, N]."""
+    text = model.encode([item.prompt for item in items])
+    codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
+    states = text.states.detach().clone().requires_grad_()
+    mask = without_special(items, states)
+    forced = model.teacher_forced(codes, Encoded(states, text.mask), mask, attentions=True)
+    total = log_likelihood(forced.logits, codes).sum()
+    gradients = torch.autograd.grad(total, forced.attentions)
+    layers = [(a.detach() * g).relu().mean(1) for a, g in zip(forced.attentions, gradients, strict=True)]
+    return torch.stack(layers).mean(0)[:, : codes.shape[-1]].double().cpu().numpy()
+
+
+def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
+    """Token mask [B, N] that removes the special tokens, whose states carry the whole prompt."""
+    mask = torch.zeros(states.shape[:2], dtype=states.dtype, device=states.device)
+    for row, item in zip(mask, items, strict=True):
+        row[: len(item.tokens)] = torch.as_tensor(~item.special, dtype=mask.dtype, device=mask.device)
+    return mask
+
+
+def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
+    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
+    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
+
+
+def _to_map(cam: np.ndarray, item: PromptItem) -> TokenMap:
+    """A map [F, N or more] of the text's tokens, over its largest value."""
+    scores = np.where(item.special, 0.0, cam[:, : len(item.tokens)])
+    return TokenMap(weights=scores / max(float(scores.max()), np.finfo(np.float64).tiny))

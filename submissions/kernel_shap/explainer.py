@@ -1,0 +1,158 @@
+"""Shapley values of words by weighted least squares (KernelSHAP, arXiv 1705.07874)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+
+class Coalitions(NamedTuple):
+    """Sets of words with their share of the Shapley kernel."""
+
+    members: np.ndarray
+    """[R, W] bool; the first row is the empty set, the second the full one."""
+    weights: np.ndarray
+    """[R] float64; zero for the first two, which the regression meets exactly."""
+
+
+@dataclass
+class KernelShap(PromptExplainer):
+    """Shapley values of the words for each frame's teacher-forced log-likelihood, special tokens being out."""
+
+    coalitions: int = 128
+    """Sets of words evaluated a prompt; all 2^W of them where there are no more, and the values then are exact."""
+    removal: str = "scale"
+    """How a word is removed: a value of `Removal`."""
+    batch: int = 64
+    """Sequences a pass."""
+
+    def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
+        """The map [F, N] of one item."""
+        return self.explain_batch(model, [item])[0]
+
+    def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
+        """The maps [F, N] of several items; all coalitions of all prompts share the passes."""
+        words = model.words([item.prompt for item in items])
+        games = [
+            draw_coalitions(int(word.max()) + 1, self.coalitions, item.explainer_seed)
+            for word, item in zip(words, items, strict=True)
+        ]
+        masks = [on_tokens(game.members, word) for game, word in zip(games, words, strict=True)]
+        values = self._likelihoods(model, items, masks)
+        return [_to_map(shapley_values(*pair), word) for *pair, word in zip(games, values, words, strict=True)]
+
+    @torch.no_grad()
+    def _likelihoods(
+        self, model: PromptModel, items: Sequence[PromptItem], masks: Sequence[np.ndarray]
+    ) -> list[np.ndarray]:
+        """Log-likelihoods [R, F] (nats) of each item's sound under its R masks [R, N]."""
+        text = model.encode([item.prompt for item in items])
+        codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
+        padded = np.zeros((sum(map(len, masks)), text.states.shape[1]), dtype=np.float32)
+        owners = np.repeat(np.arange(len(items)), [len(mask) for mask in masks])
+        for row, mask in zip(padded, (mask for rows in masks for mask in rows), strict=True):
+            row[: len(mask)] = mask
+        results = []
+        for start in range(0, len(padded), self.batch):
+            owner = torch.as_tensor(owners[start : start + self.batch], device=model.device)
+            mask = torch.as_tensor(padded[start : start + self.batch], device=model.device)
+            rows = Encoded(text.states[owner], text.mask[owner])
+            logits = model.logits(codes[owner], rows, mask, Removal(self.removal))
+            results.append(log_likelihood(logits, codes[owner]).double().cpu().numpy())
+        return np.split(np.concatenate(results), np.cumsum([len(mask) for mask in masks])[:-1])
+
+
+def draw_coalitions(words: int, budget: int, seed: int) -> Coalitions:
+    """Coalitions of `words` players, at most `budget` (no fewer than four): every one if 2^words are no more.
+
+    Else sizes s and W - s are enumerated together from the outside in for as long as their share of the Shapley
+    kernel pays for it, and the other sizes are strata that are sampled in proportion to their share, without
+    replacement, every set with its complement. A stratum's weight is its exact share, (W - 1) / (s (W - s)).
+    """
+    sets: list[tuple[int, ...]] = [(), tuple(range(words))][: 1 + (words > 0)]
+    weights = [0.0] * len(sets)
+    strata = list(range(1, words // 2 + 1))
+    left = float("inf") if 2**words <= budget else max(budget, 4) - 2
+    rng = np.random.default_rng(seed)
+    shares = {size: (1 + (2 * size != words)) * (words - 1) / (size * (words - size)) for size in strata}
+    for position, size in enumerate(strata):
+        rest = sum(shares[other] for other in strata[position:])
+        pairs = _pairs(words, size, left * shares[size] / rest, rng)
+        for pair in pairs:
+            sets += pair
+            weights += [shares[size] / (2 * len(pairs))] * 2
+        left -= 2 * len(pairs)
+    members = np.zeros((len(sets), words), dtype=bool)
+    for row, players in zip(members, sets, strict=True):
+        row[list(players)] = True
+    return Coalitions(members, np.array(weights))
+
+
+def _pairs(
+    words: int, size: int, allowance: float, rng: np.random.Generator
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Sets of a size with their complements: all where the allowance covers them, else distinct random ones."""
+    count = comb(words, size) // (1 + (2 * size == words))
+    wanted = count if 2 * count <= allowance else min(count, int(allowance / 2))
+    everyone = frozenset(range(words))
+    if wanted == count:
+        chosen = list(combinations(range(words), size))[:count]
+    else:
+        found: dict[tuple[int, ...], None] = {}
+        while len(found) < wanted:
+            drawn = tuple(sorted(rng.choice(words, size, replace=False).tolist()))
+            twin = tuple(sorted(everyone - set(drawn)))
+            found.setdefault(min(drawn, twin) if 2 * size == words else drawn)
+        chosen = list(found)
+    return [(players, tuple(sorted(everyone - set(players)))) for players in chosen]
+
+
+def on_tokens(members: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Token masks [R, N] of coalitions [R, W]; special tokens (word -1) are always out.
+
+    >>> on_tokens(np.array([[True, False]]), np.array([0, 0, 1, -1])).astype(int).tolist()
+    [[1, 1, 0, 0]]
+    """
+    outsider = np.zeros((len(members), 1), dtype=bool)
+    return np.concatenate([members, outsider], axis=1)[:, words]
+
+
+def shapley_values(game: Coalitions, values: np.ndarray) -> np.ndarray:
+    """Values [W, F] that solve the kernel-weighted regression of `values` [R, F] and add up to v(all) - v(none).
+
+    The constraint is met by substitution for the last word (Lundberg and Lee 2017, theorem 2). Exact where the
+    coalitions are all 2^W.
+    """
+    members = game.members.astype(np.float64)
+    if members.shape[1] < 2:
+        return np.diff(values[:2], axis=0)
+    total = values[1] - values[0]
+    root = np.sqrt(game.weights[2:, None])
+    last = members[2:, -1:]
+    targets = values[2:] - values[0] - last * total
+    solved = np.linalg.lstsq(root * (members[2:, :-1] - last), root * targets, rcond=None)[0]
+    return np.concatenate([solved, total[None] - solved.sum(axis=0, keepdims=True)])
+
+
+def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
+    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
+    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
+
+
+def _to_map(values: np.ndarray, words: np.ndarray) -> TokenMap:
+    """Values [W, F] read at each token's word: positive part over its largest; the signed values break ties."""
+    scores = np.concatenate([values, np.zeros((1, values.shape[1]))])[words].T
+    positive = scores.clip(min=0)
+    return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)
