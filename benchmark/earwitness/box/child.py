@@ -1,0 +1,135 @@
+"""The inside of a box: loads a copy of the model and the submission, explains what it is handed, meters the cost.
+
+Run as `python -m earwitness.box.child READ_FD WRITE_FD`. What the submission prints goes to this process's stdout and
+stderr, frames go through descriptors of their own.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+import traceback
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from earwitness import tracks
+from earwitness.box import Answer, Brief, Cost, frames
+from earwitness.box.devices import resolve
+from earwitness.box.meter import Meter, Reading
+from earwitness.box.orphan import end_with_parent
+from earwitness.box.reasons import one_line
+from earwitness.errors import InvalidExplanationError
+from earwitness.rows import Status
+from earwitness.seeds import derive
+from earwitness.submission import load_explainer, read_submission
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What explains: track, model, explainer."""
+
+    track: tracks.Track
+    model: Any
+    explainer: Any
+
+
+def main(read_from: int, write_to: int) -> None:
+    """Answer frames until the other side closes."""
+    end_with_parent()
+    torch.set_num_threads(1)
+    try:
+        bench = _set_up(Brief(**frames.read(read_from).fields))
+    except Exception as error:
+        traceback.print_exc()
+        frames.write(write_to, frames.pack({"error": one_line(error)}, {}))
+        return
+    frames.write(write_to, frames.pack({"device": str(bench.model.device)}, {}))
+    meter = Meter(bench.model)
+    while True:
+        try:
+            frame = frames.read(read_from)
+        except frames.FrameError:
+            return
+        frames.write(write_to, _packed(_answers(bench, meter, _items(bench.track, frame))))
+
+
+def _set_up(brief: Brief) -> Bench:
+    adapter = import_module(f"earwitness.models.{brief.adapter}")
+    model = adapter.from_pretrained(
+        brief.source, revision=brief.revision, device=resolve(brief.device), **brief.parameters
+    )
+    explainer = load_explainer(read_submission(Path(brief.submission)))
+    return Bench(tracks.load(brief.track), model, explainer)
+
+
+def _items(track: tracks.Track, frame: frames.Frame) -> list[tracks.Item]:
+    items = []
+    for index, fields in enumerate(frame.fields["items"]):
+        prefix = f"{index}/"
+        arrays = {name[len(prefix) :]: array for name, array in frame.arrays.items() if name.startswith(prefix)}
+        items.append(track.item.build(fields, arrays))
+    return items
+
+
+def _answers(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer]:
+    """Answers for a batch; where the batch fails, each item is explained alone, so that one cannot spoil the others."""
+    try:
+        return _explained(bench, meter, items)
+    except Exception as error:
+        traceback.print_exc()
+        if len(items) > 1:
+            return [answer for item in items for answer in _answers(bench, meter, [item])]
+        status = Status.INVALID if isinstance(error, InvalidExplanationError) else Status.FAILED
+        return [Answer(items[0].id, status, one_line(error), _share(meter.reading(), 1))]
+
+
+def _explained(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer]:
+    _seed(items[0].id)
+    with meter:
+        found = bench.explainer.explain_batch(bench.model, items)
+        cost = _share(meter.reading(), len(items))
+    if not isinstance(found, list | tuple) or len(found) != len(items):
+        count = f"{len(found)} explanations" if isinstance(found, list | tuple) else type(found).__name__
+        raise InvalidExplanationError(f"explain_batch must return {len(items)} explanations; found {count}")
+    return [_answer(bench.track, item, explanation, cost) for item, explanation in zip(items, found, strict=True)]
+
+
+def _answer(track: tracks.Track, item: tracks.Item, explanation: Any, cost: Cost) -> Answer:
+    if not isinstance(explanation, track.explanation):
+        found = "nothing" if explanation is None else type(explanation).__name__
+        raise InvalidExplanationError(f"explain must return a {track.explanation.__name__}; found {found}")
+    explanation.check(item)
+    return Answer(item.id, Status.OK, "", cost, explanation.arrays())
+
+
+def _share(reading: Reading, items: int) -> Cost:
+    """Items of a batch share its cost evenly; a part of a sequence counts whole."""
+    forwards, backwards = (math.ceil(round(count / items, 6)) for count in (reading.forwards, reading.backwards))
+    return Cost(reading.seconds / items, forwards, backwards, reading.peak_bytes)
+
+
+def _seed(item: str) -> None:
+    """Fix the global generators: an explainer that draws from them repeats itself, whatever ran before."""
+    seed = derive("box", item)
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    random.seed(seed)
+
+
+def _packed(answers: list[Answer]) -> bytes:
+    fields = [
+        {"item": answer.item, "status": answer.status, "reason": answer.reason, "cost": vars(answer.cost)}
+        for answer in answers
+    ]
+    arrays = {f"{i}/{name}": array for i, answer in enumerate(answers) for name, array in answer.arrays.items()}
+    return frames.pack({"answers": fields}, arrays)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

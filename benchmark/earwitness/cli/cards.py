@@ -1,0 +1,87 @@
+"""`earwitness tasks` and `earwitness submissions`: what is on the shelf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from earwitness.cli.output import Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from earwitness.submission import Submission
+    from earwitness.task import Task
+
+ID = Annotated[str | None, typer.Argument(metavar="[ID]", help="Id, or a folder with a card; all without one.")]
+
+
+def tasks(id: ID = None, json: Json = False) -> None:
+    """List tasks, or show one card."""
+    from earwitness import shelf
+
+    if id is not None:
+        _show(_task_record(shelf.task(id)), json)
+        return
+    found = [shelf.task(name) for name in shelf.task_ids()]
+    if json:
+        print_json([_task_record(task) for task in found])
+        return
+    records = [
+        [task.id, str(task.card.version), task.card.track, str(task.card.dataset.items), task.card.title]
+        for task in found
+    ]
+    print_table("", ["task", "version", "track", "items", "title"], records)
+
+
+def submissions(id: ID = None, json: Json = False) -> None:
+    """List submissions, or show one card."""
+    from earwitness import shelf
+
+    if id is not None:
+        _show(_submission_record(shelf.submission(id)), json)
+        return
+    found = [shelf.submission(name) for name in shelf.submission_ids()]
+    if json:
+        print_json([_submission_record(submission) for submission in found])
+        return
+    records = [[entry.id, entry.card.track, entry.card.kind, entry.card.title] for entry in found]
+    print_table("", ["submission", "track", "kind", "title"], records)
+
+
+def _task_record(task: Task) -> dict[str, Any]:
+    card = task.card.model_dump(mode="json")
+    metrics = [{"id": metric.id, **card["metrics"][i]} for i, metric in enumerate(task.card.metrics)]
+    return {**card, "metrics": metrics, "hash": task.hash, "folder": str(task.folder)}
+
+
+def _submission_record(submission: Submission) -> dict[str, Any]:
+    card = submission.card.model_dump(mode="json")
+    return {**card, "hash": submission.hash, "folder": str(submission.folder)}
+
+
+def _show(record: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json(record)
+        return
+    lines = [line for key, value in record.items() for line in _lines(key, value)]
+    print_table("", ["key", "value"], [[key, value] for key, value in lines])
+
+
+def _lines(key: str, value: Any) -> list[tuple[str, str]]:
+    """A card's entry as lines: nested keys with dots, lists of tables one line each."""
+    if isinstance(value, dict):
+        return [line for name, inner in value.items() for line in _lines(f"{key}.{name}", inner)]
+    if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
+        return [
+            (key if i == 0 else "", " ".join(_short(inner) for inner in entry.values() if inner not in ({}, False, "")))
+            for i, entry in enumerate(value)
+        ]
+    return [(key, _short(value))]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={inner}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(entry) for entry in value)
+    return "headline" if value is True else str(value)

@@ -1,0 +1,89 @@
+"""What verbs print: tables and JSON on stdout, progress and notices on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rich.progress import Progress as Bars
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+WIDE = 120
+"""Columns of a table where stdout is no terminal."""
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, indent=2, default=str))
+
+
+def print_table(title: str, columns: Sequence[str], records: Sequence[Sequence[str]]) -> None:
+    """Print a table; numbers are the caller's to format."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    table = Table(title=title or None, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for record in records:
+        table.add_row(*(Text(cell) for cell in record))
+    console.print(table)
+
+
+class Lines:
+    """Progress where nobody watches a terminal: one line a stage."""
+
+    def bar(self, label: str, total: int) -> Callable[[int], None]:
+        """Print what begins."""
+        self.say(f"{label}: {total}")
+        return lambda _: None
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        print(line, file=sys.stderr, flush=True)
+
+
+class TerminalBars:
+    """Progress bars on a terminal."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+
+    def bar(self, label: str, total: int) -> Callable[[int], None]:
+        """Begin a bar."""
+        task = self._bars.add_task(label, total=total)
+        return lambda steps: self._bars.advance(task, steps)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._bars.console.print(line, markup=False, highlight=False)
+
+
+@contextmanager
+def progress() -> Iterator[Lines | TerminalBars]:
+    """Bars on a terminal, lines elsewhere, on stderr."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        yield TerminalBars(bars)

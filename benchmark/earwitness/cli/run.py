@@ -1,0 +1,207 @@
+"""`earwitness run`, `score` and `verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from earwitness.cli.output import Json, print_json, print_table, progress
+from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError
+
+if TYPE_CHECKING:
+    from earwitness.harness.recipe import Arguments, Run
+    from earwitness.harness.run import Outcome
+    from earwitness.submission import Submission
+    from earwitness.task import Task
+
+ALL = "all"
+SHOWN = 5
+"""Reasons, or differing rows, that are printed."""
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
+
+
+def run(
+    context: typer.Context,
+    task: Annotated[str, typer.Option(metavar="ID[,ID]", help="Tasks: ids or folders.")],
+    submission: Annotated[
+        str, typer.Option(metavar="ID_OR_PATH[,..]", help="Submissions: ids, folders, or `all` of the task's track.")
+    ],
+    items: Annotated[int | None, typer.Option(min=1, help="The first N items instead of all.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds generation and explainers.")] = 0,
+    fresh: Annotated[int | None, typer.Option(min=0, metavar="SEED", help="Draw other items of a made world.")] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
+    isolation: Annotated[str, typer.Option(metavar="process", help="What a submission runs in.")] = "process",
+    engine: Annotated[str, typer.Option(metavar="local", help="Where the work is done.")] = "local",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
+    untrusted: Annotated[bool, typer.Option("--untrusted", help="Refuse to run without isolation.")] = False,
+    json: Json = False,
+) -> None:
+    """Explain and score submissions on tasks; the same command resumes."""
+    from earwitness.harness import engines
+    from earwitness.harness.recipe import Arguments
+    from earwitness.harness.run import execute
+
+    _refuse(device, isolation, untrusted)
+    arguments = Arguments(items, seed, fresh, device, isolation)
+    typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
+    runs = _runs(task, submission, arguments, out, typed)
+    local = engines.get(engine)
+    with progress() as shown:
+        outcomes = execute(runs, local, shown)
+    _report(outcomes, json)
+
+
+def score(folder: RunFolder, json: Json = False) -> None:
+    """Score a run again from its explanations."""
+    from earwitness.harness import engines
+    from earwitness.harness.run import rescore
+
+    with progress() as shown:
+        outcome = rescore(folder, engines.get("local"), shown)
+    _report([outcome], json)
+
+
+def verify(folder: RunFolder, json: Json = False) -> None:
+    """Recompute a run and compare its rows with the recorded ones."""
+    from earwitness.harness import engines
+    from earwitness.harness.verify import verify as verify_run
+
+    with progress() as shown:
+        verdict = verify_run(folder, engines.get("local"), shown)
+    if json:
+        print_json(
+            {**vars(verdict), "verified": verdict.verified, "differences": [vars(d) for d in verdict.differences]}
+        )
+    elif verdict.verified:
+        print(f"verified: {verdict.run}: the same {verdict.rows} rows, {verdict.recomputed[:16]}")
+    else:
+        shown_rows = [
+            ["/".join(str(d.key[name]) for name in ("metric", "item", "generation_seed")), d.recorded, d.recomputed]
+            for d in verdict.differences[:SHOWN]
+        ]
+        if shown_rows:
+            print_table("", ["metric/item/seed", "recorded", "recomputed"], shown_rows)
+    if not verdict.verified:
+        raise VerificationError(_complaint(verdict))
+
+
+def _complaint(verdict: Any) -> str:
+    versions = f"; versions differ: {', '.join(verdict.versions)}" if verdict.versions else ""
+    if verdict.differences:
+        return (
+            f"{verdict.run}: {len(verdict.differences)} of {verdict.rows} rows differ from the recorded ones{versions}"
+        )
+    return f"{verdict.run}: the rows on disk are not those that run.json names{versions}"
+
+
+def _refuse(device: str, isolation: str, untrusted: bool) -> None:
+    """Stop with one line where an option asks for what there is not."""
+    from earwitness.box import LEVELS, UNISOLATED
+    from earwitness.box.devices import DEVICES
+
+    if device not in DEVICES:
+        raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
+    if isolation not in LEVELS:
+        raise EarwitnessError(f"isolation {isolation!r} is not available in this version; levels: {', '.join(LEVELS)}")
+    if untrusted and isolation in UNISOLATED:
+        raise EarwitnessError(
+            f"--untrusted: isolation {isolation!r} keeps nothing from a submission's code, and no stronger level is "
+            "available in this version; read the code, then run without --untrusted"
+        )
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _runs(tasks: str, submissions: str, arguments: Arguments, out: Path, typed: frozenset[str]) -> list[Run]:
+    from earwitness import shelf
+    from earwitness.harness.recipe import Run
+
+    found: dict[str, Run] = {}
+    for name in _names(tasks, "--task"):
+        task = shelf.task(name)
+        for submission in _submissions(task, _names(submissions, "--submission")):
+            entry = Run(task, submission, arguments, out, typed)
+            found.setdefault(entry.name, entry)
+    return list(found.values())
+
+
+def _names(text: str, option: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise EarwitnessError(f"{option} names nothing")
+    return names
+
+
+def _submissions(task: Task, names: list[str]) -> list[Submission]:
+    from earwitness import shelf
+
+    if names == [ALL]:
+        found = [shelf.submission(name) for name in shelf.submission_ids()]
+        found = [submission for submission in found if submission.card.track == task.card.track]
+        if not found:
+            raise EarwitnessError(f"no submission is of the track {task.card.track} of task {task.id}")
+        return found
+    found = [shelf.submission(name) for name in names]
+    for submission in found:
+        if submission.card.track != task.card.track:
+            raise EarwitnessError(
+                f"submission {submission.id} is of track {submission.card.track}, task {task.id} of {task.card.track}"
+            )
+    return found
+
+
+def _report(outcomes: list[Outcome], json: bool) -> None:
+    """Print what became of each run; exits with 4 where an item or an entrant failed."""
+    if json:
+        print_json([_record(outcome) for outcome in outcomes])
+    else:
+        records = [
+            [
+                outcome.run.task.id,
+                outcome.run.submission.id,
+                str(outcome.items - outcome.failed),
+                str(outcome.failed),
+                f"{outcome.seconds:.1f}",
+                str(outcome.run.folder),
+            ]
+            for outcome in outcomes
+        ]
+        print_table("", ["task", "submission", "ok", "failed", "CPU s", "run"], records)
+    lines = [line for outcome in outcomes for line in _trouble(outcome)]
+    for line in lines:
+        typer.echo(f"earwitness: {line}", err=True)
+    if lines:
+        raise typer.Exit(ITEM_FAILED)
+
+
+def _trouble(outcome: Outcome) -> list[str]:
+    """One line for each way in which a run is not whole."""
+    name = f"{outcome.run.submission.id} on {outcome.run.task.id}"
+    reasons = list(outcome.reasons.items())
+    lines = [f"{name}: {count} items failed: {reason}" for reason, count in reasons[:SHOWN]]
+    if len(reasons) > SHOWN:
+        lines.append(f"{name}: {sum(count for _, count in reasons[SHOWN:])} items failed for other reasons")
+    lines += [f"{name}: {error}" for error in outcome.errors]
+    if not outcome.done and not outcome.errors:
+        lines.append(f"{name}: not done; run the same command to resume")
+    return lines
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "task": outcome.run.task.id,
+        "submission": outcome.run.submission.id,
+        "run": str(outcome.run.folder),
+        "items": outcome.items,
+        "failed": outcome.failed,
+        "seconds": outcome.seconds,
+        "done": outcome.done,
+        "errors": outcome.errors,
+        "reasons": outcome.reasons,
+    }

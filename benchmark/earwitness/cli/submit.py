@@ -1,0 +1,63 @@
+"""`earwitness new` and `earwitness validate`: what a submitter needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earwitness.cli.output import Json, print_json
+from earwitness.errors import NO, EarwitnessError
+
+SKELETONS = Path(__file__).parent / "skeletons"
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the submission: a Python identifier.")],
+    track: Annotated[str, typer.Option(metavar="TRACK", help="The track it is for.")],
+) -> None:
+    """Write a working submission into a folder of that name."""
+    from earwitness import tracks
+
+    tracks.load(track)
+    folder = Path(name)
+    if not folder.name.isidentifier() or folder.name != folder.name.lower():
+        raise EarwitnessError(f"{folder.name!r} is no identifier in lower case; call it my_explainer, say")
+    if folder.exists():
+        raise EarwitnessError(f"{folder} exists; choose another name")
+    title = "".join(part.capitalize() for part in folder.name.split("_")) or folder.name
+    words = {"@id@": folder.name, "@Class@": title, "@track@": track}
+    try:
+        folder.mkdir(parents=True)
+        for path in sorted((SKELETONS / track).iterdir()):
+            text = path.read_text(encoding="utf-8")
+            for mark, word in words.items():
+                text = text.replace(mark, word)
+            (folder / path.name.removesuffix(".skeleton")).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EarwitnessError(f"cannot write {folder}: {error.strerror or error}") from error
+    print(f"wrote {folder}; next: earwitness validate {folder}")
+
+
+def validate(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of a submission.")],
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where the model runs.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Check a submission: its card, its code, and its explanations of two items."""
+    from earwitness.harness import engines
+    from earwitness.harness.validate import validate as validate_submission
+
+    report = validate_submission(path, engines.get("local"), device)
+    if json:
+        print_json({**vars(report), "valid": report.valid})
+    else:
+        for line in report.findings:
+            print(f"  wrong: {line}")
+        if report.valid:
+            print(f"valid: {report.submission} explained {report.items} items of {report.task} twice alike")
+        else:
+            print(f"invalid: {report.submission}; what it printed: {report.log or 'nothing'}")
+    if not report.valid:
+        raise typer.Exit(NO)

@@ -1,0 +1,131 @@
+"""The local engine: threads that drive boxes, spawned processes that score, two side by side."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from earwitness.box.orphan import end_with_parent
+from earwitness.box.reasons import one_line
+from earwitness.errors import ITEM_FAILED, EarwitnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+WORKERS = 2
+"""Boxes, or scoring processes, that are alive at the same time."""
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class WorkerError(EarwitnessError):
+    """A worker process failed on a job, or died."""
+
+    exit_code = ITEM_FAILED
+
+
+class LocalEngine:
+    """Runs jobs on this machine."""
+
+    def __init__(self, workers: int = WORKERS) -> None:
+        self._workers = workers
+        self._stop = threading.Event()
+
+    def stopped(self) -> bool:
+        """Whether jobs that drive something should end, because the user asked to."""
+        return self._stop.is_set()
+
+    def drive(self, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[tuple[J, R | Exception]]:
+        """Run light jobs that drive a box each, in threads."""
+        pool = ThreadPoolExecutor(self._workers)
+        try:
+            yield from _as_they_end(pool, function, jobs)
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def compute(
+        self, function: Callable[[J], R], jobs: Iterable[J], log: Path, workers: int | None = None
+    ) -> Iterator[tuple[J, R | Exception]]:
+        """Run heavy jobs in spawned processes of one thread each; what they print goes to `log`."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with _one_thread():
+            pool = ProcessPoolExecutor(
+                workers or self._workers, multiprocessing.get_context("spawn"), _start_worker, (str(log),)
+            )
+            try:
+                yield from _as_they_end(pool, partial(_reported, function, str(log)), jobs)
+            except BaseException:
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                raise
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _as_they_end(pool: Executor, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[tuple[J, R | Exception]]:
+    futures = {pool.submit(function, job): job for job in jobs}
+    for future in as_completed(futures):
+        error = future.exception()
+        if isinstance(error, BrokenProcessPool):
+            error = WorkerError("a scoring process died (out of memory?); run the same command to resume")
+        if error is not None and not isinstance(error, Exception):
+            raise error
+        yield futures[future], future.result() if error is None else error
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes spawned meanwhile compute with one thread: sums in one order, and no fight over the cores."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _start_worker(log: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(descriptor, stream.fileno())
+    os.close(descriptor)
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _reported(function: Callable[[J], R], log: str, job: J) -> R:
+    """A job whose unforeseen error ends in one line, and in a traceback in the log."""
+    try:
+        return function(job)
+    except EarwitnessError:
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        raise WorkerError(f"{one_line(error)} (see {log})") from None
+
+
+def open_engine() -> LocalEngine:
+    """The engine."""
+    return LocalEngine()

@@ -1,0 +1,184 @@
+"""The explain stage: one submission in its box over the items of one task, shard by shard, each shard a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from earwitness import box as boxes
+from earwitness.box import Answer, BoxError, Brief, Cost, Guard
+from earwitness.errors import EarwitnessError
+from earwitness.rows import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+
+    from earwitness.box import Box
+    from earwitness.harness.recipe import Run
+    from earwitness.tracks import Item
+
+SHARD = 16
+"""Consecutive items of one submission that are explained, stored and scored together."""
+LOST_IN_A_ROW = 3
+"""Items of a shard that may each cost the box before the rest of the shard is given up."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Consecutive items with the name of their files."""
+
+    name: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What is known of an item's explanation beside its arrays."""
+
+    status: str
+    reason: str
+    cost: Cost
+
+
+def shards(items: Sequence[Item]) -> list[Shard]:
+    """The items in shards, in their order."""
+    return [Shard(f"{start:05d}", tuple(items[start : start + SHARD])) for start in range(0, len(items), SHARD)]
+
+
+def path_of(run: Run, shard: str) -> Path:
+    """File of a shard's explanations."""
+    return run.explanations / f"{shard}.safetensors"
+
+
+def missing(run: Run, items: Sequence[Item]) -> list[Shard]:
+    """Shards that are not explained yet."""
+    return [shard for shard in shards(items) if not path_of(run, shard.name).is_file()]
+
+
+def explain(
+    run: Run,
+    todo: Sequence[Shard],
+    on_shard: Callable[[int], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+    create: Callable[..., Box] = boxes.create,
+) -> None:
+    """Explain the given shards in one box.
+
+    An item that its explainer fails on is stored with a status and a reason. Raises EarwitnessError where a file cannot
+    be written.
+    """
+    box = create(run.arguments.isolation, brief_of(run), guard_of(run), run.folder / "explain.log", stopped)
+    try:
+        refusal = _opened(box)
+        for shard in todo:
+            if refusal is None:
+                answers = answers_of(box, shard.items)
+            else:
+                answers = [_lost(item, refusal) for item in shard.items]
+            write(path_of(run, shard.name), answers, {"run": run.name, "isolation": box.isolation})
+            on_shard(len(shard.items))
+    finally:
+        box.close()
+
+
+def _opened(box: Box) -> BoxError | None:
+    """Open the box; the error where it cannot be opened, which no item can then change."""
+    try:
+        box.open()
+    except BoxError as error:
+        return error
+    return None
+
+
+def brief_of(run: Run) -> Brief:
+    """All that the box is told."""
+    card = run.task.card
+    return Brief(
+        track=card.track,
+        adapter=card.model.adapter,
+        source=run.task.source(card.model.source),
+        revision=card.model.revision,
+        parameters=card.model.parameters,
+        submission=str(run.submission.folder),
+        device=run.arguments.device,
+    )
+
+
+def guard_of(run: Run) -> Guard:
+    """The task's budget."""
+    return Guard(run.task.card.budget.seconds, run.task.card.budget.forwards)
+
+
+def answers_of(box: Box, items: Sequence[Item]) -> list[Answer]:
+    """One answer for each item; a batch that costs the box is tried again item by item, to find the culprit."""
+    try:
+        return box.explain(items)
+    except BoxError as lost:
+        if len(items) == 1:
+            return [_lost(items[0], lost)]
+    answers, in_a_row = [], 0
+    for item in items:
+        if in_a_row == LOST_IN_A_ROW:
+            reason = f"not tried: the {LOST_IN_A_ROW} items before it cost the explainer's process"
+            answers.append(Answer(item.id, Status.FAILED, reason))
+            continue
+        try:
+            answers.extend(box.explain([item]))
+            in_a_row = 0
+        except BoxError as lost:
+            answers.append(_lost(item, lost))
+            in_a_row += 1
+    return answers
+
+
+def _lost(item: Item, error: BoxError) -> Answer:
+    return Answer(item.id, error.status, str(error))
+
+
+def write(path: Path, answers: Sequence[Answer], fields: dict[str, Any]) -> None:
+    """Write a shard's explanations under a temporary name and move them into place.
+
+    Raises EarwitnessError where they cannot be written; no half-written file is left behind.
+    """
+    arrays = {f"{answer.item}/{name}": array for answer in answers for name, array in answer.arrays.items()}
+    described = {a.item: {"status": a.status, "reason": a.reason, "cost": asdict(a.cost)} for a in answers}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(arrays, temporary, metadata={"fields": json.dumps({**fields, "items": described})})
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise EarwitnessError(
+            f"cannot write explanations to {path}: {error}; make room and run the same command to resume"
+        ) from error
+
+
+def read(path: Path) -> tuple[dict[str, Explained], dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+    """A shard's items in their order, the arrays of those with an explanation, and the shard's other fields.
+
+    Raises EarwitnessError on a broken file.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            fields = json.loads(file.metadata()["fields"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise EarwitnessError(f"{path} holds no explanations: {error}; delete it and run the same command") from error
+    described = {
+        item: Explained(entry["status"], entry["reason"], Cost(**entry["cost"]))
+        for item, entry in fields.pop("items").items()
+    }
+    own: dict[str, dict[str, np.ndarray]] = {}
+    for key, array in arrays.items():
+        item, _, name = key.rpartition("/")
+        own.setdefault(item, {})[name] = array
+    return described, own, fields

@@ -1,0 +1,266 @@
+"""A run: its folder, and the recipe (`run.json`) from which anyone can make its rows again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from earwitness import __version__, shelf
+from earwitness.errors import NOT_COMPARABLE, EarwitnessError
+from earwitness.scoring import Setting
+
+if TYPE_CHECKING:
+    from earwitness.submission import Submission
+    from earwitness.task import Task
+
+FILE = "run.json"
+ORIGINALS = ".originals"
+"""Folder beside the runs in which scoring keeps originals."""
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "soundfile", "pyarrow", "datasets")
+"""Packages whose version can change a row."""
+EXPLAIN_CODE = ("seeds.py", "submission.py", "task.py", "tracks", "models", "worlds", "datasets", "box")
+SCORE_CODE = (*EXPLAIN_CODE, "rows.py", "metrics", "judges", "scoring")
+
+
+class NotComparableError(EarwitnessError):
+    """Two things cannot be compared because they are not of one task, submission or version."""
+
+    exit_code = NOT_COMPARABLE
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a run depends on beside its task and its submission."""
+
+    items: int | None = None
+    seed: int = 0
+    fresh: int | None = None
+    device: str = "auto"
+    isolation: str = "process"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One submission on one task: where its files lie and what it was asked for."""
+
+    task: Task
+    submission: Submission
+    arguments: Arguments
+    out: Path
+    typed: frozenset[str] = field(default=frozenset())
+    """Names of the arguments that the user gave; the others are defaults."""
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        return f"{self.task.id}__{self.submission.id}__{self.identity[:8]}"
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 over task, submission and arguments."""
+        parts = [self.card_hash, self.submission_hash, asdict(self.arguments)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run."""
+        return self.out / self.name
+
+    @property
+    def explanations(self) -> Path:
+        """Folder of the explanations' parts."""
+        return self.folder / "explanations"
+
+    @property
+    def rows(self) -> Path:
+        """Folder of the rows' parts."""
+        return self.folder / "rows"
+
+    @cached_property
+    def card_hash(self) -> str:
+        """Hash of the task, read from disk once."""
+        return self.task.hash
+
+    @cached_property
+    def submission_hash(self) -> str:
+        """Hash of the submission, read from disk once."""
+        return self.submission.hash
+
+    @cached_property
+    def task_hash(self) -> str:
+        """Identity of the items in rows: fresh items never meet the card's."""
+        fresh = self.arguments.fresh
+        return self.card_hash if fresh is None else f"{self.card_hash}-fresh{fresh}"
+
+    @property
+    def setting(self) -> Setting:
+        """What scoring is opened for."""
+        asked = self.arguments
+        return Setting(self.task, asked.items, asked.seed, asked.fresh, asked.device, self.out / ORIGINALS)
+
+
+def describe(run: Run, command: list[str]) -> dict[str, Any]:
+    """The recipe of a run that begins now."""
+    arguments = asdict(run.arguments)
+    return {
+        "run": run.name,
+        "identity": run.identity,
+        "state": "running",
+        "started": now(),
+        "finished": None,
+        "command": command,
+        "arguments": {
+            "typed": {name: value for name, value in arguments.items() if name in run.typed},
+            "defaulted": {name: value for name, value in arguments.items() if name not in run.typed},
+        },
+        "seeds": {
+            "generation": [seed + run.arguments.seed for seed in run.task.card.generation_seeds],
+            "explainer": run.arguments.seed,
+            "fresh": run.arguments.fresh,
+            "seed_key": run.task.seed_key,
+        },
+        "isolation": run.arguments.isolation,
+        "device": None,
+        "task": {
+            "id": run.task.id,
+            "hash": run.card_hash,
+            "task_hash": run.task_hash,
+            "folder": str(run.task.folder),
+            "card": run.task.card.model_dump(mode="json"),
+        },
+        "submission": {
+            "id": run.submission.id,
+            "hash": run.submission_hash,
+            "folder": str(run.submission.folder),
+            "card": run.submission.card.model_dump(mode="json"),
+        },
+        **environment(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Versions, code and machine that rows are made with."""
+    return {
+        "versions": versions(),
+        "code": {"explain": code_hash(EXPLAIN_CODE), "score": code_hash(SCORE_CODE)},
+        "git": git_state(),
+        "platform": {
+            "system": platform.platform(),
+            "machine": platform.machine(),
+            "processor": platform.processor(),
+            "cpus": os.cpu_count(),
+        },
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what can change a row, read without importing it."""
+    found = {"earwitness": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def code_hash(parts: tuple[str, ...]) -> str:
+    """SHA-256 over the library's source files of these names, 16 hex digits."""
+    digest = hashlib.sha256()
+    for part in parts:
+        path = shelf.PACKAGE / part
+        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            relative = file.relative_to(shelf.PACKAGE).as_posix()
+            if not relative.startswith("models/training/"):
+                digest.update(relative.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def git_state() -> dict[str, Any] | None:
+    """Commit and dirty flag of the checkout that the library is imported from; None outside one."""
+    root = shelf.PACKAGE.parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        dirty = bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "dirty": dirty}
+
+
+def _git(root: Path, *arguments: str) -> str:
+    result = subprocess.run(
+        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=30
+    )
+    return result.stdout.strip()
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write(folder: Path, recipe: dict[str, Any]) -> None:
+    """Write a recipe under a temporary name and move it into place; raises EarwitnessError on a full disk."""
+    path = folder / FILE
+    temporary = folder / f".{FILE}.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise EarwitnessError(
+            f"cannot write {path}: {error.strerror or error}; make room and run the same command"
+        ) from error
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The recipe of a run's folder; raises EarwitnessError where there is none that can be read."""
+    path = folder / FILE
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise EarwitnessError(f"{folder} is no run: it has no {FILE}") from error
+    except (OSError, ValueError) as error:
+        raise EarwitnessError(f"{path} cannot be read: {error}; delete the folder and run again") from error
+    if not isinstance(recipe, dict) or not {"run", "task", "submission", "arguments"} <= set(recipe):
+        raise EarwitnessError(f"{path} is no recipe of a run; delete the folder and run again")
+    return recipe
+
+
+def reopen(folder: Path) -> Run:
+    """The run of a folder, its task and submission found again.
+
+    Raises NotComparableError where task or submission have changed since.
+    """
+    recipe = read(folder)
+    typed = recipe["arguments"]["typed"]
+    arguments = Arguments(**typed, **recipe["arguments"]["defaulted"])
+    task = _same("task", recipe["task"], shelf.task)
+    submission = _same("submission", recipe["submission"], shelf.submission)
+    return Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
+
+
+def _same(kind: str, recorded: dict[str, Any], find: Any) -> Any:
+    """What a recipe names, from where it was or from the shelf; it must be what it was."""
+    here = (Path(recorded["folder"]) / f"{kind}.toml").is_file()
+    found = find(recorded["folder"] if here else recorded["id"])
+    if found.hash != recorded["hash"]:
+        raise NotComparableError(
+            f"{kind} {recorded['id']} has changed since the run (hash {recorded['hash']}, now {found.hash}); run again"
+        )
+    return found

@@ -1,0 +1,290 @@
+"""Running submissions on tasks: originals once a task, then explain, then score; the same call resumes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from earwitness import rows
+from earwitness.errors import EarwitnessError
+from earwitness.harness import explain, recipe, score
+from earwitness.harness.explain import Shard
+from earwitness.harness.score import ProblemUnit
+from earwitness.rows import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from earwitness.harness.engines import Engine
+    from earwitness.harness.recipe import Run
+    from earwitness.harness.score import Prepared, Unit
+
+STAMP = "made_with"
+OLD = ".old"
+"""Folder beside the runs to which runs made by another version are moved."""
+LOG = ".score.log"
+
+
+class Progress(Protocol):
+    """Shows how far a stage is."""
+
+    def bar(self, label: str, total: int) -> Callable[[int], None]:
+        """Begin a bar; the function that is returned advances it."""
+
+    def say(self, line: str) -> None:
+        """Tell the user something."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def bar(self, label: str, total: int) -> Callable[[int], None]:
+        """Begin nothing."""
+        return lambda _: None
+
+    def say(self, line: str) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Outcome:
+    """What became of one run."""
+
+    run: Run
+    items: int = 0
+    failed: int = 0
+    """Items without an explanation that could be scored."""
+    seconds: float = 0.0
+    """CPU seconds of all its explanations."""
+    done: bool = False
+    errors: list[str] = field(default_factory=list)
+    """Why parts of it are missing."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Why items failed, with their number."""
+
+
+@dataclass(frozen=True)
+class ExplainJob:
+    """A run with its shards that are not explained yet."""
+
+    run: Run
+    shards: tuple[Shard, ...]
+
+
+@dataclass
+class Session:
+    """What one call of `execute` works with."""
+
+    engine: Engine
+    progress: Progress
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def of(self, prepared: dict[str, Prepared]) -> list[Outcome]:
+        """Outcomes of the runs whose items are known."""
+        return [self.outcomes[name] for name in prepared]
+
+    def failed(self, run: Run, error: Exception) -> None:
+        """Keep an error of a run; a program's own fault is raised."""
+        if not isinstance(error, EarwitnessError):
+            raise error
+        if str(error) not in self.outcomes[run.name].errors:
+            self.outcomes[run.name].errors.append(str(error))
+
+
+def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = None) -> list[Outcome]:
+    """Run all that is not done yet and return what became of each run, errors included."""
+    session = Session(engine, progress or Silent())
+    session.outcomes = {run.name: Outcome(run) for run in runs}
+    todo = [run for run in runs if not _claimed(run, session.progress)]
+    prepared: dict[str, Prepared] = {}
+    if todo:
+        prepared = _prepare(todo, session)
+        _explain(prepared, session)
+        _score(prepared, session)
+    for outcome in session.outcomes.values():
+        _finish(outcome, prepared.get(outcome.run.name))
+    return list(session.outcomes.values())
+
+
+def _claimed(run: Run, progress: Progress) -> bool:
+    """Make the run's folder its own and tell whether it is done.
+
+    What another version of the code or of a package made is moved aside, or, where that touches scores alone, scored
+    again.
+    """
+    fresh = recipe.describe(run, sys.argv[1:])
+    if (run.folder / recipe.FILE).is_file():
+        known = recipe.read(run.folder)
+        if known.get("identity") != run.identity:
+            raise EarwitnessError(f"{run.folder} belongs to another run; move it away and run the same command")
+        if known["versions"] != fresh["versions"] or known["code"]["explain"] != fresh["code"]["explain"]:
+            aside = _move_aside(run)
+            progress.say(f"{run.name} was made by another version ({_difference(known, fresh)}): moved to {aside}")
+        elif known["code"]["score"] != fresh["code"]["score"]:
+            progress.say(f"{run.name} was scored by another version: scoring it again")
+            shutil.rmtree(run.rows, ignore_errors=True)
+            recipe.write(run.folder, {**known, "code": fresh["code"], "git": fresh["git"], "state": "running"})
+            return False
+        else:
+            if known["state"] == "done":
+                return True
+            recipe.write(run.folder, {**known, "state": "running"})
+            return False
+    recipe.write(run.folder, fresh)
+    return False
+
+
+def _difference(known: dict[str, Any], fresh: dict[str, Any]) -> str:
+    names = sorted(set(known["versions"]) | set(fresh["versions"]))
+    pairs = ((name, known["versions"].get(name), fresh["versions"].get(name)) for name in names)
+    changed = [f"{name} {before} -> {after}" for name, before, after in pairs if before != after]
+    return ", ".join(changed) or "its code changed"
+
+
+def _move_aside(run: Run) -> Path:
+    number = 1
+    while (aside := run.out / OLD / f"{run.name}.{number}").exists():
+        number += 1
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    run.folder.rename(aside)
+    return aside
+
+
+def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
+    """The items of each run, by its name; originals are made once for all runs of the same setting."""
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        asked = run.arguments
+        groups.setdefault((run.card_hash, asked.items, asked.seed, asked.fresh, asked.device), []).append(run)
+    _drop_stale_originals(runs[0].out)
+    advance = session.progress.bar("originals", len(groups))
+    found: dict[str, Prepared] = {}
+    of_first = {group[0].name: group for group in groups.values()}
+    first = [group[0] for group in groups.values()]
+    for job, result in session.engine.compute(score.prepare, first, runs[0].out / LOG, 1):
+        for run in of_first[job.name]:
+            if isinstance(result, Exception):
+                session.failed(run, result)
+            else:
+                found[run.name] = result
+                recipe.write(run.folder, {**recipe.read(run.folder), "device": result.device})
+        advance(1)
+    return found
+
+
+def _drop_stale_originals(out: Path) -> None:
+    """Originals are derived: those that another version of the code or of a package made are made again."""
+    folder = out / recipe.ORIGINALS
+    stamp = json.dumps([recipe.versions(), recipe.code_hash(recipe.SCORE_CODE)], sort_keys=True)
+    path = folder / STAMP
+    if path.is_file() and path.read_text(encoding="utf-8") == stamp:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(stamp, encoding="utf-8")
+
+
+def _explain(prepared: dict[str, Prepared], session: Session) -> None:
+    """Explain what is missing, a box a run, several boxes side by side."""
+    jobs = [
+        ExplainJob(outcome.run, tuple(todo))
+        for outcome in session.of(prepared)
+        if (todo := explain.missing(outcome.run, prepared[outcome.run.name].items))
+    ]
+    total = sum(len(shard.items) for job in jobs for shard in job.shards)
+    if not jobs:
+        return
+    advance = session.progress.bar("explain", total)
+
+    def drive(job: ExplainJob) -> None:
+        explain.explain(job.run, job.shards, advance, session.engine.stopped)
+
+    for job, result in session.engine.drive(drive, jobs):
+        if isinstance(result, Exception):
+            session.failed(job.run, result)
+
+
+def _score(prepared: dict[str, Prepared], session: Session) -> None:
+    """Score what is explained and has no rows yet, a unit a shard; runs of one task stand together."""
+    units: list[Unit | ProblemUnit] = []
+    for outcome in sorted(session.of(prepared), key=lambda outcome: outcome.run.task.id):
+        run, known = outcome.run, prepared[outcome.run.name]
+        explained = [shard.name for shard in explain.shards(known.items) if explain.path_of(run, shard.name).is_file()]
+        units += score.missing(run, explained)
+        if known.problems and not score.rows_path(run, score.PROBLEMS).is_file():
+            units.append(ProblemUnit(run, known.problems))
+    if not units:
+        return
+    advance = session.progress.bar("score", len(units))
+    for unit, result in session.engine.compute(score.score, units, units[0].run.out / LOG):
+        if isinstance(result, Exception):
+            session.failed(unit.run, result)
+        advance(1)
+
+
+def _finish(outcome: Outcome, prepared: Prepared | None) -> None:
+    """Count what the run has, and close its recipe where nothing is missing."""
+    run = outcome.run
+    known = recipe.read(run.folder)
+    table = rows.read_run(run.folder)
+    if known["state"] != "done":
+        expected = [] if prepared is None else [shard.name for shard in explain.shards(prepared.items)]
+        if prepared is not None and prepared.problems:
+            expected.append(score.PROBLEMS)
+        whole = prepared is not None and all(score.rows_path(run, part).is_file() for part in expected)
+        _count(outcome, table)
+        known |= {
+            "state": "done" if whole else "incomplete",
+            "finished": recipe.now(),
+            "items": outcome.items,
+            "failed": outcome.failed,
+            "rows": {"number": len(table), "fingerprint": rows.fingerprint(table)},
+        }
+        recipe.write(run.folder, known)
+    else:
+        _count(outcome, table)
+    outcome.done = known["state"] == "done"
+
+
+def _count(outcome: Outcome, table: pa.Table) -> None:
+    """Items, failures and CPU seconds from the rows."""
+    items: dict[str, float] = {}
+    failed: dict[str, str] = {}
+    columns = ("item", "seconds", "status", "reason")
+    for item, seconds, status, reason in zip(*(table[column].to_pylist() for column in columns), strict=True):
+        items[item] = seconds
+        if status not in (Status.OK, Status.SKIPPED):
+            failed[item] = reason
+    outcome.items, outcome.failed, outcome.seconds = len(items), len(failed), sum(items.values())
+    outcome.reasons = dict(Counter(failed.values()).most_common())
+
+
+def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> Outcome:
+    """Score a run again from its explanations and return what became of it.
+
+    Raises EarwitnessError where explanations are missing, NotComparableError where its task or submission has changed.
+    """
+    run, known = recipe.reopen(folder), recipe.read(folder)
+    if known["state"] != "done" and not known.get("items"):
+        raise EarwitnessError(f"{folder} is not explained yet; run the same `earwitness run` command to finish it")
+    session = Session(engine, progress or Silent(), {run.name: Outcome(run)})
+    recipe.write(folder, {**known, "state": "running"})
+    prepared = _prepare([run], session)
+    if prepared and explain.missing(run, prepared[run.name].items):
+        recipe.write(folder, known)
+        raise EarwitnessError(f"{folder} lacks explanations; run the same `earwitness run` command to finish it")
+    if prepared:
+        shutil.rmtree(run.rows, ignore_errors=True)
+        now = recipe.environment()
+        scored = {"versions": {**now["versions"]}, "code": {**known["code"], "score": now["code"]["score"]}}
+        recipe.write(folder, {**recipe.read(folder), **scored})
+        _score(prepared, session)
+    _finish(session.outcomes[run.name], prepared.get(run.name))
+    return session.outcomes[run.name]

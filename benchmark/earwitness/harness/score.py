@@ -1,0 +1,180 @@
+"""The score stage: the rows of one shard of explanations, in a worker process that holds a scoring."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from earwitness import scoring, tracks
+from earwitness.box import Cost, devices
+from earwitness.box.reasons import short
+from earwitness.harness import explain
+from earwitness.harness.explain import Explained
+from earwitness.rows import Row, Status, write_part
+from earwitness.scoring import Problem, Scoring, Setting, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from earwitness.harness.recipe import Run
+    from earwitness.tracks import Item
+
+PROBLEMS = "problems"
+"""Part with the rows of items that cannot be explained."""
+_OPENED: dict[tuple[Any, ...], Scoring] = {}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The public items of a setting, and what rows need to know of them."""
+
+    items: tuple[Item, ...]
+    problems: tuple[Problem, ...]
+    device: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A shard of a run to be scored: always whole, in one process, so that its rows are the same bits every time."""
+
+    run: Run
+    shard: str
+
+
+@dataclass(frozen=True)
+class ProblemUnit:
+    """Items that cannot be explained, to be written as rows of a run."""
+
+    run: Run
+    problems: tuple[Problem, ...]
+
+
+def rows_path(run: Run, shard: str) -> Path:
+    """File of a shard's rows."""
+    return run.rows / f"{shard}.parquet"
+
+
+def missing(run: Run, shards: Sequence[str]) -> list[Unit]:
+    """Explained shards whose rows are not written yet."""
+    return [Unit(run, shard) for shard in shards if not rows_path(run, shard).is_file()]
+
+
+def prepare(run: Run) -> Prepared:
+    """Make the originals that a run explains; runs in a worker.
+
+    Raises EarwitnessError where model or dataset cannot be read.
+    """
+    resolved = resolve(run.setting)
+    items, problems = load(resolved).items()
+    return Prepared(tuple(items), tuple(problems), resolved.device)
+
+
+def resolve(setting: Setting) -> Setting:
+    """The setting on the device that it means here; raises EarwitnessError where there is none."""
+    return replace(setting, device=devices.resolve(setting.device))
+
+
+def load(setting: Setting) -> Scoring:
+    """The scoring of a setting, opened once in a process and kept until another is asked for."""
+    key = (setting.task.hash, setting.items, setting.seed, setting.fresh, setting.device, setting.cache)
+    if key not in _OPENED:
+        _OPENED.clear()
+        _OPENED[key] = scoring.load(setting)
+    return _OPENED[key]
+
+
+def score(unit: Unit | ProblemUnit) -> int:
+    """Write the rows of a unit and return how many of its items failed; runs in a worker."""
+    return score_unit(unit) if isinstance(unit, Unit) else problem_unit(unit)
+
+
+def score_unit(unit: Unit, open_scoring: Callable[[Setting], Scoring] = load) -> int:
+    """Write the rows of a shard and return how many of its items failed.
+
+    Raises EarwitnessError where rows cannot be written.
+    """
+    run = unit.run
+    described, arrays, fields = explain.read(explain.path_of(run, unit.shard))
+    opened = open_scoring(resolve(run.setting))
+    explanation = tracks.load(run.task.card.track).explanation
+    answered = [item for item in described if described[item].status == Status.OK]
+    by_id = {item.id: item for item in opened.items(answered)[0]} if answered else {}
+    pairs = [(by_id[item], explanation.build(arrays.get(item, {}))) for item in answered]
+    values = dict(zip(answered, opened.score(pairs, run.folder / "listen"), strict=True)) if pairs else {}
+    clusters = opened.clusters()
+    rows = [
+        row
+        for item, known in described.items()
+        for row in _item_rows(_Place(run, item, clusters[item], fields["isolation"]), known, values.get(item))
+    ]
+    write_part(rows, rows_path(run, unit.shard))
+    return len(described) - len(answered)
+
+
+def problem_unit(unit: ProblemUnit, open_scoring: Callable[[Setting], Scoring] = load) -> int:
+    """Write the rows of items that cannot be explained and return their number."""
+    run = unit.run
+    clusters = open_scoring(resolve(run.setting)).clusters()
+    rows = [
+        row
+        for problem in unit.problems
+        for row in _item_rows(
+            _Place(run, problem.item, clusters.get(problem.item, problem.item), run.arguments.isolation),
+            Explained(Status.INVALID, short(problem.reason), Cost()),
+            None,
+        )
+    ]
+    write_part(rows, rows_path(run, PROBLEMS))
+    return len(unit.problems)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What all rows of one item share beside its cost."""
+
+    run: Run
+    item: str
+    cluster: str
+    isolation: str
+
+
+def _item_rows(place: _Place, known: Explained, values: list[Value] | None) -> list[Row]:
+    """The rows of one item; without values one row a metric says why."""
+    card = place.run.task.card
+    if values is None:
+        seed = card.generation_seeds[0] + place.run.arguments.seed
+        values = [Value(metric.id, seed, None, known.status, known.reason) for metric in card.metrics]
+    return [_row(place, known.cost, _finite(value)) for value in values]
+
+
+def _finite(value: Value) -> Value:
+    if value.status == Status.OK and (value.value is None or not math.isfinite(value.value)):
+        return replace(value, value=None, status=Status.FAILED, reason=f"the metric gave {value.value}")
+    return value
+
+
+def _row(place: _Place, cost: Cost, value: Value) -> Row:
+    run = place.run
+    return Row(
+        submission=run.submission.id,
+        submission_hash=run.submission_hash,
+        task=run.task.id,
+        task_version=run.task.card.version,
+        task_hash=run.task_hash,
+        metric=value.metric,
+        item=place.item,
+        cluster=place.cluster,
+        generation_seed=value.generation_seed,
+        explainer_seed=run.arguments.seed,
+        value=value.value,
+        status=str(value.status),
+        reason=value.reason,
+        seconds=cost.seconds,
+        forwards=cost.forwards,
+        backwards=cost.backwards,
+        peak_bytes=cost.peak_bytes,
+        isolation=place.isolation,
+        run=run.name,
+    )

@@ -1,0 +1,102 @@
+"""Verification: a run's explanations and rows are made again from its recipe and compared with what it recorded."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from earwitness import rows
+from earwitness.errors import EarwitnessError
+from earwitness.harness import recipe
+from earwitness.harness.run import execute
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from earwitness.harness.engines import Engine
+    from earwitness.harness.run import Progress
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row that is not the same the second time."""
+
+    key: dict[str, Any]
+    recorded: str
+    recomputed: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a run's rows are what its recipe makes."""
+
+    run: str
+    rows: int
+    recorded: str
+    """Fingerprint of the rows on disk."""
+    recomputed: str
+    claimed: str
+    """Fingerprint that the recipe names."""
+    differences: tuple[Difference, ...]
+    versions: tuple[str, ...]
+    """Packages whose version is not the recorded one."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether recorded, claimed and recomputed rows are the same."""
+        return self.recorded == self.recomputed == self.claimed
+
+
+def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Verdict:
+    """Recompute a run in a temporary folder and compare.
+
+    Raises EarwitnessError where the run is not done or cannot be made again, NotComparableError where its task or
+    submission has changed.
+    """
+    run, known = recipe.reopen(folder), recipe.read(folder)
+    if known["state"] != "done":
+        raise EarwitnessError(f"{folder} is not done ({known['state']}); run the same command to finish it")
+    recorded = rows.read_run(folder)
+    with tempfile.TemporaryDirectory(prefix="earwitness-verify-") as temporary:
+        again = replace(run, out=Path(temporary))
+        (outcome,) = execute([again], engine, progress)
+        if not outcome.done:
+            raise EarwitnessError(f"{folder} cannot be made again: {'; '.join(outcome.errors) or 'rows are missing'}")
+        recomputed = rows.read_run(again.folder)
+    now = recipe.versions()
+    return Verdict(
+        run=known["run"],
+        rows=len(recorded),
+        recorded=rows.fingerprint(recorded),
+        recomputed=rows.fingerprint(recomputed),
+        claimed=known["rows"]["fingerprint"],
+        differences=tuple(differences(recorded, recomputed)),
+        versions=tuple(
+            f"{name} {known['versions'].get(name)} -> {now.get(name)}"
+            for name in sorted(set(now) | set(known["versions"]))
+            if known["versions"].get(name) != now.get(name)
+        ),
+    )
+
+
+def differences(recorded: pa.Table, recomputed: pa.Table) -> list[Difference]:
+    """Rows that only one table has, or that differ in anything but cost, by key."""
+    before, after = _by_key(recorded), _by_key(recomputed)
+    return [
+        Difference(dict(zip(rows.KEY, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _by_key(table: pa.Table) -> dict[tuple[Any, ...], str]:
+    return {tuple(record[name] for name in rows.KEY): _shown(record) for record in table.to_pylist()}
+
+
+def _shown(record: dict[str, Any]) -> str:
+    """What of a row must repeat, beside its key."""
+    value = "none" if record["value"] is None else repr(record["value"])
+    rest = [str(record[name]) for name in ("status", "reason", "cluster", "task_version") if record[name] != ""]
+    return " ".join([value, *rest])
