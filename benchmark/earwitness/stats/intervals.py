@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -46,10 +47,13 @@ class Interval:
     """[R, ...] bootstrap draws."""
 
 
+@lru_cache(maxsize=8)
 def weights(clusters: int, sampling: Sampling = DEFAULT) -> Array:
-    """[R, C] how often each of C clusters appears in each of R bootstrap samples of C clusters."""
+    """[R, C] how often each of C clusters appears in each of R bootstrap samples of C clusters; read-only."""
     random = np.random.default_rng(sampling.seed)
-    return random.multinomial(clusters, np.full(clusters, 1 / clusters), size=sampling.draws).astype(np.float64)
+    drawn = random.multinomial(clusters, np.full(clusters, 1 / clusters), size=sampling.draws).astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def mean_of(values: Array, clusters: NDArray[np.int64], count: int | None = None) -> Statistic:

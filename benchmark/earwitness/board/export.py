@@ -1,0 +1,137 @@
+"""The ranking as one self-contained HTML file, for where no server runs."""
+
+from __future__ import annotations
+
+import html
+import os
+from typing import TYPE_CHECKING, Any
+
+from earwitness.board.printing import entrants_of, metrics_of, tasks_of
+from earwitness.board.store import connect, current, records
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+Record = dict[str, Any]
+LISTENED = 12
+"""Items of a task whose sounds are linked."""
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --bar: #0d948833; --ink: #0d9488 }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
+table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; width: 100% }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle }
+th { font-weight: 600 } small { opacity: .7 } tr.control td { opacity: .75 } audio { height: 2rem; width: 14rem }
+svg { display: block } .wide { overflow-x: auto }
+"""
+
+
+def export(path: Path, folder: Path) -> Path:
+    """Write `index.html` with the ranking of every task into a folder and return it; sounds are linked relatively.
+
+    Raises EarwitnessError where there is no board or the folder cannot be written.
+    """
+    file = current(path)
+    connection = connect(file)
+    try:
+        parts = [_task(connection, task, file.parent, folder) for task in tasks_of(connection)]
+    finally:
+        connection.close()
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Earwitness</title><style>{STYLE}</style><body><h1>Earwitness</h1>"
+        f"<p>Does the explanation say what the model actually heard?</p>{''.join(parts)}"
+        f"<p><small>Board {html.escape(file.stem)}</small></p></body></html>\n"
+    )
+    index = folder / "index.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        index.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise EarwitnessError(f"cannot write {index}: {error.strerror or error}") from error
+    return index
+
+
+def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Path) -> str:
+    metrics = [metric for metric in metrics_of(connection, task) if metric["headline"]]
+    head = ["Rank", "Submission", "Score (0 random, 1 ceiling)", "", *(metric["metric"] for metric in metrics)]
+    head += ["CPU s", "Forwards", "Failed"]
+    ceiling = ["", "Ceiling", "", "", *(_value(metric, "ceiling", "ceiling_") for metric in metrics), "", "", ""]
+    rows = [_row(ceiling, "control")]
+    for entrant in entrants_of(connection, task):
+        cells = [
+            _rank(entrant),
+            html.escape(entrant["entrant"]),
+            _value(entrant, "score", "score_"),
+            _bar(entrant),
+            *(_value(entrant["results"].get(metric["metric"], {}), "mean", "") for metric in metrics),
+            f"{entrant['seconds']:.2f}",
+            f"{entrant['forwards']:.0f}",
+            str(entrant["failed"] + entrant["absent"]),
+        ]
+        rows.append(_row(cells, entrant["kind"]))
+    title = f"<h2>{html.escape(task['title'])}</h2><p><code>{html.escape(task['task_key'])}</code>, "
+    facts = f"{task['items']} items, {task['rows']} rows. {html.escape(task['note'])}</p>"
+    heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    return (
+        title
+        + facts
+        + f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
+        + _sounds(connection, task, board, folder)
+    )
+
+
+def _sounds(connection: DuckDBPyConnection, task: Record, board: Path, folder: Path) -> str:
+    """Sounds of the first items under the best entrant's explanation."""
+    best = next((entrant["entrant"] for entrant in entrants_of(connection, task)), "")
+    query = """
+        SELECT item, json_extract_string(fields, '$.prompt') AS prompt, original, kept, removed
+        FROM inputs JOIN items USING (task_key, item)
+        WHERE task_key = ? AND entrant = ? AND kept <> '' AND original <> '' ORDER BY item LIMIT ?
+    """
+    found = records(connection, query, task["task_key"], best, LISTENED)
+    if not found:
+        return ""
+    rows = []
+    for item in found:
+        players = [
+            f'<audio controls preload="none" src="{html.escape(os.path.relpath(board / item[kind], folder))}"></audio>'
+            for kind in ("original", "kept", "removed")
+        ]
+        rows.append(_row([html.escape(item["prompt"] or item["item"]), *players], ""))
+    head = "<tr><th>Item</th><th>Original</th><th>Kept</th><th>Removed</th></tr>"
+    return f"<h3>What {html.escape(best)} keeps and removes</h3><table>{head}{''.join(rows)}</table>"
+
+
+def _row(cells: list[str], kind: str) -> str:
+    return f'<tr class="{kind}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def _rank(entrant: Record) -> str:
+    if entrant["rank"] is None:
+        return ""
+    return f"{entrant['rank']} <small>{entrant['rank_low']}–{entrant['rank_high']}</small>"
+
+
+def _value(record: Record, name: str, prefix: str) -> str:
+    value, low, high = (record.get(key) for key in (name, f"{prefix}low", f"{prefix}high"))
+    if value is None:
+        return "–"
+    return f"{value:.2f}" + ("" if low is None else f" <small>[{low:.2f}, {high:.2f}]</small>")
+
+
+def _bar(entrant: Record) -> str:
+    """Score and interval on a scale from 0 to 1."""
+    value, low, high = entrant["score"], entrant["score_low"], entrant["score_high"]
+    if value is None or low is None:
+        return ""
+    at = [min(max(100 * number, 0), 100) for number in (value, low, high)]
+    return (
+        f'<svg width="104" height="14" role="img" aria-label="{value:.2f}">'
+        f'<rect x="2" y="3" width="{at[0]:.1f}" height="8" fill="var(--bar)"/>'
+        f'<line x1="{at[1] + 2:.1f}" x2="{at[2] + 2:.1f}" y1="7" y2="7" stroke="var(--ink)" stroke-width="2"/>'
+        f'<circle cx="{at[0] + 2:.1f}" cy="7" r="3" fill="var(--ink)"/></svg>'
+    )

@@ -1,0 +1,170 @@
+"""What the board is built from: run folders, and what cards say of their tasks and submissions."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from earwitness import metrics, shelf
+from earwitness.errors import EarwitnessError
+from earwitness.rows import fingerprint, read_run
+from earwitness.submission import SubmissionCard
+from earwitness.task import Card, TaskCard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pyarrow as pa
+
+FRESH = "-fresh"
+"""Separates a task's hash from the seed of fresh items in rows."""
+Ends = dict[str, dict[str, dict[str, float]]]
+"""Values of known ends by kind (ceiling, anti), metric and item."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder as it was read."""
+
+    folder: Path
+    recipe: dict[str, Any]
+    rows: pa.Table
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """A metric as a task uses it."""
+
+    id: str
+    name: str
+    direction: metrics.Direction
+    range: tuple[float, float]
+    summary: str
+    headline: bool = False
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What is known of a task by its hash."""
+
+    id: str
+    hash: str
+    card: TaskCard | None
+    """None where neither the shelf nor a run's recipe has it: rows alone are shown."""
+    on_shelf: bool = False
+    readme: str = ""
+    certificate: str = ""
+    """JSON, empty where there is none."""
+    ends: Ends = field(default_factory=dict)
+
+    def metrics(self, ids: Iterable[str]) -> list[MetricFacts]:
+        """The task's metrics that rows have, in the card's order, then those that the card does not list."""
+        present = list(dict.fromkeys(ids))
+        listed = {metric.id: metric for metric in self.card.metrics} if self.card else {}
+        order = [id for id in listed if id in present] + sorted(id for id in present if id not in listed)
+        return [_metric(id, listed.get(id)) for id in order]
+
+
+@dataclass(frozen=True)
+class SubmissionFacts:
+    """What is known of a submission by its hash."""
+
+    id: str
+    hash: str
+    card: SubmissionCard | None
+    on_shelf: bool = False
+    readme: str = ""
+
+
+def read_runs(out: Path) -> list[Run]:
+    """Every run folder under `out` that has rows, by name; raises EarwitnessError on a broken recipe or part."""
+    runs = []
+    for path in sorted(out.glob("*/run.json")):
+        try:
+            recipe = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise EarwitnessError(f"{path} is no recipe of a run: {error}; delete the folder or run again") from error
+        rows = read_run(path.parent)
+        if len(rows):
+            runs.append(Run(path.parent, recipe, rows, fingerprint(rows)))
+    return runs
+
+
+def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFacts:
+    """Facts of the task of that hash: from the shelf if it is the same, else from a recipe's copy of the card."""
+    base = hash.split(FRESH)[0]
+    try:
+        task = shelf.task(id)
+    except EarwitnessError:
+        task = None
+    if task is not None and task.hash == base:
+        return TaskFacts(
+            id, hash, task.card, True, _text(task.folder / "README.md"), _certificate(task.folder), _ends(task.folder)
+        )
+    return TaskFacts(id, hash, _copied(recipes, "task", base, TaskCard))
+
+
+def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> SubmissionFacts:
+    """Facts of the submission of that hash: from the shelf if it is the same, else from a recipe's copy of the card."""
+    try:
+        submission = shelf.submission(id)
+    except EarwitnessError:
+        submission = None
+    if submission is not None and submission.hash == hash:
+        return SubmissionFacts(id, hash, submission.card, True, _text(submission.folder / "README.md"))
+    return SubmissionFacts(id, hash, _copied(recipes, "submission", hash, SubmissionCard))
+
+
+def _copied(recipes: Iterable[dict[str, Any]], kind: str, hash: str, schema: type[Card]) -> Any:
+    """A recipe's copy of the card of that hash; None where no recipe has one that this version reads."""
+    for recipe in recipes:
+        part = recipe.get(kind)
+        if isinstance(part, dict) and part.get("hash") == hash and part.get("card"):
+            try:
+                return schema.model_validate(part["card"])
+            except ValidationError:
+                continue
+    return None
+
+
+def _metric(id: str, listed: Any) -> MetricFacts:
+    name = id.split("@")[0]
+    try:
+        declared = metrics.get(name)
+    except EarwitnessError:
+        return MetricFacts(id, name, "none", (float("-inf"), float("inf")), "Not declared in this version.")
+    headline = bool(listed and listed.headline)
+    parameters = dict(listed.parameters) if listed else {}
+    return MetricFacts(id, name, declared.direction, declared.range, declared.summary, headline, parameters)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _certificate(folder: Path) -> str:
+    found = sorted(folder.rglob("certificate.json"))
+    return _text(found[0]) if found else ""
+
+
+def _ends(folder: Path) -> Ends:
+    """Known ends of the task's own items; a value is the mean over generation seeds."""
+    path = folder / "truth" / "ceiling.parquet"
+    if not path.is_file():
+        return {}
+    gathered: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for row in pq.read_table(path).to_pylist():
+        if row["value"] is not None:
+            gathered[row.get("kind", "ceiling"), row["metric"], row["item"]].append(row["value"])
+    ends: Ends = {}
+    for (kind, metric, item), values in gathered.items():
+        ends.setdefault(kind, {}).setdefault(metric, {})[item] = sum(values) / len(values)
+    return ends

@@ -1,0 +1,124 @@
+"""The board's tables of single items, and of the runs they come from. Paths are relative to the board's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earwitness.board import items as seen
+from earwitness.board.values import Variant
+from earwitness.rows import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from earwitness.board.facts import Run
+    from earwitness.board.part import Part
+
+Record = dict[str, Any]
+COST = ("seconds", "forwards", "backwards", "peak_bytes")
+
+
+def item_values(part: Part) -> list[Record]:
+    """Each entrant's value of each metric on each item, failures at the floor's value."""
+    measured = part.measured
+    applies = ~np.isnan(measured.values)
+    return [
+        {
+            "entrant": part.labels[entrant],
+            "item": measured.items[item],
+            "metric": measured.metrics[metric],
+            "value": float(measured.values[item, entrant, metric]),
+            "failed": bool(measured.failed[item, entrant, metric]),
+        }
+        for item, entrant, metric in np.argwhere(applies).tolist()
+    ]
+
+
+def item_tables(part: Part, runs: Sequence[Run], out: Path, board: Path) -> dict[str, list[Record]]:
+    """Inputs, and what each entrant left of each: paths are relative to the board's folder."""
+    known = seen.inputs(out, part.variant.task_hash, part.variant.seed)
+    first = dict(zip(part.rows["item"].to_pylist(), part.rows["cluster"].to_pylist(), strict=True))
+    described = []
+    for item in part.measured.items:
+        found = known.get(item, seen.Input())
+        described.append(
+            {
+                "item": item,
+                "cluster": first[item],
+                "fields": json.dumps(found.fields),
+                "arrays": _relative(found.arrays, board),
+                "original": _relative(found.original, board),
+                "seconds": found.seconds,
+                "problem": found.problem,
+            }
+        )
+    folders = {run.folder.name: run.folder for run in runs}
+    labels = dict(zip(part.measured.entrants, part.labels, strict=True))
+    left: list[Record] = []
+    maps: dict[str, dict[str, Path]] = {}
+    for entry in _first_rows(part):
+        folder = folders.get(entry["run"])
+        if folder is not None and folder.name not in maps:
+            maps[folder.name] = seen.explanations(folder)
+        heard = seen.sounds(folder, [entry["item"]]).get(entry["item"], {}) if folder else {}
+        left.append(
+            {
+                "entrant": labels[entry["submission"], entry["submission_hash"]],
+                "item": entry["item"],
+                "status": entry["status"],
+                "reason": entry["reason"],
+                **{cost: float(entry[cost]) for cost in COST},
+                "run": entry["run"],
+                "explanation": _relative(maps.get(entry["run"], {}).get(entry["item"]), board),
+                "kept": _relative(heard.get("kept"), board),
+                "removed": _relative(heard.get("removed"), board),
+            }
+        )
+    return {"inputs": described, "items": left}
+
+
+def _first_rows(part: Part) -> list[Record]:
+    """One row of each entrant and item, one that failed if there is any."""
+    found: dict[tuple[str, str, str], Record] = {}
+    columns = ["submission", "submission_hash", "item", "status", "reason", "run", *COST]
+    for row in part.rows.select(columns).to_pylist():
+        key = (row["submission"], row["submission_hash"], row["item"])
+        if key not in found or _gravity(row) > _gravity(found[key]):
+            found[key] = row
+    return [found[key] for key in sorted(found)]
+
+
+def _gravity(row: Record) -> int:
+    return {Status.SKIPPED: 0, Status.OK: 1}.get(row["status"], 2)
+
+
+def run_records(part: Part, runs: Sequence[Run], board: Path) -> list[Record]:
+    """Where the variant's rows come from, each run with its recipe."""
+    labels = dict(zip(part.measured.entrants, part.labels, strict=True))
+    names = set(part.rows["run"].to_pylist())
+    records = []
+    for run in runs:
+        mine = run.rows.slice(0, 1).to_pylist()[0]
+        variant = Variant(mine["task"], mine["task_hash"], mine["explainer_seed"])
+        if variant == part.variant and mine["run"] in names:
+            records.append(
+                {
+                    "entrant": labels[mine["submission"], mine["submission_hash"]],
+                    "run": mine["run"],
+                    "folder": _relative(run.folder, board),
+                    "rows": len(run.rows),
+                    "fingerprint": run.fingerprint,
+                    "isolation": mine["isolation"],
+                    "recipe": json.dumps(run.recipe),
+                }
+            )
+    return records
+
+
+def _relative(path: Path | None, board: Path) -> str:
+    return "" if path is None else os.path.relpath(path.resolve(), board.resolve())

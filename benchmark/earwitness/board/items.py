@@ -1,0 +1,95 @@
+"""What a person sees and hears of an item: its fields, its explanations, its sounds, as paths beside the board."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import soundfile
+from safetensors import SafetensorError, safe_open
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+ORIGINALS = ".originals"
+"""Folder beside the runs that scoring keeps originals in."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One item as it was handed to explainers."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    arrays: Path | None = None
+    """Safetensors file with its arrays, under `<item>/<array>`."""
+    original: Path | None = None
+    seconds: float | None = None
+    """Length of the original."""
+    problem: str = ""
+    """Why it cannot be explained."""
+
+
+def file_name(item: str) -> str:
+    """An item's id as a file's name."""
+    return quote(item, safe=" ,()[]{}=+@")
+
+
+def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
+    """Inputs of a variant's items that scoring left on disk, by item id."""
+    base, _, fresh = task_hash.partition("-fresh")
+    folder = out / ORIGINALS / (f"{base}-seed{seed}" + (f"-fresh{fresh}" if fresh else ""))
+    found: dict[str, Input] = {}
+    for path in sorted(folder.glob("items-*.safetensors")):
+        described = _fields(path)
+        for fields in described.get("items", []):
+            original = folder / f"{file_name(fields['id'])}.original.ogg"
+            heard = original if original.is_file() else None
+            found[fields["id"]] = Input(fields, path, heard, _seconds(heard))
+        for item, reason in described.get("problems", []):
+            found[item] = Input(problem=reason)
+    return found
+
+
+def explanations(run: Path) -> dict[str, Path]:
+    """File of a run that holds each item's explanation, by item id."""
+    found: dict[str, Path] = {}
+    for path in sorted((run / "explanations").glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                found |= {key.rsplit("/", 1)[0]: path for key in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError):
+            continue
+    return found
+
+
+def sounds(run: Path, items: Iterable[str]) -> dict[str, dict[str, Path]]:
+    """Kept and removed sounds of a run by item id, where scoring left them."""
+    found: dict[str, dict[str, Path]] = defaultdict(dict)
+    for item in items:
+        for kind in ("kept", "removed"):
+            path = run / "listen" / f"{file_name(item)}.{kind}.ogg"
+            if path.is_file():
+                found[item][kind] = path
+    return found
+
+
+def _fields(path: Path) -> dict[str, list[Any]]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            described: dict[str, list[Any]] = json.loads(file.metadata()["fields"])
+            return described
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _seconds(path: Path | None) -> float | None:
+    if path is None:
+        return None
+    try:
+        return float(soundfile.info(path).duration)
+    except soundfile.SoundFileError:
+        return None

@@ -1,0 +1,233 @@
+"""From measured values to the board's numbers: means, calibrated values, ranks, and whether they survive a change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earwitness.stats.calibration import Scale, calibrated, scale
+from earwitness.stats.intervals import DEFAULT, Array, Interval, Sampling, Statistic, interval, mean_interval, mean_of
+from earwitness.stats.ranks import Ranks, agreement, rank, ranks
+
+if TYPE_CHECKING:
+    from earwitness.board.facts import Ends, MetricFacts
+    from earwitness.board.values import Measured
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one variant: its numbers, and its calibrated value as a statistic that others build on."""
+
+    facts: MetricFacts
+    number: int
+    """Place among the measured metrics."""
+    raw: Interval
+    """[E] means over items."""
+    floor: Array
+    """[N] NaN where there is no floor."""
+    ceiling: Array
+    """[N] NaN where there is no ceiling of the item."""
+    top: Interval | None
+    """Scalar, of the ceiling."""
+    ends: Scale | None
+    """None without a floor or a ceiling."""
+    anti: Interval | None
+    calibrated: Statistic | None
+    """[R, C] -> [R, E]; None where the scale is not informative."""
+
+
+class Numbers:
+    """The numbers of one variant of a task.
+
+    own tells whether the known ends belong to the very items that were measured; ends of other items of the same task
+    give a fixed scale whose own uncertainty is not in the calibrated intervals.
+    """
+
+    def __init__(
+        self, measured: Measured, facts: list[MetricFacts], ends: Ends, own: bool, sampling: Sampling = DEFAULT
+    ) -> None:
+        self.measured = measured
+        self.sampling = sampling
+        self.size = int(measured.clusters.max()) + 1
+        self._ends = ends
+        self._own = own
+        self.columns = [self._column(number, metric) for number, metric in enumerate(facts)]
+        self.headline = [c for c in self.columns if c.facts.headline and c.calibrated is not None]
+
+    def metrics(self) -> list[Record]:
+        """A record of each metric: what it is, its ends, whether it is informative."""
+        return [self._metric_record(column) for column in self.columns]
+
+    def results(self) -> list[Record]:
+        """A record of each entrant and metric."""
+        records = []
+        for column in self.columns:
+            shares = None if column.calibrated is None else self._interval(column.calibrated)
+            for entrant in range(len(self.measured.entrants)):
+                values = self.measured.values[:, entrant, column.number]
+                records.append(
+                    {
+                        "entrant": entrant,
+                        "metric": column.facts.id,
+                        "n": int((~np.isnan(values)).sum()),
+                        "failed": int(self.measured.failed[:, entrant, column.number].sum()),
+                        **_ends_of("mean", "", column.raw, entrant),
+                        **_ends_of("calibrated", "calibrated_", shares, entrant),
+                    }
+                )
+        return records
+
+    def ranks(self) -> list[Record]:
+        """A record of each entrant: its headline score and rank, or none where no headline metric is informative."""
+        lost = self.measured.lost.sum(axis=0)
+        absent = self.measured.absent.sum(axis=0)
+        score, found = self._ranked([c.calibrated for c in self.headline if c.calibrated is not None])
+        return [
+            {
+                "entrant": entrant,
+                **_rank_of(found, entrant),
+                **_ends_of("score", "score_", score, entrant),
+                "items": len(self.measured.items) - int(absent[entrant]),
+                "failed": int(lost[entrant]),
+                "absent": int(absent[entrant]),
+            }
+            for entrant in range(len(self.measured.entrants))
+        ]
+
+    def changes(self) -> list[Record]:
+        """A record of each entrant under each change of judge or removal operator, with Kendall's tau to the headline.
+
+        A change is a parameter that another metric of the card adds to a headline metric's. The headline that it is
+        compared with is made of those metrics that the change has, too.
+        """
+        named: dict[str, list[tuple[Column, Column]]] = {}
+        for base in self.headline:
+            for other in self.columns:
+                change = _change(base.facts, other.facts)
+                if change:
+                    named.setdefault(change, []).append((base, other))
+        records = []
+        for change, pairs in named.items():
+            before, _ = self._ranked([base.calibrated for base, _ in pairs if base.calibrated is not None])
+            after, found = self._ranked([self._on_scale_of(base, other) for base, other in pairs])
+            if before is None or after is None:
+                continue
+            tau = agreement(before.value, after.value)
+            for entrant, place in enumerate(rank(before.value)):
+                records.append(
+                    {
+                        "change": change,
+                        "metrics": ", ".join(other.facts.id for _, other in pairs),
+                        "tau": _number(tau),
+                        "entrant": entrant,
+                        "rank_before": int(place),
+                        **_rank_of(found, entrant),
+                        **_ends_of("score", "score_", after, entrant),
+                    }
+                )
+        return records
+
+    def _interval(self, statistic: Statistic) -> Interval:
+        return interval(statistic, self.size, self.sampling)
+
+    def _mean(self, values: Array) -> Interval:
+        return self._interval(mean_of(values, self.measured.clusters, self.size))
+
+    def _column(self, number: int, facts: MetricFacts) -> Column:
+        measured = self.measured
+        values = measured.values[:, :, number]
+        nothing = np.full(len(measured.items), np.nan)
+        raw = self._mean(values)
+        floor = nothing if measured.floor is None else values[:, measured.floor]
+        ceiling, top, far = self._end("ceiling", facts.id, nothing)
+        _, anti, _ = self._end("anti", facts.id, nothing)
+        if measured.floor is None or top is None:
+            return Column(facts, number, raw, floor, ceiling, top, None, anti, None)
+        found = scale(_at(raw, measured.floor), top, facts.direction)
+        statistic = calibrated(values, floor, ceiling, measured.clusters, far) if found.informative else None
+        return Column(facts, number, raw, floor, ceiling, top, found, anti, statistic)
+
+    def _end(self, kind: str, metric: str, nothing: Array) -> tuple[Array, Interval | None, Statistic | None]:
+        """A known end per item [N], its interval, and its mean where it is known for other items only."""
+        known = self._ends.get(kind, {}).get(metric, {})
+        if not known:
+            return nothing, None, None
+        if self._own:
+            column = np.array([known.get(item, np.nan) for item in self.measured.items])
+            if not np.isnan(column).all():
+                return column, self._mean(column), None
+        elsewhere = np.array([known[item] for item in sorted(known)])
+        mean = float(elsewhere.mean())
+        far: Statistic = lambda weight: np.full((len(weight), 1), mean)  # noqa: E731
+        return nothing, mean_interval(elsewhere, np.arange(len(elsewhere)), self.sampling), far
+
+    def _ranked(self, statistics: list[Statistic]) -> tuple[Interval | None, Ranks | None]:
+        """Mean of calibrated statistics with its interval, and ranks by it."""
+        if not statistics:
+            return None, None
+        found = self._interval(lambda weight: np.mean([statistic(weight) for statistic in statistics], axis=0))
+        return found, ranks(found.value, found.draws, self.sampling.level)
+
+    def _on_scale_of(self, base: Column, other: Column) -> Statistic:
+        """The calibrated value of a changed metric, over the base's span where it has no informative scale itself."""
+        if other.calibrated is not None:
+            return other.calibrated
+        values = self.measured.values[:, :, other.number]
+        if np.isnan(base.ceiling).all() and base.ends is not None:
+            span = float(base.ends.ceiling.value - base.ends.floor.value)
+            return calibrated(values, other.floor, other.floor + span, self.measured.clusters)
+        return calibrated(values, other.floor, other.floor + base.ceiling - base.floor, self.measured.clusters)
+
+    def _metric_record(self, column: Column) -> Record:
+        facts, ends = column.facts, column.ends
+        floor = None if self.measured.floor is None else _at(column.raw, self.measured.floor)
+        return {
+            "metric": facts.id,
+            "name": facts.name,
+            "direction": facts.direction,
+            "range_low": _number(facts.range[0]),
+            "range_high": _number(facts.range[1]),
+            "summary": facts.summary,
+            "headline": facts.headline,
+            "informative": None if ends is None else ends.informative,
+            "items": int((~np.isnan(self.measured.values[:, :, column.number])).any(axis=1).sum()),
+            **_ends_of("floor", "floor_", floor),
+            **_ends_of("ceiling", "ceiling_", column.top),
+            **_ends_of("anti", "anti_", column.anti),
+        }
+
+
+def _change(base: MetricFacts, other: MetricFacts) -> str:
+    """What other adds to base, as text; empty where it is no change of it."""
+    same = base.name == other.name and base.parameters.items() <= other.parameters.items()
+    added = [f"{key} {value}" for key, value in other.parameters.items() if key not in base.parameters]
+    return ", ".join(added) if same else ""
+
+
+def _at(found: Interval, entrant: int) -> Interval:
+    return Interval(found.value[entrant], found.low[entrant], found.high[entrant], found.draws[:, entrant])
+
+
+def _ends_of(name: str, prefix: str, found: Interval | None, entrant: int | None = None) -> Record:
+    """Value and ends of an interval, None where there is none."""
+    if found is None:
+        return {name: None, f"{prefix}low": None, f"{prefix}high": None}
+    at = found if entrant is None else _at(found, entrant)
+    return {name: _number(at.value), f"{prefix}low": _number(at.low), f"{prefix}high": _number(at.high)}
+
+
+def _rank_of(found: Ranks | None, entrant: int) -> Record:
+    if found is None:
+        return {"rank": None, "rank_low": None, "rank_high": None, "rank_group": None}
+    fields = {"rank": found.rank, "rank_low": found.low, "rank_high": found.high, "rank_group": found.group}
+    return {name: int(values[entrant]) for name, values in fields.items()}
+
+
+def _number(value: Any) -> float | None:
+    """A finite float, else None."""
+    number = float(value)
+    return number if np.isfinite(number) else None

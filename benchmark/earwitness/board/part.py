@@ -1,0 +1,69 @@
+"""A variant of a task with what was measured of it, and the names it goes by on the board."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from earwitness import shelf
+from earwitness.board.facts import FRESH, MetricFacts, SubmissionFacts, TaskFacts, submission_facts
+from earwitness.board.values import FLOOR, Measured, Variant, measure, of_variant
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A variant of a task with what was measured of it."""
+
+    key: str
+    variant: Variant
+    task: TaskFacts
+    facts: list[MetricFacts]
+    rows: pa.Table
+    measured: Measured
+    labels: list[str]
+    """Name of each entrant on the board."""
+    submissions: list[SubmissionFacts]
+
+
+def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
+    """A name for each variant, for people and for the page's address.
+
+    The plain id is the variant of the shelf's task, or of the only task of that id; others tell what sets them apart.
+    """
+    hashes: dict[str, set[str]] = defaultdict(set)
+    for variant in found:
+        hashes[variant.task].add(variant.task_hash.split(FRESH)[0])
+    names = []
+    for variant in found:
+        base, _, fresh = variant.task_hash.partition(FRESH)
+        other = len(hashes[variant.task]) > 1 and not tasks[variant.task_hash].on_shelf
+        parts = [variant.task, base[:6] if other else "", f"fresh{fresh}" if fresh else ""]
+        names.append("~".join(filter(None, [*parts, f"seed{variant.seed}" if variant.seed else ""])))
+    return names
+
+
+def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes: list[Record]) -> Part:
+    """What was measured of a variant, with what cards say of it and of its entrants."""
+    chosen = of_variant(rows, variant)
+    facts = task.metrics(chosen["metric"].to_pylist())
+    measured = measure(chosen, [metric.id for metric in facts], _shelf_floor())
+    submissions = [submission_facts(id, hash, recipes) for id, hash in measured.entrants]
+    ids = [id for id, _ in measured.entrants]
+    labels = [id if ids.count(id) == 1 else f"{id}~{hash[:6]}" for id, hash in measured.entrants]
+    return Part(key, variant, task, facts, chosen, measured, labels, submissions)
+
+
+def _shelf_floor() -> str | None:
+    try:
+        return shelf.submission(FLOOR).hash
+    except EarwitnessError:
+        return None

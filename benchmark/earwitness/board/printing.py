@@ -1,0 +1,205 @@
+"""The ranking as tables for a terminal of 120 columns, and as records for scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from earwitness.board.store import connect, records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+    from rich.console import Console
+
+Record = dict[str, Any]
+OTHERS = 8
+"""How many metrics beside the headline's the second table has room for."""
+
+
+def ranking_records(path: Path) -> list[Record]:
+    """The ranking of every task, best first: rank, score and cost of each entrant with all its results."""
+    connection = connect(path)
+    try:
+        return [record for task in tasks_of(connection) for record in entrants_of(connection, task)]
+    finally:
+        connection.close()
+
+
+def print_ranking(path: Path, console: Console) -> None:
+    """Print the ranking of every task on the board, with the task's ceiling and floor."""
+    connection = connect(path)
+    try:
+        for task in tasks_of(connection):
+            _print_task(connection, task, console)
+    finally:
+        connection.close()
+
+
+def tasks_of(connection: DuckDBPyConnection) -> list[Record]:
+    """Records of all tasks on the board."""
+    return records(connection, "SELECT * FROM tasks ORDER BY task_key")
+
+
+def metrics_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
+    """Records of a task's metrics, in the card's order."""
+    return records(connection, "SELECT * FROM metrics WHERE task_key = ? ORDER BY position", task["task_key"])
+
+
+def entrants_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
+    """Records of a task's entrants, best first, each with its results by metric."""
+    key = task["task_key"]
+    query = """
+        SELECT ranks.*, submissions.submission_hash, submissions.kind, tasks.task_hash
+        FROM ranks JOIN submissions USING (task_key, entrant) JOIN tasks USING (task_key)
+        WHERE task_key = ?
+    """
+    entrants = records(connection, query, key)
+    results: dict[str, dict[str, Record]] = {}
+    for result in records(connection, "SELECT * EXCLUDE (task_key) FROM results WHERE task_key = ?", key):
+        results.setdefault(result.pop("entrant"), {})[result.pop("metric")] = result
+    for entrant in entrants:
+        entrant["results"] = results.get(entrant["entrant"], {})
+    return sorted(entrants, key=lambda entrant: _order(entrant, task["main_metric"]))
+
+
+def _order(entrant: Record, main: str) -> tuple[float, float, str]:
+    """By score; by the main metric where nothing is ranked."""
+    if entrant["score"] is not None:
+        return (0, -entrant["score"], entrant["entrant"])
+    result = entrant["results"].get(main)
+    value = result["mean"] if result and result["mean"] is not None else None
+    sign = -1 if result and result["direction"] == "higher" else 1
+    return (1, float("inf") if value is None else sign * value, entrant["entrant"])
+
+
+def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) -> None:
+    metrics, entrants = metrics_of(connection, task), entrants_of(connection, task)
+    headline = [metric for metric in metrics if metric["headline"]][:4]
+    names = {metric["name"] for metric in headline}
+    others = [metric for metric in metrics if metric["name"] not in names][:OTHERS]
+    console.print(_headline_table(task, headline, entrants))
+    console.print(_other_table(task, others, entrants))
+    for note in _notes(task, headline + others, entrants):
+        console.print(Text(note, style="dim"))
+    for line in _survival(connection, task):
+        console.print(line)
+    console.print()
+
+
+def _headline_table(task: Record, metrics: list[Record], entrants: list[Record]) -> Table:
+    table = _table(title=f"{task['task_key']}: {task['title']}")
+    for name in ("rank", "submission", "score"):
+        table.add_column(name, no_wrap=True)
+    for metric in metrics:
+        table.add_column(_title(metric), no_wrap=True)
+    table.add_row("", Text("CEILING", style="bold"), "", *(_value(m, "ceiling", "ceiling_") for m in metrics))
+    table.add_section()
+    for entrant in entrants:
+        cells = [_value(entrant["results"].get(m["metric"], {}), "mean", "") for m in metrics]
+        score = _value(entrant, "score", "score_")
+        table.add_row(_rank(entrant), _name(entrant, task), score, *cells, style=_style(entrant))
+    if any(metric["anti"] is not None for metric in metrics):
+        table.add_section()
+        table.add_row("", Text("ANTI-ORACLE", style="bold"), "", *(_value(m, "anti", "anti_") for m in metrics))
+    return table
+
+
+def _table(title: str | None = None) -> Table:
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+
+
+def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) -> Table:
+    table = _table()
+    table.add_column("submission", no_wrap=True)
+    for metric in metrics:
+        table.add_column(_title(metric), justify="right")
+    for title in ("CPU s", "forwards", "failed"):
+        table.add_column(title, justify="right")
+    table.add_row(Text("CEILING", style="bold"), *(_short(m["ceiling"]) for m in metrics), "", "", "")
+    table.add_section()
+    for entrant in entrants:
+        failed = entrant["failed"] + entrant["absent"]
+        table.add_row(
+            _name(entrant, task),
+            *(_short(entrant["results"].get(m["metric"], {}).get("mean")) for m in metrics),
+            f"{entrant['seconds']:.2f}",
+            f"{entrant['forwards']:.0f}",
+            Text(str(failed), style="bold red") if failed else "0",
+            style=_style(entrant),
+        )
+    return table
+
+
+def _notes(task: Record, metrics: list[Record], entrants: list[Record]) -> list[str]:
+    share = round(100 * task["level"])
+    notes = [
+        f"{task['items']} items, {task['rows']} rows; {share} % intervals over {task['clusters']} clusters; "
+        "+ higher is more faithful, - lower is."
+        " Score: mean calibrated headline metric, 0 the random explainer, 1 the ceiling."
+    ]
+    dull = [metric["metric"] for metric in metrics if metric["informative"] is False]
+    if dull:
+        notes.append(f"Uninformative here (° ceiling and random cannot be told apart; not ranked): {', '.join(dull)}.")
+    if any(entrant["failed"] + entrant["absent"] for entrant in entrants) and task["floor"]:
+        notes.append("Failed and missing items count as the random explainer's.")
+    return [*notes, task["note"]] if task["note"] else notes
+
+
+def _survival(connection: DuckDBPyConnection, task: Record) -> list[Text]:
+    query = """
+        SELECT change, any_value(tau) AS tau, count(*) AS entrants, count(*) FILTER (rank = rank_before) AS same
+        FROM changes WHERE task_key = ? GROUP BY change ORDER BY change
+    """
+    return [
+        Text(f"Under {r['change']}: Kendall's tau {_short(r['tau'])}, {r['same']} of {r['entrants']} ranks as before")
+        for r in records(connection, query, task["task_key"])
+    ]
+
+
+def _title(metric: Record) -> Text:
+    sign = {"higher": " +", "lower": " -"}.get(metric["direction"], "")
+    mark = " °" if metric["informative"] is False else ""
+    name, _, parameters = metric["metric"].partition("@")
+    return Text(name + sign + mark + (f"\n{parameters}" if parameters else ""))
+
+
+def _name(entrant: Record, task: Record) -> Text:
+    floor = " (floor)" if entrant["entrant"] == task["floor"] else ""
+    return Text(entrant["entrant"] + floor)
+
+
+def _style(entrant: Record) -> str:
+    return "dim" if entrant["kind"] == "control" else ""
+
+
+def _rank(entrant: Record) -> str:
+    """Rank and, where it is uncertain, its interval."""
+    if entrant["rank"] is None:
+        return ""
+    low, high = entrant["rank_low"], entrant["rank_high"]
+    return f"{entrant['rank']:2d}" + ("" if low == high else f" ({low}-{high})")
+
+
+def _value(record: Record, name: str, prefix: str) -> str:
+    """A value with its interval: `.25 [.20 .31]`."""
+    value, low, high = (record.get(key) for key in (name, f"{prefix}low", f"{prefix}high"))
+    return _short(value) if low is None else f"{_short(value)} [{_short(low)} {_short(high)}]"
+
+
+def _short(value: float | None) -> str:
+    """Two decimals without a leading zero, as many figures where the value is large.
+
+    >>> _short(0.25), _short(-0.254), _short(1.5), _short(None)
+    ('.25', '-.25', '1.50', '-')
+    """
+    if value is None:
+        return "-"
+    text = f"{value + 0.0:.2f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

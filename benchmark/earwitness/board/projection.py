@@ -1,0 +1,125 @@
+"""Runs as the board's tables: every number that the page shows, computed once."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from earwitness.board.facts import FRESH, Run, task_facts
+from earwitness.board.item_tables import COST, item_tables, item_values, run_records
+from earwitness.board.numbers import Numbers
+from earwitness.board.part import Part, keys, part_of
+from earwitness.board.schema import SCHEMAS
+from earwitness.board.values import FLOOR, variants
+from earwitness.rows import SCHEMA
+from earwitness.stats.intervals import DEFAULT, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Record = dict[str, Any]
+
+
+def project(runs: Sequence[Run], out: Path, board: Path, sampling: Sampling = DEFAULT) -> dict[str, pa.Table]:
+    """All tables of the board, by name."""
+    rows = pa.concat_tables([run.rows for run in runs]) if runs else SCHEMA.empty_table()
+    records: dict[str, list[Record]] = defaultdict(list)
+    recipes = [run.recipe for run in runs]
+    found = variants(rows)
+    tasks = {v.task_hash: task_facts(v.task, v.task_hash, recipes) for v in found}
+    for variant, key in zip(found, keys(found, tasks), strict=True):
+        part = part_of(key, variant, tasks[variant.task_hash], rows, recipes)
+        for name, part_records in _tables(part, runs, out, board, sampling).items():
+            records[name] += [{"task_key": key, **record} for record in part_records]
+    tables = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
+    return {"rows": rows, **tables}
+
+
+def _tables(part: Part, runs: Sequence[Run], out: Path, board: Path, sampling: Sampling) -> dict[str, list[Record]]:
+    own = part.variant.seed == 0 and FRESH not in part.variant.task_hash
+    numbers = Numbers(part.measured, part.facts, part.task.ends, own, sampling)
+    directions = {metric.id: metric.direction for metric in part.facts}
+    costs = _costs(part)
+    return {
+        "tasks": [_task(part, numbers, own)],
+        "metrics": [
+            {"position": position, "parameters": json.dumps(metric.parameters), **record}
+            for position, (metric, record) in enumerate(zip(part.facts, numbers.metrics(), strict=True))
+        ],
+        "results": [_named(part, {**r, "direction": directions[r["metric"]]}) for r in numbers.results()],
+        "ranks": [_named(part, {**r, **costs[r["entrant"]]}) for r in numbers.ranks()],
+        "changes": [_named(part, record) for record in numbers.changes()],
+        "submissions": [_submission(part, entrant) for entrant in range(len(part.labels))],
+        "item_values": item_values(part),
+        **item_tables(part, runs, out, board),
+        "runs": run_records(part, runs, board),
+    }
+
+
+def _named(part: Part, record: Record) -> Record:
+    return {**record, "entrant": part.labels[record["entrant"]]}
+
+
+def _task(part: Part, numbers: Numbers, own: bool) -> Record:
+    card, measured = part.task.card, part.measured
+    notes = []
+    if measured.floor is None:
+        notes.append(f"No rows of {FLOOR!r}: nothing is calibrated or ranked; raw values leave failed items out.")
+    elif not part.task.ends:
+        notes.append("No ceiling is stored with the task: nothing is calibrated or ranked, raw values only.")
+    elif not numbers.headline:
+        notes.append("No headline metric is informative here: nothing is ranked.")
+    if part.task.ends and not own:
+        notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
+    if not part.task.on_shelf:
+        notes.append("These rows belong to a version of the task that is not on the shelf.")
+    return {
+        "task": part.variant.task,
+        "task_hash": part.variant.task_hash,
+        "seed": part.variant.seed,
+        "version": card.version if card else None,
+        "title": card.title if card else part.variant.task,
+        "track": card.track if card else "",
+        "main_metric": card.main_metric if card else part.facts[0].id if part.facts else "",
+        "headline": [column.facts.id for column in numbers.headline],
+        "items": len(measured.items),
+        "clusters": numbers.size,
+        "rows": len(part.rows),
+        "floor": None if measured.floor is None else part.labels[measured.floor],
+        "level": numbers.sampling.level,
+        "draws": numbers.sampling.draws,
+        "note": " ".join(notes),
+        "card": card.model_dump_json() if card else "",
+        "certificate": part.task.certificate,
+        "readme": part.task.readme,
+    }
+
+
+def _submission(part: Part, entrant: int) -> Record:
+    facts = part.submissions[entrant]
+    return {
+        "entrant": part.labels[entrant],
+        "submission": facts.id,
+        "submission_hash": facts.hash,
+        "title": facts.card.title if facts.card else facts.id,
+        "kind": facts.card.kind if facts.card else "entrant",
+        "card": facts.card.model_dump_json() if facts.card else "",
+        "readme": facts.readme,
+    }
+
+
+def _costs(part: Part) -> list[Record]:
+    """Median cost of an explanation of each entrant, over items."""
+    grouped = part.rows.group_by(["submission", "submission_hash", "item"]).aggregate([(cost, "max") for cost in COST])
+    by_entrant: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in grouped.to_pylist():
+        by_entrant[record["submission"], record["submission_hash"]].append(record)
+    return [
+        {cost: float(median(record[f"{cost}_max"] for record in by_entrant[entrant])) for cost in COST}
+        for entrant in part.measured.entrants
+    ]

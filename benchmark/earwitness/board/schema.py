@@ -1,0 +1,96 @@
+"""Columns of the board's tables; every table but `rows` names the variant of the task it belongs to."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+TEXT, NUMBER, COUNT, FLAG = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema([("task_key", TEXT), *columns.items()])
+
+
+def _with_interval(name: str, prefix: str) -> dict[str, pa.DataType]:
+    return {name: NUMBER, f"{prefix}low": NUMBER, f"{prefix}high": NUMBER}
+
+
+RANK = {"rank": COUNT, "rank_low": COUNT, "rank_high": COUNT, "rank_group": COUNT}
+COST = {"seconds": NUMBER, "forwards": NUMBER, "backwards": NUMBER, "peak_bytes": NUMBER}
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "tasks": _schema(
+        task=TEXT,
+        task_hash=TEXT,
+        seed=COUNT,
+        version=COUNT,
+        title=TEXT,
+        track=TEXT,
+        main_metric=TEXT,
+        headline=pa.list_(TEXT),
+        items=COUNT,
+        clusters=COUNT,
+        rows=COUNT,
+        floor=TEXT,
+        level=NUMBER,
+        draws=COUNT,
+        note=TEXT,
+        card=TEXT,
+        certificate=TEXT,
+        readme=TEXT,
+    ),
+    "metrics": _schema(
+        position=COUNT,
+        metric=TEXT,
+        name=TEXT,
+        parameters=TEXT,
+        direction=TEXT,
+        range_low=NUMBER,
+        range_high=NUMBER,
+        summary=TEXT,
+        headline=FLAG,
+        informative=FLAG,
+        items=COUNT,
+        **_with_interval("floor", "floor_"),
+        **_with_interval("ceiling", "ceiling_"),
+        **_with_interval("anti", "anti_"),
+    ),
+    "results": _schema(
+        entrant=TEXT,
+        metric=TEXT,
+        direction=TEXT,
+        n=COUNT,
+        failed=COUNT,
+        **_with_interval("mean", ""),
+        **_with_interval("calibrated", "calibrated_"),
+    ),
+    "ranks": _schema(
+        entrant=TEXT, **RANK, **_with_interval("score", "score_"), items=COUNT, failed=COUNT, absent=COUNT, **COST
+    ),
+    "changes": _schema(
+        change=TEXT,
+        metrics=TEXT,
+        tau=NUMBER,
+        entrant=TEXT,
+        rank_before=COUNT,
+        **RANK,
+        **_with_interval("score", "score_"),
+    ),
+    "submissions": _schema(
+        entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
+    ),
+    "inputs": _schema(item=TEXT, cluster=TEXT, fields=TEXT, arrays=TEXT, original=TEXT, seconds=NUMBER, problem=TEXT),
+    "items": _schema(
+        entrant=TEXT,
+        item=TEXT,
+        status=TEXT,
+        reason=TEXT,
+        **COST,
+        run=TEXT,
+        explanation=TEXT,
+        kept=TEXT,
+        removed=TEXT,
+    ),
+    "item_values": _schema(entrant=TEXT, item=TEXT, metric=TEXT, value=NUMBER, failed=FLAG),
+    "runs": _schema(entrant=TEXT, run=TEXT, folder=TEXT, rows=COUNT, fingerprint=TEXT, isolation=TEXT, recipe=TEXT),
+}

@@ -1,0 +1,101 @@
+"""The board's file: a DuckDB database named by its content, and the pointer that says which one is current."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+POINTER = "current.json"
+
+
+def write(tables: Mapping[str, pa.Table], board: Path) -> Path:
+    """Write tables as a new database and point to it; a page that reads the old one goes on undisturbed.
+
+    Raises EarwitnessError where the folder cannot be written.
+    """
+    name = f"board-{content_hash(tables)}.duckdb"
+    try:
+        board.mkdir(parents=True, exist_ok=True)
+        before = _pointed(board)
+        temporary = board / f".{name}.{os.getpid()}.tmp"
+        temporary.unlink(missing_ok=True)
+        connection = duckdb.connect(str(temporary))
+        try:
+            for table, content in tables.items():
+                connection.register("content", content)
+                connection.execute(f'CREATE TABLE "{table}" AS SELECT * FROM content')
+                connection.unregister("content")
+        finally:
+            connection.close()
+        temporary.replace(board / name)
+        _point(board, name)
+    except (OSError, duckdb.IOException) as error:
+        raise EarwitnessError(f"cannot write the board to {board}: {error}") from error
+    for stale in board.glob("board-*.duckdb"):
+        if stale.name not in {name, before}:
+            stale.unlink(missing_ok=True)
+    return board / name
+
+
+def content_hash(tables: Mapping[str, pa.Table]) -> str:
+    """16 hex digits over names, schemas and values of all tables."""
+    digest = hashlib.sha256()
+    for name, table in tables.items():
+        digest.update(name.encode())
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table.combine_chunks())
+        digest.update(sink.getvalue())
+    return digest.hexdigest()[:16]
+
+
+def current(path: Path) -> Path:
+    """The database of a board's folder, or the file itself; raises EarwitnessError where there is none."""
+    if path.is_file():
+        return path
+    name = _pointed(path)
+    if name is None or not (path / name).is_file():
+        raise EarwitnessError(f"no board in {path}; build one with `earwitness board`")
+    return path / name
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """A read-only connection that reaches nothing else; raises EarwitnessError where there is no board."""
+    file = current(path)
+    try:
+        return duckdb.connect(
+            str(file), read_only=True, config={"enable_external_access": "false", "lock_configuration": "true"}
+        )
+    except duckdb.Error as error:
+        raise EarwitnessError(f"{file} is no board: {error}; build one with `earwitness board`") from error
+
+
+def records(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> list[dict[str, Any]]:
+    """Rows of a query as dictionaries."""
+    cursor = connection.cursor().execute(query, list(parameters))
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _pointed(board: Path) -> str | None:
+    try:
+        return str(json.loads((board / POINTER).read_text(encoding="utf-8"))["board"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _point(board: Path, name: str) -> None:
+    temporary = board / f".{POINTER}.{os.getpid()}.tmp"
+    temporary.write_text(json.dumps({"board": name}) + "\n", encoding="utf-8")
+    temporary.replace(board / POINTER)

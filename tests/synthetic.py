@@ -1,0 +1,214 @@
+"""Synthetic runs with planted effects, in a run folder's layout, without a model."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+from safetensors.numpy import save_file
+
+from earwitness.rows import Row, Status, write_part
+
+WORDS = ("a", "loud", "bark", "then", "a", "quiet", "siren", "far", "away")
+FRAMES, RATE = 50, 16000
+HEADLINE = {"fid_f": "lower", "fid_cf": "higher", "kl_f": "lower", "kl_cf": "higher"}
+RANGES = {"fid_f": (0.8, 0.1), "fid_cf": (0.2, 0.85), "kl_f": (2.5, 0.4), "kl_cf": (0.5, 3.0)}
+"""Mean of the floor and of the ceiling."""
+SKILL = {"gradient_input": 0.8, "occlusion": 0.75, "attention": 0.3, "uniform": 0.0, "random": 0.0}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is planted."""
+
+    skill: dict[str, float] = field(default_factory=lambda: dict(SKILL))
+    items: int = 30
+    task: str = "planted"
+    task_hash: str = "aaaabbbbccccdddd"
+    seed: int = 0
+    failing: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Items by number on which a submission fails."""
+    dull: tuple[str, ...] = ()
+    """Metrics on which the ceiling is no better than random."""
+    sounds: bool = False
+    masks: tuple[str, ...] = ("top30",)
+    changes: bool = False
+    """Whether metrics under another judge and another removal operator are there."""
+
+
+def metric_cards(plan: Plan) -> list[dict[str, object]]:
+    cards: list[dict[str, object]] = []
+    for name in HEADLINE:
+        cards += [{"metric": name, "parameters": {"mask": mask}, "headline": mask == "top30"} for mask in plan.masks]
+        if plan.changes:
+            cards.append({"metric": name, "parameters": {"mask": "top30", "removal": "scale", "judge": "cnn"}})
+            cards.append({"metric": name, "parameters": {"mask": "top30", "removal": "null"}})
+    cards += [
+        {"metric": "word_ap", "parameters": {"roles": "class"}},
+        {"metric": "shapley_spearman"},
+        {"metric": "size"},
+    ]
+    return cards
+
+
+def card(plan: Plan) -> dict[str, object]:
+    return {
+        "id": plan.task,
+        "version": 1,
+        "track": "prompt",
+        "title": "Planted effects",
+        "licence": "Apache-2.0",
+        "reference": "none",
+        "model": {"adapter": "musicgen", "source": "model"},
+        "dataset": {"adapter": "soundscape", "items": plan.items},
+        "judges": [{"name": name, "adapter": name, "source": name} for name in ("ast", "cnn")],
+        "metrics": metric_cards(plan),
+        "main_metric": "fid_cf@top30",
+        "budget": {"seconds": 60.0, "forwards": 1000},
+    }
+
+
+def metric_id(entry: dict[str, object]) -> str:
+    values = [str(value) for value in entry.get("parameters", {}).values()]  # type: ignore[attr-defined]
+    return str(entry["metric"]) + (f"@{'+'.join(values)}" if values else "")
+
+
+def item_ids(plan: Plan) -> list[str]:
+    return [f"test-{number:04d}" for number in range(plan.items)]
+
+
+def planted(plan: Plan, metric: str, skill: float, rng: np.random.Generator) -> np.ndarray:
+    """Values [items]: at skill 0 the floor, at skill 1 the ceiling, with a difficulty that all entrants share."""
+    name = metric.split("@")[0]
+    if metric in plan.dull:
+        skill = 0.0
+    low, high = RANGES.get(name, (0.3, 0.95))
+    if metric.endswith("+cnn"):
+        skill = 0.9 * skill
+    width = abs(high - low)
+    difficulty = np.random.default_rng(sum(map(ord, metric))).normal(0, 0.1 * width, plan.items)
+    return low + skill * (high - low) + difficulty + rng.normal(0, 0.15 * width, plan.items)
+
+
+def write_run(out: Path, plan: Plan, submission: str) -> Path:
+    """One run's folder."""
+    name = f"{plan.task}__{submission}__{crc32(f'{plan.task_hash}{plan.seed}'.encode()):08x}"
+    folder = out / name
+    rng = np.random.default_rng(sum(map(ord, submission)) + plan.seed)
+    base = Row(
+        submission=submission, submission_hash=f"{sum(map(ord, submission)):016x}", task=plan.task, task_version=1,
+        task_hash=plan.task_hash, metric="", item="", cluster="", generation_seed=plan.seed, explainer_seed=plan.seed,
+        value=None, status=Status.OK, reason="", seconds=0.1, forwards=20, backwards=2, peak_bytes=1000,
+        isolation="process", run=name,
+    )  # fmt: skip
+    rows = []
+    for entry in metric_cards(plan):
+        metric = metric_id(entry)
+        values = planted(plan, metric, plan.skill[submission], rng)
+        for number, item in enumerate(item_ids(plan)):
+            row = replace(base, metric=metric, item=item, cluster=f"c{number}", value=float(values[number]))
+            if number in plan.failing.get(submission, ()):
+                row = replace(row, value=None, status=Status.FAILED, reason="the explainer raised ValueError: planted")
+            rows.append(row)
+    write_part(rows, folder / "rows" / "0000.parquet")
+    recipe: dict[str, object] = {"arguments": {"seed": plan.seed}}
+    recipe["task"] = {"id": plan.task, "hash": plan.task_hash.split("-")[0], "card": card(plan)}
+    kind = "control" if submission in {"random", "uniform"} else "baseline"
+    recipe["submission"] = {
+        "id": submission,
+        "hash": base.submission_hash,
+        "card": {
+            "id": submission, "track": "prompt", "title": submission.title(), "authors": ["A. Author"],
+            "licence": "Apache-2.0", "kind": kind, "explainer": "Explainer",
+        },
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(recipe))
+    write_maps(folder, plan, submission)
+    if plan.sounds:
+        for item in item_ids(plan):
+            for kind, pitch in (("kept", 330), ("removed", 220)):
+                write_tone(folder / "listen" / f"{item}.{kind}.ogg", pitch)
+    return folder
+
+
+def write_maps(folder: Path, plan: Plan, submission: str) -> None:
+    rng = np.random.default_rng(len(submission))
+    tokens = len(WORDS) + 1
+    truth = np.zeros((FRAMES, tokens))
+    truth[:25, 2], truth[25:, 6], truth[:25, 1], truth[25:, 5] = 1, 1, 0.6, 0.5
+    skill = plan.skill[submission]
+    weights = np.clip(skill * truth + (1 - skill) * rng.uniform(size=truth.shape), 0, 1).astype(np.float32)
+    failing = plan.failing.get(submission, ())
+    arrays = {f"{item}/weights": weights for n, item in enumerate(item_ids(plan)) if n not in failing}
+    path = folder / "explanations" / "0000.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(arrays, path)
+
+
+def write_originals(out: Path, plan: Plan) -> None:
+    """Public items as scoring keeps them."""
+    base, _, fresh = plan.task_hash.partition("-fresh")
+    folder = out / ".originals" / (f"{base}-seed{plan.seed}" + (f"-fresh{fresh}" if fresh else ""))
+    folder.mkdir(parents=True, exist_ok=True)
+    fields = [
+        {"id": item, "prompt": " ".join(WORDS), "seed": 0, "explainer_seed": 0, "tokens": [*WORDS, "</s>"]}
+        for item in item_ids(plan)
+    ]
+    arrays: dict[str, np.ndarray] = {}
+    for item in item_ids(plan):
+        arrays[f"{item}/codes"] = np.zeros((4, FRAMES), np.int64)
+        arrays[f"{item}/special"] = np.array([False] * len(WORDS) + [True])
+        if plan.sounds:
+            write_tone(folder / f"{item}.original.ogg", 440)
+    metadata = {"fields": json.dumps({"items": fields, "problems": [["test-none", "the prompt has no words"]]})}
+    save_file(arrays, folder / "items-0000.safetensors", metadata=metadata)
+
+
+def write_tone(path: Path, pitch: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tone(pitch))
+
+
+@cache
+def tone(pitch: float) -> bytes:
+    wave = 0.3 * np.sin(2 * np.pi * pitch * np.arange(2 * RATE) / RATE)
+    file = io.BytesIO()
+    soundfile.write(file, wave, RATE, format="OGG", subtype="VORBIS")
+    return file.getvalue()
+
+
+def write_task(shelf: Path, plan: Plan) -> Path:
+    """A task folder with ceilings, for a shelf; its hash is what rows must carry."""
+    folder = shelf / plan.task
+    (folder / "truth").mkdir(parents=True)
+    (folder / "task.toml").write_text(_toml(card(plan)))
+    (folder / "README.md").write_text("# Planted effects\n\nA page for people.\n")
+    (folder / "truth" / "certificate.json").write_text(json.dumps({"roles": {"class": {"passed": True}}}))
+    rng = np.random.default_rng(7)
+    rows = [
+        {"kind": kind, "metric": metric, "item": item, "generation_seed": 0, "value": float(value)}
+        for kind, skill in (("ceiling", 1.0), ("anti", -0.2))
+        for metric in [metric_id(entry) for entry in metric_cards(plan) if entry["metric"] != "size"]
+        for item, value in zip(item_ids(plan), planted(plan, metric, skill, rng), strict=True)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "truth" / "ceiling.parquet")
+    return folder
+
+
+def _toml(card: dict[str, object]) -> str:
+    def value(x: object) -> str:
+        if isinstance(x, dict):
+            return "{ " + ", ".join(f"{k} = {value(v)}" for k, v in x.items()) + " }"
+        if isinstance(x, list):
+            return "[" + ", ".join(map(value, x)) + "]"
+        return json.dumps(x)
+
+    return "\n".join(f"{key} = {value(entry)}" for key, entry in card.items()) + "\n"

@@ -1,0 +1,275 @@
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.stats import kendalltau
+
+from earwitness import board, shelf
+from earwitness.errors import EarwitnessError
+from earwitness.rows import Row, read_run, write_part
+from earwitness.stats.intervals import Sampling
+from earwitness.task import read_task
+from synthetic import Plan, item_ids, write_originals, write_run, write_task
+
+QUICK = Sampling(draws=300)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A plan with the runs and the board made of it."""
+
+    plan: Plan
+    runs: Path
+    path: Path
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """A plan whose task, with its ceilings, lies on the shelf."""
+    return shelved(tmp_path, monkeypatch, Plan())
+
+
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """A board that tests only read."""
+    folder = tmp_path_factory.mktemp("standard")
+    with pytest.MonkeyPatch.context() as patch:
+        plan = shelved(folder, patch, Plan(changes=True, sounds=True, dull=("kl_f@top30",)))
+        yield Built(plan, folder / "runs", build(folder, plan))
+
+
+def shelved(folder: Path, patch: pytest.MonkeyPatch, plan: Plan) -> Plan:
+    task = write_task(folder / "shelf", plan)
+    home = shelf.home
+    patch.setattr(shelf, "home", lambda kind: folder / "shelf" if kind == "tasks" else home(kind))
+    return replace(plan, task_hash=read_task(task).hash)
+
+
+def build(folder: Path, *plans: Plan) -> Path:
+    for plan in plans:
+        for submission in plan.skill:
+            write_run(folder / "runs", plan, submission)
+        write_originals(folder / "runs", plan)
+    return rebuild(folder)
+
+
+def rebuild(folder: Path) -> Path:
+    return board.build(folder / "runs", folder / "board", QUICK)
+
+
+def table(path: Path, query: str) -> list[dict]:
+    connection = board.connect(path)
+    try:
+        return board.records(connection, query)
+    finally:
+        connection.close()
+
+
+def ranking(path: Path, task: str = "planted") -> dict[str, dict]:
+    return {r["entrant"]: r for r in board.ranking_records(path) if r["task_key"] == task}
+
+
+def printed(path: Path) -> str:
+    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    board.print_ranking(path, console)
+    return console.export_text()
+
+
+def test_planted_skill_is_ranked_and_scored_as_planted(standard):
+    found = ranking(standard.path)
+    assert list(found)[:3] == ["gradient_input", "occlusion", "attention"]
+    assert found["attention"]["rank"] == found["attention"]["rank_low"] == found["attention"]["rank_high"] == 3
+    for entrant, skill in standard.plan.skill.items():
+        assert found[entrant]["score"] == pytest.approx(skill, abs=0.06)
+    assert (found["random"]["score"], found["random"]["score_low"], found["random"]["score_high"]) == (0, 0, 0)
+
+
+def test_controls_that_equal_random_share_its_rank_interval(standard):
+    found = ranking(standard.path)
+    for entrant in ("random", "uniform"):
+        assert (found[entrant]["rank_low"], found[entrant]["rank_high"]) == (4, 5)
+
+
+def test_raw_means_are_the_means_of_the_rows(standard):
+    run = read_run(next(standard.runs.glob("*__occlusion__*"))).to_pylist()
+    expected = np.mean([row["value"] for row in run if row["metric"] == "kl_cf@top30"])
+    result = ranking(standard.path)["occlusion"]["results"]["kl_cf@top30"]
+    assert result["mean"] == pytest.approx(expected)
+    assert result["low"] < expected < result["high"]
+    assert result["n"] == standard.plan.items
+
+
+def test_failed_items_take_the_floors_value_and_are_counted(tmp_path, planted):
+    plan = replace(planted, failing={"occlusion": (0, 1, 2)})
+    path = build(tmp_path, plan)
+    found = ranking(path)["occlusion"]
+    values = {}
+    for submission in ("occlusion", "random"):
+        rows = read_run(next((tmp_path / "runs").glob(f"*__{submission}__*"))).to_pylist()
+        values[submission] = {r["item"]: r["value"] for r in rows if r["metric"] == "fid_f@top30"}
+    mixed = [values["random"][item] if value is None else value for item, value in values["occlusion"].items()]
+    assert "count as the random" in printed(path)
+    assert found["failed"] == 3
+    assert found["results"]["fid_f@top30"]["failed"] == 3
+    assert found["results"]["fid_f@top30"]["mean"] == pytest.approx(np.mean(mixed))
+
+
+def test_items_that_an_entrant_was_not_run_on_count_as_failed(tmp_path, planted):
+    build(tmp_path, planted)
+    folder = next((tmp_path / "runs").glob("*__occlusion__*"))
+    rows = read_run(folder).to_pylist()
+    few = set(item_ids(planted)[:10])
+    write_part([Row(**row) for row in rows if row["item"] in few], folder / "rows" / "0000.parquet")
+    found = ranking(rebuild(tmp_path))["occlusion"]
+    assert (found["items"], found["absent"], found["failed"]) == (10, planted.items - 10, 0)
+    assert found["score"] < 0.4
+
+
+def test_a_run_over_fewer_items_does_not_count_twice(tmp_path, planted):
+    path = build(tmp_path, planted)
+    before = ranking(path)["occlusion"]["results"]["fid_f@top30"]
+    folder = next((tmp_path / "runs").glob("*__occlusion__*"))
+    rows = read_run(folder).to_pylist()
+    few = set(item_ids(planted)[:10])
+    other = folder.with_name("planted__occlusion__few")
+    write_part([Row(**{**r, "run": other.name}) for r in rows if r["item"] in few], other / "rows" / "0000.parquet")
+    (other / "run.json").write_text(json.dumps({"arguments": {}}))
+    after = ranking(rebuild(tmp_path))["occlusion"]["results"]["fid_f@top30"]
+    assert after == before
+
+
+def test_a_metric_whose_ceiling_touches_random_is_uninformative_and_not_ranked(standard):
+    path = standard.path
+    flags = {r["metric"]: r["informative"] for r in table(path, "SELECT metric, informative FROM metrics")}
+    assert flags["kl_f@top30"] is False
+    assert flags["fid_f@top30"] is True
+    assert ranking(path)["occlusion"]["results"]["kl_f@top30"]["calibrated"] is None
+    assert table(path, "SELECT headline FROM tasks")[0]["headline"] == ["fid_f@top30", "fid_cf@top30", "kl_cf@top30"]
+    assert "Uninformative here" in printed(path)
+
+
+def test_without_random_raw_values_are_shown_and_nothing_is_ranked(tmp_path, planted):
+    plan = replace(planted, skill={"occlusion": 0.7, "attention": 0.3})
+    path = build(tmp_path, plan)
+    found = ranking(path)
+    assert [r["rank"] for r in found.values()] == [None, None]
+    assert list(found) == ["occlusion", "attention"]
+    assert found["occlusion"]["results"]["fid_cf@top30"]["mean"] > 0.5
+    assert found["occlusion"]["results"]["fid_cf@top30"]["calibrated"] is None
+    assert "No rows of 'random'" in printed(path)
+
+
+def test_without_ceilings_raw_values_are_shown_and_nothing_is_ranked(tmp_path):
+    path = build(tmp_path, Plan())
+    assert all(r["rank"] is None for r in ranking(path).values())
+    assert "No ceiling" in printed(path)
+    assert table(path, "SELECT title FROM tasks")[0]["title"] == "Planted effects"
+
+
+def test_fresh_items_and_other_seeds_rank_apart_from_the_cards_items(tmp_path, planted):
+    fresh = replace(planted, task_hash=f"{planted.task_hash}-fresh7", items=12)
+    path = build(tmp_path, planted, fresh, replace(planted, seed=1))
+    counted = {r["task_key"]: r["items"] for r in table(path, "SELECT task_key, items FROM tasks")}
+    assert counted == {"planted": 30, "planted~fresh7": 12, "planted~seed1": 30}
+    assert ranking(path, "planted~fresh7")["gradient_input"]["score"] == pytest.approx(0.8, abs=0.15)
+
+
+def test_rows_of_another_version_of_the_task_never_meet_the_shelfs(tmp_path, planted):
+    old = replace(planted, task_hash="0123456789abcdef", skill={"random": 0.0, "attention": 0.9})
+    path = build(tmp_path, planted, old)
+    assert set(ranking(path)) == set(planted.skill)
+    assert set(ranking(path, "planted~012345")) == {"random", "attention"}
+
+
+def test_ranks_under_another_judge_and_operator_come_with_kendalls_tau(standard):
+    changes = table(standard.path, "SELECT * FROM changes")
+    assert {r["change"] for r in changes} == {"removal null", "removal scale, judge cnn"}
+    for change in {r["change"] for r in changes}:
+        mine = [r for r in changes if r["change"] == change]
+        assert mine[0]["tau"] == pytest.approx(
+            kendalltau([-r["rank_before"] for r in mine], [r["score"] for r in mine]).statistic, abs=1e-9
+        )
+        best = min(mine, key=lambda r: r["rank"])
+        assert best["entrant"] in {"gradient_input", "occlusion"}
+
+
+def test_permuting_entrants_relabels_the_ranking(tmp_path, planted):
+    first = ranking(build(tmp_path, planted))
+    for path in sorted((tmp_path / "runs").glob("*__*__*")):
+        path.rename(path.with_name("z" + path.name[::-1]))
+    second = ranking(rebuild(tmp_path))
+    for entrant, record in first.items():
+        assert (second[entrant]["rank"], second[entrant]["score"]) == (record["rank"], record["score"])
+
+
+def test_the_board_is_named_by_its_content_and_pointed_to(tmp_path, planted):
+    path = build(tmp_path, planted)
+    assert json.loads((tmp_path / "board" / "current.json").read_text()) == {"board": path.name}
+    assert rebuild(tmp_path) == path
+    write_run(tmp_path / "runs", planted, "occlusion")
+    write_run(tmp_path / "runs", replace(planted, skill={"new": 0.5}), "new")
+    other = rebuild(tmp_path)
+    assert other != path
+    assert board.current(tmp_path / "board") == other
+
+
+def test_a_page_that_reads_the_board_does_not_stop_the_next_build(tmp_path, planted):
+    reader = board.connect(build(tmp_path, planted))
+    write_run(tmp_path / "runs", replace(planted, skill={"new": 0.5}), "new")
+    rebuild(tmp_path)
+    assert board.records(reader, "SELECT count(*) AS n FROM ranks") == [{"n": 5}]
+    reader.close()
+
+
+def test_a_connection_reaches_no_other_file(tmp_path, standard):
+    connection = board.connect(standard.path)
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    with pytest.raises(duckdb.Error):
+        connection.execute(f"SELECT * FROM '{tmp_path / 'secret.csv'}'")
+    with pytest.raises(duckdb.Error):
+        connection.execute("SET enable_external_access = true")
+    with pytest.raises(duckdb.Error):
+        connection.execute("DELETE FROM ranks")
+    connection.close()
+
+
+def test_every_item_leads_to_its_run_explanation_and_sounds(standard):
+    path = standard.path
+    item = table(path, "SELECT * FROM items WHERE entrant = 'attention' AND item = 'test-0003'")[0]
+    given = table(path, "SELECT * FROM inputs WHERE item = 'test-0003'")[0]
+    for place in (item["explanation"], item["kept"], item["removed"], given["original"], given["arrays"]):
+        assert (path.parent / place).is_file()
+    assert given["seconds"] == pytest.approx(2.0, abs=0.01)
+    assert json.loads(given["fields"])["prompt"].split()[2] == "bark"
+    recorded = table(path, "SELECT * FROM runs WHERE entrant = 'attention'")[0]
+    assert (path.parent / recorded["folder"]).name == item["run"]
+    assert json.loads(recorded["recipe"])["arguments"] == {"seed": 0}
+
+
+def test_the_printed_ranking_shows_ceiling_floor_and_cost_in_120_columns(standard):
+    text = printed(standard.path)
+    assert max(len(line) for line in text.splitlines()) <= 120
+    assert "…" not in text
+    for word in ("CEILING", "random (floor)", "ANTI-ORACLE", "forwards", "Kendall's tau"):
+        assert word in text
+
+
+def test_no_runs_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(EarwitnessError, match="earwitness run"):
+        board.build(tmp_path, tmp_path / "board")
+    with pytest.raises(EarwitnessError, match="earwitness board"):
+        board.connect(tmp_path)
+
+
+def test_the_export_is_one_page_with_the_ranking_and_asks_no_other_host(tmp_path, standard):
+    page = board.export(standard.path, tmp_path / "export").read_text(encoding="utf-8")
+    for word in ("gradient_input", "Ceiling", "<audio", "Planted effects"):
+        assert word in page
+    assert "http" not in page
+    link = page.split('<audio controls preload="none" src="')[1].split('"')[0]
+    assert (tmp_path / "export" / link).is_file()
