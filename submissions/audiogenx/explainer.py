@@ -55,7 +55,8 @@ class FrameNetworks:
         with torch.no_grad():
             product = torch.bmm(self.first, states.transpose(1, 2))
         if torch.is_grad_enabled():
-            product.requires_grad_().register_hook(lambda gradient: self._take(gradient, states))
+            product.requires_grad_()
+            product.register_hook(lambda gradient: self._take(gradient, states))  # type: ignore[no-untyped-call]
         hidden = product.view(len(bias), -1, states.shape[1]) + bias
         active = prelu(hidden.flatten(1)[None], slope).view_as(hidden)
         return (torch.bmm(second, active)[:, 0] + second_bias).view(len(states), -1, states.shape[1])
@@ -116,8 +117,8 @@ class AudioGenX(PromptExplainer):
         for row, mask in zip(padded, masks, strict=True):
             row[:, : mask.shape[-1]] = mask
         with torch.no_grad():
-            mask = torch.as_tensor(padded, device=model.device)
-            return self._losses(model, batch, mask, mask).double().cpu().numpy()
+            given = torch.as_tensor(padded, device=model.device)
+            return self._losses(model, batch, given, given).double().cpu().numpy()
 
     def _causal(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         batch = prepare(model, items)
@@ -126,7 +127,7 @@ class AudioGenX(PromptExplainer):
         for epoch in range(self.epochs):
             logits = networks.logits(batch.text.states)
             mask = ((logits + noise[:, epoch]) / self.temperature).sigmoid()
-            self._losses(model, batch, mask, logits.sigmoid()).sum().backward()
+            torch.autograd.backward(self._losses(model, batch, mask, logits.sigmoid()).sum())
             optimiser.step()
             networks.forget()
         with torch.no_grad():
@@ -139,11 +140,12 @@ class AudioGenX(PromptExplainer):
         both = torch.cat([mask * batch.explained, (1 - mask) * batch.explained])
         text = Encoded(torch.cat([batch.text.states] * 2), torch.cat([batch.text.mask] * 2))
         hidden = model.hidden(torch.cat([batch.codes] * 2), text, both, Removal(self.removal))
-        factual, counterfactual = hidden.unflatten(0, (2, -1))
+        factual, counterfactual = hidden.chunk(2)
         kept = cosine_similarity(batch.original, factual, dim=-1).sum(1)
         lost = cosine_similarity(batch.original, counterfactual, dim=-1).sum(1)
         explained = (weights * batch.explained).flatten(1)
-        return lost - kept + self.size * explained.abs().sum(1) + self.norm * explained.norm(dim=1)
+        penalty: Tensor = self.size * explained.abs().sum(1) + self.norm * torch.linalg.vector_norm(explained, dim=1)
+        return lost - kept + penalty
 
     def _draw(self, batch: Batch, items: Sequence[PromptItem]) -> tuple[FrameNetworks, Tensor]:
         """Networks as `nn.Linear` and `nn.PReLU` draw them, and logistic noise [B, E, F, N].
@@ -171,8 +173,9 @@ class AudioGenX(PromptExplainer):
         states, keep = batch.text.states[0], batch.explained[0]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(item.explainer_seed)
+            sizes = (states.shape[-1], self.width)
             networks = nn.ModuleList(
-                nn.Sequential(nn.Linear(states.shape[-1], self.width), nn.PReLU(), nn.Linear(self.width, 1), nn.Sigmoid())
+                nn.Sequential(nn.Linear(*sizes), nn.PReLU(), nn.Linear(self.width, 1), nn.Sigmoid())
                 for _ in range(item.codes.shape[1])
             ).to(model.device)
             optimiser = torch.optim.Adam(networks.parameters(), lr=self.lr, weight_decay=self.weight_decay)
@@ -182,10 +185,10 @@ class AudioGenX(PromptExplainer):
                 counterfactual = single_steps(model, batch, (1 - mask) * keep)
                 kept = cosine_similarity(batch.original[0], factual, dim=-1).sum()
                 lost = cosine_similarity(batch.original[0], counterfactual, dim=-1).sum()
-                penalised = weights * keep
-                loss = lost - kept + self.size * penalised.abs().sum() + self.norm * penalised.norm()
+                explained = weights * keep
+                penalty = self.size * explained.abs().sum() + self.norm * torch.linalg.vector_norm(explained)
                 optimiser.zero_grad()
-                loss.backward()
+                torch.autograd.backward(lost - kept + penalty)
                 optimiser.step()
             with torch.no_grad():
                 _, mask = self._sampled(networks, states)
@@ -261,6 +264,4 @@ def _to_map(weights: Tensor, order: Tensor, item: PromptItem) -> TokenMap:
     """Weights [F, N] of the text's tokens, 0 on special ones; `order` breaks ties where weights saturate."""
     special = torch.as_tensor(item.special, device=weights.device)
     ranks = order.masked_fill(special, float(order.min()) - 1)
-    return TokenMap(
-        weights=weights.masked_fill(special, 0).double().cpu().numpy(), order=ranks.double().cpu().numpy()
-    )
+    return TokenMap(weights=weights.masked_fill(special, 0).double().cpu().numpy(), order=ranks.double().cpu().numpy())

@@ -48,7 +48,7 @@ class GradientInput(PromptExplainer):
         states = text.states.detach().clone().requires_grad_()
         codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
         logits = model.logits(codes, Encoded(states, text.mask), without_special(items, states))
-        windows = log_likelihood(logits, codes).sum(0).split(self.window)
+        windows = torch.split(log_likelihood(logits, codes).sum(0), self.window)
         rows = []
         for window in windows:
             (gradient,) = torch.autograd.grad(window.sum(), states, retain_graph=True)

@@ -58,9 +58,9 @@ class IntegratedGradients(PromptExplainer):
         mask = without_special(items, states).repeat_interleave(self.steps, dim=0)
         logits = model.logits(rows, Encoded(scaled, text.mask.repeat_interleave(self.steps, dim=0)), mask)
         parts = []
-        for window in log_likelihood(logits, rows).sum(0).split(self.window):
+        for window in torch.split(log_likelihood(logits, rows).sum(0), self.window):
             (gradient,) = torch.autograd.grad(window.sum(), scaled, retain_graph=True)
-            mean = gradient.unflatten(0, (len(items), self.steps)).mean(1)
+            mean = torch.unflatten(gradient, 0, (len(items), self.steps)).mean(1)
             parts.append((mean * states).sum(-1)[:, None].expand(-1, len(window), -1))
         return torch.cat(parts, dim=1).double().cpu().numpy()
 

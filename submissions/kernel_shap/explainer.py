@@ -51,7 +51,8 @@ class KernelShap(PromptExplainer):
         ]
         masks = [on_tokens(game.members, word) for game, word in zip(games, words, strict=True)]
         values = self._likelihoods(model, items, masks)
-        return [_to_map(shapley_values(*pair), word) for *pair, word in zip(games, values, words, strict=True)]
+        solved = [shapley_values(*pair) for pair in zip(games, values, strict=True)]
+        return [_to_map(*pair) for pair in zip(solved, words, strict=True)]
 
     @torch.no_grad()
     def _likelihoods(

@@ -64,7 +64,8 @@ def leave_one_out(words: np.ndarray) -> np.ndarray:
     [[1, 1, 1, 0], [0, 1, 1, 0], [1, 0, 0, 0]]
     """
     removed = np.arange(-1, words.max() + 1)[:, None]
-    return (words >= 0) & ((removed < 0) | (words != removed))
+    kept: np.ndarray = (words >= 0) & ((removed < 0) | (words != removed))
+    return kept
 
 
 def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from baselines import IDS, baseline, tiny_items, tiny_model
+from earwitness.tracks.prompt import PromptItem
+
+
+def long_enough() -> tuple[PromptItem, ...]:
+    """Items in which there is something to choose."""
+    return tuple(item for item in tiny_items() if len(item.tokens) > 2)
+
+
+def test_the_objective_is_the_papers_evaluated_step_by_step() -> None:
+    model, item = tiny_model(), tiny_items()[0]
+    explainer = baseline("audiogenx").explainer
+    mask = np.random.default_rng(0).random((item.codes.shape[1], len(item.tokens)))
+    kept = torch.as_tensor(mask * ~item.special, dtype=torch.float32)[None]
+    removed = torch.as_tensor((1 - mask) * ~item.special, dtype=torch.float32)[None]
+    codes, text = torch.as_tensor(item.codes)[None], model.encode([item.prompt])
+    original, factual, counterfactual = (
+        model.hidden(codes, text, given)[0].double().numpy() for given in (None, kept, removed)
+    )
+    cosine = [
+        (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+        for a, b in ((original, factual), (original, counterfactual))
+    ]
+    size, norm = kept.sum().item(), kept.square().sum().sqrt().item()
+    expected = -cosine[0].sum() + cosine[1].sum() + 1e-3 * size + 0.1 * norm
+    assert explainer.objectives(model, [item], [mask])[0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_training_reaches_a_lower_objective_than_any_other_entrants_mask() -> None:
+    model, items = tiny_model(), long_enough()
+    objectives = {
+        name: baseline("audiogenx").explainer.objectives(
+            model, items, [found.weights for found in baseline(name).explainer.explain_batch(model, items)]
+        )
+        for name in IDS
+    }
+    best = objectives.pop("audiogenx")
+    for name, others in objectives.items():
+        assert (best < others).all(), name
+
+
+def test_the_buffered_gradient_is_autograds() -> None:
+    module = baseline("audiogenx").module
+    shapes = [(2, 3 * 5, 4), (6, 5, 1), (6, 1, 5), (6, 1)]
+    generator = torch.Generator().manual_seed(0)
+    first, *rest = (torch.randn(shape, generator=generator) for shape in shapes)
+    states, target = torch.randn(2, 7, 4, generator=generator), torch.randn(2, 3, 7, generator=generator)
+    plain = first.clone().requires_grad_()
+    hidden = (plain @ states.transpose(1, 2)).view(6, 5, 7) + rest[0]
+    active = torch.where(hidden > 0, hidden, 0.25 * hidden)
+    logits = ((rest[1] @ active)[:, 0] + rest[2]).view(2, 3, 7)
+    (logits * target).sum().backward()
+    networks = module.FrameNetworks(first.clone(), [tensor.clone() for tensor in rest])
+    found = networks.logits(states)
+    (found * target).sum().backward()
+    torch.testing.assert_close(found, logits)
+    torch.testing.assert_close(networks.first.grad, plain.grad)
+
+
+def test_the_released_procedure_gives_a_noisy_mask_and_leaves_the_model_as_it_was() -> None:
+    model, item = tiny_model(), tiny_items()[0]
+    codes, text = torch.as_tensor(item.codes)[None], model.encode([item.prompt])
+    before = model.logits(codes, text)
+    found = baseline("audiogenx").build(procedure="released", epochs=2).explain(model, item)
+    found.check(item)
+    torch.testing.assert_close(model.logits(codes, text), before, rtol=0, atol=0)
+
+
+def test_a_single_step_without_history_reads_one_column_of_codes() -> None:
+    module, model, item = baseline("audiogenx").module, tiny_model(), tiny_items()[0]
+    batch = module.prepare(model, [item])
+    every = torch.ones(item.codes.shape[1], len(item.tokens))
+    found = module.single_steps(model, batch, every)
+    whole = model.hidden(torch.as_tensor(item.codes)[None], model.encode([item.prompt]))[0]
+    torch.testing.assert_close(found[0], whole[0], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(found[5], whole[5], atol=1e-2)
