@@ -132,7 +132,7 @@ def search(searched: Searched, readings: Sequence[Reading], seeds: Sequence[int]
                 if sets
                 else greedy(searched, reading, seed, towards)
             )
-            rows.append(_row(kind, reading.id, searched.item.id, seed, value))
+            rows.append(row(kind, reading.id, searched.item.id, seed, value))
     return rows
 
 
@@ -152,5 +152,6 @@ def greedy(searched: Searched, reading: Reading, seed: int, towards: int) -> flo
         chosen = max(sets, key=lambda words: towards * searched.value(reading, words, seed))
 
 
-def _row(kind: str, metric: str, item: str, seed: int, value: float) -> dict[str, Any]:
+def row(kind: str, metric: str, item: str, seed: int, value: float) -> dict[str, Any]:
+    """A row of `SCHEMA`."""
     return {"kind": kind, "metric": metric, "item": item, "generation_seed": seed, "value": value}

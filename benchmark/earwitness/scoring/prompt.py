@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from earwitness.datasets import PromptRecord
     from earwitness.judges import Judge
     from earwitness.scoring import Problem, Setting
+    from earwitness.scoring.truth import Truth
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem, PromptModel, TokenMap
 
@@ -47,12 +48,17 @@ class PromptScoring:
         return Respondent(self.model, load_judges(self.setting.task, self.setting.device))
 
     @cached_property
+    def stored(self) -> Truth:
+        """Truth that is stored with the task."""
+        return read_truth(self.setting.task)
+
+    @cached_property
     def context(self) -> Context:
         """What every unit shares."""
         setting = self.setting
         stored = setting.fresh is None and setting.seed == 0
         reason = "" if stored else "truth is stored for the card's items and seed 0 alone"
-        return Context(self.respondent, self.originals, read_truth(setting.task), reason, setting.task.seed_key)
+        return Context(self.respondent, self.originals, self.stored, reason, setting.task.seed_key)
 
     def items(self, ids: Sequence[str] | None = None) -> tuple[list[PromptItem], list[Problem]]:
         """Public items in the dataset's order, and those that cannot be explained; of the given ids, if given.
@@ -61,7 +67,7 @@ class PromptScoring:
         """
         limit = self.setting.items
         wanted = [record.id for record in self.records[:limit]] if ids is None else list(ids)
-        chunks = sorted({self.originals.chunk_of(self._position(item)) for item in wanted})
+        chunks = sorted({self.chunk_of(item) for item in wanted})
         items: list[PromptItem] = []
         problems: list[Problem] = []
         for chunk in chunks:
@@ -84,8 +90,8 @@ class PromptScoring:
         """
         if not pairs:
             return []
-        records = [self.records[self._position(item.id)] for item, _ in pairs]
-        chunks = {self.originals.chunk_of(self._position(item.id)) for item, _ in pairs}
+        records = [self.record(item.id) for item, _ in pairs]
+        chunks = {self.chunk_of(item.id) for item, _ in pairs}
         asked = any(reading.judge for reading in self.readings)
         heard = {
             item: answers
@@ -103,6 +109,14 @@ class PromptScoring:
             ]
             for position in range(len(pairs))
         ]
+
+    def chunk_of(self, item: str) -> int:
+        """Number of the chunk of originals that holds an item."""
+        return self.originals.chunk_of(self._position(item))
+
+    def record(self, item: str) -> PromptRecord:
+        """Record of an item; raises EarwitnessError where there is none."""
+        return self.records[self._position(item)]
 
     def _position(self, item: str) -> int:
         if item not in self._index:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,25 +21,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.task import Task
+    from earwitness.tracks.prompt import PromptItem
 
 CERTIFICATE, SHAPLEY, CEILING = "certificate.json", "shapley.parquet", "ceiling.parquet"
 SHAPLEY_SCHEMA = pa.schema(
     [
         pa.field("item", pa.string()),
+        pa.field("codes", pa.string()),
         pa.field("word", pa.int64()),
         pa.field("text", pa.string()),
         pa.field("shapley", pa.float64()),
+        pa.field("cost", pa.float64()),
         pa.field("largest", pa.float64()),
         pa.field("null", pa.bool_()),
     ]
 )
-"""`shapley` and `largest` (marginal contribution, absolute, over all coalitions) in nats; `null` as certified."""
+"""`codes` tells the sound that the values hold for. In nats: `shapley`; `cost`, lost from the whole prompt when the
+word is removed; `largest`, the largest absolute change that the word makes to any coalition. `null` as certified."""
 
 
 @dataclass(frozen=True)
 class WordTruth:
     """Model truth of the words of one item."""
 
+    codes: str
+    """Digest of the codes of the sound that the values hold for."""
     shapley: NDArray[np.float64]
     """[W] exact Shapley values of the log-likelihood of the original's codes, in nats."""
     null: NDArray[np.bool_]
@@ -60,6 +67,11 @@ class Truth:
     def causal_roles(self) -> frozenset[str]:
         """Roles, fillers apart, that are certified."""
         return frozenset(role for role in ("class", "loudness", "order") if self.certified(role))
+
+
+def codes_digest(item: PromptItem) -> str:
+    """Digest of an item's codes, 16 hex digits."""
+    return hashlib.sha256(np.ascontiguousarray(item.codes, dtype=np.int64).tobytes()).hexdigest()[:16]
 
 
 def folder(task: Task) -> Path:
@@ -101,6 +113,7 @@ def _words(table: pa.Table) -> dict[str, WordTruth]:
     for item, rows in found.items():
         rows.sort(key=lambda row: int(row["word"]))
         truths[item] = WordTruth(
+            rows[0]["codes"],
             np.array([row["shapley"] for row in rows], dtype=np.float64),
             np.array([row["null"] for row in rows], dtype=bool),
         )

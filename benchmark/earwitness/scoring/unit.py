@@ -14,6 +14,7 @@ from earwitness.scoring.files import file_name, write_sound
 from earwitness.scoring.masks import by_word, complement, mask
 from earwitness.scoring.readings import Source
 from earwitness.scoring.responses import Ask
+from earwitness.scoring.truth import codes_digest
 from earwitness.seeds import derive
 from earwitness.tracks.prompt import Removal
 
@@ -214,7 +215,9 @@ class Unit:
         if self._context.no_stored_truth:
             raise UndefinedError(self._context.no_stored_truth)
         words = self._context.truth.words
-        item = self._records[position].id
-        if item not in words:
+        item, _ = self._pairs[position]
+        if item.id not in words:
             raise UndefinedError("no exact Shapley values are stored for this item")
-        return words[item]
+        if words[item.id].codes != codes_digest(item):
+            raise UndefinedError("the exact Shapley values that are stored are those of another sound of this prompt")
+        return words[item.id]
