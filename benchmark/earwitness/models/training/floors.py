@@ -1,0 +1,160 @@
+"""What trained models reach: the floors that a soundscape task's models must pass, measured on held-out scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from earwitness.judges import Judge, ast, cnn
+from earwitness.models import musicgen
+from earwitness.worlds.captions import LOUDNESS_WORDS, ORDER_WORDS
+from earwitness.worlds.soundscape import SAMPLES, Scene, Split, render, scene
+
+BATCH = 25
+SILENT = 1e-7
+"""Mean square under which a half counts as silent."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A text-to-audio model, and the judges that listen to it."""
+
+    model: musicgen.MusicgenModel
+    judges: dict[str, Judge]
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Ensemble:
+        """Model and judges of a task's folder."""
+        judges: dict[str, Judge] = {
+            "ast": ast.load(folder / "judges" / "ast"),
+            "cnn": cnn.load(folder / "judges" / "cnn"),
+        }
+        return cls(musicgen.from_pretrained(str(folder / "model")), judges)
+
+    def sing(self, prompts: Sequence[str], seed: int = 0) -> Tensor:
+        """Audio [B, S] of prompts; prompt i has the generation seed `seed + i`."""
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(prompts), BATCH):
+                chunk = prompts[start : start + BATCH]
+                seeds = [seed + start + i for i in range(len(chunk))]
+                parts.append(self.model.generate(self.model.encode(chunk), seeds)[1])
+        return torch.cat(parts)
+
+
+def measure(folder: Path, split: Split = "validation", captions: int = 120, real: int = 300) -> dict[str, float]:
+    """Shares, by name, that the models in a folder reach on a split; see issue texts and task cards for the floors."""
+    torch.set_num_threads(1)
+    ensemble = Ensemble.from_folder(folder)
+    scenes = [scene(split, index) for index in range(real)]
+    return {
+        **hearing(ensemble, scenes),
+        **obedience(ensemble, scenes[:captions]),
+        **loudness(ensemble, scenes, captions),
+        **order(ensemble, scenes, captions),
+    }
+
+
+def hearing(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:
+    """How often each judge names exactly the sounding classes, of real and of coded audio."""
+    audio = torch.from_numpy(np.stack([render(item).audio for item in scenes]))
+    codec: Any = ensemble.model.module.audio_encoder
+    with torch.inference_mode():
+        coded = torch.cat([codec.audio(codec.quantise(codec.latents(part))) for part in torch.split(audio, BATCH)])
+    shares = {}
+    for name, judge in ensemble.judges.items():
+        shares[f"{name}_real"] = _exact(judge, audio, scenes)
+        shares[f"{name}_coded"] = _exact(judge, coded[:, :SAMPLES], scenes)
+    return shares
+
+
+def obedience(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:
+    """How often generated audio carries exactly the captioned classes."""
+    audio = ensemble.sing([item.caption.text for item in scenes])
+    return {f"classes_{name}": _exact(judge, audio, scenes) for name, judge in ensemble.judges.items()}
+
+
+def loudness(ensemble: Ensemble, scenes: Sequence[Scene], count: int) -> dict[str, float]:
+    """How often a caption with its loudness word swapped comes out louder or softer, as the words say, and by how much.
+
+    Captions of one event with a loudness word, both versions under the same noise; levels are root mean squares.
+    """
+    chosen = [item for item in scenes if len(item.events) == 1 and item.events[0].loudness][:count]
+    loud = ensemble.sing([swap(item.caption.text, LOUDNESS_WORDS, "loud") for item in chosen])
+    quiet = ensemble.sing([swap(item.caption.text, LOUDNESS_WORDS, "quiet") for item in chosen])
+    change = level_db(loud) - level_db(quiet)
+    return {"loudness": float((change > 3).mean()), "loudness_db": float(np.median(change))}
+
+
+def order(ensemble: Ensemble, scenes: Sequence[Scene], count: int) -> dict[str, float]:
+    """How often order words put sound where they say, and how often swapping them swaps the halves.
+
+    One event: the half that is named carries over nine tenths of the energy. Two events: in each half the
+    judge hears the promised class more than the other; swapped words must swap them.
+    """
+    ordered = [item for item in scenes if item.events[0].order][:count]
+    prompts = [item.caption.text for item in ordered]
+    audio, swapped = ensemble.sing(prompts), ensemble.sing([mirror(prompt) for prompt in prompts])
+    right = np.array([_in_order(ensemble, clip, item, False) for clip, item in zip(audio, ordered, strict=True)])
+    turned = np.array([_in_order(ensemble, clip, item, True) for clip, item in zip(swapped, ordered, strict=True)])
+    pairs = np.array([len(item.events) == 2 for item in ordered])
+    return {
+        "order": float(right.mean()),
+        "order_swapped": float((right & turned).mean()),
+        "order_pairs": float((right & turned)[pairs].mean()),
+    }
+
+
+def _in_order(ensemble: Ensemble, audio: Tensor, item: Scene, swapped: bool) -> bool:
+    early, late = audio[: SAMPLES // 2], audio[SAMPLES // 2 :]
+    if len(item.events) == 1:
+        energy = np.array([float(early.square().mean()), float(late.square().mean())]) + SILENT / 100
+        first = (item.events[0].order == "early") ^ swapped
+        return bool(energy[0 if first else 1] > 9 * energy[1 if first else 0])
+    # A half is heard alone, the other half silenced, so that the judge gets clips of the length it knows.
+    silence = torch.zeros_like(early)
+    halves = torch.stack([torch.cat([early, silence]), torch.cat([silence, late])])
+    judge = ensemble.judges["ast"]
+    heard = judge.logits(halves)
+    by_order = {event.order: judge.labels.index(event.label) for event in item.events}
+    one, other = by_order["early"], by_order["late"]
+    if swapped:
+        one, other = other, one
+    return bool(heard[0, one] > heard[0, other] and heard[1, other] > heard[1, one])
+
+
+def swap(prompt: str, words: dict[str, tuple[str, ...]], value: str) -> str:
+    """The prompt with every word of a role set to the first word of a value."""
+    every = {word for group in words.values() for word in group}
+    return " ".join(words[value][0] if word in every else word for word in prompt.split())
+
+
+def mirror(prompt: str) -> str:
+    """The prompt with early words made late and late words early."""
+    pairs = list(zip(ORDER_WORDS["early"], ORDER_WORDS["late"], strict=True))
+    other = dict([*pairs, *((late, early) for early, late in pairs)])
+    return " ".join(other.get(word, word) for word in prompt.split())
+
+
+def level_db(audio: Tensor) -> NDArray[np.float64]:
+    """Root mean square [B] of audio [B, S] in dB below full scale, at least -100."""
+    power = audio.double().square().mean(-1).clamp_min(1e-10)
+    return np.asarray(10 * power.log10().numpy())
+
+
+def _exact(judge: Judge, audio: Tensor, scenes: Sequence[Scene]) -> float:
+    heard = torch.cat([judge.presence(part) for part in torch.split(audio, BATCH)]) > 0.5
+    truth = torch.tensor([[label in item.labels for label in judge.labels] for item in scenes])
+    return float((heard == truth).all(1).float().mean())
+
+
+def summary(figures: dict[str, Any]) -> str:
+    """Figures in one line."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
