@@ -34,22 +34,29 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def tiny_musicgen(folder: Path, seed: int = 0) -> Path:
-    """Save a MusicGen of 2 layers, 4 codebooks of 16 codes at 25 Hz, and 12 frames, with its tokenizer, into `folder`.
+def tiny_decoder() -> MusicgenDecoderConfig:
+    """2 layers over 4 codebooks of 16 codes."""
+    return MusicgenDecoderConfig(
+        vocab_size=CODES, hidden_size=16, ffn_dim=32, num_hidden_layers=2, num_attention_heads=2,
+        num_codebooks=CODEBOOKS, max_position_embeddings=64, pad_token_id=CODES, bos_token_id=CODES,
+    )  # fmt: skip
 
-    The text encoder is wider than the decoder, so that states pass through `enc_to_dec_proj`.
+
+def tiny_musicgen(folder: Path, seed: int = 0, decoder: MusicgenDecoderConfig | None = None) -> Path:
+    """Save a MusicGen of 25 Hz and 12 frames, with its tokenizer, into `folder`.
+
+    The text encoder is wider or narrower than the decoder, so that states pass through `enc_to_dec_proj`.
     """
+    decoder = decoder or tiny_decoder()
+    codes = decoder.vocab_size
     text = T5Config(
         vocab_size=len(WORDS) + 3, d_model=24, d_kv=8, d_ff=32, num_layers=1, num_heads=2, dropout_rate=0.0,
         is_encoder_decoder=False, use_cache=False,
     )  # fmt: skip
+    bandwidth = 0.025 * CODEBOOKS * (codes.bit_length() - 1)
     codec = EncodecConfig(
-        sampling_rate=1600, upsampling_ratios=[8, 8], num_filters=4, hidden_size=8, codebook_size=CODES,
-        num_lstm_layers=1, target_bandwidths=[0.4], kernel_size=3, last_kernel_size=3,
-    )  # fmt: skip
-    decoder = MusicgenDecoderConfig(
-        vocab_size=CODES, hidden_size=16, ffn_dim=32, num_hidden_layers=2, num_attention_heads=2,
-        num_codebooks=CODEBOOKS, max_position_embeddings=64, pad_token_id=CODES, bos_token_id=CODES,
+        sampling_rate=1600, upsampling_ratios=[8, 8], num_filters=4, hidden_size=8, codebook_size=codes,
+        num_lstm_layers=1, target_bandwidths=[bandwidth], kernel_size=3, last_kernel_size=3,
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -59,7 +66,7 @@ def tiny_musicgen(folder: Path, seed: int = 0) -> Path:
         _sharpen(model)
     model.generation_config = GenerationConfig(
         max_new_tokens=FRAMES + CODEBOOKS - 1, guidance_scale=3.0, do_sample=True, temperature=0.9,
-        pad_token_id=CODES, bos_token_id=CODES, decoder_start_token_id=CODES,
+        pad_token_id=codes, bos_token_id=codes, decoder_start_token_id=codes,
     )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)

@@ -239,8 +239,8 @@ class MusicgenModel:
             logits = (hidden @ heads).unflatten(1, (self.codebooks, -1))
             logits = logits / self.temperature if halves == 1 else self.guided(logits[:rows], logits[rows:])
             first, last = max(0, step - self.frames + 1), min(step + 1, self.codebooks)
-            chosen = (top_k_only(logits, self.top_k) + noise[step])[:, first:last].argmax(dim=-1)
-            drawn[:, first:last, step] = chosen
+            scores = top_k_only(logits, self.top_k) + noise[step]
+            drawn[:, first:last, step] = scores[:, first:last].argmax(dim=-1)
             column = drawn[:, :, step]
         return drawn
 
