@@ -1,4 +1,4 @@
-"""CPU time of the inner loop on a decoder of the micro-model's size: `pytest tests/speed --benchmark-enable -m slow`."""
+"""CPU time of the inner loop at the micro-model's size: `pytest tests/speed --benchmark-enable -m slow`."""
 
 from __future__ import annotations
 
