@@ -33,6 +33,8 @@ class ProcessBox:
     """A submission in a child process; the parent trusts nothing that it answers."""
 
     isolation = "process"
+    child = ("-m", "earwitness.box.child")
+    """What the interpreter is started with; the descriptors follow."""
 
     def __init__(self, brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool]) -> None:
         self.device = ""
@@ -86,7 +88,7 @@ class ProcessBox:
         os.set_blocking(self._write, False)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-        command = [sys.executable, "-m", "earwitness.box.child", str(child_read), str(child_write)]
+        command = [sys.executable, *self.child, str(child_read), str(child_write)]
         try:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(

@@ -68,14 +68,13 @@ def explain(
     todo: Sequence[Shard],
     on_shard: Callable[[int], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
-    create: Callable[..., Box] = boxes.create,
 ) -> None:
     """Explain the given shards in one box.
 
     An item that its explainer fails on is stored with a status and a reason. Raises EarwitnessError where a file cannot
     be written.
     """
-    box = create(run.arguments.isolation, brief_of(run), guard_of(run), run.folder / "explain.log", stopped)
+    box = boxes.create(run.arguments.isolation, brief_of(run), guard_of(run), run.folder / "explain.log", stopped)
     try:
         refusal = _opened(box)
         for shard in todo:

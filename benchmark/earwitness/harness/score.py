@@ -15,7 +15,7 @@ from earwitness.rows import Row, Status, write_part
 from earwitness.scoring import Problem, Scoring, Setting, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from earwitness.harness.recipe import Run
@@ -90,14 +90,14 @@ def score(unit: Unit | ProblemUnit) -> int:
     return score_unit(unit) if isinstance(unit, Unit) else problem_unit(unit)
 
 
-def score_unit(unit: Unit, open_scoring: Callable[[Setting], Scoring] = load) -> int:
+def score_unit(unit: Unit) -> int:
     """Write the rows of a shard and return how many of its items failed.
 
     Raises EarwitnessError where rows cannot be written.
     """
     run = unit.run
     described, arrays, fields = explain.read(explain.path_of(run, unit.shard))
-    opened = open_scoring(resolve(run.setting))
+    opened = load(resolve(run.setting))
     explanation = tracks.load(run.task.card.track).explanation
     answered = [item for item in described if described[item].status == Status.OK]
     by_id = {item.id: item for item in opened.items(answered)[0]} if answered else {}
@@ -113,10 +113,10 @@ def score_unit(unit: Unit, open_scoring: Callable[[Setting], Scoring] = load) ->
     return len(described) - len(answered)
 
 
-def problem_unit(unit: ProblemUnit, open_scoring: Callable[[Setting], Scoring] = load) -> int:
+def problem_unit(unit: ProblemUnit) -> int:
     """Write the rows of items that cannot be explained and return their number."""
     run = unit.run
-    clusters = open_scoring(resolve(run.setting)).clusters()
+    clusters = load(resolve(run.setting)).clusters()
     rows = [
         row
         for problem in unit.problems

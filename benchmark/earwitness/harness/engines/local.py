@@ -110,9 +110,6 @@ def _start_worker(log: str) -> None:
     for stream in (sys.stdout, sys.stderr):
         os.dup2(descriptor, stream.fileno())
     os.close(descriptor)
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def _reported(function: Callable[[J], R], log: str, job: J) -> R:

@@ -1,0 +1,86 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeBox, make_item
+
+from earwitness.box import BoxError
+from earwitness.errors import EarwitnessError
+from earwitness.harness import explain
+from earwitness.rows import Status
+
+ITEMS = tuple(make_item(f"item-{i}") for i in range(6))
+
+
+def statuses(box: FakeBox) -> list[str]:
+    return [str(answer.status) for answer in explain.answers_of(box, ITEMS)]
+
+
+def test_one_item_that_kills_the_box_costs_itself_alone() -> None:
+    box = FakeBox(lambda item: "die" if item.id == "item-2" else None)
+    assert statuses(box) == ["ok", "ok", "failed", "ok", "ok", "ok"]
+    assert [len(batch) for batch in box.batches] == [6, 1, 1, 1, 1, 1, 1]
+
+
+def test_an_item_that_hangs_is_timed_out() -> None:
+    assert statuses(FakeBox(lambda item: "hang" if item.id == "item-0" else None))[0] == Status.TIMED_OUT
+
+
+def test_a_box_that_is_lost_again_and_again_is_given_up_with_a_reason() -> None:
+    box = FakeBox(lambda item: "hang" if item.id != "item-0" else None)
+    answers = explain.answers_of(box, ITEMS)
+    assert [str(answer.status) for answer in answers] == [
+        "ok",
+        "timed_out",
+        "timed_out",
+        "timed_out",
+        "failed",
+        "failed",
+    ]
+    assert answers[-1].reason == "not tried: the 3 items before it cost the explainer's process"
+    assert len(box.batches) == 5
+
+
+def test_a_box_that_cannot_be_opened_fails_every_item_and_is_tried_once(make_run: Any, box: Any) -> None:
+    run = make_run()
+    tries = []
+
+    def refuse() -> None:
+        tries.append(1)
+        raise BoxError("cannot start: SyntaxError: invalid syntax")
+
+    box.open = refuse
+    explain.explain(run, explain.shards(ITEMS))
+    described, arrays, _ = explain.read(explain.path_of(run, "00000"))
+    assert {entry.reason for entry in described.values()} == {"cannot start: SyntaxError: invalid syntax"}
+    assert len(described) == 6
+    assert arrays == {}
+    assert len(tries) == 1
+
+
+def test_explanations_come_back_from_their_file(make_run: Any, box: Any) -> None:
+    run = make_run()
+    box.behave = lambda item: "invalid" if item.id == "item-1" else None
+    explain.explain(run, explain.shards(ITEMS))
+    described, arrays, fields = explain.read(explain.path_of(run, "00000"))
+    assert list(described) == [item.id for item in ITEMS]
+    assert described["item-0"].cost.forwards == 3
+    assert sorted(arrays) == [item.id for item in ITEMS if item.id != "item-1"]
+    assert arrays["item-0"]["weights"].shape == (4,)
+    assert fields["isolation"] == "process"
+
+
+def test_a_shard_is_sixteen_items_named_by_its_first() -> None:
+    items = [make_item(str(i)) for i in range(33)]
+    assert [(shard.name, len(shard.items)) for shard in explain.shards(items)] == [
+        ("00000", 16),
+        ("00016", 16),
+        ("00032", 1),
+    ]
+
+
+def test_a_broken_file_of_explanations_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "00000.safetensors"
+    path.write_bytes(b"half of a file")
+    with pytest.raises(EarwitnessError, match="delete it and run the same command"):
+        explain.read(path)

@@ -1,0 +1,214 @@
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from earwitness import rows
+from earwitness.errors import EarwitnessError
+from earwitness.harness import recipe
+from earwitness.harness.run import execute, rescore
+
+
+def test_a_run_leaves_recipe_explanations_and_a_row_for_each_item_and_metric(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    run = make_run()
+    (outcome,) = execute([run], engine)
+    assert (outcome.items, outcome.failed, outcome.done, outcome.errors) == (40, 0, True, [])
+    assert outcome.seconds == pytest.approx(20.0)
+    assert sorted(path.name for path in run.explanations.iterdir()) == [f"{i:05d}.safetensors" for i in (0, 16, 32)]
+    table = rows.read_run(run.folder)
+    assert len(table) == 80
+    first = table.to_pylist()[0]
+    assert first["run"] == run.name
+    assert (first["seconds"], first["forwards"], first["backwards"], first["peak_bytes"]) == (0.5, 3, 2, 1024)
+    assert first["cluster"] == "cluster-0"
+    known = recipe.read(run.folder)
+    assert known["state"] == "done"
+    assert known["rows"] == {"number": 80, "fingerprint": rows.fingerprint(table)}
+    assert known["arguments"]["defaulted"]["seed"] == 0
+    assert known["task"]["hash"] == run.task.hash
+    assert {"torch", "python", "earwitness"} <= set(known["versions"])
+
+
+def test_a_finished_run_is_left_alone(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    execute([make_run()], engine)
+    before = len(box.batches)
+    (outcome,) = execute([make_run()], engine)
+    assert outcome.done
+    assert outcome.items == 40
+    assert len(box.batches) == before
+
+
+def test_what_is_missing_is_made_again_and_nothing_else(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    run = make_run()
+    execute([run], engine)
+    whole = rows.fingerprint(rows.read_run(run.folder))
+    (run.explanations / "00016.safetensors").unlink()
+    (run.rows / "00016.parquet").unlink()
+    (run.rows / "00032.parquet").unlink()
+    recipe.write(run.folder, {**recipe.read(run.folder), "state": "running"})
+    box.batches.clear()
+    execute([run], engine)
+    assert [batch[0] for batch in box.batches] == ["item-016"]
+    assert rows.fingerprint(rows.read_run(run.folder)) == whole
+
+
+def test_other_arguments_make_another_run(make_run: Any) -> None:
+    names = {make_run(**arguments).name for arguments in ({}, {"items": 3}, {"seed": 1}, {"fresh": 1})}
+    assert len(names) == 4
+
+
+def test_fresh_items_never_meet_the_cards(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    run = make_run(fresh=7, items=2)
+    execute([run], engine)
+    assert set(rows.read_run(run.folder)["task_hash"].to_pylist()) == {f"{run.task.hash}-fresh7"}
+
+
+def test_a_failed_item_is_a_row_of_every_metric_and_the_others_are_scored(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    box.behave = lambda item: {"item-003": "invalid", "item-017": "die"}.get(item.id)
+    run = make_run()
+    (outcome,) = execute([run], engine)
+    assert (outcome.items, outcome.failed, outcome.done) == (40, 2, True)
+    bad = [row for row in rows.read_run(run.folder).to_pylist() if row["status"] != "ok"]
+    assert {(row["item"], row["metric"], row["status"], row["reason"], row["value"]) for row in bad} == {
+        (item, metric, status, reason, None)
+        for item, status, reason in (
+            ("item-003", "invalid", "TokenMap.weights must be finite"),
+            ("item-017", "failed", "the explainer's process ended with exit code 9"),
+        )
+        for metric in ("size@soft", "logit_kl_f@top30")
+    }
+
+
+def test_an_item_that_cannot_be_explained_is_a_row_with_the_reason(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    scoring.problem = "item-001"
+    run = make_run(items=3)
+    (outcome,) = execute([run], engine)
+    assert (outcome.items, outcome.failed, outcome.done) == (3, 1, True)
+    assert outcome.reasons == {"the prompt has no words": 1}
+    statuses = {row["item"]: row["status"] for row in rows.read_run(run.folder).to_pylist()}
+    assert statuses == {"item-000": "ok", "item-001": "invalid", "item-002": "ok"}
+
+
+def test_a_value_that_is_no_number_is_a_failure(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakes.number", lambda *parts: float("nan") if parts[0] == "size@soft" else 0.5)
+    run = make_run(items=1)
+    execute([run], engine)
+    found = {row["metric"]: (row["status"], row["value"]) for row in rows.read_run(run.folder).to_pylist()}
+    assert found["size@soft"] == ("failed", None)
+
+
+def test_a_full_disk_loses_no_other_shard_and_the_same_command_resumes(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table = pq.write_table
+
+    def full(table: Any, where: Path, **options: Any) -> None:
+        if "00016" in Path(where).name:
+            Path(where).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_table(table, where, **options)
+
+    run = make_run()
+    with monkeypatch.context() as patch:
+        patch.setattr(pq, "write_table", full)
+        (outcome,) = execute([run], engine)
+    assert not outcome.done
+    assert len(outcome.errors) == 1
+    assert "No space left on device" in outcome.errors[0]
+    assert "\n" not in outcome.errors[0]
+    assert sorted(path.name for path in run.rows.iterdir()) == ["00000.parquet", "00032.parquet"]
+    assert recipe.read(run.folder)["state"] == "incomplete"
+    (outcome,) = execute([run], engine)
+    assert outcome.done
+    assert len(rows.read_run(run.folder)) == 80
+
+
+def test_a_full_disk_while_explaining_ends_in_one_line(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = make_run()
+    with monkeypatch.context() as patch:
+        patch.setattr("earwitness.harness.explain.save_file", full)
+        (outcome,) = execute([run], engine)
+    assert "No space left on device" in outcome.errors[0]
+    assert execute([run], engine)[0].done
+
+
+def test_a_task_that_cannot_be_prepared_leaves_the_other_runs_alone(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from earwitness.harness import score
+
+    def load(setting: Any) -> Any:
+        if setting.seed == 1:
+            raise EarwitnessError("model: no weights")
+        return scoring(setting)
+
+    monkeypatch.setattr(score, "load", load)
+    good, bad = execute([make_run(items=2), make_run(items=2, seed=1)], engine)
+    assert good.done
+    assert (bad.done, bad.errors) == (False, ["model: no weights"])
+
+
+def test_a_run_of_another_code_is_moved_aside_and_made_again(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    run = make_run(items=2)
+    execute([run], engine)
+    known = recipe.read(run.folder)
+    recipe.write(run.folder, {**known, "versions": {**known["versions"], "torch": "0.1"}})
+    (outcome,) = execute([run], engine)
+    assert outcome.done
+    assert recipe.read(run.folder)["versions"]["torch"] == known["versions"]["torch"]
+    (aside,) = (run.out / ".old").iterdir()
+    assert json.loads((aside / "run.json").read_text())["versions"]["torch"] == "0.1"
+
+
+def test_other_scoring_code_scores_the_same_explanations_again(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    run = make_run(items=2)
+    execute([run], engine)
+    known = recipe.read(run.folder)
+    recipe.write(run.folder, {**known, "code": {**known["code"], "score": "other"}})
+    before = len(box.batches)
+    (outcome,) = execute([run], engine)
+    assert outcome.done
+    assert len(box.batches) == before
+    assert recipe.read(run.folder)["code"] == known["code"]
+
+
+def test_a_run_is_scored_again_from_its_explanations(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    run = make_run(items=20)
+    execute([run], engine)
+    whole = rows.fingerprint(rows.read_run(run.folder))
+    for part in run.rows.iterdir():
+        part.unlink()
+    before = len(box.batches)
+    assert rescore(run.folder, engine).done
+    assert rows.fingerprint(rows.read_run(run.folder)) == whole
+    assert len(box.batches) == before
+    assert recipe.read(run.folder)["rows"]["fingerprint"] == whole
+
+
+def test_scoring_again_without_explanations_says_what_to_do(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    run = make_run(items=20)
+    execute([run], engine)
+    (run.explanations / "00000.safetensors").unlink()
+    with pytest.raises(EarwitnessError, match="lacks explanations"):
+        rescore(run.folder, engine)
+    assert len(rows.read_run(run.folder)) == 40
