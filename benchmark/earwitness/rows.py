@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -84,13 +85,14 @@ def write_part(rows: Sequence[Row], path: Path) -> None:
 
     Raises EarwitnessError where the part cannot be written (a full disk, say); no half-written part is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table(rows), temporary, compression="zstd")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise EarwitnessError(
             f"cannot write rows to {path}: {error.strerror or error}; make room and run the same command to resume"
         ) from error
@@ -101,7 +103,8 @@ def read_parts(paths: Iterable[Path]) -> pa.Table:
     tables = []
     for path in paths:
         try:
-            part = pq.read_table(path)
+            # A folder called a=b is no partition: its name must not become a column.
+            part = pq.read_table(path, partitioning=None)
         except (OSError, pa.ArrowInvalid) as error:
             raise EarwitnessError(f"{path} is no Parquet file of rows: {error}") from error
         if part.schema.remove_metadata() != SCHEMA:

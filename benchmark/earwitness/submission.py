@@ -69,8 +69,10 @@ class Submission:
         """Identity of the submission: SHA-256 over its code and card, 16 hex digits."""
         digest = hashlib.sha256()
         for path in sorted(self.folder.rglob("*")):
-            if path.is_file() and path.suffix not in {".pyc", ".md"} and not path.name.startswith("."):
-                digest.update(path.relative_to(self.folder).as_posix().encode())
+            inner = path.relative_to(self.folder)
+            hidden = any(part.startswith(".") for part in inner.parts)
+            if path.is_file() and path.suffix not in {".pyc", ".md"} and not hidden:
+                digest.update(inner.as_posix().encode())
                 digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()[:16]
 

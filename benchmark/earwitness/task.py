@@ -164,7 +164,9 @@ class Task:
         return sorted(
             path
             for path in self.folder.rglob("*")
-            if path.is_file() and path.parent != self.folder and not path.name.startswith(".")
+            if path.is_file()
+            and path.parent != self.folder
+            and not any(part.startswith(".") for part in path.relative_to(self.folder).parts)
         )
 
     def source(self, source: str) -> str:
@@ -187,8 +189,8 @@ def read_card(path: Path, schema: type[Card]) -> Any:
     """A validated card of the given schema; raises InvalidCardError."""
     try:
         return schema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise InvalidCardError(f"{path}: no such card") from error
+    except OSError as error:
+        raise InvalidCardError(f"{path}: no card that can be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidCardError(f"{path}: not valid TOML: {error}") from error
     except ValidationError as error:

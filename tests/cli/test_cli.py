@@ -1,0 +1,160 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from earwitness import shelf
+from earwitness.cli import app, main
+
+HEAVY = ("torch", "transformers", "pandas", "streamlit", "numpy", "pyarrow", "pydantic", "duckdb", "datasets", "scipy")
+VERBS = (
+    "tasks", "submissions", "run", "score", "verify", "board", "leaderboard", "compare", "new", "validate", "train",
+)  # fmt: skip
+runner = CliRunner()
+
+
+def command(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["earwitness", *words])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    captured = capsys.readouterr()
+    code = caught.value.code
+    return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+
+@pytest.fixture
+def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: command(*words, monkeypatch=monkeypatch, capsys=capsys)
+
+
+def test_help_answers_in_under_three_tenths_of_a_second() -> None:
+    """CPU time, the best of three: a busy machine must not fail it."""
+    code = (
+        "import resource, subprocess, sys\n"
+        "subprocess.run([sys.executable, '-m', 'earwitness.cli', '--help'], check=True, stdout=subprocess.DEVNULL)\n"
+        "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(usage.ru_utime + usage.ru_stime)"
+    )
+    seconds = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)]
+    assert min(seconds) < 0.3
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = f"import sys, earwitness.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_the_process_that_drives_a_run_never_loads_torch() -> None:
+    code = (
+        "import sys\n"
+        "import earwitness.harness.run, earwitness.harness.verify, earwitness.harness.validate\n"
+        "import earwitness.harness.engines.local, earwitness.box.process, earwitness.shelf, earwitness.tracks.prompt\n"
+        "from earwitness import shelf\n"
+        "[shelf.task(id) for id in shelf.task_ids()]\n"
+        "print([name for name in ('torch', 'transformers', 'streamlit', 'pandas') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help(verb: str) -> None:
+    result = runner.invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_an_unknown_name_is_one_line_with_the_nearest_one(earwitness) -> None:
+    code, out, err = earwitness("tasks", "musicgen_musicap")
+    assert (code, out) == (2, "")
+    assert err.startswith("earwitness: no task is called 'musicgen_musicap'")
+    assert "did you mean 'musicgen_musiccaps'?" in err
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_verb_is_a_usage_error_with_the_nearest_one(earwitness) -> None:
+    code, _, err = earwitness("taks")
+    assert code == 2
+    assert "tasks" in err
+
+
+def test_tasks_and_submissions_are_listed(earwitness) -> None:
+    for verb, ids in (("tasks", shelf.task_ids()), ("submissions", shelf.submission_ids())):
+        code, out, _ = earwitness(verb)
+        assert code == 0
+        for name in ids:
+            assert name in out
+        code, out, _ = earwitness(verb, "--json")
+        assert [entry["id"] for entry in json.loads(out)] == ids
+
+
+def test_a_card_is_shown_whole(earwitness) -> None:
+    code, out, _ = earwitness("tasks", "musicgen_musiccaps", "--json")
+    record = json.loads(out)
+    assert code == 0
+    assert record["hash"] == shelf.task("musicgen_musiccaps").hash
+    assert record["metrics"][0]["id"] == shelf.task("musicgen_musiccaps").card.metrics[0].id
+    code, out, _ = earwitness("tasks", "musicgen_musiccaps")
+    assert "facebook/musicgen-small" in out
+    code, out, _ = earwitness("submissions", "random")
+    assert code == 0
+    assert "control" in out
+
+
+RUN = ("run", "--task", "musicgen_musiccaps", "--submission", "random")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--engine", "ray"), "engine 'ray' is not available in this version; engines: local"),
+        (("--engine", "slurm"), "engine 'slurm' is not available in this version; engines: local"),
+        (("--isolation", "bwrap"), "isolation 'bwrap' is not available in this version; levels: process"),
+        (("--untrusted",), "--untrusted: isolation 'process' keeps nothing from a submission's code"),
+        (("--device", "tpu"), "no device is called 'tpu'; devices: auto, cpu, cuda"),
+        (("--submission", "randon"), "did you mean 'random'?"),
+        (("--submission", ","), "--submission names nothing"),
+    ],
+)
+def test_what_a_run_cannot_do_is_one_line_and_leaves_nothing(earwitness, options: tuple[str, ...], says: str) -> None:
+    code, out, err = earwitness(*RUN, *options)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+def test_a_run_without_a_submission_is_a_usage_error(earwitness) -> None:
+    code, _, err = earwitness("run", "--task", "musicgen_musiccaps")
+    assert code == 2
+    assert "--submission" in err
+
+
+@pytest.mark.parametrize("verb", ["score", "verify"])
+def test_a_folder_that_is_no_run_is_named(earwitness, tmp_path: Path, verb: str) -> None:
+    code, _, err = earwitness(verb, str(tmp_path))
+    assert code == 2
+    assert f"{tmp_path} is no run: it has no run.json" in err
+
+
+def test_a_board_of_nothing_says_what_to_do(earwitness) -> None:
+    code, _, err = earwitness("board")
+    assert code == 2
+    assert "earwitness run" in err
+
+
+def test_training_a_task_without_a_recipe_names_those_that_have_one(earwitness) -> None:
+    code, _, err = earwitness("train", "musicgen_musiccaps")
+    assert code == 2
+    assert "no training recipe" in err
+
+
+def test_a_broken_pipe_is_no_traceback(tmp_path: Path) -> None:
+    words = f"{sys.executable} -m earwitness.cli submissions --json | head -c 1"
+    result = subprocess.run(words, shell=True, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,115 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from earwitness.errors import InvalidCardError
+from earwitness.submission import Submission, load_explainer, read_submission
+
+CARD = """
+id = "mine"
+track = "prompt"
+title = "Mine"
+authors = ["A"]
+licence = "Apache-2.0"
+explainer = "Mine"
+
+[parameters]
+power = 2.0
+"""
+
+CODE = """
+from dataclasses import dataclass
+
+import numpy as np
+
+from earwitness.tracks.prompt import PromptExplainer, TokenMap
+
+
+@dataclass
+class Mine(PromptExplainer):
+    power: float = 1.0
+
+    def explain(self, model, item):
+        return TokenMap(np.ones(len(item.tokens)))
+
+
+class Other:
+    pass
+"""
+
+
+def write(folder: Path, card: str = CARD, code: str = CODE) -> Submission:
+    folder.mkdir(exist_ok=True)
+    (folder / "submission.toml").write_text(card)
+    (folder / "explainer.py").write_text(code)
+    return read_submission(folder)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "mine"
+
+
+def test_an_explainer_is_built_with_the_cards_parameters(folder: Path) -> None:
+    explainer = load_explainer(write(folder))
+    assert type(explainer).__name__ == "Mine"
+    assert explainer.power == 2.0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("power = 2.0", "powr = 2.0", "unknown parameters powr"),
+        ('explainer = "Mine"', 'explainer = "Yours"', "no class Yours that subclasses PromptExplainer"),
+        ('explainer = "Mine"', 'explainer = "Other"', "no class Other that subclasses PromptExplainer"),
+    ],
+)
+def test_a_card_that_does_not_fit_the_code_is_refused(folder: Path, before: str, after: str, says: str) -> None:
+    with pytest.raises(InvalidCardError, match=says):
+        load_explainer(write(folder, CARD.replace(before, after)))
+
+
+def test_a_submission_without_code_is_refused(folder: Path) -> None:
+    submission = write(folder)
+    (folder / "explainer.py").unlink()
+    with pytest.raises(InvalidCardError, match=r"explainer\.py: no such file"):
+        load_explainer(submission)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ('authors = ["A"]', "", "authors"),
+        ('track = "prompt"', 'track = "promt"', "no track is called 'promt'"),
+        ('title = "Mine"', 'title = "Mine"\nkind = "winner"', "kind"),
+        ('title = "Mine"', 'title = "Mine"\nbest = true', "unknown key 'best'"),
+    ],
+)
+def test_a_wrong_card_is_one_line(folder: Path, before: str, after: str, says: str) -> None:
+    with pytest.raises(InvalidCardError, match=says) as caught:
+        write(folder, CARD.replace(before, after))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_hash_is_of_code_and_card_and_not_of_pages_caches_or_place(folder: Path, tmp_path: Path) -> None:
+    submission = write(folder)
+    before = submission.hash
+    for name in ("README.md", "__pycache__/explainer.pyc", ".git/HEAD", ".hidden"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    assert submission.hash == before
+    assert read_submission(shutil.copytree(folder, tmp_path / "copy")).hash == before
+    (folder / "helper.py").write_text("x = 1\n")
+    assert submission.hash != before
+
+
+def test_a_changed_parameter_changes_the_hash(folder: Path) -> None:
+    before = write(folder).hash
+    assert write(folder, CARD.replace("2.0", "3.0")).hash != before
+
+
+def test_two_submissions_with_a_class_of_one_name_are_two_modules(folder: Path, tmp_path: Path) -> None:
+    first = load_explainer(write(folder))
+    second = load_explainer(write(tmp_path / "yours", CARD.replace('id = "mine"', 'id = "yours"')))
+    assert type(first) is not type(second)

@@ -1,0 +1,126 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from earwitness.errors import InvalidCardError
+from earwitness.task import MetricCard, Task, read_task
+
+CARD = """
+id = "small"
+version = 2
+track = "prompt"
+title = "A small task"
+licence = "Apache-2.0"
+reference = "none"
+main_metric = "fid_f@top30"
+
+[model]
+adapter = "musicgen"
+source = "model"
+
+[dataset]
+adapter = "soundscape"
+items = 4
+
+[budget]
+seconds = 1.0
+forwards = 10
+
+[[metrics]]
+metric = "fid_f"
+headline = true
+parameters = { mask = "top30" }
+"""
+
+
+def write(folder: Path, card: str = CARD) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "task.toml").write_text(card, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    folder = write(tmp_path / "small")
+    (folder / "model").mkdir()
+    (folder / "model" / "model.safetensors").write_bytes(b"weights")
+    return read_task(folder)
+
+
+def test_a_card_is_read(task: Task) -> None:
+    assert (task.id, task.card.version, task.seed_key) == ("small", 2, "small@2")
+    assert [metric.id for metric in task.card.metrics] == ["fid_f@top30"]
+    assert task.card.generation_seeds == (0,)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("version = 2", "version = 2\ncolour = 'red'", "unknown key 'colour'"),
+        ("items = 4", "items = 4\nsplitt = 'x'", "unknown key 'dataset.splitt'"),
+        ('metric = "fid_f"', 'metric = "fid_g"', "no metric is called 'fid_g'; did you mean 'fid_f'?"),
+        ('track = "prompt"', 'track = "promt"', "no track is called 'promt'; tracks: prompt"),
+        ('main_metric = "fid_f@top30"', 'main_metric = "fid_f"', "main_metric 'fid_f' is not among the metrics"),
+        ("items = 4", "items = 0", "dataset.items"),
+        ("seconds = 1.0", "", "budget.seconds"),
+        ('id = "small"', 'id = "no-identifier"', "id"),
+        ("version = 2", "version = ", "not valid TOML"),
+    ],
+)
+def test_a_wrong_card_is_one_line_that_names_file_and_key(tmp_path: Path, before: str, after: str, says: str) -> None:
+    assert before in CARD
+    folder = write(tmp_path / "small", CARD.replace(before, after))
+    with pytest.raises(InvalidCardError) as caught:
+        read_task(folder)
+    message = str(caught.value)
+    assert says in message
+    assert message.startswith(f"{folder / 'task.toml'}: ")
+    assert "\n" not in message
+
+
+def test_a_metric_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
+    double = '[[metrics]]\nmetric = "fid_f"\nparameters = { mask = "top30" }\n'
+    with pytest.raises(InvalidCardError, match="metrics listed twice: fid_f@top30"):
+        read_task(write(tmp_path / "small", CARD + double))
+
+
+def test_a_card_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path / "small")
+    (folder / "task.toml").write_bytes(b'title = "caf\xe9"')
+    with pytest.raises(InvalidCardError, match="not valid TOML"):
+        read_task(folder)
+
+
+def test_a_folder_without_a_card_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCardError, match="no card that can be read"):
+        read_task(tmp_path)
+
+
+def test_the_hash_is_of_card_and_data_alone(task: Task, tmp_path: Path) -> None:
+    before = task.hash
+    (task.folder / "README.md").write_text("for people")
+    (task.folder / "model" / ".cache").mkdir()
+    (task.folder / "model" / ".cache" / "x.lock").write_text("1")
+    assert task.hash == before
+    copy = shutil.copytree(task.folder, tmp_path / "elsewhere")
+    assert read_task(copy).hash == before
+    (task.folder / "model" / "model.safetensors").write_bytes(b"weightz")
+    assert task.hash != before
+
+
+def test_a_comment_in_the_card_does_not_change_the_hash(task: Task) -> None:
+    card = task.folder / "task.toml"
+    card.write_text("# for people\n" + card.read_text())
+    assert read_task(task.folder).hash == task.hash
+
+
+def test_a_source_is_a_folder_of_the_task_or_a_hub_id(task: Task) -> None:
+    assert task.source("model") == str(task.folder / "model")
+    assert task.source("facebook/musicgen-small") == "facebook/musicgen-small"
+
+
+def test_an_id_of_a_metric_tells_its_parameters_in_the_cards_order() -> None:
+    card = MetricCard(metric="fid_f", parameters={"mask": "top30", "removal": "scale", "judge": "cnn"})
+    assert card.id == "fid_f@top30+scale+cnn"
+    assert MetricCard(metric="fid_f").id == "fid_f"
