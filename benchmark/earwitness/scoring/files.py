@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -34,15 +34,16 @@ def file_name(item: str) -> str:
 @contextmanager
 def moved_into_place(path: Path) -> Iterator[Path]:
     """A temporary path to write to, moved to `path` at the end; raises EarwitnessError where it cannot be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         temporary.replace(path)
     except (OSError, SafetensorError, soundfile.SoundFileError) as error:
         raise EarwitnessError(f"cannot write {path}: {error}; make room and run the same command to resume") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], fields: Mapping[str, Any]) -> None:

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import pytest
+from scoring_fakes import FakeJudge, FakeModel
+
+from earwitness.scoring import prompt
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
+    """Every scoring that is opened in the test gets this model and a judge `ear`."""
+    fake = FakeModel()
+    monkeypatch.setattr(prompt, "load_model", lambda task, device: fake)
+    monkeypatch.setattr(prompt, "load_judges", lambda task, device: {"ear": FakeJudge()})
+    return fake

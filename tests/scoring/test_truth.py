@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+from scoring_fakes import item, task
+
+from earwitness.errors import EarwitnessError
+from earwitness.scoring import truth
+
+WORD = {"item": "a", "codes": "c", "text": "w", "shapley": 1.0, "cost": 1.0, "largest": 2.0}
+
+
+def test_a_task_without_stored_truth_certifies_nothing(tmp_path: Path) -> None:
+    found = truth.read_truth(task(tmp_path, [{"metric": "size"}]))
+    assert not found.words
+    assert found.causal_roles() == frozenset()
+
+
+def test_what_is_stored_comes_back_in_the_order_of_words(tmp_path: Path) -> None:
+    some = task(tmp_path, [{"metric": "size"}])
+    rows = [{**WORD, "word": 1, "shapley": 2.0, "null": True}, {**WORD, "word": 0, "null": False}]
+    truth.write_table(truth.folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
+    truth.write_certificate(some, {"roles": {"class": {"certified": True}, "order": {"certified": False}}})
+    found = truth.read_truth(some)
+    assert found.words["a"].shapley.tolist() == [1.0, 2.0]
+    assert found.words["a"].null.tolist() == [False, True]
+    assert found.causal_roles() == {"class"}
+    assert not found.certified("order")
+
+
+@pytest.mark.parametrize("name", [truth.CERTIFICATE, truth.SHAPLEY])
+def test_a_broken_file_ends_in_one_line_that_says_what_to_do(tmp_path: Path, name: str) -> None:
+    some = task(tmp_path, [{"metric": "size"}])
+    truth.folder(some).mkdir()
+    (truth.folder(some) / name).write_text("{")
+    with pytest.raises(EarwitnessError, match="earwitness train fake"):
+        truth.read_truth(some)
+
+
+def test_another_sound_has_another_digest() -> None:
+    one, other = item("rain"), item("rain")
+    assert truth.codes_digest(one) == truth.codes_digest(other)
+    other.codes[0, 0] += 1
+    assert truth.codes_digest(one) != truth.codes_digest(other)
