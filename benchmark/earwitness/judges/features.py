@@ -16,7 +16,9 @@ def class_names(config: Any) -> tuple[str, ...]:
     return tuple(config.id2label[i] for i in range(config.num_labels))
 
 
+# What is cached must serve gradients, even if it is first asked for in inference mode.
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def mel_filters(n_fft: int, bins: int, sample_rate: int, scale: str) -> Tensor:
     """Triangular filters [n_fft / 2 + 1, bins] from 20 Hz to the Nyquist frequency."""
     filters = mel_filter_bank(
@@ -33,6 +35,7 @@ def mel_filters(n_fft: int, bins: int, sample_rate: int, scale: str) -> Tensor:
 
 
 @functools.lru_cache(maxsize=2)
+@torch.inference_mode(False)
 def _kaldi_window() -> Tensor:
     return torch.from_numpy(window_function(400, "hann", periodic=False).astype(np.float32))
 

@@ -32,7 +32,7 @@ class SpectralCodecConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
     codebook_dim: int = 48
     num_quantizers: int = 4
     magnitude_floor: float = 1e-2
-    griffin_lim_iterations: int = 8
+    griffin_lim_iterations: int = 4
 
     @property
     def bins(self) -> int:
@@ -241,7 +241,9 @@ class SpectralCodec(PreTrainedModel):  # type: ignore[no-untyped-call]
         return CodedAudio(audio_codes=encoded.audio_codes, audio_values=audio)
 
 
+# What is cached must serve gradients, even if it is first asked for in inference mode.
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _window(n_fft: int, device: torch.device) -> Tensor:
     return torch.hann_window(n_fft, device=device)
 
@@ -252,6 +254,7 @@ def _stft(audio: Tensor, n_fft: int, hop: int) -> Tensor:
 
 
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _first_phase(frames: int, bins: int, device: torch.device) -> Tensor:
     """Unit phasors [T, bins], the same in every process."""
     generator = torch.Generator().manual_seed(0)
@@ -284,6 +287,7 @@ def _griffin_lim(magnitude: Tensor, hop: int, iterations: int, momentum: float) 
 
 
 @functools.lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _overlap(n_fft: int, hop: int, frames: int, device: torch.device) -> Tensor:
     """[hop (T - 1) + n_fft] what overlapping windows must be divided by; zero where a clip has not begun or is over."""
     total = torch.zeros(hop * (frames - 1) + n_fft)

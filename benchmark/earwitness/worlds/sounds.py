@@ -118,13 +118,14 @@ def _engine(p: Parameters, samples: int, rng: np.random.Generator) -> Audio:
 def _chirp(p: Parameters, samples: int, rng: np.random.Generator) -> Audio:
     t = _seconds(int(p["length"] * SAMPLE_RATE)) / p["length"]
     pitch = p["pitch"] * (1 + p["sweep"] * (t - 0.5))
-    return _repeat(np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE) * np.sin(np.pi * t), p["period"], samples, rng)
+    song = _harmonics(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE, np.array([1.0, 0.8]))
+    return _repeat(song * np.sin(np.pi * t) ** 0.7, p["period"], samples, rng)
 
 
 def _beep(p: Parameters, samples: int, rng: np.random.Generator) -> Audio:
     t = _seconds(samples)
     gate = np.clip((p["duty"] - t / p["period"] % 1) * 40, 0, 1) * np.clip((t / p["period"] % 1) * 40, 0, 1)
-    return np.sin(2 * np.pi * p["pitch"] * t) * gate
+    return _harmonics(2 * np.pi * p["pitch"] * t, np.array([1.0, 0.0, 0.8, 0.0, 0.6])) * gate
 
 
 def _hammer(p: Parameters, samples: int, rng: np.random.Generator) -> Audio:
@@ -144,9 +145,9 @@ SOUNDS: dict[str, Sound] = {
         _engine,
     ),
     "chirp": Sound(
-        {"pitch": (2500, 4400), "sweep": (-0.5, 0.5), "length": (0.08, 0.14), "period": (0.16, 0.26)}, _chirp
+        {"pitch": (2100, 3000), "sweep": (0.3, 0.6), "length": (0.09, 0.14), "period": (0.16, 0.24)}, _chirp
     ),
-    "beep": Sound({"pitch": (900, 2000), "duty": (0.4, 0.6), "period": (0.2, 0.4)}, _beep),
+    "beep": Sound({"pitch": (700, 1400), "duty": (0.4, 0.6), "period": (0.2, 0.4)}, _beep),
     "hammer": Sound({"pitch": (110, 220), "decay": (0.012, 0.03), "period": (0.2, 0.38)}, _hammer),
 }
 """The classes, by label."""

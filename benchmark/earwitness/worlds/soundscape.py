@@ -83,13 +83,16 @@ class Rendered(NamedTuple):
     """[E, S], one for each event."""
 
 
-def scene(split: Split, index: int, seed: int = 0, order: bool = True) -> Scene:
-    """Item `index` of a split; other seeds draw other items of the same split, `order=False` items without order."""
+def scene(split: Split, index: int, seed: int = 0, order: bool = False) -> Scene:
+    """Item `index` of a split; other seeds draw other items of the same split.
+
+    With `order`, half of the items say early or late of their events; without, every event sounds throughout.
+    """
     entropy = (VERSION, SPLITS.index(split), index, seed, int(order))
     rng = np.random.default_rng(np.random.SeedSequence(entropy))
     events = _events(rng, order)
     caption = write(_meanings(events), split, rng)
-    name = f"{split}-{index:05d}" + (f"-{seed}" if seed else "")
+    name = f"{split}-{index:05d}" + (f"-{seed}" if seed else "") + ("-order" if order else "")
     return Scene(id=name, split=split, events=events, caption=caption, noise=entropy)
 
 

@@ -32,10 +32,10 @@ class Clips:
         return torch.from_numpy(self.audio[chosen].astype(np.float32)), torch.from_numpy(self.labels[chosen])
 
 
-def clips(split: Split, count: int, cache: Path) -> Clips:
+def clips(split: Split, count: int, cache: Path, order: bool = False) -> Clips:
     """The first `count` scenes of a split, rendered unless the cache holds them."""
-    path = cache / f"soundscape_{VERSION}_{split}_{count}.npy"
-    scenes = [scene(split, index) for index in range(count)]
+    path = cache / f"soundscape_{VERSION}_{split}_{count}{'_order' if order else ''}.npy"
+    scenes = [scene(split, index, order=order) for index in range(count)]
     if not path.exists():
         _render(scenes, path)
     return Clips(scenes=scenes, audio=np.load(path, mmap_mode="r"), labels=presence(scenes))

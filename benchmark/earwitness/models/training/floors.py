@@ -58,7 +58,6 @@ def measure(folder: Path, split: Split = "validation", captions: int = 120, real
         **hearing(ensemble, scenes),
         **obedience(ensemble, scenes[:captions]),
         **loudness(ensemble, scenes, captions),
-        **order(ensemble, scenes, captions),
     }
 
 
