@@ -3,6 +3,7 @@
 Usage: killed_run.py RUNS TASK SUBMISSION PAUSE
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -19,13 +20,15 @@ if __name__ in ("__main__", "__mp_main__"):
     score.load = lambda setting: FakeScoring(setting, pause)
 
 if __name__ == "__main__":
+    # A process that was started in the background ignores interrupts, and its children do.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from earwitness import shelf
     from earwitness.harness.engines.local import LocalEngine
     from earwitness.harness.recipe import Arguments, Run
     from earwitness.harness.run import execute
 
     run = Run(
-        shelf.task(sys.argv[2]), shelf.submission(sys.argv[3]), Arguments(items=64, device="cpu"), Path(sys.argv[1])
+        shelf.task(sys.argv[2]), shelf.submission(sys.argv[3]), Arguments(items=128, device="cpu"), Path(sys.argv[1])
     )
     (outcome,) = execute([run], LocalEngine())
     sys.exit(0 if outcome.done else 4)

@@ -25,7 +25,7 @@ def parts(out: Path) -> list[Path]:
 def fingerprint(out: Path) -> str:
     (run,) = out.glob("fake_task__*")
     table = rows.read_run(run)
-    assert len(table) == 128
+    assert len(table) == 256
     return rows.fingerprint(table)
 
 
@@ -44,16 +44,16 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, fingerprint(out)
 
 
-@pytest.mark.parametrize("kept", [1, 3, 5, 7])
+@pytest.mark.parametrize("kept", [1, 5, 9, 13])
 def test_a_killed_run_resumes_to_the_same_rows(undisturbed: tuple[Path, str], kept: int) -> None:
     folder, whole = undisturbed
     out = folder / f"killed-{kept}"
-    process = start(folder, out, 0.3)
+    process = start(folder, out, 0.2)
     wait_for_parts(out, kept, process)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     before = {path: path.stat().st_mtime_ns for path in parts(out)}
-    assert kept <= len(before) < 8
+    assert kept <= len(before) < 16
     assert start(folder, out, 0.0).wait() == 0
     assert fingerprint(out) == whole
     late = {path for path, written in before.items() if path.stat().st_mtime_ns != written}
@@ -64,10 +64,10 @@ def test_an_interrupted_run_ends_soon_and_resumes_to_the_same_rows(undisturbed: 
     folder, whole = undisturbed
     out = folder / "interrupted"
     process = start(folder, out, 1.0)
-    wait_for_parts(out, 5, process)
+    wait_for_parts(out, 9, process)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=10) != 0
-    assert len(parts(out)) < 8
+    assert len(parts(out)) < 16
     assert start(folder, out, 0.0).wait() == 0
     assert fingerprint(out) == whole
 
@@ -76,7 +76,7 @@ def test_no_process_outlives_a_killed_run(undisturbed: tuple[Path, str]) -> None
     folder, _ = undisturbed
     out = folder / "outlived"
     process = start(folder, out, 2.0)
-    wait_for_parts(out, 4, process)
+    wait_for_parts(out, 8, process)
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,7 +1,7 @@
 """The inside of a box: loads a copy of the model and the submission, explains what it is handed, meters the cost.
 
-Run as `python -m earwitness.box.child READ_FD WRITE_FD`. What the submission prints goes to this process's stdout and
-stderr, frames go through descriptors of their own.
+Run as `python -m earwitness.box.child READ_FD WRITE_FD PARENT_ID`. What the submission prints goes to this process's
+stdout and stderr, frames go through descriptors of their own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from earwitness import tracks
 from earwitness.box import Answer, Brief, Cost, frames
 from earwitness.box.devices import resolve
 from earwitness.box.meter import Meter, Reading
-from earwitness.box.orphan import end_with_parent
+from earwitness.box.orphan import end_with
 from earwitness.box.reasons import one_line
 from earwitness.errors import InvalidExplanationError
 from earwitness.rows import Status
@@ -39,9 +39,9 @@ class Bench:
     explainer: Any
 
 
-def main(read_from: int, write_to: int) -> None:
+def main(read_from: int, write_to: int, parent: int) -> None:
     """Answer frames until the other side closes."""
-    end_with_parent()
+    end_with(parent)
     torch.set_num_threads(1)
     try:
         bench = _set_up(Brief(**frames.read(read_from).fields))
@@ -132,4 +132,4 @@ def _packed(answers: list[Answer]) -> bytes:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -7,9 +7,11 @@ import threading
 import time
 
 
-def end_with_parent(interval: float = 1.0) -> None:
-    """End this process soon after its parent is gone, whatever it is doing."""
-    parent = os.getppid()
+def end_with(parent: int, interval: float = 1.0) -> None:
+    """End this process soon after its parent of that id is gone, whatever it is doing.
+
+    The id comes from the parent: it may be gone before its child asks.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

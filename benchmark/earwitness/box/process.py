@@ -34,7 +34,7 @@ class ProcessBox:
 
     isolation = "process"
     child = ("-m", "earwitness.box.child")
-    """What the interpreter is started with; the descriptors follow."""
+    """What the interpreter is started with; descriptors and this process's id follow."""
 
     def __init__(self, brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool]) -> None:
         self.device = ""
@@ -88,7 +88,7 @@ class ProcessBox:
         os.set_blocking(self._write, False)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-        command = [sys.executable, *self.child, str(child_read), str(child_write)]
+        command = [sys.executable, *self.child, str(child_read), str(child_write), str(os.getpid())]
         try:
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(

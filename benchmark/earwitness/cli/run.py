@@ -173,11 +173,16 @@ def _report(outcomes: list[Outcome], json: bool) -> None:
             for outcome in outcomes
         ]
         print_table("", ["task", "submission", "ok", "failed", "CPU s", "run"], records)
-    lines = [line for outcome in outcomes for line in _trouble(outcome)]
+    lines = _shared(outcomes) + [line for outcome in outcomes for line in _trouble(outcome)]
     for line in lines:
         typer.echo(f"earwitness: {line}", err=True)
     if lines:
         raise typer.Exit(ITEM_FAILED)
+
+
+def _shared(outcomes: list[Outcome]) -> list[str]:
+    """One line for each error that is a task's, not one submission's."""
+    return list(dict.fromkeys(f"{outcome.run.task.id}: {error}" for outcome in outcomes for error in outcome.shared))
 
 
 def _trouble(outcome: Outcome) -> list[str]:
@@ -187,7 +192,7 @@ def _trouble(outcome: Outcome) -> list[str]:
     lines = [f"{name}: {count} items failed: {reason}" for reason, count in reasons[:SHOWN]]
     if len(reasons) > SHOWN:
         lines.append(f"{name}: {sum(count for _, count in reasons[SHOWN:])} items failed for other reasons")
-    lines += [f"{name}: {error}" for error in outcome.errors]
+    lines += [f"{name}: {error}" for error in outcome.errors if error not in outcome.shared]
     if not outcome.done and not outcome.errors:
         lines.append(f"{name}: not done; run the same command to resume")
     return lines

@@ -66,6 +66,8 @@ class Outcome:
     done: bool = False
     errors: list[str] = field(default_factory=list)
     """Why parts of it are missing."""
+    shared: list[str] = field(default_factory=list)
+    """Those of the errors that every run of the task has."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Why items failed, with their number."""
 
@@ -172,6 +174,7 @@ def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
         for run in of_first[job.name]:
             if isinstance(result, Exception):
                 session.failed(run, result)
+                session.outcomes[run.name].shared.append(str(result))
             else:
                 found[run.name] = result
                 recipe.write(run.folder, {**recipe.read(run.folder), "device": result.device})

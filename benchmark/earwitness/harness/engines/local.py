@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from earwitness.box.orphan import end_with_parent
+from earwitness.box.orphan import end_with
 from earwitness.box.reasons import one_line
 from earwitness.errors import ITEM_FAILED, EarwitnessError
 
@@ -64,7 +64,7 @@ class LocalEngine:
         log.parent.mkdir(parents=True, exist_ok=True)
         with _one_thread():
             pool = ProcessPoolExecutor(
-                workers or self._workers, multiprocessing.get_context("spawn"), _start_worker, (str(log),)
+                workers or self._workers, multiprocessing.get_context("spawn"), _start_worker, (str(log), os.getpid())
             )
             try:
                 yield from _as_they_end(pool, partial(_reported, function, str(log)), jobs)
@@ -103,9 +103,9 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _start_worker(log: str) -> None:
+def _start_worker(log: str, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_with_parent()
+    end_with(parent)
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(descriptor, stream.fileno())
