@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from earwitness.errors import InvalidItemError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +25,10 @@ class _Tokens(NamedTuple):
 
 
 class PromptTokens:
-    """A fast tokenizer of transformers, asked about one prompt at a time."""
+    """A fast tokenizer of transformers, asked about one prompt at a time.
+
+    Every method raises InvalidItemError where a prompt has more tokens than the tokenizer's `model_max_length`.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -64,7 +69,10 @@ class PromptTokens:
         return padded, torch.arange(longest)[None] < lengths[:, None]
 
     def _tokenize(self, prompt: str) -> _Tokens:
-        read = self._tokenizer(prompt, return_offsets_mapping=True, return_special_tokens_mask=True)
+        read = self._tokenizer(prompt, return_offsets_mapping=True, return_special_tokens_mask=True, verbose=False)
+        found, most = len(read["input_ids"]), self._tokenizer.model_max_length
+        if found > most:
+            raise InvalidItemError(f"the prompt has {found} tokens and the model takes {most}; shorten it")
         names = tuple(self._tokenizer.convert_ids_to_tokens(read["input_ids"]))
         special = tuple(map(bool, read["special_tokens_mask"]))
         return _Tokens(tuple(read["input_ids"]), names, special, tuple(map(tuple, read["offset_mapping"])))
