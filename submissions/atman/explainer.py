@@ -24,6 +24,8 @@ class AtMan(PromptExplainer):
     """Share of the token's attention that is left, 1 minus the paper's suppression factor."""
     removal: str = "renormalise"
     """What becomes of the rest: a value of `Removal`. `renormalise` adds log(left) to the score before the softmax."""
+    framewise: bool = False
+    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
     batch: int = 64
     """Sequences a pass."""
 
@@ -34,7 +36,8 @@ class AtMan(PromptExplainer):
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items; all tokens of all prompts share the passes."""
         masks = [suppressed(item.special, self.left) for item in items]
-        return [_to_map(*pair) for pair in zip(self._likelihoods(model, items, masks), items, strict=True)]
+        scores = [falls(*pair) for pair in zip(self._likelihoods(model, items, masks), items, strict=True)]
+        return [_to_map(score if self.framewise else score.mean(axis=0)) for score in scores]
 
     @torch.no_grad()
     def _likelihoods(
@@ -74,9 +77,14 @@ def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
     return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
 
 
-def _to_map(likelihoods: np.ndarray, item: PromptItem) -> TokenMap:
-    """Falls [n, F] placed at their tokens: positive part over its largest; the signed falls break ties."""
+def falls(likelihoods: np.ndarray, item: PromptItem) -> np.ndarray:
+    """How far each frame's likelihood falls with each token suppressed, [F, N]; 0 for special tokens."""
     scores = np.zeros((likelihoods.shape[1], len(item.tokens)))
     scores[:, ~item.special] = (likelihoods[:1] - likelihoods[1:]).T
+    return scores
+
+
+def _to_map(scores: np.ndarray) -> TokenMap:
+    """The positive part over its largest; the signed scores break ties."""
     positive = scores.clip(min=0)
     return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)

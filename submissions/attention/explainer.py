@@ -22,6 +22,8 @@ class Attention(PromptExplainer):
 
     reduce: str = "mean"
     """Over layers and heads: mean or max."""
+    framewise: bool = False
+    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
     batch: int = 16
     """Prompts a pass."""
 
@@ -45,11 +47,17 @@ class Attention(PromptExplainer):
         codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
         attention = model.cross_attention(codes, model.encode([item.prompt for item in items])).flatten(1, 2)
         reduced = attention.mean(1) if self.reduce == "mean" else attention.amax(1)
-        return [_to_map(rows[:, : len(item.tokens)], item) for rows, item in zip(reduced, items, strict=True)]
+        shares = [_shares(rows[:, : len(item.tokens)], item) for rows, item in zip(reduced, items, strict=True)]
+        return [_to_map(share if self.framewise else share.mean(axis=0)) for share in shares]
 
 
-def _to_map(rows: Tensor, item: PromptItem) -> TokenMap:
-    """Rows [F, N] without the special tokens' share, each summing to 1, divided by the item's largest weight."""
-    shares = rows.double().cpu().numpy() * ~item.special
-    shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+def _shares(rows: Tensor, item: PromptItem) -> np.ndarray:
+    """Rows [F, N] without the special tokens' share, each summing to 1."""
+    attended = rows.double().cpu().numpy() * ~item.special
+    shares: np.ndarray = attended / np.maximum(attended.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return shares
+
+
+def _to_map(shares: np.ndarray) -> TokenMap:
+    """Shares over their largest."""
     return TokenMap(weights=shares / max(float(shares.max()), np.finfo(np.float64).tiny))

@@ -76,8 +76,10 @@ class AudioGenX(PromptExplainer):
 
     procedure: str = "causal"
     """causal: one teacher-forced pass with row-wise masks; released: the authors' code, for comparison."""
-    epochs: int = 50
-    lr: float = 1e-3
+    framewise: bool = False
+    """Whether every frame keeps its row of P; else the rows are averaged (the paper's holistic importance) to [N]."""
+    epochs: int = 15
+    lr: float = 1e-2
     """Adam's step."""
     weight_decay: float = 1e-3
     temperature: float = 1.0
@@ -133,7 +135,7 @@ class AudioGenX(PromptExplainer):
         with torch.no_grad():
             found = networks.logits(batch.text.states)
         rows = [logits[:, : len(item.tokens)] for logits, item in zip(found, items, strict=True)]
-        return [_to_map(row.sigmoid(), row, item) for row, item in zip(rows, items, strict=True)]
+        return [self._to_map(row.sigmoid(), row, item) for row, item in zip(rows, items, strict=True)]
 
     def _losses(self, model: PromptModel, batch: Batch, mask: Tensor, weights: Tensor) -> Tensor:
         """Objective [B] of masks M [B, F, N] with penalties on weights P [B, F, N]; equation in the README."""
@@ -192,7 +194,7 @@ class AudioGenX(PromptExplainer):
                 optimiser.step()
             with torch.no_grad():
                 _, mask = self._sampled(networks, states)
-        return _to_map(mask, mask, item)
+        return self._to_map(mask, mask, item)
 
     def _sampled(self, networks: nn.ModuleList, states: Tensor) -> tuple[Tensor, Tensor]:
         """Weights P [F, N], network by network, and one relaxed sample of them."""
@@ -202,6 +204,13 @@ class AudioGenX(PromptExplainer):
             for weight in weights
         ]
         return torch.stack(weights), torch.stack(samples)
+
+    def _to_map(self, weights: Tensor, order: Tensor, item: PromptItem) -> TokenMap:
+        """Weights [F, N] of the text's tokens, 0 on special ones; `order` breaks ties where weights saturate."""
+        special = torch.as_tensor(item.special, device=weights.device)
+        ranks = order.masked_fill(special, float(order.min()) - 1)
+        maps = [found.double().cpu().numpy() for found in (weights.masked_fill(special, 0), ranks)]
+        return TokenMap(*(found if self.framewise else found.mean(axis=0) for found in maps))
 
 
 @torch.no_grad()
@@ -258,10 +267,3 @@ def scaled_cross_attention(module: nn.Module, mask: Tensor) -> Iterator[None]:
     finally:
         for layer in layers:
             del layer.forward
-
-
-def _to_map(weights: Tensor, order: Tensor, item: PromptItem) -> TokenMap:
-    """Weights [F, N] of the text's tokens, 0 on special ones; `order` breaks ties where weights saturate."""
-    special = torch.as_tensor(item.special, device=weights.device)
-    ranks = order.masked_fill(special, float(order.min()) - 1)
-    return TokenMap(weights=weights.masked_fill(special, 0).double().cpu().numpy(), order=ranks.double().cpu().numpy())

@@ -24,6 +24,8 @@ class Chefer(PromptExplainer):
     White box: it needs a decoder with `layers`, each with a `self_attn` in the layout of transformers' MusicGen.
     """
 
+    framewise: bool = False
+    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
     batch: int = 16
     """Prompts a pass."""
 
@@ -36,8 +38,14 @@ class Chefer(PromptExplainer):
         maps: list[TokenMap] = []
         for start in range(0, len(items), self.batch):
             chunk = items[start : start + self.batch]
-            maps += [_to_map(rows, item) for rows, item in zip(_relevances(model, chunk), chunk, strict=True)]
+            maps += [self._to_map(rows, item) for rows, item in zip(_relevances(model, chunk), chunk, strict=True)]
         return maps
+
+    def _to_map(self, rows: np.ndarray, item: PromptItem) -> TokenMap:
+        """Rows [F, N or more] of the text's tokens, over the largest weight."""
+        scores = np.where(item.special, 0.0, rows[:, : len(item.tokens)])
+        scores = scores if self.framewise else scores.mean(axis=0)
+        return TokenMap(weights=scores / max(float(scores.max()), np.finfo(np.float64).tiny))
 
 
 def _relevances(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
@@ -118,9 +126,3 @@ def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
 def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
     """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
     return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
-
-
-def _to_map(relevance: np.ndarray, item: PromptItem) -> TokenMap:
-    """A map [F, N or more] of the text's tokens, over its largest value."""
-    scores = np.where(item.special, 0.0, relevance[:, : len(item.tokens)])
-    return TokenMap(weights=scores / max(float(scores.max()), np.finfo(np.float64).tiny))

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 class GradientInput(PromptExplainer):
     """The inner product of each token's state with the gradient of a window's teacher-forced log-likelihood."""
 
-    window: int = 1
-    """Frames whose log-likelihood is summed before the gradient is taken: one backward pass a window."""
-    absolute: bool = False
+    window: int = 10
+    """Frames whose log-likelihood is summed before the gradient is taken, one backward pass a window; 0 for all."""
+    absolute: bool = True
     """Whether a token that lowers the likelihood counts as much as one that raises it."""
+    framewise: bool = False
+    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
     batch: int = 16
     """Prompts a pass."""
 
@@ -37,7 +39,7 @@ class GradientInput(PromptExplainer):
         for start in range(0, len(items), self.batch):
             chunk = items[start : start + self.batch]
             maps += [
-                _to_map(scores[:, : len(item.tokens)], item, self.absolute)
+                self._to_map(scores[:, : len(item.tokens)], item)
                 for scores, item in zip(self._scores(model, chunk), chunk, strict=True)
             ]
         return maps
@@ -48,13 +50,20 @@ class GradientInput(PromptExplainer):
         states = text.states.detach().clone().requires_grad_()
         codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
         logits = model.logits(codes, Encoded(states, text.mask), without_special(items, states))
-        windows = torch.split(log_likelihood(logits, codes).sum(0), self.window)
+        windows = torch.split(log_likelihood(logits, codes).sum(0), self.window or codes.shape[-1])
         rows = []
         for window in windows:
             (gradient,) = torch.autograd.grad(window.sum(), states, retain_graph=True)
             score = (gradient * states.detach()).sum(-1)
             rows.append(score[:, None].expand(-1, len(window), -1))
         return torch.cat(rows, dim=1).double().cpu().numpy()
+
+    def _to_map(self, scores: np.ndarray, item: PromptItem) -> TokenMap:
+        """Scores [F, N] of the text's tokens: positive part (or size) over its largest; the scores break ties."""
+        scores = np.where(item.special, 0.0, np.abs(scores) if self.absolute else scores)
+        scores = scores if self.framewise else scores.mean(axis=0)
+        positive = scores.clip(min=0)
+        return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)
 
 
 def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
@@ -68,10 +77,3 @@ def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
 def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
     """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
     return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
-
-
-def _to_map(scores: np.ndarray, item: PromptItem, absolute: bool) -> TokenMap:
-    """Scores [F, N] of the text's tokens: positive part (or size) over its largest; the scores break ties."""
-    scores = np.where(item.special, 0.0, np.abs(scores) if absolute else scores)
-    positive = scores.clip(min=0)
-    return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)

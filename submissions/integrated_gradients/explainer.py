@@ -25,10 +25,12 @@ class IntegratedGradients(PromptExplainer):
 
     steps: int = 16
     """Points on the straight path from zero to the states, at the middles of equal parts."""
-    window: int = 10
-    """Frames whose log-likelihood is summed before the gradient is taken: one backward pass a window."""
+    window: int = 0
+    """Frames whose log-likelihood is summed before the gradient is taken, one backward pass a window; 0 for all."""
     absolute: bool = False
     """Whether a token that lowers the likelihood counts as much as one that raises it."""
+    framewise: bool = False
+    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
     batch: int = 4
     """Prompts a pass, each of them `steps` sequences."""
 
@@ -42,7 +44,7 @@ class IntegratedGradients(PromptExplainer):
         for start in range(0, len(items), self.batch):
             chunk = items[start : start + self.batch]
             maps += [
-                _to_map(scores[:, : len(item.tokens)], item, self.absolute)
+                self._to_map(scores[:, : len(item.tokens)], item)
                 for scores, item in zip(self.attributions(model, chunk), chunk, strict=True)
             ]
         return maps
@@ -58,11 +60,18 @@ class IntegratedGradients(PromptExplainer):
         mask = without_special(items, states).repeat_interleave(self.steps, dim=0)
         logits = model.logits(rows, Encoded(scaled, text.mask.repeat_interleave(self.steps, dim=0)), mask)
         parts = []
-        for window in torch.split(log_likelihood(logits, rows).sum(0), self.window):
+        for window in torch.split(log_likelihood(logits, rows).sum(0), self.window or codes.shape[-1]):
             (gradient,) = torch.autograd.grad(window.sum(), scaled, retain_graph=True)
             mean = torch.unflatten(gradient, 0, (len(items), self.steps)).mean(1)
             parts.append((mean * states).sum(-1)[:, None].expand(-1, len(window), -1))
         return torch.cat(parts, dim=1).double().cpu().numpy()
+
+    def _to_map(self, scores: np.ndarray, item: PromptItem) -> TokenMap:
+        """Scores [F, N] of the text's tokens: positive part (or size) over its largest; the scores break ties."""
+        scores = np.where(item.special, 0.0, np.abs(scores) if self.absolute else scores)
+        scores = scores if self.framewise else scores.mean(axis=0)
+        positive = scores.clip(min=0)
+        return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)
 
 
 def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
@@ -76,10 +85,3 @@ def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
 def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
     """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
     return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
-
-
-def _to_map(scores: np.ndarray, item: PromptItem, absolute: bool) -> TokenMap:
-    """Scores [F, N] of the text's tokens: positive part (or size) over its largest; the scores break ties."""
-    scores = np.where(item.special, 0.0, np.abs(scores) if absolute else scores)
-    positive = scores.clip(min=0)
-    return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)

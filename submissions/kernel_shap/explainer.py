@@ -35,6 +35,8 @@ class KernelShap(PromptExplainer):
     """Sets of words evaluated a prompt; all 2^W of them where there are no more, and the values then are exact."""
     removal: str = "scale"
     """How a word is removed: a value of `Removal`."""
+    framewise: bool = False
+    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
     batch: int = 64
     """Sequences a pass."""
 
@@ -52,7 +54,8 @@ class KernelShap(PromptExplainer):
         masks = [on_tokens(game.members, word) for game, word in zip(games, words, strict=True)]
         values = self._likelihoods(model, items, masks)
         solved = [shapley_values(*pair) for pair in zip(games, values, strict=True)]
-        return [_to_map(*pair) for pair in zip(solved, words, strict=True)]
+        scores = [at_tokens(*pair) for pair in zip(solved, words, strict=True)]
+        return [_to_map(score if self.framewise else score.mean(axis=0)) for score in scores]
 
     @torch.no_grad()
     def _likelihoods(
@@ -152,8 +155,13 @@ def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
     return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
 
 
-def _to_map(values: np.ndarray, words: np.ndarray) -> TokenMap:
-    """Values [W, F] read at each token's word: positive part over its largest; the signed values break ties."""
-    scores = np.concatenate([values, np.zeros((1, values.shape[1]))])[words].T
+def at_tokens(values: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Values [W, F] of words read at each token's word, [F, N]; 0 for special tokens (word -1)."""
+    found: np.ndarray = np.concatenate([values, np.zeros((1, values.shape[1]))])[words].T
+    return found
+
+
+def _to_map(scores: np.ndarray) -> TokenMap:
+    """The positive part over its largest; the signed scores break ties."""
     positive = scores.clip(min=0)
     return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)

@@ -22,6 +22,8 @@ class Occlusion(PromptExplainer):
 
     removal: str = "scale"
     """How a word is removed: a value of `Removal`."""
+    framewise: bool = False
+    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
     batch: int = 64
     """Sequences a pass."""
 
@@ -34,7 +36,8 @@ class Occlusion(PromptExplainer):
         words = model.words([item.prompt for item in items])
         masks = [leave_one_out(word) for word in words]
         likelihoods = self._likelihoods(model, items, masks)
-        return [_to_map(values, word) for values, word in zip(likelihoods, words, strict=True)]
+        scores = [falls(values, word) for values, word in zip(likelihoods, words, strict=True)]
+        return [_to_map(score if self.framewise else score.mean(axis=0)) for score in scores]
 
     @torch.no_grad()
     def _likelihoods(
@@ -73,9 +76,14 @@ def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
     return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
 
 
-def _to_map(likelihoods: np.ndarray, words: np.ndarray) -> TokenMap:
-    """Falls [W, F] read at each token's word: positive part over its largest; the signed falls break ties."""
-    falls = np.concatenate([likelihoods[:1] - likelihoods[1:], np.zeros_like(likelihoods[:1])])
-    scores = falls[words].T
+def falls(likelihoods: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """How far each frame's likelihood falls without each token's word, [F, N]; 0 for special tokens (word -1)."""
+    by_word = np.concatenate([likelihoods[:1] - likelihoods[1:], np.zeros_like(likelihoods[:1])])
+    at_tokens: np.ndarray = by_word[words].T
+    return at_tokens
+
+
+def _to_map(scores: np.ndarray) -> TokenMap:
+    """The positive part over its largest; the signed scores break ties."""
     positive = scores.clip(min=0)
     return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from baselines import IDS, SUBMISSIONS, make_item, quick, tiny_items, tiny_model
+from baselines import IDS, SUBMISSIONS, baseline, make_item, quick, tiny_items, tiny_model
 from earwitness.submission import read_submission
 
 ISSUE = (
@@ -53,3 +53,13 @@ def test_a_prompt_without_words_gets_a_map(name: str) -> None:
     item = make_item(tiny_model(), "", 9)
     assert item.special.all()
     quick(name).explain(tiny_model(), item).check(item)
+
+
+@pytest.mark.parametrize("name", [name for name in IDS if hasattr(baseline(name).explainer, "framewise")])
+def test_a_map_of_the_whole_sound_is_one_row_and_a_framewise_one_has_a_row_for_every_frame(name: str) -> None:
+    item = tiny_items()[0]
+    shapes = {
+        framewise: baseline(name).build(framewise=framewise).explain(tiny_model(), item).weights.shape
+        for framewise in (False, True)
+    }
+    assert shapes == {False: (len(item.tokens),), True: (item.codes.shape[1], len(item.tokens))}

@@ -46,7 +46,7 @@ def test_all_coalitions_give_exact_shapley_values_up_to_ten_words(prompt: str) -
     words = model.words([prompt])[0]
     count = len(prompt.split())
     game = SHAP.draw_coalitions(count, 2**count, seed=0)
-    explainer = baseline("kernel_shap").build(coalitions=2**count)
+    explainer = baseline("kernel_shap").build(coalitions=2**count, framewise=True)
     (values,) = explainer._likelihoods(model, [item], [SHAP.on_tokens(game.members, words)])
     exact = exact_shapley(count, as_dict(game.members, values))
     np.testing.assert_allclose(SHAP.shapley_values(game, values), exact, atol=1e-6)
