@@ -1,0 +1,35 @@
+"""The leaderboard: pages over the board. Run with `earwitness leaderboard`; nothing is computed here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from reading import board_file, tasks
+from state import pick
+
+STYLE = "<style>.stMainBlockContainer { padding-top: 4.6rem; padding-bottom: 4rem; max-width: 84rem }</style>"
+
+st.set_page_config(page_title="Earwitness", page_icon="👂", layout="wide")
+st.html(STYLE)
+st.logo(Path(__file__).parent / "logo.svg", size="large")
+
+PAGES = [
+    st.Page("pages/ranking.py", title="Ranking", url_path="ranking", default=True),
+    st.Page("pages/item.py", title="Listen", url_path="item"),
+    st.Page("pages/task.py", title="Task", url_path="task"),
+    st.Page("pages/submission.py", title="Submission", url_path="submission"),
+]
+page = st.navigation(PAGES, position="top")
+
+if board_file() is None:
+    st.title("No board yet")
+    st.markdown("Make runs and build the board, then reload this page:")
+    st.code("earwitness run --task micro_prompt --submission random,occlusion\nearwitness board", language="shell")
+    st.stop()
+
+names = tasks()
+picker, _ = st.columns([2, 3])
+with picker:
+    pick("Task", list(names), "task", next(iter(names)), names.__getitem__, hidden=True)
+page.run()

@@ -1,0 +1,90 @@
+"""Charts of the pages: altair specifications of tables, in colours that hold on light and dark grounds."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+TEAL, ORANGE, GREY = "#14958a", "#e0652f", "#8a979f"
+KINDS = {"entrant": ORANGE, "baseline": TEAL, "control": GREY}
+ROW, FRAME = 28, 100
+"""Pixels of a row of a chart, and of what stands around the rows: Streamlit fits both into the height."""
+LABELS = {
+    "labelLimit": 240,
+    "labelFontSize": 13,
+    "title": None,
+    "ticks": False,
+    "domain": False,
+    "labelPadding": 10,
+    "labelOverlap": False,
+}
+
+
+def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> alt.LayerChart:
+    """Values with intervals, one row an entrant in the frame's order.
+
+    Columns: entrant, kind, value, low, high. `ends` holds the floor's and the ceiling's bands: end, value, low, high.
+    """
+    order = frame["entrant"].tolist()
+    y = alt.Y("entrant:N", sort=order, axis=alt.Axis(**LABELS))
+    x = alt.X(
+        "value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(gridOpacity=0.35, tickCount=7)
+    )
+    colour = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values())),
+        legend=alt.Legend(title=None, orient="top", offset=26, symbolType="circle"),
+    )
+    tip = [alt.Tooltip("entrant:N"), *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high"))]
+    base = alt.Chart(frame).encode(y=y, tooltip=tip)
+    rules = base.mark_rule(strokeWidth=3, opacity=0.55).encode(x=alt.X("low:Q", title=title), x2="high:Q", color=colour)
+    points = base.mark_point(filled=True, size=95, opacity=1).encode(x=x, color=colour)
+    bands = alt.Chart(ends).mark_rect(color=GREY, opacity=0.18).encode(x="low:Q", x2="high:Q")
+    lines = alt.Chart(ends).mark_rule(color=GREY, strokeDash=[5, 4], strokeWidth=1.4).encode(x="value:Q")
+    names = (
+        alt.Chart(ends)
+        .mark_text(color=GREY, dy=-8, fontSize=12, fontWeight=600, baseline="bottom")
+        .encode(x="value:Q", text="end:N", y=alt.value(0))
+    )
+    layers = [bands, lines, names, rules, points] if len(ends) else [rules, points]
+    return alt.layer(*layers).properties(height=max(3, len(order)) * ROW + FRAME)
+
+
+def curves(frame: pd.DataFrame, order: list[str], title: str) -> alt.Chart:
+    """Mean over items against the share of words kept; columns: entrant, share, mean, low, high."""
+    shares = sorted(frame["share"].unique().tolist())
+    return (
+        alt.Chart(frame)
+        .mark_line(point=alt.OverlayMarkDef(size=35), strokeWidth=2)
+        .encode(
+            x=alt.X("share:Q", title="words kept, %", axis=alt.Axis(values=shares, grid=False)),
+            y=alt.Y("mean:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(gridOpacity=0.35, tickCount=5)),
+            color=alt.Color("entrant:N", scale=alt.Scale(domain=order), legend=None),
+            tooltip=["entrant:N", "share:Q", *(alt.Tooltip(f"{n}:Q", format=".3f") for n in ("mean", "low", "high"))],
+        )
+        .properties(height=210, title=alt.TitleParams(title, fontSize=13, anchor="middle"))
+    )
+
+
+def legend(shown: list[str], order: list[str]) -> alt.LayerChart:
+    """Names of the curves in their colours, side by side."""
+    frame = pd.DataFrame({"entrant": [entrant for entrant in order if entrant in shown]})
+    x = alt.X("entrant:N", sort=order, axis=None)
+    colour = alt.Color("entrant:N", scale=alt.Scale(domain=order), legend=None)
+    base = alt.Chart(frame).encode(x=x, color=colour)
+    return alt.layer(
+        base.mark_text(fontSize=13, fontWeight=600).encode(text="entrant:N"),
+    ).properties(height=28)
+
+
+def cost(frame: pd.DataFrame, unit: str) -> alt.LayerChart:
+    """Score against cost on a logarithmic scale; columns: entrant, kind, cost, score."""
+    base = alt.Chart(frame).encode(
+        x=alt.X("cost:Q", scale=alt.Scale(type="log"), title=unit, axis=alt.Axis(gridOpacity=0.35, tickCount=5)),
+        y=alt.Y("score:Q", title="score", axis=alt.Axis(gridOpacity=0.35)),
+        tooltip=["entrant:N", alt.Tooltip("cost:Q", format=".3~g"), alt.Tooltip("score:Q", format=".3f")],
+    )
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values())), legend=None)
+    points = base.mark_point(filled=True, size=95, opacity=1).encode(color=colour)
+    names = base.mark_text(align="left", dx=8, fontSize=12, color=GREY).encode(text="entrant:N")
+    return alt.layer(points, names).properties(height=300)

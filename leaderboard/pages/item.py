@@ -1,0 +1,137 @@
+"""One item: what was asked, what each explanation says, and what it keeps and removes, to listen to."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from reading import Record, beside, item_arrays, metrics, parsed, query, ranking, task
+from state import pick
+from wording import ARROWS, number
+
+NOBODY = "nobody"
+
+
+def pick_item(picked: Record, view: Any) -> Record | None:
+    found = query("SELECT * FROM inputs WHERE task_key = ? ORDER BY item", picked["task_key"])
+    if not found:
+        st.info("The board holds no items of this task.")
+        return None
+    by_id = {row["item"]: row for row in found}
+    titles = {item: view.title(parsed(row["fields"]) or {}) or row["problem"] for item, row in by_id.items()}
+    order = list(by_id)
+    box, back, on = st.columns([10, 1, 1], vertical_alignment="bottom")
+    with box:
+        chosen = pick("Item", order, "item", order[0], lambda item: f"{item}: {titles[item]}")
+    place = order.index(chosen)
+    with back:
+        st.button("←", on_click=step, args=(order, place - 1), disabled=place == 0, width="stretch", help="Item before")
+    with on:
+        last = place == len(order) - 1
+        st.button("→", on_click=step, args=(order, place + 1), disabled=last, width="stretch", help="Next item")
+    return by_id[chosen]
+
+
+def step(order: list[str], place: int) -> None:
+    st.session_state["item"] = order[place]
+
+
+def original(item: Record, view: Any) -> None:
+    st.subheader(view.title(parsed(item["fields"]) or {}) or item["item"])
+    if item["problem"]:
+        st.warning(f"This item cannot be explained: {item['problem']}")
+    left, _ = st.columns(2, gap="large")
+    with left:
+        play("The sound that is explained", item["original"])
+
+
+def play(label: str, path: str) -> None:
+    st.caption(label)
+    found = beside(path)
+    if found is None:
+        st.caption("— not kept —")
+    else:
+        st.audio(str(found), format="audio/ogg")
+
+
+def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
+    found = query(
+        "SELECT * FROM items WHERE task_key = ? AND entrant = ? AND item = ?", picked["task_key"], entrant, item["item"]
+    )
+    if not found:
+        st.info(f"{entrant} was not run on this item; it counts as failed.")
+        return
+    left = found[0]
+    if left["status"] not in ("ok", "skipped"):
+        st.error(f"{left['status']}: {left['reason']}")
+    fields = parsed(item["fields"]) or {}
+    answered = item_arrays(left["explanation"], item["item"])
+    view.draw(fields, item_arrays(item["arrays"], item["item"]), answered, item["seconds"])
+    kept, removed = st.columns(2)
+    with kept:
+        play("Kept: its most important words alone", left["kept"])
+    with removed:
+        play("Removed: everything but them", left["removed"])
+    cost = f"{number(left['seconds'])} CPU s · {left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
+    st.caption(f"{cost} · run `{left['run']}`")
+
+
+def values(picked: Record, item: Record, entrants: list[str]) -> None:
+    """The item's value of each metric."""
+    found = query("SELECT * FROM item_values WHERE task_key = ? AND item = ?", picked["task_key"], item["item"])
+    table: dict[str, dict[str, float]] = {}
+    for row in found:
+        table.setdefault(row["metric"], {})[row["entrant"]] = row["value"]
+    rows = {
+        metric["metric"]: {
+            "Metric": f"{metric['metric']} {ARROWS[metric['direction']]}",
+            **{name: table[metric["metric"]].get(name) for name in entrants},
+            "random, all items": metric["floor"],
+            "ceiling, all items": metric["ceiling"],
+        }
+        for metric in metrics(picked["task_key"])
+        if metric["metric"] in table
+    }
+    if not rows:
+        return
+    st.subheader("Values on this item")
+    headline = [rows[m["metric"]] for m in metrics(picked["task_key"]) if m["headline"] and m["metric"] in rows]
+    _numbers(headline)
+    with st.expander(f"All {len(rows)} metrics", expanded=not headline):
+        _numbers(list(rows.values()))
+
+
+def _numbers(rows: list[Record]) -> None:
+    if rows:
+        formats = {name: st.column_config.NumberColumn(format="%.3f") for name in rows[0] if name != "Metric"}
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=formats, height="content")
+
+
+def show() -> None:
+    picked = task()
+    try:
+        view = import_module(f"views.{picked['track']}")
+    except ModuleNotFoundError:
+        st.info(f"No view draws items of the track {picked['track']!r}.")
+        return
+    item = pick_item(picked, view)
+    if item is None:
+        return
+    original(item, view)
+    names = [entrant["entrant"] for entrant in ranking(picked["task_key"])]
+    left, right = st.columns(2, gap="large")
+    with left:
+        first = pick("Explanation by", names, "a", names[0])
+        explanation(picked, item, view, first)
+    with right:
+        others = [NOBODY, *names]
+        preset = picked["floor"] if picked["floor"] in others else others[-1]
+        second = pick("compared with", others, "b", preset)
+        if second != NOBODY:
+            explanation(picked, item, view, second)
+    values(picked, item, list(dict.fromkeys(name for name in (first, second) if name != NOBODY)))
+
+
+show()

@@ -1,0 +1,284 @@
+"""Who is faithful on a task, how sure that is, whether it survives a change, and what it costs."""
+
+from __future__ import annotations
+
+import charts
+import pandas as pd
+import streamlit as st
+from reading import Record, metrics, parsed, query, ranking, results, task
+from state import pick
+from wording import ARROWS, metric_label, number, plural, rank_interval, with_interval
+
+SCORE = "score"
+CALIBRATED, RAW = "calibrated", "raw"
+COLUMNS = {
+    "Rank": st.column_config.NumberColumn(width=50, format="%d"),
+    "Interval": st.column_config.TextColumn(width=64, help="Ranks that the data do not rule out"),
+    "Submission": st.column_config.TextColumn(width=150),
+    "CPU s": st.column_config.NumberColumn(format="%.2f", help="Median CPU seconds of an explanation"),
+    "Forwards": st.column_config.NumberColumn(format="%.0f", help="Median forward passes of an explanation"),
+    "Backwards": st.column_config.NumberColumn(format="%.0f", help="Median backward passes of an explanation"),
+    "Failed": st.column_config.NumberColumn(format="%d", help="Failed items count as the random explainer's"),
+}
+
+
+def header(picked: Record, entrants: list[Record]) -> None:
+    st.title(picked["title"])
+    level = f"{100 * picked['level']:.0f} % intervals over {plural(picked['clusters'], 'cluster')}"
+    counts = [plural(len(entrants), "submission"), plural(picked["items"], "item"), plural(picked["rows"], "row")]
+    st.caption(" · ".join([*counts, level, f"task hash {picked['task_hash'][:8]}"]))
+    if picked["note"]:
+        st.info(picked["note"])
+
+
+@st.fragment
+def values(picked: Record, entrants: list[Record], measured: list[Record]) -> None:
+    """The chart and the table, on one scale."""
+    by_id = {metric["metric"]: metric for metric in measured}
+    ranked = any(entrant["score"] is not None for entrant in entrants)
+    options = [SCORE] * ranked + list(by_id)
+    main = SCORE if ranked else picked["main_metric"] if picked["main_metric"] in by_id else options[0]
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        chosen = pick("Chart", options, "metric", main, lambda m: _option(m, by_id))
+    with right:
+        scale = st.segmented_control(
+            "Scale",
+            [CALIBRATED, RAW],
+            default=CALIBRATED if ranked else RAW,
+            key="scale",
+            bind="query-params",
+            required=True,
+        )
+    found = results(picked["task_key"])
+    if chosen == SCORE:
+        rows = [(e, e, SCORE, "score_") for e in entrants]
+        st.altair_chart(charts.forest(_points(rows), "score", _ends(None)), width="stretch")
+    else:
+        metric = by_id[chosen]
+        shown = scale if metric["informative"] else RAW
+        name, prefix = ("calibrated", "calibrated_") if shown == CALIBRATED else ("mean", "")
+        rows = [(e, found.get((e["entrant"], chosen)), name, prefix) for e in entrants]
+        title = f"{chosen}, {shown}" + {"higher": ", higher is more faithful", "lower": ", lower is more faithful"}.get(
+            metric["direction"], ""
+        )
+        st.altair_chart(charts.forest(_points(rows), title, _ends(metric if shown == RAW else None)), width="stretch")
+        st.caption(_reading(metric, shown))
+    _table(entrants, [m for m in measured if m["headline"] or m["metric"] == chosen], found, scale or RAW)
+
+
+def _option(metric: str, by_id: dict[str, Record]) -> str:
+    return metric_label(by_id[metric]) if metric in by_id else "score: mean calibrated headline metric"
+
+
+def _points(rows: list[tuple[Record, Record | None, str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "entrant": entrant["entrant"],
+                "kind": entrant["kind"],
+                "value": record[name] if record else None,
+                "low": record[f"{prefix}low"] if record else None,
+                "high": record[f"{prefix}high"] if record else None,
+            }
+            for entrant, record, name, prefix in rows
+        ]
+    )
+
+
+def _ends(metric: Record | None) -> pd.DataFrame:
+    """Floor and ceiling of a metric; 0 and 1 on the calibrated scale."""
+    if metric is None:
+        ends = [("random", 0.0, 0.0, 0.0), ("ceiling", 1.0, 1.0, 1.0)]
+    else:
+        named = (("floor", "random"), ("ceiling", "ceiling"))
+        ends = [(t, metric[n], metric[f"{n}_low"], metric[f"{n}_high"]) for n, t in named if metric[n] is not None]
+    return pd.DataFrame(ends, columns=["end", "value", "low", "high"])
+
+
+def _reading(metric: Record, shown: str) -> str:
+    """What a chart of a metric shows, in words."""
+    text = metric["summary"]
+    if metric["informative"] is False and metric["direction"] != "none":
+        text += " **Uninformative on this task**: the intervals of ceiling and random touch, so it enters no rank."
+    elif metric["informative"] is None and metric["direction"] != "none":
+        text += " No ceiling is known here, so it is not calibrated."
+    if shown == CALIBRATED:
+        text += " Calibrated: 0 is the random explainer, 1 is the ceiling."
+    return text
+
+
+def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str, str], Record], scale: str) -> None:
+    name, prefix = ("calibrated", "calibrated_") if scale == CALIBRATED else ("mean", "")
+    top: Record = {"Rank": None, "Submission": "Ceiling", "Score": ""}
+    for metric in columns:
+        title = f"{metric['metric']} {ARROWS[metric['direction']]}"
+        top[title] = (
+            with_interval(metric, "ceiling", "ceiling_") if scale == RAW else "1.00" * bool(metric["informative"])
+        )
+    rows = [top]
+    for entrant in entrants:
+        row = {
+            "Rank": entrant["rank"],
+            "Interval": rank_interval(entrant),
+            "Submission": entrant["entrant"],
+            "Score": with_interval(entrant, "score", "score_"),
+        }
+        for metric in columns:
+            row[_heading(metric)] = with_interval(found.get((entrant["entrant"], metric["metric"])), name, prefix)
+        row |= {
+            "CPU s": entrant["seconds"],
+            "Forwards": entrant["forwards"],
+            "Backwards": entrant["backwards"],
+            "Failed": entrant["failed"] + entrant["absent"],
+        }
+        rows.append(row)
+    frame = pd.DataFrame(rows, columns=list(rows[-1]) if len(rows) > 1 else None)
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height="content",
+        placeholder="",
+        column_config=COLUMNS,
+    )
+    if any("°" in title for title in frame.columns):
+        st.caption("° Uninformative on this task: ceiling and random cannot be told apart, so it enters no rank.")
+
+
+def _heading(metric: Record) -> str:
+    dull = metric["informative"] is False and metric["direction"] != "none"
+    return f"{metric['metric']} {ARROWS[metric['direction']]}" + (" °" if dull else "")
+
+
+def survival(picked: Record, entrants: list[Record]) -> None:
+    """Ranks under other judges and removal operators."""
+    found = query("SELECT * FROM changes WHERE task_key = ? ORDER BY change", picked["task_key"])
+    if not found:
+        return
+    st.subheader("Does the rank survive?")
+    st.caption("Ranks under another judge or removal operator, with Kendall's τ to the headline's.")
+    titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])})" for row in found}
+    changed = {(row["entrant"], row["change"]): row for row in found}
+    rows = []
+    for entrant in entrants:
+        row = {"Submission": entrant["entrant"], "Headline": _place(entrant)}
+        for change, title in titles.items():
+            row[title] = _place(changed[entrant["entrant"], change])
+        rows.append(row)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
+
+
+def _place(row: Record) -> str:
+    """Rank, its interval, and how far it moved."""
+    step = row["rank_before"] - row["rank"] if "rank_before" in row else 0
+    interval = rank_interval(row)
+    doubt = f" ({interval})" if "–" in interval else ""
+    return f"{row['rank']}{doubt}" + (f"  ▲ {step}" if step > 0 else f"  ▼ {-step}" if step < 0 else "")
+
+
+def cost(entrants: list[Record]) -> None:
+    """Score against cost."""
+    rows = [e for e in entrants if e["score"] is not None]
+    if not rows:
+        return
+    st.subheader("What does it cost?")
+    unit = st.segmented_control(
+        "Cost", ["CPU seconds", "forwards"], default="CPU seconds", key="cost", bind="query-params",
+        label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    column = "seconds" if unit == "CPU seconds" else "forwards"
+    frame = pd.DataFrame([{**e, "cost": max(e[column], 0.001 if column == "seconds" else 0.5)} for e in rows])
+    st.altair_chart(charts.cost(frame, f"{unit} an explanation (median)"), width="stretch")
+
+
+@st.fragment
+def curves(picked: Record, entrants: list[Record], measured: list[Record]) -> None:
+    """Headline metrics at every mass that the card asks for."""
+    found = results(picked["task_key"])
+    names = {metric["name"] for metric in measured if metric["headline"]}
+    shares = {m["metric"]: _share(m) for m in measured if m["name"] in names}
+    known = {metric: share for metric, share in shares.items() if share is not None}
+    if len(set(known.values())) < 2:
+        return
+    st.subheader("At other masses")
+    st.caption("Every explanation keeps the same share of words in every frame: a dense one gains nothing by density.")
+    order = [entrant["entrant"] for entrant in entrants]
+    preset = [e for n, e in enumerate(order) if n < 4 or e == picked["floor"]]
+    shown = st.multiselect("Submissions", order, default=preset, key="curves", label_visibility="collapsed")
+    panels = list(dict.fromkeys(metric.split("@")[0] for metric in known))
+    for column, panel in zip(st.columns(len(panels)), panels, strict=True):
+        rows = [
+            {"entrant": entrant, "share": share, **found[entrant, metric]}
+            for metric, share in known.items()
+            for entrant in shown
+            if metric.split("@")[0] == panel and (entrant, metric) in found
+        ]
+        if rows:
+            arrow = next(ARROWS[m["direction"]] for m in measured if m["name"] == panel)
+            column.altair_chart(charts.curves(pd.DataFrame(rows), order, f"{panel} {arrow}"), width="stretch")
+    if shown:
+        st.altair_chart(charts.legend(shown, order), width="stretch")
+
+
+def _share(metric: Record) -> int | None:
+    """Share of words that a metric's mask keeps, in %, where it has no other parameter."""
+    parameters = parsed(metric["parameters"])
+    mask = str(parameters.get("mask", ""))
+    return int(mask[3:]) if len(parameters) == 1 and mask.startswith("top") and mask[3:].isdigit() else None
+
+
+def failures(picked: Record) -> None:
+    """Items without an explanation, with reasons."""
+    found = query(
+        """SELECT entrant AS "Submission", item AS "Item", status AS "Status", reason AS "Reason" FROM items
+        WHERE task_key = ? AND status NOT IN ('ok', 'skipped') ORDER BY entrant, item""",
+        picked["task_key"],
+    )
+    if found:
+        st.subheader("Failed items")
+        st.caption(f"{plural(len(found), 'explanation')} failed; each counts as the random explainer's.")
+        st.dataframe(pd.DataFrame(found), hide_index=True)
+
+
+def provenance(picked: Record) -> None:
+    """Which runs and rows the numbers come from."""
+    runs = query("SELECT * FROM runs WHERE task_key = ? ORDER BY entrant, run", picked["task_key"])
+    with st.expander(f"Where these numbers come from: {plural(len(runs), 'run')}, {plural(picked['rows'], 'row')}"):
+        recipes = {run["run"]: parsed(run["recipe"]) for run in runs}
+        rows = [
+            {
+                "Submission": run["entrant"],
+                "Run": run["run"],
+                "Rows": run["rows"],
+                "Fingerprint": run["fingerprint"][:12],
+                "Isolation": run["isolation"],
+                "Commit": str((recipes[run["run"]].get("git") or {}).get("commit") or "")[:10],
+                "Finished": recipes[run["run"]].get("finished"),
+            }
+            for run in runs
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
+        chosen = st.selectbox("Recipe", list(recipes), key="recipe")
+        if chosen:
+            st.json(recipes[chosen], expanded=1)
+            st.code(
+                f"earwitness verify {next(run['folder'] for run in runs if run['run'] == chosen)}", language="shell"
+            )
+
+
+def show() -> None:
+    picked = task()
+    entrants, measured = ranking(picked["task_key"]), metrics(picked["task_key"])
+    header(picked, entrants)
+    values(picked, entrants, measured)
+    left, right = st.columns(2, gap="large")
+    with left:
+        survival(picked, entrants)
+    with right:
+        cost(entrants)
+    curves(picked, entrants, measured)
+    failures(picked)
+    provenance(picked)
+
+
+show()

@@ -1,0 +1,66 @@
+"""One submission: its card, its page, and what it reached on every task."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from reading import Record, parsed, query
+from state import pick
+from wording import rank_interval, with_interval
+
+
+def facts(record: Record, card: Record) -> None:
+    st.title(record["title"])
+    st.caption(f"`{record['submission']}` · {record['kind']} · hash {record['submission_hash']}")
+    if not card:
+        return
+    paper = card["paper"] or {}
+    rows = {"Authors": ", ".join(card["authors"]), "Licence": card["licence"], "Class": card["explainer"]}
+    if paper:
+        rows["Paper"] = f"[{paper['title']}]({paper['url']})" if paper["url"] else paper["title"]
+    for name, value in card["parameters"].items():
+        rows[f"Parameter {name}"] = f"`{value}`"
+    st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), border="horizontal", hide_header=True)
+    if paper.get("reported"):
+        st.markdown("**Reported in the paper, not reproduced**")
+        st.table(pd.DataFrame({"reported": paper["reported"]}), border="horizontal")
+
+
+def placings(record: Record) -> None:
+    """Rank and score on every task."""
+    sql = """
+        SELECT ranks.* FROM ranks JOIN submissions USING (task_key, entrant)
+        WHERE submission = ? AND submission_hash = ? ORDER BY task_key
+    """
+    found = query(sql, record["submission"], record["submission_hash"])
+    st.subheader("Results")
+    rows = [
+        {
+            "Task": row["task_key"],
+            "Rank": row["rank"],
+            "Rank interval": rank_interval(row),
+            "Score": with_interval(row, "score", "score_"),
+            "CPU s": row["seconds"],
+            "Forwards": row["forwards"],
+            "Backwards": row["backwards"],
+            "Items": row["items"],
+            "Failed": row["failed"] + row["absent"],
+        }
+        for row in found
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def show() -> None:
+    found = query("SELECT * FROM submissions WHERE task_key = ? ORDER BY entrant", st.session_state["task"])
+    by_name = {row["entrant"]: row for row in found}
+    chosen = pick("Submission", list(by_name), "entrant", next(iter(by_name)))
+    record = by_name[chosen]
+    facts(record, parsed(record["card"]) or {})
+    placings(record)
+    if record["readme"]:
+        st.divider()
+        st.markdown(record["readme"])
+
+
+show()

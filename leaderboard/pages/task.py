@@ -1,0 +1,117 @@
+"""One task: its card, whether its truth is certified, and the floor and ceiling of each metric."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import streamlit as st
+from reading import Record, metrics, parsed, task
+from wording import ARROWS, plural, with_interval
+
+
+def facts(picked: Record, card: Record) -> None:
+    st.title(picked["title"])
+    st.caption(f"`{picked['task']}` version {picked['version']} · track {picked['track']} · hash {picked['task_hash']}")
+    if picked["note"]:
+        st.info(picked["note"])
+    if not card:
+        return
+    model, data, budget = card["model"], card["dataset"], card["budget"]
+    source = f"{data['adapter']}: {data['source'] or 'made'}, {data['split']} split, {plural(data['items'], 'item')}"
+    rows = {
+        "Model": f"{model['adapter']}: {model['source']} ({model['revision']}){_extra(model['parameters'])}",
+        "Dataset": f"{source}, seed {data['seed']}{_extra(data['parameters'])}",
+        "Judges": ", ".join(f"{judge['name']} ({judge['source']})" for judge in card["judges"]) or "none",
+        "Generation seeds": ", ".join(map(str, card["generation_seeds"])),
+        "Budget an item": f"{budget['seconds']:g} CPU seconds, {budget['forwards']:,} forward equivalents",
+        "Main metric": card["main_metric"],
+        "Licence": card["licence"],
+        "Reference": card["reference"],
+    }
+    if card["superseded_by"]:
+        rows["Superseded by"] = card["superseded_by"]
+    _pairs(rows)
+
+
+def _extra(parameters: Record) -> str:
+    return "".join(f", {key} {value}" for key, value in parameters.items())
+
+
+def ends(picked: Record) -> None:
+    """Floor and ceiling of each metric."""
+    measured = metrics(picked["task_key"])
+    st.subheader("Floors and ceilings")
+    st.caption(
+        "The floor is the random explainer; the ceiling is the truth, or the best explanation that search finds. "
+        "Where their intervals touch, the metric is uninformative on this task and enters no rank."
+    )
+    says = {True: "yes", False: "no", None: "–"}
+    rows = [
+        {
+            "Metric": f"{metric['metric']} {ARROWS[metric['direction']]}",
+            "Headline": bool(metric["headline"]),
+            "Informative": says[metric["informative"]] if metric["direction"] != "none" else "–",
+            "Random": with_interval(metric, "floor", "floor_"),
+            "Ceiling": with_interval(metric, "ceiling", "ceiling_"),
+            "Anti-oracle": with_interval(metric, "anti", "anti_"),
+            "Items": metric["items"],
+            "What it is": metric["summary"],
+        }
+        for metric in measured
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
+
+
+def certificate(picked: Record) -> None:
+    """What interventions on the model showed of the truth."""
+    found = parsed(picked["certificate"])
+    st.subheader("Certificate")
+    if found is None:
+        st.caption("No certificate is stored with this task: it has no truth but what the judge hears.")
+        return
+    st.caption("A truth is used only where an intervention on this very model shows it.")
+    plain = {key: value for key, value in found.items() if not isinstance(value, dict | list)}
+    if plain:
+        _pairs({key: _cell(value) for key, value in plain.items()})
+    for key, value in found.items():
+        if key in plain:
+            continue
+        st.markdown(f"**{key.replace('_', ' ')}**")
+        if isinstance(value, dict) and value and all(isinstance(entry, dict) for entry in value.values()):
+            rows = [{"": name, **{k: _cell(v) for k, v in entry.items()}} for name, entry in value.items()]
+            st.dataframe(pd.DataFrame(rows), hide_index=True)
+        elif isinstance(value, dict) and not any(isinstance(entry, dict | list) for entry in value.values()):
+            _pairs({name: _cell(entry) for name, entry in value.items()})
+        else:
+            st.json(value, expanded=1)
+
+
+def _pairs(rows: dict[str, str]) -> None:
+    """Names and values, one under the other."""
+    st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), border="horizontal", hide_header=True)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def show() -> None:
+    picked = task()
+    card = parsed(picked["card"]) or {}
+    facts(picked, card)
+    ends(picked)
+    certificate(picked)
+    if picked["readme"]:
+        st.divider()
+        st.markdown(picked["readme"])
+    if card:
+        with st.expander("The card"):
+            st.json(card, expanded=1)
+
+
+show()

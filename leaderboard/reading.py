@@ -1,0 +1,116 @@
+"""What the pages read: queries on the board, cached by its content's name, and files that its rows point to."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from duckdb import DuckDBPyConnection
+from safetensors import SafetensorError, safe_open
+
+from earwitness.board.store import connect, current, records
+from earwitness.errors import EarwitnessError
+
+Record = dict[str, Any]
+VARIABLE = "EARWITNESS_BOARD"
+"""Names the board's folder or file; ./board without it."""
+
+
+def board_file() -> Path | None:
+    """The board's database; None where there is none."""
+    try:
+        return current(Path(os.environ.get(VARIABLE, "board"))).resolve()
+    except EarwitnessError:
+        return None
+
+
+def query(sql: str, *parameters: Any) -> list[Record]:
+    """Rows of a query on the board."""
+    file = board_file()
+    if file is None:
+        st.stop()
+    return _query(str(file), sql, parameters)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _query(file: str, sql: str, parameters: tuple[Any, ...]) -> list[Record]:
+    return records(_connection(file), sql, *parameters)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _connection(file: str) -> DuckDBPyConnection:
+    return connect(Path(file))
+
+
+def tasks() -> dict[str, str]:
+    """Titles of the board's tasks by key."""
+    found = query("SELECT task_key, title FROM tasks ORDER BY task_key")
+    return {row["task_key"]: f"{row['task_key']}: {row['title']}" for row in found}
+
+
+def task() -> Record:
+    """The record of the task that is picked."""
+    return query("SELECT * FROM tasks WHERE task_key = ?", st.session_state["task"])[0]
+
+
+def metrics(key: str) -> list[Record]:
+    """A task's metrics in the card's order."""
+    return query("SELECT * FROM metrics WHERE task_key = ? ORDER BY position", key)
+
+
+def ranking(key: str) -> list[Record]:
+    """A task's entrants, best first; by the main metric where nothing is ranked."""
+    return query(
+        """
+        SELECT ranks.*, submissions.title, submissions.kind, submissions.submission_hash
+        FROM ranks
+        JOIN submissions USING (task_key, entrant)
+        JOIN tasks USING (task_key)
+        LEFT JOIN results ON results.task_key = ranks.task_key AND results.entrant = ranks.entrant
+            AND results.metric = tasks.main_metric
+        WHERE ranks.task_key = ?
+        ORDER BY ranks.rank NULLS LAST, score DESC NULLS LAST,
+            CASE results.direction WHEN 'lower' THEN mean ELSE -mean END, ranks.entrant
+        """,
+        key,
+    )
+
+
+def results(key: str) -> dict[tuple[str, str], Record]:
+    """A task's results by entrant and metric."""
+    return {(r["entrant"], r["metric"]): r for r in query("SELECT * FROM results WHERE task_key = ?", key)}
+
+
+def beside(path: str) -> Path | None:
+    """A file that a row of the board points to; None where it is gone."""
+    file = board_file()
+    if not path or file is None:
+        return None
+    found = file.parent / path
+    return found if found.is_file() else None
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def arrays(path: str, item: str, changed: float) -> dict[str, np.ndarray]:
+    """An item's arrays in a safetensors file; `changed` is the file's time, so that a replaced file is read again."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            mine = [key for key in file.keys() if key.rpartition("/")[0] == item]  # noqa: SIM118
+            return {key.rpartition("/")[2]: file.get_tensor(key) for key in mine}
+    except (SafetensorError, OSError):
+        return {}
+
+
+def item_arrays(path: str, item: str) -> dict[str, np.ndarray]:
+    """An item's arrays in a file that the board points to; empty where there are none."""
+    found = beside(path)
+    return {} if found is None else arrays(str(found), item, found.stat().st_mtime)
+
+
+def parsed(text: str) -> Any:
+    """JSON that the board keeps as text; None where there is none."""
+    return json.loads(text) if text else None

@@ -1,0 +1,44 @@
+"""Numbers and metrics as the pages write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Record = dict[str, Any]
+ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with a true minus, or a dash."""
+    return "–" if value is None else f"{value + 0.0:.{digits}f}".replace("-", "−")
+
+
+def with_interval(record: Record | None, name: str, prefix: str) -> str:
+    """A value with its interval."""
+    if record is None or record[name] is None:
+        return "–"
+    low, high = record[f"{prefix}low"], record[f"{prefix}high"]
+    return number(record[name]) if low is None else f"{number(record[name])} [{number(low)}, {number(high)}]"
+
+
+def rank_interval(record: Record) -> str:
+    """Best and worst rank in the interval."""
+    if record["rank"] is None:
+        return "–"
+    low, high = record["rank_low"], record["rank_high"]
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def metric_label(metric: Record) -> str:
+    """Id, direction, and whether it says anything on the task."""
+    marks = ["headline"] * bool(metric["headline"]) + ["uninformative here"] * (metric["informative"] is False)
+    return f"{metric['metric']} {ARROWS[metric['direction']]}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def plural(count: int, word: str) -> str:
+    """A count with its word.
+
+    >>> plural(1, "item"), plural(2, "item")
+    ('1 item', '2 items')
+    """
+    return f"{count:,} {word}" + ("" if count == 1 else "s")

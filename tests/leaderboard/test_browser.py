@@ -1,0 +1,123 @@
+"""The page in a real Chromium: that it draws, in light and dark, and asks no other host for anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import urlopen
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+PATIENCE = 120
+"""Seconds: a busy machine draws slowly."""
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(planted_board: Path, page: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port)]
+    server = subprocess.Popen(
+        command,
+        env={**os.environ, "EARWITNESS_BOARD": str(planted_board)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://localhost:{port}"
+    try:
+        wait(lambda: healthy(url))
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1100"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_page_load_timeout(PATIENCE)
+    yield driver
+    driver.quit()
+
+
+def wait(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.3)
+
+
+def healthy(url: str) -> bool:
+    try:
+        return bool(urlopen(f"{url}/_stcore/health", timeout=5).status == 200)
+    except OSError:
+        return False
+
+
+def look(browser: webdriver.Chrome, url: str, scheme: str, selector: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(url)
+    found = WebDriverWait(browser, PATIENCE)
+    found.until(lambda b: b.find_elements(By.CSS_SELECTOR, selector))
+    found.until_not(lambda b: b.find_elements(By.CSS_SELECTOR, "[data-testid=stSkeleton], [data-testid=stException]"))
+
+
+def ground(browser: webdriver.Chrome) -> int:
+    """Brightness of the page's ground, 0 to 255."""
+    script = "return getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    return max(int(part) for part in browser.execute_script(script).split("(")[1].rstrip(")").split(",")[:3])
+
+
+def hosts(browser: webdriver.Chrome) -> set[str]:
+    """Hosts that the page asked for something."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    return {urlparse(url).hostname or "" for url in urls if url.startswith("http")}
+
+
+@pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
+def test_the_ranking_is_drawn_in_light_and_dark(address, browser, tmp_path, scheme, bright):
+    look(browser, f"{address}/?metric=fid_f@top30", scheme, "[data-testid=stVegaLiteChart] canvas")
+    assert (ground(browser) > 128) is bright
+    picture = tmp_path / f"ranking-{scheme}.png"
+    assert browser.save_screenshot(str(picture))
+    assert picture.stat().st_size > 20_000
+    assert "metric=fid_f%40top30" in browser.current_url
+    assert hosts(browser) <= {"localhost"}
+
+
+def test_an_item_is_drawn_with_its_map_and_players(address, browser, tmp_path):
+    look(browser, f"{address}/item?item=test-0002&a=occlusion", "light", ".map img")
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".map img")) == 2
+    WebDriverWait(browser, PATIENCE).until(lambda b: len(b.find_elements(By.TAG_NAME, "audio")) == 5)
+    ready = "return Array.from(document.querySelectorAll('audio')).every(a => a.duration > 1.5)"
+    WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(ready))
+    width = "return Array.from(document.querySelectorAll('.map img')).every(i => i.naturalWidth === 50)"
+    assert browser.execute_script(width)
+    assert browser.save_screenshot(str(tmp_path / "item.png"))
+    assert hosts(browser) <= {"localhost"}

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
+
+
+@pytest.fixture
+def app(planted_board: Path, page: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("EARWITNESS_BOARD", str(planted_board))
+    return started(page, monkeypatch)
+
+
+def started(page: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.syspath_prepend(str(page.parent))
+    app = AppTest.from_file(str(page), default_timeout=120).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def opened(app: AppTest, name: str) -> AppTest:
+    app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception, app.exception
+    return app
+
+
+def text(app: AppTest) -> str:
+    parts = [*app.title, *app.subheader, *app.caption, *app.markdown, *app.info, *app.error, *app.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def test_the_ranking_page_lists_entrants_best_first_below_the_ceiling(app):
+    table = app.dataframe[0].value
+    assert table["Submission"].tolist()[:4] == ["Ceiling", "gradient_input", "occlusion", "attention"]
+    assert table["Rank"].tolist()[1:4] == [1, 2, 3]
+    assert "5 submissions" in text(app)
+
+
+def test_the_table_changes_between_calibrated_and_raw_values(app):
+    calibrated = app.dataframe[0].value.set_index("Submission").loc["Ceiling", "fid_f@top30 ↓"]
+    app.segmented_control(key="scale").set_value("raw").run()
+    raw = app.dataframe[0].value.set_index("Submission").loc["Ceiling", "fid_f@top30 ↓"]
+    assert calibrated == "1.00"
+    assert raw.startswith("0.")
+    assert "[" in raw
+
+
+def test_an_uninformative_metric_is_shown_as_such(app):
+    app.selectbox(key="metric").set_value("kl_f@top30").run()
+    assert not app.exception
+    assert "Uninformative on this task" in text(app)
+
+
+def test_the_ranking_page_shows_whether_ranks_survive_and_which_items_failed(app):
+    assert "Does the rank survive?" in text(app)
+    frames = [frame.value for frame in app.dataframe]
+    assert any(any("τ" in column for column in frame.columns) for frame in frames)
+    failed = next(frame for frame in frames if "Reason" in frame.columns)
+    assert failed[["Submission", "Item"]].values.tolist() == [["attention", "test-0003"]]
+
+
+def test_every_number_leads_to_its_runs_and_recipes(app):
+    runs = next(frame.value for frame in app.dataframe if "Fingerprint" in frame.value.columns)
+    assert len(runs) == 5
+    assert runs["Rows"].gt(0).all()
+    assert app.selectbox(key="recipe").value in set(runs["Run"])
+
+
+def test_another_task_is_picked_for_all_pages(app):
+    app.selectbox(key="task").set_value("planted~fresh7").run()
+    assert not app.exception
+    assert "Ceilings are those of the task's own items" in text(app)
+
+
+def test_the_item_page_compares_two_explanations_and_says_which_failed(app):
+    opened(app, "item")
+    assert "a loud bark then a quiet siren far away" in text(app)
+    assert app.selectbox(key="b").value == "random"
+    app.selectbox(key="a").set_value("attention")
+    app.selectbox(key="item").set_value("test-0003").run()
+    assert not app.exception
+    assert "the explainer raised ValueError: planted" in text(app)
+
+
+def test_the_item_page_lists_values_beside_floor_and_ceiling(app):
+    opened(app, "item")
+    table = app.dataframe[0].value
+    assert table["Metric"].tolist() == ["fid_f@top30 ↓", "fid_cf@top30 ↑", "kl_f@top30 ↓", "kl_cf@top30 ↑"]
+    assert {"gradient_input", "random", "random, all items", "ceiling, all items"} <= set(table.columns)
+
+
+def test_next_walks_through_the_items(app):
+    opened(app, "item")
+    before = app.selectbox(key="item").value
+    next(button for button in app.button if button.label == "→").click().run()
+    assert (before, app.selectbox(key="item").value) == ("test-0000", "test-0001")
+
+
+def test_the_task_page_shows_card_certificate_and_ends(app):
+    opened(app, "task")
+    shown = text(app)
+    for part in ("Planted effects", "Floors and ceilings", "Certificate", "A page for people."):
+        assert part in shown
+    ends = next(frame.value for frame in app.dataframe if "Anti-oracle" in frame.value.columns)
+    informative = dict(zip(ends["Metric"], ends["Informative"], strict=True))
+    assert (informative["fid_f@top30 ↓"], informative["kl_f@top30 ↓"]) == ("yes", "no")
+
+
+def test_the_submission_page_shows_its_results_on_every_task(app):
+    opened(app, "submission")
+    app.selectbox(key="entrant").set_value("occlusion").run()
+    assert not app.exception
+    assert app.dataframe[0].value["Task"].tolist() == ["planted", "planted~fresh7"]
+
+
+def test_without_a_board_the_page_says_how_to_make_one(tmp_path, page, monkeypatch):
+    monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path))
+    app = started(page, monkeypatch)
+    assert app.title[0].value == "No board yet"
+    assert "earwitness board" in app.code[0].value
+
+
+def test_the_map_is_a_picture_whose_opacity_is_the_weight(monkeypatch):
+    monkeypatch.syspath_prepend(str(LEADERBOARD))
+    import base64
+    import io
+
+    from PIL import Image
+    from views import prompt
+
+    url = prompt._picture(np.array([[0.0, 1.0], [0.5, 0.0], [1.0, 0.2]]))
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))))
+    assert picture.shape == (2, 3, 4)
+    assert picture[..., 3].tolist() == [[0, 128, 255], [255, 0, 51]]
+    assert "views" in sys.modules
+
+
+def test_pieces_of_a_word_are_written_together(monkeypatch):
+    monkeypatch.syspath_prepend(str(LEADERBOARD))
+    from views import prompt
+
+    html = prompt._words(["▁bark", "ing", "▁dog", "</s>"], np.array([False, False, False, True]), np.ones(4))
+    assert re.sub(r"<[^>]*>", "", html) == " barking dog"
+    assert "</s>" not in html
+    assert prompt._pieces(["a", "dog"]) == [("a", True), ("dog", True)]
+
+
+def test_a_prompt_cannot_inject_markup(monkeypatch):
+    monkeypatch.syspath_prepend(str(LEADERBOARD))
+    from views import prompt
+
+    tokens = ["<script>alert(1)</script>"]
+    special, weights = np.array([False]), np.ones((3, 1))
+    assert "<script>" not in prompt._words(tokens, special, weights[0]) + prompt._map(tokens, special, weights, 2.0)
