@@ -44,16 +44,21 @@ def leaderboard(
 
 
 def _serve(port: int) -> int:
+    import os
     import subprocess
 
     from earwitness import shelf
 
     page = shelf.home("leaderboard") / "app.py"
     if not page.is_file():
-        raise EarwitnessError(f"{page}: no leaderboard page; install earwitness again")
+        raise EarwitnessError(f"{page}: no such page; install earwitness again")
     command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port)]
+    # Headless, or a first start would ask for an e-mail address and wait.
+    command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
+    environment = {**os.environ, "EARWITNESS_BOARD": str(BOARD.resolve())}
+    print(f"http://localhost:{port}", flush=True)
     try:
-        return subprocess.run(command, check=False).returncode
+        return subprocess.run(command, check=False, env=environment).returncode
     except KeyboardInterrupt:
         return 0
 

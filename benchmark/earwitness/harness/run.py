@@ -30,6 +30,8 @@ STAMP = "made_with"
 OLD = ".old"
 """Folder beside the runs to which runs made by another version are moved."""
 LOG = ".score.log"
+UNITS_OF_ONE_WORKER = 2
+"""Units for which a second process would spend longer on loading than on scoring."""
 
 
 class Progress(Protocol):
@@ -226,7 +228,8 @@ def _score(prepared: dict[str, Prepared], session: Session) -> None:
     if not units:
         return
     advance = session.progress.bar("score", len(units))
-    for unit, result in session.engine.compute(score.score, units, units[0].run.out / LOG):
+    workers = 1 if len(units) <= UNITS_OF_ONE_WORKER else None
+    for unit, result in session.engine.compute(score.score, units, units[0].run.out / LOG, workers):
         if isinstance(result, Exception):
             session.failed(unit.run, result)
         advance(1)
