@@ -2,8 +2,8 @@
 
 Class, loudness and order words must cost log-likelihood when they are removed (mean over items, lower end of a 95 %
 interval above 0). Order words must, besides, put sound where they say, and fillers must not change what the judge
-hears. Rates are counted on fresh scenes of the task's split, which are neither trained on nor scored; those of class and
-loudness words are floors of the model, shown beside the verdict. Truth of a role that is not certified is not used.
+hears. Rates are counted on fresh scenes of the task's split, which are neither trained on nor scored; those of class
+and loudness words are floors of the model, shown beside the verdict. Truth of a role that is not certified is not used.
 """
 
 from __future__ import annotations
