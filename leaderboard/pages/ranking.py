@@ -110,12 +110,7 @@ def _reading(metric: Record, shown: str) -> str:
 
 def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str, str], Record], scale: str) -> None:
     name, prefix = ("calibrated", "calibrated_") if scale == CALIBRATED else ("mean", "")
-    top: Record = {"Rank": None, "Submission": "Ceiling", "Score": ""}
-    for metric in columns:
-        title = f"{metric['metric']} {ARROWS[metric['direction']]}"
-        top[title] = (
-            with_interval(metric, "ceiling", "ceiling_") if scale == RAW else "1.00" * bool(metric["informative"])
-        )
+    top, bottom = _end("Ceiling", "ceiling", columns, scale), _end("Anti-oracle", "anti", columns, scale)
     rows = [top]
     for entrant in entrants:
         row = {
@@ -133,7 +128,10 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
             "Failed": entrant["failed"] + entrant["absent"],
         }
         rows.append(row)
-    frame = pd.DataFrame(rows, columns=list(rows[-1]) if len(rows) > 1 else None)
+    order = list(rows[-1])
+    if scale == RAW and any(metric["anti"] is not None for metric in columns):
+        rows.append(bottom)
+    frame = pd.DataFrame(rows, columns=order)
     st.dataframe(
         frame,
         hide_index=True,
@@ -143,6 +141,15 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
     )
     if any("°" in title for title in frame.columns):
         st.caption("° Uninformative on this task: ceiling and random cannot be told apart, so it enters no rank.")
+
+
+def _end(name: str, end: str, columns: list[Record], scale: str) -> Record:
+    """Row of a known end: raw values with intervals, or 1 by definition."""
+    row: Record = {"Submission": name, "Score": ""}
+    for metric in columns:
+        raw = with_interval(metric, end, f"{end}_")
+        row[_heading(metric)] = raw if scale == RAW else "1.00" if metric["informative"] else "–"
+    return row
 
 
 def _heading(metric: Record) -> str:
@@ -156,7 +163,9 @@ def survival(picked: Record, entrants: list[Record]) -> None:
     if not found:
         return
     st.subheader("Does the rank survive?")
-    st.caption("Ranks under another judge or removal operator, with Kendall's τ to the headline's.")
+    st.caption(
+        "Ranks under another judge or removal operator; τ (Kendall's) and ▲▼ compare with the same headline metrics."
+    )
     titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])})" for row in found}
     changed = {(row["entrant"], row["change"]): row for row in found}
     rows = []

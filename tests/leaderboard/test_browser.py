@@ -82,9 +82,8 @@ def look(browser: webdriver.Chrome, url: str, scheme: str, selector: str) -> Non
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get(url)
-    found = WebDriverWait(browser, PATIENCE)
-    found.until(lambda b: b.find_elements(By.CSS_SELECTOR, selector))
-    found.until_not(lambda b: b.find_elements(By.CSS_SELECTOR, "[data-testid=stSkeleton], [data-testid=stException]"))
+    WebDriverWait(browser, PATIENCE).until(lambda b: b.find_elements(By.CSS_SELECTOR, selector))
+    assert not browser.find_elements(By.CSS_SELECTOR, "[data-testid=stException]")
 
 
 def ground(browser: webdriver.Chrome) -> int:
@@ -102,7 +101,7 @@ def hosts(browser: webdriver.Chrome) -> set[str]:
 
 @pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
 def test_the_ranking_is_drawn_in_light_and_dark(address, browser, tmp_path, scheme, bright):
-    look(browser, f"{address}/?metric=fid_f@top30", scheme, "[data-testid=stVegaLiteChart] canvas")
+    look(browser, f"{address}/?metric=fid_f@top30", scheme, "[data-testid=stVegaLiteChart] svg.marks")
     assert (ground(browser) > 128) is bright
     picture = tmp_path / f"ranking-{scheme}.png"
     assert browser.save_screenshot(str(picture))
