@@ -158,3 +158,11 @@ def test_a_broken_pipe_is_no_traceback(tmp_path: Path) -> None:
     words = f"{sys.executable} -m earwitness.cli submissions --json | head -c 1"
     result = subprocess.run(words, shell=True, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
     assert "Traceback" not in result.stderr
+
+
+def test_an_interrupt_is_one_line_with_the_exit_code_of_interrupts(earwitness, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shelf, "task_ids", interrupted)
+    assert earwitness("tasks") == (130, "", "earwitness: interrupted; the same command resumes\n")

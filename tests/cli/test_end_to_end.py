@@ -171,3 +171,19 @@ def test_a_run_killed_at_a_moment_resumes_to_the_same_rows(
     assert earwitness(folder, *words).returncode == 4
     for submission in ("random", "occlusion"):
         assert rows_of(folder / out, submission) == rows_of(whole, submission)
+
+
+@pytest.mark.slow
+def test_a_skeleton_is_valid_as_it_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from earwitness import shelf
+    from earwitness.cli.submit import new
+    from earwitness.harness.engines.local import LocalEngine
+    from earwitness.harness.validate import validate
+
+    monkeypatch.chdir(folder)
+    new("my_explainer", "prompt")
+    report = validate(Path("my_explainer"), LocalEngine(), "cpu", shelf.task(str(folder / "task")))
+    assert report.findings == ()
+    assert (report.submission, report.items) == ("my_explainer", 2)

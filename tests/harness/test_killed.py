@@ -44,7 +44,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, fingerprint(out)
 
 
-@pytest.mark.parametrize("kept", [1, 5, 9, 13])
+@pytest.mark.parametrize(
+    "kept", [pytest.param(1, marks=pytest.mark.slow), 5, 11, pytest.param(13, marks=pytest.mark.slow)]
+)
 def test_a_killed_run_resumes_to_the_same_rows(undisturbed: tuple[Path, str], kept: int) -> None:
     folder, whole = undisturbed
     out = folder / f"killed-{kept}"

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+import functools
 import sys
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from earwitness.cli import board, cards, run, submit, train
 from earwitness.errors import EarwitnessError
 
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class InterruptedByUserError(EarwitnessError):
+    """The user asked to stop."""
+
+    exit_code = 130
+
+
+def interruptible(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb, with an interrupt as an error of one line; the parser would call it an abort and exit with 1."""
+
+    @functools.wraps(verb)
+    def run_verb(*args: Any, **options: Any) -> None:
+        try:
+            verb(*args, **options)
+        except KeyboardInterrupt:
+            raise InterruptedByUserError("interrupted; the same command resumes") from None
+
+    return run_verb
+
 
 app = typer.Typer(
     name="earwitness",
@@ -32,7 +55,7 @@ for verb in (
     submit.validate,
     train.train,
 ):
-    app.command()(verb)
+    app.command()(interruptible(verb))
 
 
 def main() -> None:
@@ -42,6 +65,3 @@ def main() -> None:
     except EarwitnessError as error:
         print(f"earwitness: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("earwitness: interrupted; the same command resumes", file=sys.stderr)
-        sys.exit(INTERRUPTED)
