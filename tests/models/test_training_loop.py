@@ -102,3 +102,11 @@ def test_masked_words_lose_id_and_state_and_some_rows_lose_everything() -> None:
 def test_a_task_without_a_recipe_is_refused_with_the_ones_that_have_one(tmp_path: Path) -> None:
     with pytest.raises(EarwitnessError, match="micro_prompt"):
         train("no_such_task", tmp_path)
+
+
+def test_a_second_cycle_begins_at_half_the_height_and_leaves_the_first_as_it_was() -> None:
+    once, twice = Plan("once", 500, 1.0, seed=0), Plan("twice", 1000, 1.0, seed=0, cycles=2)
+    assert [twice.rate(step) for step in range(500)] == pytest.approx([once.rate(step) for step in range(500)])
+    assert twice.rate(500) == pytest.approx(0.5)
+    assert twice.rate(750) == pytest.approx(0.27)
+    assert twice.rate(999) == pytest.approx(0.04, abs=1e-4)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 
 from earwitness.judges.ast import ASTJudge, small_ast
 from earwitness.judges.cnn import CNNJudge, small_cnn
@@ -16,9 +16,9 @@ from earwitness.models.training.data import Clips
 from earwitness.models.training.loop import Checkpoint, Plan, fit
 from earwitness.worlds.sounds import LABELS
 
-STEPS = {"ast": 1500, "cnn": 900}
+STEPS = {"ast": 3000, "cnn": 1500}
 BATCH = 32
-CODED = 1200
+CODED = 3000
 """Clips that are sent through the codec, once."""
 
 Draw = Callable[[np.random.Generator], tuple[Tensor, Tensor]]
@@ -48,7 +48,7 @@ def train_cnn(clips: Clips, seed: int, checkpoint: Checkpoint) -> tuple[CNNJudge
 
     def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         audio, labels = clips.batch(rng, BATCH)
-        return disturb(audio, rng), labels
+        return colour(disturb(audio, rng), rng), labels
 
     plan = Plan("judge cnn", STEPS["cnn"], 2e-3, seed)
     seconds = _train(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
@@ -88,3 +88,13 @@ def disturb(audio: Tensor, rng: np.random.Generator) -> Tensor:
     floor = torch.from_numpy(10 ** (rng.uniform(-90, -50, (size, 1)).astype(np.float32) / 20))
     disturbed: Tensor = torch.fft.irfft(spectrum * gain, samples) + floor * noise
     return disturbed
+
+
+def colour(audio: Tensor, rng: np.random.Generator, knots: int = 12, decibel: float = 9.0) -> Tensor:
+    """Clips [B, S] through a random smooth equaliser: no single band may be relied on."""
+    size, samples = audio.shape
+    spectrum = torch.fft.rfft(audio)
+    levels = torch.from_numpy(rng.uniform(-decibel, decibel, (size, 1, knots)).astype(np.float32))
+    gain = 10 ** (interpolate(levels, spectrum.shape[1], mode="linear", align_corners=True)[:, 0] / 20)
+    coloured: Tensor = torch.fft.irfft(spectrum * gain, samples)
+    return coloured

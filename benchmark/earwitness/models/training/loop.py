@@ -30,16 +30,22 @@ class Plan:
     warm_up: int = 150
     final_share: float = 0.04
     """Share of the learning rate that the cosine decays to."""
+    cycles: int = 1
+    """Cosines one after another, each from half the height of the last (Loshchilov and Hutter, arXiv 1608.03983)."""
     clip: float = 1.0
     """Largest norm of the gradient."""
     weight_decay: float = 0.01
 
     def rate(self, step: int) -> float:
-        """Share of the learning rate at a step: linear warm-up, then a cosine."""
+        """Share of the learning rate at a step: linear warm-up, then cosines."""
         if step < self.warm_up:
             return (step + 1) / self.warm_up
-        done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
-        return self.final_share + (1 - self.final_share) * 0.5 * (1 + math.cos(math.pi * done))
+        length = max(1, self.steps // self.cycles)
+        cycle = min(step // length, self.cycles - 1)
+        begin = cycle * length if cycle else self.warm_up
+        done = (step - begin) / max(1, (cycle + 1) * length - begin)
+        height = 0.5**cycle - self.final_share
+        return self.final_share + height * 0.5 * (1 + math.cos(math.pi * done))
 
 
 @dataclass

@@ -29,14 +29,14 @@ from earwitness.models.training.storage import save_half
 from earwitness.worlds.captions import MAX_WORDS, vocabulary
 from earwitness.worlds.soundscape import captions
 
-STEPS = 5000
+STEPS, CYCLES = 10_000, 2
 BATCH = 32
 LEARNING_RATE = 1.5e-3
 GUIDANCE, TEMPERATURE = 2.5, 0.7
 NEIGHBOUR_BIAS = 3.0
 """What each head of the untrained text encoder adds to its attention to one neighbour: words find their noun by it."""
-SINGLES_FIRST = 0.2
-"""Share of the training in which four clips in five have one event."""
+SINGLES_FIRST = 1000
+"""Steps in which four clips in five have one event."""
 
 PAD, END, UNKNOWN, MASK = "<pad>", "</s>", "<unk>", "<mask>"
 TOKENS = MAX_WORDS + 1
@@ -252,7 +252,7 @@ def train_prompt(
     training, masking = PromptTraining(model), Masking(build_tokenizer())
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
-        singles = 0.6 if step < SINGLES_FIRST * plan.steps else 0.0
+        singles = 0.6 if step < SINGLES_FIRST else 0.0
         chosen = data.draw(rng, BATCH, singles)
         texts = [[word.text for word in captions(data.clips.scenes[i], 1, rng)[0].words] for i in chosen]
         return training.loss(data.codes[torch.from_numpy(chosen)], masking.batch(texts, rng))

@@ -14,6 +14,7 @@ from earwitness.models.training.floors import measure
 from earwitness.models.training.judges import train_ast, train_cnn
 from earwitness.models.training.loop import Checkpoint, Plan
 from earwitness.models.training.prompt import (
+    CYCLES,
     LEARNING_RATE,
     STEPS,
     PromptData,
@@ -24,12 +25,14 @@ from earwitness.models.training.prompt import (
     train_prompt,
 )
 from earwitness.models.training.storage import save_half
+from earwitness.worlds.soundscape import Split
 
 if TYPE_CHECKING:
     from earwitness.models.spectral_codec import SpectralCodec
     from earwitness.models.training import Workshop
 
 CLIPS = 9000
+HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 
 def train_soundscape(out: Path, work: Workshop) -> dict[str, Any]:
@@ -43,7 +46,8 @@ def train_soundscape(out: Path, work: Workshop) -> dict[str, Any]:
         **fit_judges(varied, codec, out, work),
         "text_to_audio": fit_prompt(clips("train", CLIPS, work.clips), codec, out, work),
     }
-    return {"seed": work.seed, "seconds": seconds, "floors": measure(out)}
+    floors = {split: measure(out, split) for split in HELD_OUT}
+    return {"seed": work.seed, "seconds": seconds, "floors": floors}
 
 
 def fit_codec(train_clips: Clips, work: Workshop) -> tuple[SpectralCodec, float]:
@@ -71,7 +75,7 @@ def fit_prompt(
     torch.manual_seed(work.seed)
     model = compose(codec, len(build_tokenizer()))
     data = PromptData(train_clips, encode_clips(codec, train_clips))
-    plan = Plan("text-to-audio", STEPS, LEARNING_RATE, work.seed)
+    plan = Plan("text-to-audio", STEPS, LEARNING_RATE, work.seed, cycles=CYCLES)
     checkpoint = Checkpoint(work.checkpoint("prompt"))
     look = None if visit is None else lambda reached: visit(model, reached)
     seconds = train_prompt(model, data, plan, checkpoint, look)

@@ -20,6 +20,7 @@ def save_half(model: Any, folder: str | Path) -> None:
     path = folder / "model.safetensors"
     weights = {name: _half(tensor) for name, tensor in load_file(path).items()}
     save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(0o644)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2, sort_keys=True) + "\n")
 
