@@ -10,7 +10,7 @@ ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 
 def number(value: float | None, digits: int = 2) -> str:
     """A number with a true minus, or a dash."""
-    return "–" if value is None else f"{value + 0.0:.{digits}f}".replace("-", "−")
+    return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def with_interval(record: Record | None, name: str, prefix: str) -> str:

@@ -96,7 +96,10 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.3g}"
+    if isinstance(value, dict) and {"mean", "low", "high"} <= set(value):
+        rest = "".join(f", {key} {entry}" for key, entry in value.items() if key not in {"mean", "low", "high"})
+        return f"{value['mean']:.3g} [{value['low']:.3g}, {value['high']:.3g}]{rest}"
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Record = dict[str, Any]
-OTHERS = 8
-"""How many metrics beside the headline's the second table has room for."""
+OTHERS, LINE = 8, 8
+"""How many metrics beside the headline's the second table has room for, and letters in a line of their names."""
 
 
 def ranking_records(path: Path) -> list[Record]:
@@ -81,10 +81,13 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
     metrics, entrants = metrics_of(connection, task), entrants_of(connection, task)
     headline = [metric for metric in metrics if metric["headline"]][:4]
     names = {metric["name"] for metric in headline}
-    others = [metric for metric in metrics if metric["name"] not in names][:OTHERS]
+    told = {id for entrant in entrants for id, result in entrant["results"].items() if result["mean"] is not None}
+    others = [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in told][
+        :OTHERS
+    ]
     console.print(_headline_table(task, headline, entrants))
-    console.print(_other_table(task, others, entrants))
-    for note in _notes(task, headline + others, entrants):
+    console.print(_other_table(task, others[:OTHERS], entrants))
+    for note in _notes(task, headline + others[:OTHERS], entrants):
         console.print(Text(note, style="dim"))
     for line in _survival(connection, task):
         console.print(line)
@@ -167,7 +170,21 @@ def _title(metric: Record) -> Text:
     sign = {"higher": " +", "lower": " -"}.get(metric["direction"], "")
     mark = " °" if metric["informative"] is False else ""
     name, _, parameters = metric["metric"].partition("@")
-    return Text(name + sign + mark + (f"\n{parameters}" if parameters else ""))
+    return Text(_wrapped(name) + sign + mark + (f"\n{parameters}" if parameters else ""))
+
+
+def _wrapped(name: str) -> str:
+    """A metric's name in lines of about eight letters, broken after underscores.
+
+    >>> _wrapped("shapley_spearman"), _wrapped("kl_cf")
+    ('shapley_\\nspearman', 'kl_cf')
+    """
+    lines = [""]
+    for part in name.replace("_", "_ ").split(" "):
+        if lines[-1] and len(lines[-1]) + len(part) > LINE:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _name(entrant: Record, task: Record) -> Text:
@@ -201,5 +218,5 @@ def _short(value: float | None) -> str:
     """
     if value is None:
         return "-"
-    text = f"{value + 0.0:.2f}"
+    text = f"{round(value, 2) + 0.0:.2f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

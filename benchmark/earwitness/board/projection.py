@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from earwitness.board.facts import FRESH, Run, task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
-from earwitness.board.numbers import Numbers
 from earwitness.board.part import Part, keys, part_of
 from earwitness.board.schema import SCHEMAS
+from earwitness.board.summary import Summary
 from earwitness.board.values import FLOOR, variants
 from earwitness.rows import SCHEMA
 from earwitness.stats.intervals import DEFAULT, Sampling
@@ -42,18 +42,18 @@ def project(runs: Sequence[Run], out: Path, board: Path, sampling: Sampling = DE
 
 def _tables(part: Part, runs: Sequence[Run], out: Path, board: Path, sampling: Sampling) -> dict[str, list[Record]]:
     own = part.variant.seed == 0 and FRESH not in part.variant.task_hash
-    numbers = Numbers(part.measured, part.facts, part.task.ends, own, sampling)
+    summary = Summary(part.measured, part.facts, part.task.ends, own, sampling)
     directions = {metric.id: metric.direction for metric in part.facts}
     costs = _costs(part)
     return {
-        "tasks": [_task(part, numbers, own)],
+        "tasks": [_task(part, summary, own)],
         "metrics": [
             {"position": position, "parameters": json.dumps(metric.parameters), **record}
-            for position, (metric, record) in enumerate(zip(part.facts, numbers.metrics(), strict=True))
+            for position, (metric, record) in enumerate(zip(part.facts, summary.metrics(), strict=True))
         ],
-        "results": [_named(part, {**r, "direction": directions[r["metric"]]}) for r in numbers.results()],
-        "ranks": [_named(part, {**r, **costs[r["entrant"]]}) for r in numbers.ranks()],
-        "changes": [_named(part, record) for record in numbers.changes()],
+        "results": [_named(part, {**r, "direction": directions[r["metric"]]}) for r in summary.results()],
+        "ranks": [_named(part, {**r, **costs[r["entrant"]]}) for r in summary.ranks()],
+        "changes": [_named(part, record) for record in summary.changes()],
         "submissions": [_submission(part, entrant) for entrant in range(len(part.labels))],
         "item_values": item_values(part),
         **item_tables(part, runs, out, board),
@@ -65,14 +65,14 @@ def _named(part: Part, record: Record) -> Record:
     return {**record, "entrant": part.labels[record["entrant"]]}
 
 
-def _task(part: Part, numbers: Numbers, own: bool) -> Record:
+def _task(part: Part, summary: Summary, own: bool) -> Record:
     card, measured = part.task.card, part.measured
     notes = []
     if measured.floor is None:
         notes.append(f"No rows of {FLOOR!r}: nothing is calibrated or ranked; raw values leave failed items out.")
     elif not part.task.ends:
         notes.append("No ceiling is stored with the task: nothing is calibrated or ranked, raw values only.")
-    elif not numbers.headline:
+    elif not summary.headline:
         notes.append("No headline metric is informative here: nothing is ranked.")
     if part.task.ends and not own:
         notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
@@ -86,13 +86,13 @@ def _task(part: Part, numbers: Numbers, own: bool) -> Record:
         "title": card.title if card else part.variant.task,
         "track": card.track if card else "",
         "main_metric": card.main_metric if card else part.facts[0].id if part.facts else "",
-        "headline": [column.facts.id for column in numbers.headline],
+        "headline": [column.facts.id for column in summary.headline],
         "items": len(measured.items),
-        "clusters": numbers.size,
+        "clusters": summary.size,
         "rows": len(part.rows),
         "floor": None if measured.floor is None else part.labels[measured.floor],
-        "level": numbers.sampling.level,
-        "draws": numbers.sampling.draws,
+        "level": summary.sampling.level,
+        "draws": summary.sampling.draws,
         "note": " ".join(notes),
         "card": card.model_dump_json() if card else "",
         "certificate": part.task.certificate,

@@ -1,1 +1,1 @@
-"""Statistics of rows: intervals, calibration, ranks. Arrays in, arrays out; no torch, no audio."""
+"""Statistics of rows: intervals, calibration, ranks. Arrays in, arrays out."""

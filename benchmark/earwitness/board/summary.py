@@ -40,7 +40,7 @@ class Column:
     """[R, C] -> [R, E]; None where the scale is not informative."""
 
 
-class Numbers:
+class Summary:
     """The numbers of one variant of a task.
 
     own tells whether the known ends belong to the very items that were measured; ends of other items of the same task
