@@ -10,6 +10,7 @@ import typer
 from earwitness.cli.output import Json, print_json
 
 TRAININGS = Path(".earwitness/trained")
+CARD = "task.toml"
 
 
 def train(
@@ -22,15 +23,25 @@ def train(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train a task's micro-models; resumes from its checkpoints."""
+    """Train a task's micro-models and certify its truth; resumes from its checkpoints.
+
+    What is written is a task folder of its own: `earwitness run --task DIR` runs it.
+    """
+    import shutil
+
     from earwitness import shelf
     from earwitness.models.training import train as train_task
+    from earwitness.scoring.certify import certify
+    from earwitness.task import read_task
 
-    card = shelf.task(task).card
+    shipped = shelf.task(task)
     seed = twin or 0
-    folder = out or TRAININGS / f"{card.id}-seed{seed}"
-    figures = train_task(card.id, folder, seed)
+    folder = out or TRAININGS / f"{shipped.id}-seed{seed}" / shipped.id
+    figures = train_task(shipped.id, folder, seed)
+    if not (folder / CARD).exists():
+        shutil.copyfile(shipped.folder / CARD, folder / CARD)
+    certify(read_task(folder))
     if json:
         print_json(figures)
     else:
-        print(f"trained {card.id}, seed {seed}: {folder}")
+        print(f"trained and certified {shipped.id}, seed {seed}: {folder}")
