@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from earwitness.datasets import PromptRecord, PromptTruth
-from earwitness.worlds import soundscape
+from earwitness.errors import EarwitnessError
+from earwitness.worlds.soundscape import SPLITS, Scene, scene
 
 
-def load(source: str = "", *, split: str = "test", items: int, seed: int = 0, order: bool = True) -> list[PromptRecord]:
+def load(
+    source: str = "", *, split: str = "test", items: int, seed: int = 0, revision: str = "1", order: bool = False
+) -> list[PromptRecord]:
     """The first `items` scenes of a split of the world; another seed draws other scenes of the same split.
 
-    `order` says whether captions carry order words. Each scene is a cluster of its own.
+    `order` says whether captions carry order words. Each scene is a cluster of its own. Raises EarwitnessError where
+    there is no such split.
     """
-    return [_record(soundscape.scene(split, index, seed, order=order)) for index in range(items)]
+    for known in SPLITS:
+        if known == split:
+            return [_record(scene(known, index, seed, order)) for index in range(items)]
+    raise EarwitnessError(f"the soundscape world has no split {split!r}; splits: {', '.join(SPLITS)}")
 
 
-def _record(scene: soundscape.Scene) -> PromptRecord:
-    words = scene.caption.words
-    spans = [(event.start, event.stop) for event in scene.events]
+def _record(made: Scene) -> PromptRecord:
+    words = made.caption.words
     truth = PromptTruth(
         roles=tuple(str(word.role) for word in words),
-        intervals=tuple(None if word.event is None else spans[word.event] for word in words),
-        labels=tuple(event.label for event in scene.events),
+        intervals=tuple(made.interval(word) for word in words),
+        labels=tuple(event.label for event in made.events),
     )
-    return PromptRecord(id=scene.id, prompt=scene.caption.text, cluster=scene.id, truth=truth)
+    return PromptRecord(id=made.id, prompt=made.caption.text, cluster=made.id, truth=truth)
