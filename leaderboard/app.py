@@ -14,11 +14,12 @@ st.set_page_config(page_title="Earwitness", page_icon="👂", layout="wide")
 st.html(STYLE)
 st.logo(Path(__file__).parent / "logo.svg", size="large")
 
+# Not in a folder called pages: Streamlit would serve its files as pages of their own until this script has run once.
 PAGES = [
-    st.Page("pages/ranking.py", title="Ranking", url_path="ranking", default=True),
-    st.Page("pages/item.py", title="Listen", url_path="item"),
-    st.Page("pages/task.py", title="Task", url_path="task"),
-    st.Page("pages/submission.py", title="Submission", url_path="submission"),
+    st.Page("screens/ranking.py", title="Ranking", url_path="ranking", default=True),
+    st.Page("screens/item.py", title="Listen", url_path="item"),
+    st.Page("screens/task.py", title="Task", url_path="task"),
+    st.Page("screens/submission.py", title="Submission", url_path="submission"),
 ]
 page = st.navigation(PAGES, position="top")
 

@@ -99,18 +99,7 @@ def hosts(browser: webdriver.Chrome) -> set[str]:
     return {urlparse(url).hostname or "" for url in urls if url.startswith("http")}
 
 
-@pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
-def test_the_ranking_is_drawn_in_light_and_dark(address, browser, tmp_path, scheme, bright):
-    look(browser, f"{address}/?metric=fid_f@top30", scheme, "[data-testid=stVegaLiteChart] svg.marks")
-    assert (ground(browser) > 128) is bright
-    picture = tmp_path / f"ranking-{scheme}.png"
-    assert browser.save_screenshot(str(picture))
-    assert picture.stat().st_size > 20_000
-    assert "metric=fid_f%40top30" in browser.current_url
-    assert hosts(browser) <= {"localhost"}
-
-
-def test_an_item_is_drawn_with_its_map_and_players(address, browser, tmp_path):
+def test_an_item_is_drawn_with_its_map_and_players_though_no_other_page_was_opened_before(address, browser, tmp_path):
     look(browser, f"{address}/item?item=test-0002&a=occlusion", "light", ".map img")
     assert len(browser.find_elements(By.CSS_SELECTOR, ".map img")) == 2
     WebDriverWait(browser, PATIENCE).until(lambda b: len(b.find_elements(By.TAG_NAME, "audio")) == 5)
@@ -119,4 +108,15 @@ def test_an_item_is_drawn_with_its_map_and_players(address, browser, tmp_path):
     width = "return Array.from(document.querySelectorAll('.map img')).every(i => i.naturalWidth === 50)"
     assert browser.execute_script(width)
     assert browser.save_screenshot(str(tmp_path / "item.png"))
+    assert hosts(browser) <= {"localhost"}
+
+
+@pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
+def test_the_ranking_is_drawn_in_light_and_dark(address, browser, tmp_path, scheme, bright):
+    look(browser, f"{address}/?metric=fid_f@top30", scheme, "[data-testid=stVegaLiteChart] svg.marks")
+    assert (ground(browser) > 128) is bright
+    picture = tmp_path / f"ranking-{scheme}.png"
+    assert browser.save_screenshot(str(picture))
+    assert picture.stat().st_size > 20_000
+    assert "metric=fid_f%40top30" in browser.current_url
     assert hosts(browser) <= {"localhost"}

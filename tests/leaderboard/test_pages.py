@@ -25,7 +25,7 @@ def started(page: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 def opened(app: AppTest, name: str) -> AppTest:
-    app.switch_page(f"pages/{name}.py").run()
+    app.switch_page(f"screens/{name}.py").run()
     assert not app.exception, app.exception
     return app
 
