@@ -30,7 +30,7 @@ if board_file() is None:
     st.stop()
 
 names = tasks()
-picker, _ = st.columns([2, 3])
+picker, _ = st.columns(2)
 with picker:
     pick("Task", list(names), "task", next(iter(names)), names.__getitem__, hidden=True)
 page.run()

@@ -71,9 +71,9 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     view.draw(fields, item_arrays(item["arrays"], item["item"]), answered, item["seconds"])
     kept, removed = st.columns(2)
     with kept:
-        play("Kept: its most important words alone", left["kept"])
+        play("Kept: only the words it marks", left["kept"])
     with removed:
-        play("Removed: everything but them", left["removed"])
+        play("Removed: without the words it marks", left["removed"])
     cost = f"{number(left['seconds'])} CPU s · {left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
     st.caption(f"{cost} · run `{left['run']}`")
 
@@ -106,7 +106,7 @@ def values(picked: Record, item: Record, entrants: list[str]) -> None:
 def _numbers(rows: list[Record]) -> None:
     if rows:
         formats = {name: st.column_config.NumberColumn(format="%.3f") for name in rows[0] if name != "Metric"}
-        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=formats, height="content")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=formats, height="content", placeholder="")
 
 
 def show() -> None:
@@ -127,7 +127,7 @@ def show() -> None:
         explanation(picked, item, view, first)
     with right:
         others = [NOBODY, *names]
-        preset = picked["floor"] if picked["floor"] in others else others[-1]
+        preset = picked["floor"] if picked["floor"] in others and picked["floor"] != names[0] else NOBODY
         second = pick("compared with", others, "b", preset)
         if second != NOBODY:
             explanation(picked, item, view, second)
