@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from earwitness.board.printing import entrants_of, metrics_of, tasks_of
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Record = dict[str, Any]
+SOUNDS = "sounds"
 LISTENED = 12
 """Items of a task whose sounds are linked."""
 STYLE = """
@@ -23,13 +24,14 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; width: 100% }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle }
-th { font-weight: 600 } small { opacity: .7 } tr.control td { opacity: .75 } audio { height: 2rem; width: 14rem }
+th { font-weight: 600 } small { opacity: .7; white-space: nowrap }
+tr.control td { opacity: .75 } audio { height: 2rem; width: 14rem }
 svg { display: block } .wide { overflow-x: auto }
 """
 
 
 def export(path: Path, folder: Path) -> Path:
-    """Write `index.html` with the ranking of every task into a folder and return it; sounds are linked relatively.
+    """Write `index.html` with the ranking of every task into a folder and return it, with some sounds beside it.
 
     Raises EarwitnessError where there is no board or the folder cannot be written.
     """
@@ -57,7 +59,7 @@ def export(path: Path, folder: Path) -> Path:
 
 def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Path) -> str:
     metrics = [metric for metric in metrics_of(connection, task) if metric["headline"]]
-    head = ["Rank", "Submission", "Score (0 random, 1 ceiling)", "", *(metric["metric"] for metric in metrics)]
+    head = ["Rank", "Submission", "Score (0 random, 1 ceiling)", "", *(_title(metric) for metric in metrics)]
     head += ["CPU s", "Forwards", "Failed"]
     ceiling = ["", "Ceiling", "", "", *(_value(metric, "ceiling", "ceiling_") for metric in metrics), "", "", ""]
     rows = [_row(ceiling, "control")]
@@ -96,14 +98,28 @@ def _sounds(connection: DuckDBPyConnection, task: Record, board: Path, folder: P
     if not found:
         return ""
     rows = []
-    for item in found:
+    for number, item in enumerate(found):
+        name = f"{task['task_key']}-{number:02d}"
         players = [
-            f'<audio controls preload="none" src="{html.escape(os.path.relpath(board / item[kind], folder))}"></audio>'
+            f'<audio controls preload="none" src="{html.escape(_copied(board / item[kind], folder, name))}"></audio>'
             for kind in ("original", "kept", "removed")
         ]
         rows.append(_row([html.escape(item["prompt"] or item["item"]), *players], ""))
     head = "<tr><th>Item</th><th>Original</th><th>Kept</th><th>Removed</th></tr>"
     return f"<h3>What {html.escape(best)} keeps and removes</h3><table>{head}{''.join(rows)}</table>"
+
+
+def _copied(sound: Path, folder: Path, name: str) -> str:
+    """Copy a sound beside the page and return its address."""
+    target = folder / SOUNDS / f"{name}.{'.'.join(sound.name.split('.')[-2:])}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(sound, target)
+    return target.relative_to(folder).as_posix()
+
+
+def _title(metric: Record) -> str:
+    arrow = {"higher": " ↑", "lower": " ↓"}.get(metric["direction"], "")
+    return f"{metric['metric']}{arrow}" + (" (uninformative)" if metric["informative"] is False else "")
 
 
 def _row(cells: list[str], kind: str) -> str:
