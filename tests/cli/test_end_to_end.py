@@ -34,7 +34,7 @@ explainer = "Crash"
 
 def earwitness(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "earwitness.cli", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=280)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
 
 
 def run_words(folder: Path, *submissions: str, out: str = "runs") -> list[str]:
@@ -117,12 +117,14 @@ def test_the_same_command_again_changes_nothing(folder: Path, first: subprocess.
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_second_run_elsewhere_has_the_same_rows(folder: Path, first: subprocess.CompletedProcess[str]) -> None:
     earwitness(folder, *run_words(folder, "random", out="again"))
     assert rows_of(folder / "again", "random") == rows_of(folder / "runs", "random")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_verify_says_yes_to_an_honest_run_and_no_to_a_changed_one(
     folder: Path, first: subprocess.CompletedProcess[str]
 ) -> None:
@@ -142,6 +144,7 @@ def test_verify_says_yes_to_an_honest_run_and_no_to_a_changed_one(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_rows_are_made_again_from_explanations(folder: Path, first: subprocess.CompletedProcess[str]) -> None:
     (run,) = (folder / "runs").glob("tiny_prompt__random__*")
     before = rows_of(folder / "runs", "random")
@@ -152,6 +155,7 @@ def test_rows_are_made_again_from_explanations(folder: Path, first: subprocess.C
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("share", [0.15, 0.35, 0.55, 0.75, 0.9])
 def test_a_run_killed_at_a_moment_resumes_to_the_same_rows(
     folder: Path, first: subprocess.CompletedProcess[str], share: float
@@ -174,6 +178,7 @@ def test_a_run_killed_at_a_moment_resumes_to_the_same_rows(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_skeleton_is_valid_as_it_is_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
