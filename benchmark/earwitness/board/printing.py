@@ -113,9 +113,7 @@ def _headline_table(task: Record, metrics: list[Record], entrants: list[Record])
 
 
 def _table(title: str | None = None) -> Table:
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
+    return Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=0)
 
 
 def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) -> Table:
@@ -211,12 +209,14 @@ def _value(record: Record, name: str, prefix: str) -> str:
 
 
 def _short(value: float | None) -> str:
-    """Two decimals without a leading zero, as many figures where the value is large.
+    """Two decimals without a leading zero, one from ten on: four columns with intervals fit a terminal.
 
-    >>> _short(0.25), _short(-0.254), _short(1.5), _short(None)
-    ('.25', '-.25', '1.50', '-')
+    >>> _short(0.25), _short(-0.254), _short(1.5), _short(11.85), _short(None)
+    ('.25', '-.25', '1.50', '11.8', '-')
     """
     if value is None:
         return "-"
+    if abs(value) >= 9.995:
+        return f"{value:.1f}"
     text = f"{round(value, 2) + 0.0:.2f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
