@@ -74,7 +74,7 @@ def legend(shown: list[str], order: list[str]) -> alt.LayerChart:
     base = alt.Chart(frame).encode(x=x, color=colour)
     return alt.layer(
         base.mark_text(fontSize=13, fontWeight=600).encode(text="entrant:N"),
-    ).properties(height=28)
+    ).properties(height=40)
 
 
 def cost(frame: pd.DataFrame, unit: str) -> alt.LayerChart:

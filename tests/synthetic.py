@@ -22,6 +22,13 @@ FRAMES, RATE = 50, 16000
 HEADLINE = {"fid_f": "lower", "fid_cf": "higher", "kl_f": "lower", "kl_cf": "higher"}
 RANGES = {"fid_f": (0.8, 0.1), "fid_cf": (0.2, 0.85), "kl_f": (2.5, 0.4), "kl_cf": (0.5, 3.0)}
 """Mean of the floor and of the ceiling."""
+CERTIFICATE = {
+    "task": "planted@1",
+    "roles": {
+        "class": {"certified": True, "rate": 0.97, "cost_nats": {"mean": 9.7, "low": 6.9, "high": 20.5, "items": 12}},
+        "order": {"certified": False, "rate": None, "cost_nats": {"mean": None, "low": None, "high": None, "items": 0}},
+    },
+}
 SKILL = {"gradient_input": 0.8, "occlusion": 0.75, "attention": 0.3, "uniform": 0.0, "random": 0.0}
 
 
@@ -191,7 +198,7 @@ def write_task(shelf: Path, plan: Plan) -> Path:
     (folder / "truth").mkdir(parents=True)
     (folder / "task.toml").write_text(_toml(card(plan)))
     (folder / "README.md").write_text("# Planted effects\n\nA page for people.\n")
-    (folder / "truth" / "certificate.json").write_text(json.dumps({"roles": {"class": {"passed": True}}}))
+    (folder / "truth" / "certificate.json").write_text(json.dumps(CERTIFICATE))
     rng = np.random.default_rng(7)
     rows = [
         {"kind": kind, "metric": metric, "item": item, "generation_seed": 0, "value": float(value)}

@@ -60,7 +60,8 @@ def ends(picked: Record) -> None:
         }
         for metric in measured
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
+    wide = {"Metric": st.column_config.TextColumn(width=190)}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=wide)
 
 
 def certificate(picked: Record) -> None:
@@ -93,13 +94,18 @@ def _pairs(rows: dict[str, str]) -> None:
 
 
 def _cell(value: object) -> str:
+    """A value of a certificate as text: a mean with its interval in one line."""
+    if value is None:
+        return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, dict) and {"mean", "low", "high"} <= set(value):
-        rest = "".join(f", {key} {entry}" for key, entry in value.items() if key not in {"mean", "low", "high"})
-        return f"{value['mean']:.3g} [{value['low']:.3g}, {value['high']:.3g}]{rest}"
+        if value["mean"] is None:
+            return "–"
+        rest = "".join(f", {_cell(entry)} {key}" for key, entry in value.items() if key not in {"mean", "low", "high"})
+        return f"{_cell(value['mean'])} [{_cell(value['low'])}, {_cell(value['high'])}]{rest}"
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -107,6 +107,9 @@ def test_the_task_page_shows_card_certificate_and_ends(app):
     shown = text(app)
     for part in ("Planted effects", "Floors and ceilings", "Certificate", "A page for people."):
         assert part in shown
+    roles = next(frame.value for frame in app.dataframe if "certified" in frame.value.columns)
+    assert roles["certified"].tolist() == ["yes", "no"]
+    assert roles["cost_nats"].tolist() == ["9.7 [6.9, 20.5], 12 items", "–"]
     ends = next(frame.value for frame in app.dataframe if "Anti-oracle" in frame.value.columns)
     informative = dict(zip(ends["Metric"], ends["Informative"], strict=True))
     assert (informative["fid_f@top30 ↓"], informative["kl_f@top30 ↓"]) == ("yes", "no")

@@ -71,6 +71,10 @@ def test_an_affine_change_of_the_score_leaves_ranks(factor, shift, seed):
         assert getattr(moved, field).tolist() == getattr(plain, field).tolist()
 
 
+def test_scores_that_differ_by_rounding_alone_share_a_rank():
+    assert rank(np.array([0.1 + 0.2, 0.3, 0.0])).tolist() == [1, 1, 3]
+
+
 def test_rank_intervals_hold_the_rank():
     found = ranked(entrants([0.1, 0.0, 0.05, 0.2], seed=9))
     assert (found.low <= found.rank).all()

@@ -29,7 +29,7 @@ class ASTJudge(nn.Module):
         try:
             model = ASTForAudioClassification.from_pretrained(source, revision=revision, dtype=torch.float32)
             extractor = ASTFeatureExtractor.from_pretrained(source, revision=revision)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(f"no AST judge in {source}: {_first_line(error)}; name a folder that holds one") from error
         return cls(model, extractor).eval().to(device)
 

@@ -92,7 +92,7 @@ def load(source: str | Path, revision: str = "main", device: str = "cpu") -> CNN
     """The judge of a hub id or folder; raises ModelError where it cannot be read."""
     try:
         judge = CNNJudge.from_pretrained(source, revision=revision, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"no CNN judge in {source}: {line}; name a folder that holds one") from error
     judge.train(False)

@@ -37,7 +37,7 @@ def rank(scores: Array) -> Integers:
     >>> rank(np.array([0.1, 0.9, 0.1])).tolist()
     [2, 1, 2]
     """
-    better: Integers = 1 + (scores[None, :] > scores[:, None]).sum(axis=1)
+    better: Integers = 1 + (scores[None, :] - scores[:, None] > NOTHING).sum(axis=1)
     return better
 
 
