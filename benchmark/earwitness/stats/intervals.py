@@ -122,8 +122,10 @@ def numbered(names: list[str]) -> NDArray[np.int64]:
 
 
 def _below(draws: Array, value: Array) -> Array:
-    """Share of draws below the estimate, ties counted half."""
-    share: Array = (draws < value).mean(axis=0) + 0.5 * (draws == value).mean(axis=0)
+    """Share of draws below the estimate, ties counted half; what differs by rounding alone is a tie."""
+    rounding = 1e-9 * np.ptp(draws, axis=0)
+    above = draws - value
+    share: Array = (above < -rounding).mean(axis=0) + 0.5 * (np.abs(above) <= rounding).mean(axis=0)
     return share
 
 
