@@ -81,7 +81,7 @@ def certificate(picked: Record) -> None:
         st.markdown(f"**{key.replace('_', ' ')}**")
         if isinstance(value, dict) and value and all(isinstance(entry, dict) for entry in value.values()):
             rows = [{"": name, **{k: _cell(v) for k, v in entry.items()}} for name, entry in value.items()]
-            st.dataframe(pd.DataFrame(rows), hide_index=True)
+            st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="–")
         elif isinstance(value, dict) and not any(isinstance(entry, dict | list) for entry in value.values()):
             _pairs({name: _cell(entry) for name, entry in value.items()})
         else:
