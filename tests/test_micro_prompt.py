@@ -10,6 +10,7 @@ import pytest
 from earwitness import metrics, shelf
 from earwitness.stats.calibration import scale
 from earwitness.stats.intervals import mean_interval
+from earwitness.task import MetricCard
 
 TASK = shelf.task("micro_prompt")
 TRUTH = TASK.folder / "truth"
@@ -28,12 +29,11 @@ def known(kind: str, metric: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("metric", HEADLINE, ids=lambda metric: metric.id)
-def test_the_ceiling_is_told_apart_from_the_anti_oracle_on_every_headline_metric(metric: object) -> None:
-    card = next(known_metric for known_metric in HEADLINE if known_metric is metric)
-    ends = [known(kind, card.id) for kind in ("anti", "ceiling")]
+def test_the_ceiling_is_told_apart_from_the_anti_oracle_on_every_headline_metric(metric: MetricCard) -> None:
+    ends = [known(kind, metric.id) for kind in ("anti", "ceiling")]
     assert len(ends[0]) == len(ends[1]) == TASK.card.dataset.items
     floor, ceiling = (mean_interval(values, np.arange(len(values))) for values in ends)
-    assert scale(floor, ceiling, metrics.get(card.metric).direction).informative
+    assert scale(floor, ceiling, metrics.get(metric.metric).direction).informative
 
 
 def test_truth_that_metrics_read_is_certified() -> None:
