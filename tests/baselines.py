@@ -39,7 +39,7 @@ class Baseline:
 @cache
 def baseline(name: str) -> Baseline:
     """A submission of the checkout, imported once."""
-    explainer = load_explainer(read_submission(SUBMISSIONS / name))
+    explainer = load_explainer(read_submission(SUBMISSIONS / name), "prompt")
     return Baseline(explainer, sys.modules[f"earwitness_submission_{name}"])
 
 

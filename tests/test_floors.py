@@ -48,7 +48,7 @@ def test_an_import_goes_only_downwards(path: Path) -> None:
 def test_a_planted_climb_is_seen(tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
     planted.write_text(
-        "from earwitness.board import build\nfrom earwitness import rows\nimport earwitness.scoring.prompt\n"
+        "from earwitness.board import build\nfrom earwitness import rows\nimport earwitness.scoring.prompt.scoring\n"
     )
     assert imports(planted) == {"board", "rows", "scoring"}
 

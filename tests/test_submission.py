@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_explainer_is_built_with_the_cards_parameters(folder: Path) -> None:
-    explainer = load_explainer(write(folder))
+    explainer = load_explainer(write(folder), "prompt")
     assert type(explainer).__name__ == "Mine"
     assert explainer.power == 2.0
 
@@ -67,14 +67,14 @@ def test_an_explainer_is_built_with_the_cards_parameters(folder: Path) -> None:
 )
 def test_a_card_that_does_not_fit_the_code_is_refused(folder: Path, before: str, after: str, says: str) -> None:
     with pytest.raises(InvalidCardError, match=says):
-        load_explainer(write(folder, CARD.replace(before, after)))
+        load_explainer(write(folder, CARD.replace(before, after)), "prompt")
 
 
 def test_a_submission_without_code_is_refused(folder: Path) -> None:
     submission = write(folder)
     (folder / "explainer.py").unlink()
     with pytest.raises(InvalidCardError, match=r"explainer\.py: no such file"):
-        load_explainer(submission)
+        load_explainer(submission, "prompt")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,37 @@ def test_a_changed_parameter_changes_the_hash(folder: Path) -> None:
 
 
 def test_two_submissions_with_a_class_of_one_name_are_two_modules(folder: Path, tmp_path: Path) -> None:
-    first = load_explainer(write(folder))
-    second = load_explainer(write(tmp_path / "yours", CARD.replace('id = "mine"', 'id = "yours"')))
+    first = load_explainer(write(folder), "prompt")
+    second = load_explainer(write(tmp_path / "yours", CARD.replace('id = "mine"', 'id = "yours"')), "prompt")
     assert type(first) is not type(second)
+
+
+BOTH = """
+id = "mine"
+title = "Mine"
+authors = ["A"]
+licence = "Apache-2.0"
+
+[explainers.prompt]
+explainer = "Mine"
+parameters = { power = 3.0 }
+
+[explainers.speech]
+file = "speech.py"
+explainer = "Mine"
+"""
+
+
+def test_a_method_of_two_tracks_has_a_file_for_each(folder: Path) -> None:
+    submission = write(folder, BOTH)
+    assert list(submission.card.explainers) == ["prompt", "speech"]
+    assert load_explainer(submission, "prompt").power == 3.0
+    with pytest.raises(InvalidCardError, match=r"speech\.py: no such file"):
+        load_explainer(submission, "speech")
+    with pytest.raises(InvalidCardError, match="no explainer of the track speech"):
+        load_explainer(write(folder), "speech")
+
+
+def test_a_card_of_no_track_says_what_it_lacks(folder: Path) -> None:
+    with pytest.raises(InvalidCardError, match="no track: a method of one track names both"):
+        write(folder, CARD.replace('track = "prompt"', ""))

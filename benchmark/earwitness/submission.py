@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from earwitness import tracks
 from earwitness.errors import InvalidCardError
@@ -25,28 +25,52 @@ class Paper(Card):
     """Figures the paper reports, shown as reported, not reproduced."""
 
 
+class ExplainerCard(Card):
+    """The explainer of one track."""
+
+    explainer: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    """Class in the file."""
+    file: str = Field(pattern=r"^[a-z_]\w*\.py$", default="explainer.py")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
 class SubmissionCard(Card):
-    """An explainer with its authors, paper, licence and parameters."""
+    """An explainer with its authors, paper, licence and parameters.
+
+    A method of one track gives `track`, `explainer` and `parameters`, and its code stands in `explainer.py`; a method
+    of several tracks has a table `[explainers.<track>]` for each instead.
+    """
 
     id: str = Field(pattern=r"^[a-z_][a-z0-9_]*$")
     version: int = Field(ge=1, default=1)
-    track: str
     title: str
     authors: tuple[str, ...]
     licence: str
     kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
-    explainer: str = Field(pattern=r"^[A-Za-z_]\w*$")
-    """Class in `explainer.py`."""
+    explainers: dict[str, ExplainerCard] = Field(min_length=1)
+    """By track."""
     paper: Paper | None = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
 
-    @field_validator("track")
+    @model_validator(mode="before")
     @classmethod
-    def _known_track(cls, name: str) -> str:
-        if name not in tracks.names():
-            raise ValueError(f"no track is called {name!r}; tracks: {', '.join(tracks.names())}")
-        return name
+    def _one_track(cls, card: Any) -> Any:
+        if not isinstance(card, dict) or "explainers" in card:
+            return card
+        short = {"explainer", "parameters"} & set(card)
+        rest = {key: value for key, value in card.items() if key not in {*short, "track"}}
+        if "track" not in card or "explainer" not in card:
+            missing = " and ".join(key for key in ("track", "explainer") if key not in card)
+            raise ValueError(f"no {missing}: a method of one track names both, another has [explainers.<track>] tables")
+        return {**rest, "explainers": {card["track"]: {key: card[key] for key in short}}}
+
+    @field_validator("explainers")
+    @classmethod
+    def _known_tracks(cls, explainers: dict[str, ExplainerCard]) -> dict[str, ExplainerCard]:
+        for name in explainers:
+            if name not in tracks.names():
+                raise ValueError(f"no track is called {name!r}; tracks: {', '.join(tracks.names())}")
+        return explainers
 
 
 class Submission:
@@ -83,28 +107,31 @@ def read_submission(folder: Path) -> Submission:
     return Submission(card, folder)
 
 
-def load_explainer(submission: Submission) -> Any:
-    """Import the submission's `explainer.py` and build its explainer with the card's parameters.
+def load_explainer(submission: Submission, track: str) -> Any:
+    """Import the submission's file for a track and build its explainer with the card's parameters.
 
     Runs the submission's code: call it in a box only. Raises InvalidCardError where the file, the class or a parameter
     is missing or not of the track's kind.
     """
-    path = submission.folder / "explainer.py"
+    if track not in submission.card.explainers:
+        raise InvalidCardError(f"{submission.folder / 'submission.toml'}: no explainer of the track {track}")
+    card = submission.card.explainers[track]
+    path = submission.folder / card.file
     if not path.is_file():
         raise InvalidCardError(f"{path}: no such file")
-    name = f"earwitness_submission_{submission.id}"
+    name = f"earwitness_submission_{submission.id}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    explainer = getattr(module, submission.card.explainer, None)
-    base = tracks.load(submission.card.track).explainer
+    explainer = getattr(module, card.explainer, None)
+    base = tracks.load(track).explainer
     if not (isinstance(explainer, type) and issubclass(explainer, base)):
-        raise InvalidCardError(f"{path}: no class {submission.card.explainer} that subclasses {base.__name__}")
+        raise InvalidCardError(f"{path}: no class {card.explainer} that subclasses {base.__name__}")
     known = {field.name for field in fields(explainer)} if is_dataclass(explainer) else set()
-    unknown = sorted(set(submission.card.parameters) - known)
+    unknown = sorted(set(card.parameters) - known)
     if unknown:
         raise InvalidCardError(f"{submission.folder / 'submission.toml'}: unknown parameters {', '.join(unknown)}")
-    return explainer(**submission.card.parameters)
+    return explainer(**card.parameters)

@@ -15,11 +15,13 @@ def facts(record: Record, card: Record) -> None:
     if not card:
         return
     paper = card["paper"] or {}
-    rows = {"Authors": ", ".join(card["authors"]), "Licence": card["licence"], "Class": card["explainer"]}
+    rows = {"Authors": ", ".join(card["authors"]), "Licence": card["licence"]}
     if paper:
         rows["Paper"] = f"[{paper['title']}]({paper['url']})" if paper["url"] else paper["title"]
-    for name, value in card["parameters"].items():
-        rows[f"Parameter {name}"] = f"`{value}`"
+    for track, explainer in card["explainers"].items():
+        rows[f"Class for {track}"] = f"`{explainer['explainer']}` in {explainer['file']}"
+        for name, value in explainer["parameters"].items():
+            rows[f"Parameter {name} for {track}"] = f"`{value}`"
     st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), border="horizontal", hide_header=True)
     if paper.get("reported"):
         st.markdown("**Reported in the paper, not reproduced**")

@@ -64,7 +64,7 @@ def _set_up(brief: Brief) -> Bench:
     model = adapter.from_pretrained(
         brief.source, revision=brief.revision, device=resolve(brief.device), **brief.parameters
     )
-    explainer = load_explainer(read_submission(Path(brief.submission)))
+    explainer = load_explainer(read_submission(Path(brief.submission)), brief.track)
     return Bench(tracks.load(brief.track), model, explainer)
 
 

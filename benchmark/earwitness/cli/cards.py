@@ -44,8 +44,8 @@ def submissions(id: ID = None, json: Json = False) -> None:
     if json:
         print_json([_submission_record(submission) for submission in found])
         return
-    records = [[entry.id, entry.card.track, entry.card.kind, entry.card.title] for entry in found]
-    print_table("", ["submission", "track", "kind", "title"], records)
+    records = [[entry.id, ", ".join(entry.card.explainers), entry.card.kind, entry.card.title] for entry in found]
+    print_table("", ["submission", "tracks", "kind", "title"], records)
 
 
 def _task_record(task: Task) -> dict[str, Any]:

@@ -143,15 +143,16 @@ def _submissions(task: Task, names: list[str]) -> list[Submission]:
 
     if names == [ALL]:
         found = [shelf.submission(name) for name in shelf.submission_ids()]
-        found = [submission for submission in found if submission.card.track == task.card.track]
+        found = [submission for submission in found if task.card.track in submission.card.explainers]
         if not found:
             raise EarwitnessError(f"no submission is of the track {task.card.track} of task {task.id}")
         return found
     found = [shelf.submission(name) for name in names]
     for submission in found:
-        if submission.card.track != task.card.track:
+        if task.card.track not in submission.card.explainers:
+            known = ", ".join(submission.card.explainers)
             raise EarwitnessError(
-                f"submission {submission.id} is of track {submission.card.track}, task {task.id} of {task.card.track}"
+                f"submission {submission.id} is of the track {known}, task {task.id} of {task.card.track}"
             )
     return found
 

@@ -29,9 +29,8 @@ def train(
     """
     import shutil
 
-    from earwitness import shelf
+    from earwitness import scoring, shelf
     from earwitness.models.training import train as train_task
-    from earwitness.scoring.certify import certify
     from earwitness.task import read_task
 
     shipped = shelf.task(task)
@@ -40,7 +39,7 @@ def train(
     figures = train_task(shipped.id, folder, seed)
     if not (folder / CARD).exists():
         shutil.copyfile(shipped.folder / CARD, folder / CARD)
-    certify(read_task(folder))
+    scoring.certify(read_task(folder))
     if json:
         print_json(figures)
     else:

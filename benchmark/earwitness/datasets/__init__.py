@@ -1,11 +1,18 @@
 """Datasets: one file each, found by a task card: `load(source, split=..., items=..., seed=..., **parameters)`.
 
-A dataset of the prompt track yields `PromptRecord`s. Truth stays with scoring: no explainer sees it.
+A dataset of the prompt track yields `PromptRecord`s, one of the speech track `SpeechRecord`s. Truth stays with
+scoring: no explainer sees it. `MADE = True` marks a world that draws other items from another seed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -29,3 +36,44 @@ class PromptRecord:
     cluster: str
     """Records of one cluster are not independent."""
     truth: PromptTruth | None = None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Something that is said, and when."""
+
+    text: str
+    start: float
+    """Seconds."""
+    stop: float
+    """Seconds; after `start`."""
+
+
+@dataclass(frozen=True)
+class SpeechTruth:
+    """When the words and the phonemes of an utterance are said, from its synthesiser or an aligner."""
+
+    words: tuple[Stretch, ...]
+    """The words that are spoken, in their order."""
+    phonemes: tuple[tuple[Stretch, ...], ...]
+    """Phonemes of each word; empty where only words are aligned."""
+    source_of: tuple[int, ...]
+    """For each word of the reference transcript, the spoken word that it renders: 0, 1, 2, ... for recognition, another
+    order for translation."""
+    distinct: tuple[tuple[int, ...], ...] = ()
+    """For each spoken word, indices of the phonemes that tell it from another word of the vocabulary that could stand in
+    its place and differs in nothing else (lamp, ramp); empty where there is no such word."""
+
+
+@dataclass(frozen=True)
+class SpeechRecord:
+    """One utterance to be explained, with its truth where it is known."""
+
+    id: str
+    reference: str
+    """The right transcript or translation, as the model would write it."""
+    cluster: str
+    """Records of one cluster are not independent."""
+    audio: Callable[[int], NDArray[np.float32]]
+    """Mono audio [S] in [-1, 1] at a sample rate; raises InvalidItemError, in one line, where the file is no use."""
+    truth: SpeechTruth | None = None

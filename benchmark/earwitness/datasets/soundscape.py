@@ -6,6 +6,8 @@ from earwitness.datasets import PromptRecord, PromptTruth
 from earwitness.errors import EarwitnessError
 from earwitness.worlds.soundscape import SPLITS, Scene, scene
 
+MADE = True
+
 
 def load(
     source: str = "", *, split: str = "test", items: int, seed: int = 0, revision: str = "1", order: bool = False

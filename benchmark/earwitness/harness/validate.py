@@ -50,7 +50,7 @@ def validate(path: Path, engine: Engine, device: str = "auto", task: Task | None
     Raises EarwitnessError where the card is wrong, or the task's model cannot be read.
     """
     submission = shelf.submission(str(path))
-    task = task or micro_task(submission.card.track)
+    task = task or micro_task(next(iter(submission.card.explainers)))
     with tempfile.TemporaryDirectory(prefix="earwitness-validate-") as temporary:
         run = Run(task, submission, Arguments(items=ITEMS, device=device), Path(temporary))
         ((_, prepared),) = list(engine.compute(score.prepare, [run], run.out / LOG, 1))

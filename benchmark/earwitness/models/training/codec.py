@@ -10,8 +10,10 @@ from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig,
 from earwitness.models.training.data import Clips
 from earwitness.models.training.loop import Checkpoint, Plan, fit
 
-STEPS = 2000
+STEPS = 4000
 BATCH = 32
+TONES = 0.25
+"""Share of the crops that a tone is laid over: thin sounds under noise are what a codec loses first."""
 WITHOUT_QUANTISER = 150
 """Steps before the quantiser is put in: latents that do not move yet would collapse the codebooks."""
 DECAY = 0.98
@@ -90,7 +92,7 @@ def train_codec(clips: Clips, seed: int, checkpoint: Checkpoint, steps: int = ST
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        return training.loss(crops(clips, rng, BATCH), step, generator)
+        return training.loss(with_tones(crops(clips, rng, BATCH), rng), step, generator)
 
     seconds = fit(training, loss, Plan("codec", steps, 1.5e-3, seed), checkpoint)
     return training.codec, seconds
@@ -102,3 +104,17 @@ def crops(clips: Clips, rng: np.random.Generator, size: int, samples: int = 16_0
     starts = rng.integers(0, clips.audio.shape[1] - samples + 1, size)
     pieces = [clips.audio[i, start : start + samples] for i, start in zip(chosen, starts, strict=True)]
     return torch.from_numpy(np.stack(pieces).astype(np.float32))
+
+
+def with_tones(audio: Tensor, rng: np.random.Generator, rate: int = 16_000) -> Tensor:
+    """Crops [B, S], a share of them with a pure tone of 50 ms to 1 s, 200 Hz to 7 kHz, -50 to -20 dB re full scale."""
+    size, samples = audio.shape
+    chosen = rng.random(size) < TONES
+    frequency = np.exp(rng.uniform(np.log(200), np.log(7000), (size, 1)))
+    amplitude = 10 ** (rng.uniform(-50, -20, (size, 1)) / 20)
+    length = rng.integers(rate // 20, min(rate, samples), (size, 1))
+    begin = (rng.random((size, 1)) * (samples - length)).astype(np.int64)
+    now = np.arange(samples)
+    sounding = (now >= begin) & (now < begin + length) & chosen[:, None]
+    tones = amplitude * np.sin(2 * np.pi * (frequency * now / rate + rng.random((size, 1)))) * sounding
+    return audio + torch.from_numpy(tones.astype(np.float32))

@@ -14,11 +14,12 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring import Setting, ceiling, truth
-from earwitness.scoring.certificate import certify_roles
-from earwitness.scoring.oracle import oracle_rows
-from earwitness.scoring.prompt import PromptScoring, open_scoring
-from earwitness.scoring.shapley import MOST_WORDS, game, marginal, shapley
+from earwitness.scoring import Setting
+from earwitness.scoring.prompt import ceiling, truth
+from earwitness.scoring.prompt.certificate import certify_roles
+from earwitness.scoring.prompt.oracle import oracle_rows
+from earwitness.scoring.prompt.scoring import PromptScoring, open_scoring
+from earwitness.scoring.prompt.shapley import MOST_WORDS, game, marginal, shapley
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

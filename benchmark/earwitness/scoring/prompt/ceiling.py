@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from earwitness.scoring.masks import complement, kept, share, word_mask
-from earwitness.scoring.readings import Source
-from earwitness.scoring.responses import Ask
+from earwitness.scoring.prompt.masks import complement, kept, share, word_mask
+from earwitness.scoring.prompt.readings import Source
+from earwitness.scoring.prompt.responses import Ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earwitness.scoring.originals import Heard
-    from earwitness.scoring.readings import Reading
-    from earwitness.scoring.responses import Key, Respondent, Sound
+    from earwitness.scoring.prompt.originals import Heard
+    from earwitness.scoring.prompt.readings import Reading
+    from earwitness.scoring.prompt.responses import Key, Respondent, Sound
     from earwitness.tracks.prompt import PromptItem
 
     Words: TypeAlias = tuple[int, ...]

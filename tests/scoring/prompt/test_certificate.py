@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from earwitness.scoring.certificate import RULES, mean_cost, replace_fillers, verdict
+from earwitness.scoring.prompt.certificate import RULES, mean_cost, replace_fillers, verdict
 from earwitness.worlds.captions import FILLERS, Role
 
 COSTLY = [5.0, 6.0, 7.0, 8.0]

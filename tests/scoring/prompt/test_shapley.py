@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scoring_fakes import FRAMES, VOCABULARY, FakeModel, item
 
-from earwitness.scoring.shapley import coalitions, game, marginal, shapley
+from earwitness.scoring.prompt.shapley import coalitions, game, marginal, shapley
 
 games = arrays(np.float64, 16, elements=st.floats(-10, 10))
 

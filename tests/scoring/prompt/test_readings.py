@@ -4,7 +4,7 @@ import pytest
 from scoring_fakes import task
 
 from earwitness.errors import InvalidCardError
-from earwitness.scoring.readings import SOURCES, Source, read_card
+from earwitness.scoring.prompt.readings import SOURCES, Source, read_card
 from earwitness.tracks.prompt import Removal
 
 

@@ -6,10 +6,10 @@ import pytest
 from scoring_fakes import FakeJudge, FakeModel, heard, item, task
 
 from earwitness.metrics.fidelity import fid_cf, fid_f
-from earwitness.scoring import ceiling
-from earwitness.scoring.originals import Heard
-from earwitness.scoring.readings import read_card
-from earwitness.scoring.responses import Respondent
+from earwitness.scoring.prompt import ceiling
+from earwitness.scoring.prompt.originals import Heard
+from earwitness.scoring.prompt.readings import read_card
+from earwitness.scoring.prompt.responses import Respondent
 
 PROMPT = "the loud dog and rain nearby"
 FIDS = [

@@ -8,7 +8,8 @@ from earwitness import scoring
 from earwitness.errors import EarwitnessError, InvalidCardError
 from earwitness.metrics.fidelity import fid_cf, fid_f
 from earwitness.rows import Status
-from earwitness.scoring import Scoring, Setting, Value, truth
+from earwitness.scoring import Scoring, Setting, Value
+from earwitness.scoring.prompt import truth
 from earwitness.task import Task
 from earwitness.tracks.prompt import PromptItem, TokenMap
 

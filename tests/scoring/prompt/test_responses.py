@@ -3,7 +3,7 @@ import pytest
 import torch
 from scoring_fakes import CLASSES, FRAMES, FakeJudge, FakeModel, heard, item
 
-from earwitness.scoring.responses import Ask, Respondent
+from earwitness.scoring.prompt.responses import Ask, Respondent
 from earwitness.tracks.prompt import Removal
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from earwitness.scoring.masks import word_mask
+from earwitness.scoring.prompt.masks import word_mask
 from earwitness.tracks.prompt import Encoded, Removal
 
 if TYPE_CHECKING:

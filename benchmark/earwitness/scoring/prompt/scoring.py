@@ -1,19 +1,17 @@
-"""Scoring of the prompt track: which responses its metrics read, asked of model and judges once, shared by all."""
+"""Items of a prompt task, and the metrics of token maps."""
 
 from __future__ import annotations
 
-import inspect
 from functools import cached_property
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from earwitness.errors import EarwitnessError, InvalidCardError
-from earwitness.scoring import Value
-from earwitness.scoring.originals import Originals
-from earwitness.scoring.readings import read_card
-from earwitness.scoring.responses import Respondent
-from earwitness.scoring.truth import read_truth
-from earwitness.scoring.unit import Context, Unit
+from earwitness.errors import EarwitnessError
+from earwitness.scoring import Value, loading
+from earwitness.scoring.prompt.originals import Originals
+from earwitness.scoring.prompt.readings import read_card
+from earwitness.scoring.prompt.responses import Respondent
+from earwitness.scoring.prompt.truth import read_truth
+from earwitness.scoring.prompt.unit import Context, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from earwitness.datasets import PromptRecord
     from earwitness.judges import Judge
     from earwitness.scoring import Problem, Setting
-    from earwitness.scoring.truth import Truth
+    from earwitness.scoring.prompt.truth import Truth
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem, PromptModel, TokenMap
 
@@ -32,7 +30,7 @@ class PromptScoring:
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
-        self.records = load_records(setting)
+        self.records: list[PromptRecord] = loading.load_records(setting)
         self.readings = read_card(setting.task)
         self.originals = Originals(setting, self.records)
         self._index = {record.id: index for index, record in enumerate(self.records)}
@@ -132,51 +130,11 @@ def open_scoring(setting: Setting) -> PromptScoring:
     return PromptScoring(setting)
 
 
-def load_records(setting: Setting) -> list[PromptRecord]:
-    """Records of the task's dataset, of a fresh draw where the setting asks for one.
-
-    Raises EarwitnessError where the dataset cannot be read, repeats an id, or is no world that draws afresh.
-    """
-    card = setting.task.card.dataset
-    if setting.fresh is not None and card.source:
-        raise EarwitnessError(f"task {setting.task.id}: --fresh draws from a made world, and {card.source} is none")
-    adapter = _adapter("earwitness.datasets", card.adapter, setting.task)
-    accepted = inspect.signature(adapter.load).parameters
-    revision = {"revision": card.revision} if "revision" in accepted else {}
-    seed = card.seed if setting.fresh is None else setting.fresh
-    records = adapter.load(card.source, split=card.split, items=card.items, seed=seed, **revision, **card.parameters)
-    found = list(records)
-    ids = [record.id for record in found]
-    doubles = sorted({item for item in ids if ids.count(item) > 1})
-    if doubles:
-        raise EarwitnessError(f"task {setting.task.id}: items with the same id: {', '.join(doubles[:5])}")
-    return found
-
-
 def load_model(task: Task, device: str) -> PromptModel:
     """A task's model; raises ModelError where it cannot be read."""
-    card = task.card.model
-    adapter = _adapter("earwitness.models", card.adapter, task)
-    model = adapter.from_pretrained(task.source(card.source), revision=card.revision, device=device, **card.parameters)
-    return cast("PromptModel", model)
+    return cast("PromptModel", loading.load_model(task, device))
 
 
 def load_judges(task: Task, device: str) -> dict[str, Judge]:
     """The judges of a task that its metrics ask, by name; raises ModelError where one cannot be read."""
-    asked = {reading.judge for reading in read_card(task)}
-    return {
-        card.name: _adapter("earwitness.judges", card.adapter, task).load(
-            task.source(card.source), revision=card.revision, device=device
-        )
-        for card in task.card.judges
-        if card.name in asked
-    }
-
-
-def _adapter(package: str, name: str, task: Task) -> Any:
-    try:
-        return import_module(f"{package}.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"{package}.{name}":
-            raise
-        raise InvalidCardError(f"{task.folder / 'task.toml'}: {package} has no adapter {name!r}") from error
+    return loading.load_judges(task, {reading.judge for reading in read_card(task)}, device)

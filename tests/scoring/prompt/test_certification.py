@@ -6,8 +6,8 @@ import pytest
 from scoring_fakes import FakeModel, task
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring import certify as stage
-from earwitness.scoring import truth
+from earwitness.scoring.prompt import certification as stage
+from earwitness.scoring.prompt import truth
 from earwitness.task import Task
 
 METRICS = [

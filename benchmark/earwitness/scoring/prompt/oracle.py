@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.rows import Status
-from earwitness.scoring import ceiling
-from earwitness.scoring.readings import Source
-from earwitness.scoring.unit import Unit
+from earwitness.scoring.prompt import ceiling
+from earwitness.scoring.prompt.readings import Source
+from earwitness.scoring.prompt.unit import Unit
 from earwitness.tracks.prompt import TokenMap
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import PromptTruth
-    from earwitness.scoring.prompt import PromptScoring
-    from earwitness.scoring.readings import Reading
+    from earwitness.scoring.prompt.readings import Reading
+    from earwitness.scoring.prompt.scoring import PromptScoring
     from earwitness.tracks.prompt import PromptItem
 
 TRUTHS = {Source.ROLES, Source.INTERVALS, Source.SHAPLEY, Source.NULL}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from earwitness.judges import Judge
-    from earwitness.scoring.responses import Respondent
+    from earwitness.scoring.prompt.responses import Respondent
     from earwitness.task import Task
     from earwitness.worlds.soundscape import Scene
 

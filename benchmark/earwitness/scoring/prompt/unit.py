@@ -11,10 +11,10 @@ from earwitness.metrics.arrays import UndefinedError
 from earwitness.rows import Status
 from earwitness.scoring import Value
 from earwitness.scoring.files import file_name, write_sound
-from earwitness.scoring.masks import by_word, complement, mask
-from earwitness.scoring.readings import Source
-from earwitness.scoring.responses import Ask
-from earwitness.scoring.truth import codes_digest
+from earwitness.scoring.prompt.masks import by_word, complement, mask
+from earwitness.scoring.prompt.readings import Source
+from earwitness.scoring.prompt.responses import Ask
+from earwitness.scoring.prompt.truth import codes_digest
 from earwitness.seeds import derive
 from earwitness.tracks.prompt import Removal
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import PromptRecord, PromptTruth
-    from earwitness.scoring.originals import Heard, Originals
-    from earwitness.scoring.readings import Reading
-    from earwitness.scoring.responses import Key, Respondent, Sound
-    from earwitness.scoring.truth import Truth, WordTruth
+    from earwitness.scoring.prompt.originals import Heard, Originals
+    from earwitness.scoring.prompt.readings import Reading
+    from earwitness.scoring.prompt.responses import Key, Respondent, Sound
+    from earwitness.scoring.prompt.truth import Truth, WordTruth
     from earwitness.tracks.prompt import PromptItem, TokenMap
 
 LISTEN_MASK = "top30"

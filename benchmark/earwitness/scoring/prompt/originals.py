@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from earwitness.datasets import PromptRecord
     from earwitness.scoring import Setting
-    from earwitness.scoring.responses import Respondent
+    from earwitness.scoring.prompt.responses import Respondent
     from earwitness.tracks.prompt import PromptModel
 
 CHUNK = 16

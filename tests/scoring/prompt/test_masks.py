@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring.masks import by_word, complement, kept, mask, share, word_mask
+from earwitness.scoring.prompt.masks import by_word, complement, kept, mask, share, word_mask
 from earwitness.tracks.prompt import TokenMap
 
 SPECIAL = np.array([False, False, False, False, True])

@@ -8,8 +8,8 @@ from scoring_fakes import FakeJudge, FakeModel, heard, task
 from earwitness.datasets import PromptRecord
 from earwitness.errors import InvalidItemError
 from earwitness.scoring import Problem, Setting
-from earwitness.scoring.originals import CHUNK, Originals
-from earwitness.scoring.responses import Respondent
+from earwitness.scoring.prompt.originals import CHUNK, Originals
+from earwitness.scoring.prompt.responses import Respondent
 from earwitness.seeds import derive
 
 METRICS = [{"metric": "fid_f"}]

@@ -4,7 +4,7 @@ import pytest
 from scoring_fakes import item, task
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring import truth
+from earwitness.scoring.prompt import truth
 
 WORD = {"item": "a", "codes": "c", "text": "w", "shapley": 1.0, "cost": 1.0, "largest": 2.0}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from earwitness import metrics
 from earwitness.errors import EarwitnessError, InvalidCardError
-from earwitness.scoring.masks import SOFT, share
+from earwitness.scoring.prompt.masks import SOFT, share
 from earwitness.tracks.prompt import Removal
 
 if TYPE_CHECKING:
