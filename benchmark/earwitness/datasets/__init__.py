@@ -61,8 +61,8 @@ class SpeechTruth:
     """For each word of the reference transcript, the spoken word that it renders: 0, 1, 2, ... for recognition, another
     order for translation."""
     distinct: tuple[tuple[int, ...], ...] = ()
-    """For each spoken word, indices of the phonemes that tell it from another word of the vocabulary that could stand in
-    its place and differs in nothing else (lamp, ramp); empty where there is no such word."""
+    """For each spoken word, indices of the phonemes that tell it from another word of the vocabulary that could stand
+    in its place and differs in nothing else (lamp, ramp); empty where there is no such word."""
 
 
 @dataclass(frozen=True)
