@@ -8,16 +8,17 @@ from scoring_fakes import FakeJudge, FakeModel, heard, task
 from earwitness.datasets import PromptRecord
 from earwitness.errors import InvalidItemError
 from earwitness.scoring import Problem, Setting
-from earwitness.scoring.prompt.originals import CHUNK, Originals
+from earwitness.scoring.originals import CHUNK
+from earwitness.scoring.prompt.originals import PromptOriginals
 from earwitness.scoring.prompt.responses import Respondent
 from earwitness.seeds import derive
 
 METRICS = [{"metric": "fid_f"}]
 
 
-def originals(folder: Path, prompts: list[str], **changes: int) -> Originals:
+def originals(folder: Path, prompts: list[str], **changes: int) -> PromptOriginals:
     records = [PromptRecord(f"item/{number}", prompt, "c") for number, prompt in enumerate(prompts)]
-    return Originals(Setting(task(folder / "task", METRICS), cache=folder / "cache", **changes), records)
+    return PromptOriginals(Setting(task(folder / "task", METRICS), cache=folder / "cache", **changes), records)
 
 
 def test_originals_are_generated_once_and_kept_on_disk(tmp_path: Path) -> None:

@@ -1,31 +1,27 @@
-"""Originals: the sounds that are explained, generated once and kept on disk, with what judges hear in them."""
+"""Originals of the prompt track: sounds generated from prompts, and what judges hear in them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from earwitness.errors import InvalidItemError
 from earwitness.scoring import Problem
 from earwitness.scoring.files import file_name, read_arrays, write_arrays, write_sound
+from earwitness.scoring.originals import Originals
 from earwitness.seeds import derive
 from earwitness.tracks.prompt import PromptItem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from earwitness.datasets import PromptRecord
-    from earwitness.scoring import Setting
     from earwitness.scoring.prompt.responses import Respondent
     from earwitness.tracks.prompt import PromptModel
-
-CHUNK = 16
-"""Originals that are generated in one batch: fixed, so that a sound depends on no other setting."""
 
 
 @dataclass(frozen=True)
@@ -38,43 +34,48 @@ class Heard:
     """Softmax [C] under fresh noise, by generation seed."""
 
 
-class Originals:
-    """The originals of a setting's records, in chunks on disk."""
+class PromptOriginals(Originals["PromptRecord", PromptItem]):
+    """The sounds that are explained, generated once, with what judges hear in them."""
 
-    def __init__(self, setting: Setting, records: Sequence[PromptRecord]) -> None:
-        task = setting.task
-        fresh = "" if setting.fresh is None else f"-fresh{setting.fresh}"
-        self.folder: Path = setting.cache / f"{task.hash}-seed{setting.seed}{fresh}"
-        self.seeds = tuple(seed + setting.seed for seed in task.card.generation_seeds)
-        self._explainer_seed = setting.seed
-        self._seed_key = task.seed_key
-        self._records = records
+    item = PromptItem
 
     def noise(self, item: str, generation_seed: int) -> int:
         """Seed of the noise that an item's perturbed sounds are generated with."""
-        return derive(self._seed_key, item, "generation", generation_seed)
+        return derive(self.seed_key, item, "generation", generation_seed)
 
     def fresh_noise(self, item: str, generation_seed: int) -> int:
         """Seed of other noise, for the noise floor."""
-        return derive(self._seed_key, item, "fresh", generation_seed)
+        return derive(self.seed_key, item, "fresh", generation_seed)
 
-    def chunk_of(self, index: int) -> int:
-        """Number of the chunk that holds the record of this index."""
-        return index // CHUNK
-
-    def items(self, chunk: int, model: Callable[[], PromptModel]) -> tuple[list[PromptItem], list[Problem]]:
-        """Items of a chunk and its records that cannot be explained; `model` is called if they are not on disk yet."""
-        path = self.folder / f"items-{chunk:04d}.safetensors"
-        found = read_arrays(path)
-        if found is not None:
-            return _unpack(*found)
-        items, problems = self._generate(chunk, model())
-        arrays = {f"{item.id}/{name}": array for item in items for name, array in item.arrays().items()}
-        fields = {
-            "items": [item.fields() for item in items],
-            "problems": [[problem.item, problem.reason] for problem in problems],
-        }
-        write_arrays(path, arrays, fields)
+    def make(self, records: Sequence[PromptRecord], model: PromptModel) -> tuple[list[PromptItem], list[Problem]]:
+        """Items of some records, and those whose prompt the model cannot take; leaves the sounds in `folder`."""
+        usable, problems = [], []
+        for record in records:
+            reason = unusable(model, record.prompt)
+            if reason:
+                problems.append(Problem(record.id, reason))
+            else:
+                usable.append(record)
+        if not usable:
+            return [], problems
+        prompts = [record.prompt for record in usable]
+        seeds = [self.noise(record.id, self.seeds[0]) for record in usable]
+        codes, audio = model.generate(model.encode(prompts), seeds)
+        described = zip(usable, seeds, codes.cpu().numpy(), model.tokens(prompts), model.special(prompts), strict=True)
+        items = [
+            PromptItem(
+                id=record.id,
+                prompt=record.prompt,
+                seed=seed,
+                explainer_seed=self.explainer_seed(record.id),
+                codes=code.astype(np.int64),
+                tokens=tuple(tokens),
+                special=np.asarray(special, dtype=bool),
+            )
+            for record, seed, code, tokens, special in described
+        ]
+        for item, wave in zip(items, audio.cpu().numpy(), strict=True):
+            write_sound(self.folder / f"{file_name(item.id)}.original.ogg", wave, model.sample_rate)
         return items, problems
 
     def heard(self, chunk: int, respondent: Respondent) -> dict[str, dict[str, Heard]]:
@@ -95,36 +96,6 @@ class Originals:
             }
             for item in items
         }
-
-    def _generate(self, chunk: int, model: PromptModel) -> tuple[list[PromptItem], list[Problem]]:
-        usable, problems = [], []
-        for record in self._records[chunk * CHUNK : (chunk + 1) * CHUNK]:
-            reason = unusable(model, record.prompt)
-            if reason:
-                problems.append(Problem(record.id, reason))
-            else:
-                usable.append(record)
-        if not usable:
-            return [], problems
-        prompts = [record.prompt for record in usable]
-        seeds = [self.noise(record.id, self.seeds[0]) for record in usable]
-        codes, audio = model.generate(model.encode(prompts), seeds)
-        described = zip(usable, seeds, codes.cpu().numpy(), model.tokens(prompts), model.special(prompts), strict=True)
-        items = [
-            PromptItem(
-                id=record.id,
-                prompt=record.prompt,
-                seed=seed,
-                explainer_seed=derive(self._seed_key, record.id, "explainer", self._explainer_seed),
-                codes=code.astype(np.int64),
-                tokens=tuple(tokens),
-                special=np.asarray(special, dtype=bool),
-            )
-            for record, seed, code, tokens, special in described
-        ]
-        for item, wave in zip(items, audio.cpu().numpy(), strict=True):
-            write_sound(self.folder / f"{file_name(item.id)}.original.ogg", wave, model.sample_rate)
-        return items, problems
 
     def _listen(self, items: Sequence[PromptItem], respondent: Respondent) -> dict[str, NDArray[np.float32]]:
         if not items:
@@ -152,11 +123,3 @@ def unusable(model: PromptModel, prompt: str) -> str:
     except InvalidItemError as error:
         return str(error)
     return ""
-
-
-def _unpack(arrays: Mapping[str, NDArray[Any]], fields: Mapping[str, Any]) -> tuple[list[PromptItem], list[Problem]]:
-    items = [
-        PromptItem.build(described, {name: arrays[f"{described['id']}/{name}"] for name in ("codes", "special")})
-        for described in fields["items"]
-    ]
-    return items, [Problem(*problem) for problem in fields["problems"]]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import PromptRecord, PromptTruth
-    from earwitness.scoring.prompt.originals import Heard, Originals
+    from earwitness.scoring.prompt.originals import Heard, PromptOriginals
     from earwitness.scoring.prompt.readings import Reading
     from earwitness.scoring.prompt.responses import Key, Respondent, Sound
     from earwitness.scoring.prompt.truth import Truth, WordTruth
@@ -40,7 +40,7 @@ class Context:
     """What every unit of a scoring shares."""
 
     respondent: Respondent
-    originals: Originals
+    originals: PromptOriginals
     truth: Truth
     no_stored_truth: str
     """Why stored truth does not hold for these items; empty where it does."""
