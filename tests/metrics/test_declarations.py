@@ -21,6 +21,19 @@ CALLS = {
     "word_ap": ([0.5, 0.25], [False, True]),
     "interval_top1": ([[0.5, 0.25]], [[0.0, 1.0], [1.0, 2.0]], [1.5]),
     "shapley_spearman": ([0.5, 0.25], [3.0, 4.0]),
+    "deletion_wer": ([0, 1, 3], 2, 2.5),
+    "insertion_wer": ([3, 1, 0], 2, 2.5),
+    "deletion_bleu": ([1.0, 0.5, 0.0],),
+    "insertion_bleu": ([0.0, 0.5, 1.0],),
+    "deletion_token": (np.linspace(1, 0.1, 12).reshape(2, 2, 3),),
+    "deletion_token_others": (np.linspace(1, 0.1, 12).reshape(2, 2, 3),),
+    "deletion_prefix": ([[0.9, 0.5, 0.1]],),
+    "deletion_shift": ([1.0, 2.0], 1.5),
+    "size_spectrogram": (np.full((2, 3, 4), 0.25),),
+    "size_prefix": ([[0.0, 0.0], [0.5, 0.0]],),
+    "interval_ap": ([[0.5, 0.25]], [[False, True]]),
+    "pointing": ([[0.5, 0.25]], [[False, True]]),
+    "mass_inside": ([[0.5, 0.25]], [[False, True]]),
 }
 
 

@@ -32,9 +32,14 @@ def word_ap(scores: ArrayLike, relevant: ArrayLike) -> float:
         raise UndefinedError("no word of this prompt has such a role")
     if wanted.all():
         raise UndefinedError("every word of this prompt has such a role")
-    order = np.argsort(-values, kind="stable")
-    hits = np.cumsum(wanted[order])
-    last = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    return average_precision(values, wanted)
+
+
+def average_precision(scores: NDArray[np.float64], relevant: NDArray[np.bool_]) -> float:
+    """Average precision of scores [n] against what is relevant [n], some of it; equal scores share their precision."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(relevant[order])
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     recall, precision = hits[last] / hits[-1], hits[last] / (last + 1)
     return float((np.diff(recall, prepend=0.0) * precision).sum())
 
