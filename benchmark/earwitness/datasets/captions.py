@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from numpy.random import default_rng
-
 from earwitness.datasets import PromptRecord
+from earwitness.datasets.text_files import read_text
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 Line = tuple[int, Mapping[str, Any]]
@@ -37,13 +35,7 @@ def read_csv(path: Path, columns: Columns) -> list[Line]:
 
     Raises EarwitnessError, naming the file and the place, where a column is missing or the text is not UTF-8 or CSV.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise EarwitnessError(f"{path}: no such file; download the dataset's CSV there") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise EarwitnessError(f"{path}, line {line}: not UTF-8 (byte {error.object[error.start]:#04x})") from error
+    text = read_text(path, "download the dataset's CSV there")
     reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
     try:
         found = reader.fieldnames or ()
@@ -69,14 +61,3 @@ def records(where: str, lines: Iterable[Line], columns: Columns) -> Iterator[Pro
         seen[identifier] = number
         prompt = " ".join(str(row[columns.caption] or "").split())
         yield PromptRecord(identifier, prompt, str(row[columns.cluster]))
-
-
-def draw(where: str, found: Sequence[PromptRecord], items: int, seed: int) -> list[PromptRecord]:
-    """`items` records drawn by a seed, in the table's order; all of them where there are no more.
-
-    Raises EarwitnessError where there are none.
-    """
-    if not found:
-        raise EarwitnessError(f"{where}: no items in this split")
-    chosen = sorted(default_rng(seed).permutation(len(found))[:items].tolist())
-    return [found[index] for index in chosen]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earwitness.datasets.captions import Columns, draw, read_csv, records
+from earwitness.datasets.captions import Columns, read_csv, records
+from earwitness.datasets.subset import draw
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:

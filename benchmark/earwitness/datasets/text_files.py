@@ -1,0 +1,34 @@
+"""Text files of datasets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_text(path: Path, advice: str) -> str:
+    """Text of a UTF-8 file; `advice` says what to do where it is missing.
+
+    Raises EarwitnessError, naming the file and the line, where there is none that can be read.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        said = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise EarwitnessError(f"{path}: {said}; {advice}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise EarwitnessError(f"{path}, line {line}: not UTF-8 (byte {error.object[error.start]:#04x})") from error
+
+
+def read_lines(path: Path, advice: str) -> list[str]:
+    """Lines of a UTF-8 file, without their ends; raises EarwitnessError as `read_text`.
+
+    A line ends at a line feed alone: running text may hold the other separators that `str.splitlines` knows.
+    """
+    lines = read_text(path, advice).split("\n")
+    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from earwitness.datasets import librispeech
+from earwitness.errors import EarwitnessError, InvalidItemError
+
+LINES = {
+    ("1089", "134686"): ["1089-134686-0000 HE HOPED  THERE WOULD BE STEW", "1089-134686-0001 STUFF IT INTO YOU"],
+    ("121", "121726"): ["121-121726-0000 ALSO A POPULAR CONTRIVANCE"],
+}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    for (speaker, chapter), lines in LINES.items():
+        folder = tmp_path / "test-clean" / speaker / chapter
+        folder.mkdir(parents=True)
+        (folder / f"{speaker}-{chapter}.trans.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for line in lines:
+            soundfile.write(folder / f"{line.split()[0]}.flac", np.sin(np.arange(1600) / 9) / 2, 16000)
+    return tmp_path
+
+
+def transcript(corpus: Path) -> Path:
+    return corpus / "test-clean" / "1089" / "134686" / "1089-134686.trans.txt"
+
+
+def refused(corpus: Path, split: str = "test-clean") -> str:
+    with pytest.raises(EarwitnessError) as caught:
+        librispeech.load(str(corpus), split=split, items=9)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_published_folders_are_read(corpus: Path) -> None:
+    found = librispeech.load(str(corpus), items=9)
+    assert [(record.id, record.reference, record.cluster) for record in found] == [
+        ("1089-134686-0000", "he hoped there would be stew", "1089"),
+        ("1089-134686-0001", "stuff it into you", "1089"),
+        ("121-121726-0000", "also a popular contrivance", "121"),
+    ]
+    assert all(record.audio(16000).shape == (1600,) and record.truth is None for record in found)
+
+
+def test_a_subset_is_drawn_by_the_seed(corpus: Path) -> None:
+    draws = {seed: [record.id for record in librispeech.load(str(corpus), items=2, seed=seed)] for seed in range(20)}
+    assert all(len(drawn) == 2 for drawn in draws.values())
+    assert len({tuple(drawn) for drawn in draws.values()}) == 3
+
+
+def test_a_sound_that_is_missing_costs_its_item_alone(corpus: Path) -> None:
+    (corpus / "test-clean" / "121" / "121726" / "121-121726-0000.flac").unlink()
+    *_, last = librispeech.load(str(corpus), items=9)
+    with pytest.raises(InvalidItemError, match=r"121-121726-0000\.flac: no such file"):
+        last.audio(16000)
+
+
+def test_a_missing_folder_says_what_to_unpack(corpus: Path) -> None:
+    assert f"{corpus / 'test-other'}: no such folder; unpack LibriSpeech's test-other there" in refused(
+        corpus, "test-other"
+    )
+
+
+def test_a_folder_without_transcripts_has_no_items(tmp_path: Path) -> None:
+    (tmp_path / "test-clean").mkdir()
+    assert "no items in this split" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["1089-134686-0002", "1089-134686-0002   ", ""])
+def test_a_line_without_words_is_placed(corpus: Path, line: str) -> None:
+    path = transcript(corpus)
+    path.write_text(path.read_text() + line + "\n1089-134686-0003 MORE\n")
+    assert refused(corpus).startswith(f"{path}, line 3: an utterance's id and its words were expected")
+
+
+def test_a_repeated_id_is_named_with_both_places(corpus: Path) -> None:
+    path = corpus / "test-clean" / "121" / "121726" / "121-121726.trans.txt"
+    path.write_text(path.read_text() + "1089-134686-0001 AGAIN\n")
+    said = refused(corpus)
+    assert said == f"{path}, line 2: utterance '1089-134686-0001' stands in {transcript(corpus)}, line 2 already"
+
+
+def test_bad_utf8_is_placed(corpus: Path) -> None:
+    path = transcript(corpus)
+    path.write_bytes(path.read_bytes() + b"1089-134686-0002 CAF\xe9\n")
+    assert refused(corpus) == f"{path}, line 3: not UTF-8 (byte 0xe9)"

@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from earwitness.datasets import mustc
+from earwitness.errors import EarwitnessError, InvalidItemError
+
+SEGMENTS = [(0.0, 0.3, "ted_1.wav"), (0.4, 0.5, "ted_1.wav"), (0.1, 0.2, "ted_2.wav")]
+ENGLISH = ["Hello.", "(Applause)", "Thank you."]
+GERMAN = ["Hallo.", "(Applaus)", "Vielen\u2028 Dank."]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "en-de" / "data" / "tst-COMMON"
+    (folder / "wav").mkdir(parents=True)
+    (folder / "txt").mkdir()
+    for name in ("ted_1.wav", "ted_2.wav"):
+        soundfile.write(folder / "wav" / name, np.random.default_rng(0).normal(size=16000) / 9, 16000)
+    entries = [f"- {{duration: {d}, offset: {o}, speaker_id: spk.1, wav: {wav}}}" for o, d, wav in SEGMENTS]
+    text(tmp_path, "yaml").write_text("\n".join(entries) + "\n", encoding="utf-8")
+    text(tmp_path, "en").write_text("\n".join(ENGLISH) + "\n", encoding="utf-8")
+    text(tmp_path, "de").write_text("\n".join(GERMAN) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def text(corpus: Path, language: str) -> Path:
+    return corpus / "en-de" / "data" / "tst-COMMON" / "txt" / f"tst-COMMON.{language}"
+
+
+def refused(corpus: Path, **asked: str) -> str:
+    with pytest.raises(EarwitnessError) as caught:
+        mustc.load(str(corpus), items=9, **asked)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_published_folders_are_read(corpus: Path) -> None:
+    found = mustc.load(str(corpus), items=9)
+    assert [(record.id, record.reference, record.cluster) for record in found] == [
+        ("ted_1_0", "Hallo.", "ted_1"),
+        ("ted_1_1", "(Applaus)", "ted_1"),
+        ("ted_2_0", "Vielen Dank.", "ted_2"),
+    ]
+    assert [len(record.audio(16000)) for record in found] == [4800, 8000, 3200]
+
+
+def test_references_may_be_the_transcripts(corpus: Path) -> None:
+    assert [record.reference for record in mustc.load(str(corpus), items=9, language="en")] == ENGLISH
+
+
+def test_a_segment_that_ends_after_its_talk_costs_its_item_alone(corpus: Path) -> None:
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text().replace("duration: 0.5, offset: 0.4", "duration: 0.7, offset: 0.4"))
+    first, second, third = mustc.load(str(corpus), items=9)
+    with pytest.raises(InvalidItemError, match=r"ted_1\.wav: its segment of 0\.4 to 1\.1 s ends after its 1 s"):
+        second.audio(16000)
+    assert len(first.audio(16000)) + len(third.audio(16000)) == 8000
+
+
+def test_a_segment_without_a_translation_costs_its_item_alone(corpus: Path) -> None:
+    text(corpus, "de").write_text("Hallo.\n\nDanke.\n", encoding="utf-8")
+    _, second, third = mustc.load(str(corpus), items=9)
+    with pytest.raises(InvalidItemError, match=r"tst-COMMON\.de, line 2: no text"):
+        second.audio(16000)
+    assert (third.id, third.reference) == ("ted_2_0", "Danke.")
+
+
+def test_texts_and_segments_of_different_lengths_are_refused(corpus: Path) -> None:
+    text(corpus, "de").write_text("Hallo.\n(Applaus)\n", encoding="utf-8")
+    said = refused(corpus)
+    assert said.startswith(f"{text(corpus, 'de')}: 2 lines for the 3 segments of tst-COMMON.yaml")
+
+
+def test_a_missing_pair_or_text_is_named(corpus: Path) -> None:
+    assert "no such folder; unpack MuST-C's en-fr there" in refused(corpus, pair="en-fr")
+    assert f"{text(corpus, 'fr')}: no such file" in refused(corpus, language="fr")
+
+
+def test_an_entry_without_a_time_is_placed(corpus: Path) -> None:
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text().replace("offset: 0.4", "offset: soon"))
+    assert refused(corpus).startswith(f"{path}, segment 2: duration and offset in seconds and a wav were expected")
+    path.write_text("- {duration: 1.0, wav: ted_1.wav}\n")
+    assert refused(corpus).startswith(f"{path}, segment 1: ")
+
+
+def test_broken_yaml_is_placed(corpus: Path) -> None:
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text() + "- {duration: 1.0, offset\n")
+    assert refused(corpus).startswith(f"{path}, line 5: not YAML")
+    path.write_text("duration: 1.0\n")
+    assert "a list of segments was expected; found dict" in refused(corpus)
+
+
+def test_yaml_that_asks_for_objects_is_not_obeyed(corpus: Path) -> None:
+    text(corpus, "yaml").write_text("- !!python/object/apply:os.system ['true']\n")
+    assert "not YAML" in refused(corpus)
+
+
+def test_bad_utf8_is_placed(corpus: Path) -> None:
+    text(corpus, "de").write_bytes(b"Hallo.\nGr\xfc\xdfe\nDanke.\n")
+    assert refused(corpus) == f"{text(corpus, 'de')}, line 2: not UTF-8 (byte 0xfc)"
