@@ -135,6 +135,15 @@ def test_a_wav_whose_writer_could_not_go_back_is_read(tmp_path: Path) -> None:
     assert len(read_audio(path, RATE)) == 8000
 
 
+def test_a_flac_that_tells_no_length_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.flac", speech())
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # STREAMINFO keeps the number of samples in the 36 bits from here
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert refused(path).startswith("its header tells no length")
+
+
 def test_a_file_that_is_no_audio_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     path.write_text("<html>404</html>" * 50)

@@ -37,6 +37,9 @@ OVERHANG = 0.02
 STREAMED = 0x7FFF_FFFF - 0xFFFF
 """A length of a WAV's data from which on it is a placeholder: the writer could not go back to fill it in."""
 
+UNTOLD = 2**62
+"""Number of samples from which on it is libsndfile's placeholder for a FLAC file that was streamed."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -111,6 +114,8 @@ def _extent(path: Path, file: soundfile.SoundFile, start: float, seconds: float 
     rate, held = file.samplerate, file.frames
     if not held:
         raise InvalidItemError(f"{path}: empty: no samples; fetch it again")
+    if held >= UNTOLD:
+        raise InvalidItemError(f"{path}: its header tells no length; write it again: ffmpeg -i {path.name} again.flac")
     if start < 0 or (seconds is not None and not seconds > 0):
         length = "" if seconds is None else f" that lasts {seconds:g} s"
         raise InvalidItemError(f"{path}: no segment starts at {start:g} s{length}; mend the dataset's list of segments")
