@@ -15,6 +15,8 @@ from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 ERRORS = "word errors of the transcripts at each share of removed cells, and the number of words"
@@ -105,7 +107,7 @@ def deletion_token_others(probabilities: ArrayLike) -> float:
 
 
 @metric(direction="lower", range=(0.0, 1.0), reads="each token's probability as tokens before it are removed")
-def deletion_prefix(curves: list[ArrayLike]) -> float:
+def deletion_prefix(curves: Sequence[ArrayLike]) -> float:
     """Area under what is left of a token's probability as tokens before it are removed, the highest of its map first.
 
     `curves`: for each token with at least two tokens before it, its probability [n + 1] with 0, 1, ..., n of its n
@@ -114,7 +116,7 @@ def deletion_prefix(curves: list[ArrayLike]) -> float:
     >>> deletion_prefix([[0.8, 0.0, 0.0]])
     0.25
     """
-    if not curves:
+    if len(curves) == 0:
         raise UndefinedError("no token has two tokens before it")
     return float(np.mean([area(left(np.atleast_2d(real("curves", curve, 1)))[0]) for curve in curves]))
 
@@ -129,7 +131,7 @@ def deletion_shift(distances: ArrayLike, typical: float) -> float:
     >>> deletion_shift([1.0, 3.0], typical=1.0)
     2.0
     """
-    return area(distances) / typical
+    return area(distances) / float(typical)
 
 
 def area(values: ArrayLike) -> float:
@@ -153,7 +155,7 @@ def left(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
 def _rate_area(errors: ArrayLike, words: float, mean_words: float) -> float:
     if words <= 0 or mean_words <= 0:
         raise UndefinedError("the transcript to compare with has no words")
-    return area(np.minimum(real("errors", errors, 1), words)) / mean_words
+    return area(np.minimum(real("errors", errors, 1), float(words))) / float(mean_words)
 
 
 def _square(name: str, array: ArrayLike) -> NDArray[np.float64]:
