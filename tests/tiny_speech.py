@@ -23,7 +23,7 @@ from transformers import (
 )
 
 SPEECH_WORDS = ["turn", "the", "lamp", "ramp", "on", "off", "red", "van", "fan", "move", "left", "slowly"]
-# transformers' Speech2Text marks sounding encoder steps by 0 and padding by 1, and looks both up as if they were tokens:
+# transformers' Speech2Text marks sounding encoder steps by 0, padding by 1, and looks both up as if they were tokens:
 # its encoder has positions only where the padding token is 1.
 SPECIAL = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
 SPEECH_BINS, WHISPER_SECONDS, WHISPER_LANGUAGES = 16, 4, ("en", "de")
