@@ -1,0 +1,63 @@
+"""Integrated gradients on the spectrogram and on the earlier tokens (arXiv 1703.01365)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass
+class IntegratedGradients(SpeechExplainer):
+    """Gradient of each token's log-probability, averaged on the way from nothing to all there is, times the way.
+
+    The cells' attributions of a token add up to its log-probability minus that on the utterance's mean; the earlier
+    tokens' to its log-probability minus that without context.
+    """
+
+    steps: int = 16
+    """Points on each straight path, at the middles of equal parts."""
+    batch: int = 16
+    """Spectrograms a pass."""
+
+    def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
+        """The map of one item."""
+        spectrogram, prefix = self.attributions(model, item)
+        return SpeechMap(spectrogram=to_unit(spectrogram), prefix=np.tril(to_unit(prefix), -1))
+
+    def attributions(self, model: SpeechModel, item: SpeechItem) -> tuple[np.ndarray, np.ndarray]:
+        """Signed attributions (nats): [O, T, M] of cells, [O, O] of earlier tokens."""
+        features = torch.as_tensor(item.features, device=model.device)[None]
+        mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
+        tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+        path = (torch.arange(self.steps, device=model.device) + 0.5) / self.steps
+        cells = torch.zeros(tokens.shape[1], *features.shape[1:], device=model.device)
+        context = torch.zeros(tokens.shape[1], tokens.shape[1], device=model.device)
+        for part in torch.split(path, self.batch):
+            rows = (mean + part[:, None, None] * (features - mean)).requires_grad_()
+            _add_gradients(cells, model.logits(rows, tokens), tokens, rows)
+            masks = part[:, None].repeat(1, tokens.shape[1]).requires_grad_()
+            _add_gradients(context, model.logits(features, tokens, masks), tokens, masks)
+        spectrogram = (cells / self.steps * (features - mean)).cpu().numpy()
+        return spectrogram, np.tril((context / self.steps).cpu().numpy(), -1)
+
+
+def _add_gradients(total: Tensor, logits: Tensor, tokens: Tensor, rows: Tensor) -> None:
+    """Add to total [O, ...] each token's gradient, summed over rows [B, ...]."""
+    scores = log_probabilities(logits, tokens).sum(0)
+    for k, score in enumerate(scores):
+        (gradient,) = torch.autograd.grad(score, rows, retain_graph=k + 1 < len(scores), materialize_grads=True)
+        total[k] += gradient.sum(0)
+
+
+def log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Log-probability [B, O] (nats) of tokens [1 or B, O] under logits [B, O, V]."""
+    index = tokens.expand(len(logits), -1)[..., None]
+    return logits.log_softmax(-1).gather(-1, index)[..., 0]

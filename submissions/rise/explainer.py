@@ -1,0 +1,73 @@
+"""RISE: what the token's probability is worth, averaged over smooth random masks (arXiv 1806.07421)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+
+@dataclass
+class Rise(SpeechExplainer):
+    """The mean of random masks, weighted by the probability that each token keeps under them."""
+
+    masks: int = 2000
+    """Random masks of the spectrogram."""
+    prefix_masks: int = 200
+    """Random masks of the earlier tokens."""
+    frames: int = 16
+    """Frames of a cell of the grid that masks are drawn on."""
+    bins: int = 8
+    """Mel bins of a cell of the grid."""
+    p: float = 0.5
+    """Probability that a cell of the grid, or an earlier token, is kept."""
+    batch: int = 64
+    """Spectrograms a pass."""
+
+    @torch.no_grad()
+    def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
+        """The map of one item."""
+        features = torch.as_tensor(item.features, device=model.device)
+        mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
+        tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+        rng = np.random.default_rng(item.explainer_seed)
+        cells = torch.zeros(tokens.shape[1], features.numel(), device=model.device)
+        for masks in self.draw(rng, *item.features.shape):
+            kept = masks.to(model.device)
+            logits = model.logits(mean + kept * (features - mean), tokens)
+            cells += probabilities(logits, tokens).T @ kept.flatten(1)
+        context = torch.zeros(tokens.shape[1], tokens.shape[1], device=model.device)
+        drawn = torch.as_tensor(rng.random((self.prefix_masks, tokens.shape[1])) < self.p).to(cells)
+        for kept in torch.split(drawn, self.batch):
+            context += probabilities(model.logits(features[None], tokens, kept), tokens).T @ kept
+        spectrogram = (cells / (self.masks * self.p)).view(-1, *features.shape).cpu().numpy()
+        prefix = np.tril((context / (self.prefix_masks * self.p)).cpu().numpy(), -1)
+        return SpeechMap(spectrogram=to_unit(spectrogram), prefix=np.tril(to_unit(prefix), -1))
+
+    def draw(self, rng: np.random.Generator, frames: int, bins: int) -> Iterator[Tensor]:
+        """Masks [B, T, M] in [0, 1] of expectation `p`: grids enlarged bilinearly, shifted by less than a cell."""
+        height, width = -(-frames // self.frames) + 1, -(-bins // self.bins) + 1
+        for start in range(0, self.masks, self.batch):
+            count = min(self.batch, self.masks - start)
+            grid = torch.as_tensor(rng.random((count, 1, height, width)) < self.p, dtype=torch.float32)
+            size = (height * self.frames, width * self.bins)
+            large = interpolate(grid, size=size, mode="bilinear", align_corners=False)[:, 0]
+            rows = torch.as_tensor(rng.integers(self.frames, size=(count, 1))) + torch.arange(frames)
+            columns = torch.as_tensor(rng.integers(self.bins, size=(count, 1))) + torch.arange(bins)
+            yield large[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Probability [B, O] of tokens [1, O] under logits [B, O, V]."""
+    index = tokens.expand(len(logits), -1)[..., None]
+    return logits.softmax(-1).gather(-1, index)[..., 0]
