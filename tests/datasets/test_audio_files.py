@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from earwitness.datasets import audio_files
-from earwitness.datasets.audio_files import Recording, clipped_share, read_audio
+from earwitness.datasets.audio_files import AudioFile, clipped_share, read_audio
 from earwitness.errors import InvalidItemError
 
 RATE = 16000
@@ -47,7 +47,7 @@ def test_a_segment_is_the_samples_between_its_times(tmp_path: Path, name: str) -
     path = write(tmp_path / name, speech())
     whole = read_audio(path, RATE)
     assert np.array_equal(read_audio(path, RATE, start=0.1, seconds=0.25), whole[1600:5600])
-    assert np.array_equal(Recording(path, 0.1)(RATE), whole[1600:])
+    assert np.array_equal(AudioFile(path, 0.1)(RATE), whole[1600:])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ UNTOLD = 2**62
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A recording, or a segment of one, read when it is called with a sample rate."""
+class AudioFile:
+    """A recording, or a segment of one, that is read when it is called with a sample rate."""
 
     path: Path
     start: float = 0.0

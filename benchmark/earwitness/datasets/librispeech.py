@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earwitness.datasets import SpeechRecord
-from earwitness.datasets.audio_files import Recording
+from earwitness.datasets.audio_files import AudioFile
 from earwitness.datasets.subset import draw
 from earwitness.datasets.text_files import read_lines
 from earwitness.errors import EarwitnessError
@@ -50,5 +50,5 @@ def _records(folder: Path) -> Iterator[SpeechRecord]:
                 id=identifier,
                 reference=" ".join(text.lower().split()),
                 cluster=path.parent.parent.name,
-                audio=Recording(path.parent / f"{identifier}.flac"),
+                audio=AudioFile(path.parent / f"{identifier}.flac"),
             )

@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from earwitness.datasets import SpeechRecord
-from earwitness.datasets.audio_files import Recording
+from earwitness.datasets.audio_files import AudioFile
 from earwitness.datasets.subset import draw
 from earwitness.datasets.text_files import read_lines, read_text
 from earwitness.errors import EarwitnessError, InvalidItemError
@@ -68,7 +68,7 @@ def load(
     return draw(str(folder), list(_records(texts, segments, lines)), items, seed)
 
 
-def _segments(path: Path) -> list[Recording]:
+def _segments(path: Path) -> list[AudioFile]:
     """Segments of a split; raises EarwitnessError where an entry is no mapping with duration, offset and wav."""
     try:
         entries = yaml.load(read_text(path, AGAIN), Loader=LOADER)
@@ -83,10 +83,10 @@ def _segments(path: Path) -> list[Recording]:
     return [_segment(path, number, entry) for number, entry in enumerate(entries, start=1)]
 
 
-def _segment(path: Path, number: int, entry: Any) -> Recording:
+def _segment(path: Path, number: int, entry: Any) -> AudioFile:
     try:
         wav = path.parent.parent / "wav" / str(entry["wav"])
-        return Recording(wav, float(entry["offset"]), float(entry["duration"]))
+        return AudioFile(wav, float(entry["offset"]), float(entry["duration"]))
     except (KeyError, TypeError, ValueError) as error:
         raise EarwitnessError(
             f"{path}, segment {number}: duration and offset in seconds and a wav were expected; found "
@@ -94,7 +94,7 @@ def _segment(path: Path, number: int, entry: Any) -> Recording:
         ) from error
 
 
-def _records(texts: Path, segments: list[Recording], lines: list[str]) -> Iterator[SpeechRecord]:
+def _records(texts: Path, segments: list[AudioFile], lines: list[str]) -> Iterator[SpeechRecord]:
     count: Counter[str] = Counter()
     for number, (segment, line) in enumerate(zip(segments, lines, strict=True), start=1):
         talk = segment.path.stem
