@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions"
-IDS = sorted(path.parent.name for path in SUBMISSIONS.glob("*/submission.toml"))
+IDS = sorted(
+    path.parent.name
+    for path in SUBMISSIONS.glob("*/submission.toml")
+    if "prompt" in read_submission(path.parent).card.explainers
+)
 PROMPTS = ("the dog barks loudly", "rain", "a bell rings then the siren wails while rain", "someone hears a quiet bell")
 
 
@@ -40,7 +44,7 @@ class Baseline:
 def baseline(name: str) -> Baseline:
     """A submission of the checkout, imported once."""
     explainer = load_explainer(read_submission(SUBMISSIONS / name), "prompt")
-    return Baseline(explainer, sys.modules[f"earwitness_submission_{name}"])
+    return Baseline(explainer, sys.modules[type(explainer).__module__])
 
 
 def quick(name: str) -> PromptExplainer:

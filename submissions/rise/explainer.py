@@ -40,14 +40,14 @@ class Rise(SpeechExplainer):
         features = torch.as_tensor(item.features, device=model.device)
         mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
-        rng = np.random.default_rng(item.explainer_seed)
+        rng, context_rng = np.random.default_rng(item.explainer_seed).spawn(2)
         cells = torch.zeros(tokens.shape[1], features.numel(), device=model.device)
         for masks in self.draw(rng, *item.features.shape):
             kept = masks.to(model.device)
             logits = model.logits(mean + kept * (features - mean), tokens)
             cells += probabilities(logits, tokens).T @ kept.flatten(1)
         context = torch.zeros(tokens.shape[1], tokens.shape[1], device=model.device)
-        drawn = torch.as_tensor(rng.random((self.prefix_masks, tokens.shape[1])) < self.p).to(cells)
+        drawn = torch.as_tensor(context_rng.random((self.prefix_masks, tokens.shape[1])) < self.p).to(cells)
         for kept in torch.split(drawn, self.batch):
             context += probabilities(model.logits(features[None], tokens, kept), tokens).T @ kept
         spectrogram = (cells / (self.masks * self.p)).view(-1, *features.shape).cpu().numpy()
@@ -56,14 +56,15 @@ class Rise(SpeechExplainer):
 
     def draw(self, rng: np.random.Generator, frames: int, bins: int) -> Iterator[Tensor]:
         """Masks [B, T, M] in [0, 1] of expectation `p`: grids enlarged bilinearly, shifted by less than a cell."""
+        grids, shifts = rng.spawn(2)
         height, width = -(-frames // self.frames) + 1, -(-bins // self.bins) + 1
         for start in range(0, self.masks, self.batch):
             count = min(self.batch, self.masks - start)
-            grid = torch.as_tensor(rng.random((count, 1, height, width)) < self.p, dtype=torch.float32)
+            grid = torch.as_tensor(grids.random((count, 1, height, width)) < self.p, dtype=torch.float32)
             size = (height * self.frames, width * self.bins)
             large = interpolate(grid, size=size, mode="bilinear", align_corners=False)[:, 0]
-            rows = torch.as_tensor(rng.integers(self.frames, size=(count, 1))) + torch.arange(frames)
-            columns = torch.as_tensor(rng.integers(self.bins, size=(count, 1))) + torch.arange(bins)
+            shift = torch.as_tensor((shifts.random((count, 2)) * (self.frames, self.bins)).astype(np.int64))
+            rows, columns = shift[:, :1] + torch.arange(frames), shift[:, 1:] + torch.arange(bins)
             yield large[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 

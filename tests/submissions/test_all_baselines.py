@@ -1,4 +1,4 @@
-"""What every submission of the checkout keeps to."""
+"""What every submission of the prompt track keeps to."""
 
 from __future__ import annotations
 
