@@ -88,7 +88,7 @@ def tiny_whisper(folder: Path, seed: int = 0, multilingual: bool = True) -> Path
         vocab_size=len(tokenizer), d_model=16, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=32,
         decoder_ffn_dim=32, encoder_attention_heads=2, decoder_attention_heads=2, num_mel_bins=SPEECH_BINS,
         max_source_positions=WHISPER_SECONDS * 50, max_target_positions=64, pad_token_id=end, bos_token_id=end,
-        eos_token_id=end, decoder_start_token_id=ids["startoftranscript"],
+        eos_token_id=end, decoder_start_token_id=ids["startoftranscript"], begin_suppress_tokens=None,
     )  # fmt: skip
     model = _seeded(lambda: WhisperForConditionalGeneration(config), seed)
     languages = {f"<|{language}|>": ids[language] for language in WHISPER_LANGUAGES}
@@ -114,10 +114,12 @@ def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build()
-        # Weights as small as the initial ones would make every frame and token matter next to nothing.
         for name, parameter in model.named_parameters():
             if parameter.ndim >= 2 and "embed_positions" not in name:
-                nn.init.normal_(parameter, std=1.6 / parameter[0].numel() ** 0.5)
+                # Weights as small as the initial ones would make every frame and token matter next to nothing; a tied
+                # embedding as large as the rest would make every token predict itself.
+                scale = 0.4 if "embed_tokens" in name else 4.0 if "decoder.layers" in name else 1.6
+                nn.init.normal_(parameter, std=scale / parameter[0].numel() ** 0.5)
     return model
 
 

@@ -1,0 +1,258 @@
+"""What speech-to-text encoder-decoders of transformers share behind the speech track's interface."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from transformers import GenerationMixin
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
+
+from earwitness.errors import InvalidItemError
+from earwitness.models.encoder_decoder_files import quiet
+from earwitness.models.pass_tally import PassTally, Rates, encoder_share
+from earwitness.models.transcript_tokens import TranscriptTokens
+from earwitness.tracks.speech import Attention
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from earwitness.models.encoder_decoder_files import Parts
+
+
+class EncoderDecoder(ABC):
+    """A `SpeechModel` (see `earwitness.tracks.speech`) around an encoder-decoder of transformers.
+
+    A leading dimension of 1 (one spectrogram, many prefix masks; one transcript, many spectrograms) is broadcast.
+    Tokens that open every transcript (`prompt`) are forced, and no special token is generated but the end.
+    """
+
+    frame_rate: float
+    bins: int
+    longest: float
+    stride: int
+    """Frames of the spectrogram that an encoder step covers."""
+
+    def __init__(self, parts: Parts, prompt: Sequence[int], unsaid: Sequence[int], max_tokens: int | None) -> None:
+        """Freeze the module; `unsaid` are the ids that a transcript never holds, its end apart."""
+        module: Any = parts.module.eval().requires_grad_(False)
+        # Speech2Text does not claim this kernel, but its attention runs through the same switch as Whisper's.
+        module.config._attn_implementation = "sdpa"
+        self.module: nn.Module = module
+        self.device: torch.device = next(module.parameters()).device
+        self.sample_rate = int(parts.extractor.sampling_rate)
+        self.prompt = tuple(int(token) for token in prompt)
+        self._tokens = TranscriptTokens(parts.tokenizer)
+        self._encoder, self._decoder = module.model.encoder, module.model.decoder
+        self._head: nn.Module = module.get_output_embeddings()
+        self._most = int(module.config.max_target_positions) - len(self.prompt)
+        self._search = _search_settings(module, len(self.prompt), unsaid, max_tokens)
+        self._ends = _as_list(self._search.eos_token_id)
+        rates = Rates(frames=self.frame_rate, steps=self.frame_rate / self.stride)
+        share = encoder_share(self._encoder, self._decoder, self._head, rates)
+        self.metered: nn.Module = PassTally(self._encoder, self._decoder, share, rates)
+
+    def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+        """How many passes over one whole utterance a call of `metered` is worth; see `PassTally`."""
+        return float(kwargs["worth"])
+
+    def features(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-mel spectrogram [T, M] of mono audio [S] in [-1, 1], normalised as the model was trained.
+
+        Raises InvalidItemError where the audio is not mono, not finite, too short for a frame, or longer than the
+        model takes.
+        """
+        if audio.ndim != 1 or not np.isfinite(audio).all():
+            raise InvalidItemError(f"the audio must be finite and mono; found {list(audio.shape)}; convert the file")
+        seconds = len(audio) / self.sample_rate
+        if seconds > self.longest:
+            raise InvalidItemError(f"the audio lasts {seconds:.1f} s and the model takes {self.longest:g} s; cut it")
+        return self._extract(np.asarray(audio, dtype=np.float32))
+
+    def encode(self, features: Tensor) -> Tensor:
+        """Encoder states [B, E, D] of spectrograms [B, T, M].
+
+        Raises InvalidItemError where there are more frames than the model takes.
+        """
+        most = round(self.longest * self.frame_rate)
+        if features.ndim != 3 or features.shape[2] != self.bins:
+            raise ValueError(f"features must be [B, T, {self.bins}]; found {list(features.shape)}")
+        if not 1 <= features.shape[1] <= most:
+            raise InvalidItemError(f"the spectrogram has {features.shape[1]} frames and the model takes 1 to {most}")
+        states: Tensor = self._encoder(self._window(features.to(self.device, torch.float32))).last_hidden_state
+        return states
+
+    def transcribe(self, features: Tensor, beams: int = 5) -> list[NDArray[np.int64]]:
+        """Tokens [O] of each spectrogram [B, T, M], found by beam search; O is 0 where nothing is said."""
+        settings, module = copy.deepcopy(self._search), cast("Any", self.module)
+        settings.num_beams = beams
+        with torch.inference_mode(), quiet():
+            states = self.encode(features)
+            # The mixin itself, since Whisper's own `generate` reads timestamps as places to start again from.
+            found = GenerationMixin.generate(
+                module,
+                self._window(features.to(self.device, torch.float32)),
+                generation_config=settings,
+                encoder_outputs=BaseModelOutput(last_hidden_state=states),
+                decoder_input_ids=self._opening(len(features)),
+                attention_mask=None,
+            )
+        rows = found[:, len(self.prompt) :].cpu().numpy()
+        return [_until(row, self._ends) for row in rows]
+
+    def logits(self, features: Tensor, tokens: Tensor, prefix_mask: Tensor | None = None) -> Tensor:
+        """Logits [B, O, V] of token k after tokens 0 .. k - 1, teacher-forced, differentiable in features and mask.
+
+        Features [B, T, M], tokens [B, O], mask [B, O]; one row of any of them serves all.
+        """
+        hidden = self._decode(self.encode(features), tokens, prefix_mask).last_hidden_state
+        logits: Tensor = self._head(self._said(hidden, tokens))
+        return logits
+
+    def attention(self, features: Tensor, tokens: Tensor) -> Attention:
+        """Attention of a teacher-forced pass over features [B, T, M] and tokens [B, O], in the autograd graph.
+
+        What a model with a fixed window pays to the silence after the utterance is left out.
+        """
+        states = self.encode(features)
+        with _eager(self.module):
+            output = self._decode(states, tokens, None, output_attentions=True)
+        cross = torch.stack([self._said(layer, tokens) for layer in _by_query(output.cross_attentions)], dim=1)
+        own = torch.stack([self._said(layer, tokens) for layer in _by_query(output.attentions)], dim=1)
+        prefix = torch.nn.functional.pad(own.transpose(2, 3)[..., len(self.prompt) :], (0, 1))
+        return Attention(self._over_frames(cross.transpose(2, 3), features.shape[1]), prefix)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The transcript of tokens [O]."""
+        return self._tokens.text(tokens)
+
+    def pieces(self, tokens: Sequence[int]) -> list[str]:
+        """Text of each token."""
+        return self._tokens.pieces(tokens)
+
+    def words(self, tokens: Sequence[int]) -> NDArray[np.int64]:
+        """[O]: index of the whitespace-separated word of `text(tokens)` that a token belongs to."""
+        return self._tokens.words(tokens)
+
+    @abstractmethod
+    def _extract(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Spectrogram [T, M] of audio [S] that is no longer than the model takes."""
+
+    @abstractmethod
+    def _window(self, features: Tensor) -> Tensor:
+        """Spectrograms [B, T, M] as the module's encoder takes them."""
+
+    def _opening(self, rows: int) -> Tensor:
+        return torch.tensor([self.prompt], device=self.device).expand(rows, -1)
+
+    def _said(self, positions: Tensor, tokens: Tensor) -> Tensor:
+        """Of decoder positions [B, P + O - 1, ...] those that predict the transcript's own tokens, [B, O, ...]."""
+        first = len(self.prompt) - 1
+        return positions[:, first : first + tokens.shape[1]]
+
+    def _decode(self, states: Tensor, tokens: Tensor, prefix_mask: Tensor | None, **kwargs: Any) -> Any:
+        """A teacher-forced pass of the decoder, whose position P - 1 + k, of a prompt of P, predicts token k."""
+        if tokens.shape[1] > self._most:
+            raise InvalidItemError(f"the transcript has {tokens.shape[1]} tokens and the model takes {self._most}")
+        rows = _rows(states, tokens, prefix_mask)
+        ids = torch.cat([self._opening(rows), tokens[:, :-1].to(self.device).expand(rows, -1)], dim=1)
+        cache = _shared_keys(self._decoder, states, rows) if len(states) < rows else None
+        mask = None if prefix_mask is None else prefix_mask[:, : tokens.shape[1] - 1].to(self.device)
+        with _scaled_embedding(self._decoder.embed_tokens, mask, len(self.prompt)):
+            return self._decoder(
+                input_ids=ids,
+                encoder_hidden_states=states.expand(rows, -1, -1),
+                past_key_values=cache,
+                use_cache=False,
+                **kwargs,
+            )
+
+    def _over_frames(self, attention: Tensor, frames: int) -> Tensor:
+        """Attention [..., E] to encoder steps as attention [..., T] to frames, a step's spread over those it covers."""
+        step = (torch.arange(frames, device=attention.device) // self.stride).clamp_max(attention.shape[-1] - 1)
+        return attention[..., step] / torch.bincount(step)[step]
+
+
+def _rows(*batches: Tensor | None) -> int:
+    """The common leading dimension, 1 being broadcast; raises ValueError where there is none."""
+    sizes = {len(batch) for batch in batches if batch is not None}
+    if len(sizes - {1}) > 1:
+        raise ValueError(f"spectrograms, tokens and masks differ in number: {sorted(sizes)}; give one of each, or one")
+    return max(sizes)
+
+
+@contextmanager
+def _scaled_embedding(embedding: nn.Module, mask: Tensor | None, opening: int) -> Iterator[None]:
+    """Multiply the embeddings of the transcript's own tokens by `mask` [B, O - 1]; positions are left alone.
+
+    Done by a hook, since Speech2Text cannot be given embeddings instead of tokens.
+    """
+    if mask is None:
+        yield
+        return
+    factor = torch.nn.functional.pad(mask.to(torch.float32), (opening, 0), value=1.0)[..., None]
+    handle = embedding.register_forward_hook(lambda module, args, output: output * factor)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _eager(module: Any) -> Iterator[None]:
+    """Attention by the implementation that also returns its weights."""
+    usual = module.config._attn_implementation
+    module.config._attn_implementation = "eager"
+    try:
+        yield
+    finally:
+        module.config._attn_implementation = usual
+
+
+def _shared_keys(decoder: Any, states: Tensor, rows: int) -> EncoderDecoderCache:
+    """A cache whose cross-attention has the keys and values of one row of states [1, E, D], computed once for all."""
+    cross = DynamicCache()
+    for index, layer in enumerate(decoder.layers):
+        attention = layer.encoder_attn
+        keys, values = (
+            project(states).unflatten(2, (-1, attention.head_dim)).transpose(1, 2).expand(rows, -1, -1, -1)
+            for project in (attention.k_proj, attention.v_proj)
+        )
+        cross.update(keys, values, index)
+    return EncoderDecoderCache(DynamicCache(), cross)
+
+
+def _by_query(layers: Sequence[Tensor]) -> list[Tensor]:
+    return [layer.transpose(1, 2) for layer in layers]
+
+
+def _until(row: NDArray[np.int64], ends: Sequence[int]) -> NDArray[np.int64]:
+    """The tokens before the first end."""
+    stops = np.flatnonzero(np.isin(row, ends))
+    return row[: stops[0]] if len(stops) else row
+
+
+def _search_settings(module: Any, opening: int, unsaid: Sequence[int], max_tokens: int | None) -> Any:
+    """The model's own generation settings, made deterministic and kept from special tokens."""
+    settings = copy.deepcopy(module.generation_config)
+    ends = _as_list(settings.eos_token_id)
+    most = int(module.config.max_target_positions) - opening
+    usual = settings.max_new_tokens or (settings.max_length or 0) - opening
+    settings.max_new_tokens = min(most, max_tokens or (usual if usual > 0 else most))
+    settings.max_length = None
+    settings.do_sample = False
+    settings.forced_bos_token_id = None
+    settings.suppress_tokens = sorted({*_as_list(settings.suppress_tokens), *unsaid} - set(ends))
+    return settings
+
+
+def _as_list(ids: int | Sequence[int] | None) -> list[int]:
+    return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
