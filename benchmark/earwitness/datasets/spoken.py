@@ -1,4 +1,4 @@
-"""The spoken world as a dataset: made commands with the truth of every word, rendered or from a folder of FLAC files."""
+"""The spoken world as a dataset: commands with the truth of every word, rendered or from a folder of FLAC files."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _entry(said: Utterance, recording: Recording) -> dict[str, Any]:
 
 
 def _written(stretch: Stretch) -> tuple[str, float, float]:
-    return stretch.text, round(stretch.start, 4), round(stretch.stop, 4)
+    return stretch.text, stretch.start, stretch.stop
 
 
 def _read_index(folder: Path, split: Split, items: int) -> list[dict[str, Any]]:

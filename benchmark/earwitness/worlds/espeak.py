@@ -167,7 +167,8 @@ def _stretches(
     for mark, after in pairwise(marks):
         if mark.type == _WORD:
             said.append([])
-        elif mark.text and said:
+        # A linking r that no vowel follows is marked, but takes no time.
+        elif mark.text and said and after.sample > mark.sample:
             said[-1].append(Stretch(mark.text, mark.sample / rate, after.sample / rate))
     if len(said) != len(texts) or not all(said):
         raise EarwitnessError(f"espeak-ng does not speak each word of {' '.join(texts)!r} on its own")

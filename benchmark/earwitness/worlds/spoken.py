@@ -79,7 +79,9 @@ class Recording(NamedTuple):
     audio: NDArray[np.float32]
     """[S] in [-1, 1] at `SAMPLE_RATE`, in steps of 16 bits: a FLAC file holds it without loss."""
     words: tuple[Stretch, ...]
+    """To a tenth of a millisecond."""
     phonemes: tuple[tuple[Stretch, ...], ...]
+    """Of each word."""
 
 
 def utterance(split: Split, index: int, seed: int = 0) -> Utterance:
@@ -159,4 +161,7 @@ def _background(samples: int, said: Utterance) -> NDArray[np.float64]:
 
 
 def _shifted(stretches: tuple[Stretch, ...], seconds: float) -> tuple[Stretch, ...]:
-    return tuple(Stretch(one.text, one.start + seconds, one.stop + seconds) for one in stretches)
+    def moved(time: float) -> float:
+        return round(time + seconds, 4)
+
+    return tuple(Stretch(one.text, moved(one.start), moved(one.stop)) for one in stretches)

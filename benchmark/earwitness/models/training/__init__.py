@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from earwitness.errors import EarwitnessError
-
-RECIPES = ("micro_prompt",)
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,32 @@ class Workshop:
         return self.folder / f"seed{self.seed}" / f"{part}.pt"
 
 
+def _micro_prompt(out: Path, work: Workshop) -> dict[str, Any]:
+    from earwitness.models.training.soundscape import train_soundscape
+
+    return train_soundscape(out, work)
+
+
+def _micro_speech(out: Path, work: Workshop) -> dict[str, Any]:
+    from earwitness.models.training.spoken import train_recogniser
+
+    return train_recogniser(out, work)
+
+
+def _micro_translation(out: Path, work: Workshop) -> dict[str, Any]:
+    from earwitness.models.training.spoken import train_translator
+
+    return train_translator(out, work)
+
+
+RECIPES: dict[str, Callable[[Path, Workshop], dict[str, Any]]] = {
+    "micro_prompt": _micro_prompt,
+    "micro_speech": _micro_speech,
+    "micro_translation": _micro_translation,
+}
+"""What trains a task's models into a folder and returns its seconds and floors."""
+
+
 def train(task: str, out: Path, seed: int = 0, work: Path | None = None) -> dict[str, Any]:
     """Train everything that a micro task ships, write it into `out` and return seconds and floors.
 
@@ -37,8 +62,6 @@ def train(task: str, out: Path, seed: int = 0, work: Path | None = None) -> dict
     """
     if task not in RECIPES:
         raise EarwitnessError(f"{task} has no training recipe; trainable tasks: {', '.join(RECIPES)}")
-    from earwitness.models.training.soundscape import train_soundscape
-
-    figures = train_soundscape(out, Workshop(work or Path(".earwitness/training") / task, seed))
+    figures = RECIPES[task](out, Workshop(work or Path(".earwitness/training") / task, seed))
     (out / "training.json").write_text(json.dumps(figures, indent=2) + "\n")
     return figures
