@@ -79,8 +79,9 @@ class FakeSpeechModel:
     """A `SpeechModel` drawn from a seed: 40 frames a second, 8 mel bins, tokens of PIECES."""
 
     def __init__(self, seed: int = 0, bins: int = 8) -> None:
-        self.module = Network(bins, seed).eval().requires_grad_(False)
-        self.metered: nn.Module = self.module
+        self.network = Network(bins, seed).eval().requires_grad_(False)
+        self.module: nn.Module = self.network
+        self.metered: nn.Module = self.network
         self.device = torch.device("cpu")
         self.sample_rate = 8000
         self.frame_rate = 40.0
@@ -104,7 +105,7 @@ class FakeSpeechModel:
 
     def encode(self, features: Tensor) -> Tensor:
         """Encoder states [B, T, D]."""
-        return self.module.encode(features)
+        return self.network.encode(features)
 
     @torch.no_grad()
     def transcribe(self, features: Tensor, beams: int = 5) -> list[NDArray[np.int64]]:
@@ -114,7 +115,7 @@ class FakeSpeechModel:
             tokens: list[int] = []
             while len(tokens) < LONGEST_TRANSCRIPT:
                 given = torch.tensor([tokens], dtype=torch.long, device=row.device)
-                token = int(self.module(row[None], given)[0][0, -1].argmax())
+                token = int(self.network(row[None], given)[0][0, -1].argmax())
                 if token == END:
                     break
                 tokens.append(token)
@@ -123,14 +124,14 @@ class FakeSpeechModel:
 
     def logits(self, features: Tensor, tokens: Tensor, prefix_mask: Tensor | None = None) -> Tensor:
         """Logits [B, O, V] of token k after tokens 0 .. k - 1."""
-        logits = self.module(features, tokens, prefix_mask)[0][:, :-1]
+        logits = self.network(features, tokens, prefix_mask)[0][:, :-1]
         rows = max(len(logits), len(features), len(tokens), 1 if prefix_mask is None else len(prefix_mask))
         expanded: Tensor = logits.expand(rows, -1, -1)
         return expanded
 
     def attention(self, features: Tensor, tokens: Tensor) -> Attention:
         """Attention of a teacher-forced pass."""
-        found: Attention = self.module(features, tokens)[1]
+        found: Attention = self.network(features, tokens)[1]
         return Attention(found.cross[..., :-1, :], found.prefix[..., :-1, 1:])
 
     def text(self, tokens: Sequence[int]) -> str:

@@ -31,7 +31,7 @@ def test_energy_is_the_spectrogram_for_every_token_and_the_latest_token_comes_fi
     found = speech_baseline("energy").explainer.explain(fake_model(), item)
     order = np.argsort(item.features, axis=None)
     assert (np.diff(found.spectrogram.reshape(len(item.tokens), -1)[:, order]) >= 0).all()
-    assert np.allclose(found.prefix[:3, :3], [[0, 0, 0], [1, 0, 0], [0.5, 1, 0]])
+    assert np.allclose(found.prefix[:3, :3], np.array([[0, 0, 0], [1, 0, 0], [0.5, 1, 0]]))
 
 
 @pytest.mark.parametrize("reduce", ["mean", "amax"])

@@ -127,7 +127,7 @@ def test_each_modality_is_standardised_before_both_share_one_range() -> None:
     prefix = np.array([[0, 0, 0], [7, 0, 0], [10, 30, 0.0]])
     found = speech_baseline("spes").module.normalise(spectrogram, prefix)
     np.testing.assert_allclose(found.spectrogram, [[[0, 1]], [[0, 1]], [[0, 1]]], atol=1e-6)
-    np.testing.assert_allclose(found.prefix, [[0, 0, 0], [0.5, 0, 0], [0, 1, 0]], atol=1e-6)
+    np.testing.assert_allclose(found.prefix, np.array([[0, 0, 0], [0.5, 0, 0], [0, 1, 0]]), atol=1e-6)
 
 
 def test_equal_scores_and_a_hypothesis_of_one_token_have_defined_maps() -> None:
