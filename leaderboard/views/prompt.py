@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from html import escape
 from typing import Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image
+from pictures import axis, data_url
 
 Arrays = dict[str, np.ndarray]
 INK = (20, 149, 138)
@@ -74,18 +72,8 @@ def _map(tokens: list[str], special: np.ndarray, weights: np.ndarray, seconds: f
     height = ROW * len(tokens)
     image = f'<img alt="Weight of each word at each time" style="height: {height}px" src="{_picture(weights)}">'
     length, unit = (seconds, "s") if seconds else (float(len(weights)), "frames")
-    ticks = "".join(
-        f'<span style="left: {100 * at / length:.2f}%">{at:g}{f" {unit}" if last else ""}</span>'
-        for at, last in _ticks(length)
-    )
-    return f'<div class="map"><div class="names">{names}</div><div>{image}<div class="axis">{ticks}</div></div></div>'
-
-
-def _ticks(length: float) -> list[tuple[float, bool]]:
-    """About five round numbers from 0 to the length, and which is the last."""
-    step = next(step for step in (0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 500, 1e9) if length / step <= 6)
-    at = [float(number) for number in np.arange(0, length + step / 1000, step)]
-    return [(number, number == at[-1]) for number in at]
+    timed = f'{image}<div class="axis">{axis(length, unit)}</div>'
+    return f'<div class="map"><div class="names">{names}</div><div>{timed}</div></div>'
 
 
 def _picture(weights: np.ndarray) -> str:
@@ -93,6 +81,4 @@ def _picture(weights: np.ndarray) -> str:
     pixels = np.empty((*weights.T.shape, 4), dtype=np.uint8)
     pixels[..., :3] = INK
     pixels[..., 3] = np.round(255 * np.clip(weights.T, 0, 1)).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(file, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return data_url(pixels)

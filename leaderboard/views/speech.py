@@ -1,0 +1,232 @@
+"""An item of the speech track: a token's map over the spectrogram, the earlier tokens that made it, its curves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from html import escape
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+from charts import GREY
+from pictures import axis, data_url
+from streamlit.errors import StreamlitDuplicateElementKey
+
+Arrays = dict[str, np.ndarray]
+TOKEN = "token"
+"""Key of the token that is looked at, in the page's state and address."""
+CURVE = "curve_"
+INK = (255, 126, 20)
+"""Colour of the largest weight; it is blended into the grey of the spectrogram, so one picture holds on any ground."""
+DARK, LIGHT = 24, 236
+"""Greys of the quietest and the loudest cells."""
+TEXTURE = 0.35
+"""How much of the spectrogram still shows under the largest weight."""
+HEIGHT = 260
+SHARP = 600
+"""Frames up to which cells are drawn with sharp edges; beyond, a column of the page is narrower than the picture."""
+STYLE = f"""
+<style>
+.heard {{ display: grid; grid-template-columns: 3.2rem 1fr; column-gap: .5rem; font-size: .85rem }}
+.heard .mel {{ height: {HEIGHT}px; display: flex; flex-direction: column; justify-content: space-between }}
+.heard .mel {{ text-align: right; opacity: .75; line-height: 1; font-variant-numeric: tabular-nums }}
+.heard .picture {{ position: relative; height: {HEIGHT}px }}
+.heard img {{ width: 100%; height: {HEIGHT}px; display: block; border-radius: 4px }}
+.heard .picture i {{ position: absolute; top: 0; bottom: 0; border-left: 1px dashed #fff9 }}
+.heard .marks {{ position: relative; height: 1.5rem; margin-bottom: 2px }}
+.heard .marks span {{ position: absolute; top: 0; bottom: 0; box-sizing: border-box; overflow: hidden }}
+.heard .marks span {{ border: 1px solid #8886; border-radius: 3px; text-align: center; white-space: nowrap }}
+.heard .phonemes span {{ font-size: .72rem; line-height: 1.4rem; opacity: .8 }}
+.heard .side {{ text-align: right; opacity: .75; white-space: nowrap; font-size: .7rem; line-height: 1.5rem }}
+.heard .axis {{ position: relative; height: 1.5rem; opacity: .75; font-variant-numeric: tabular-nums }}
+.heard .axis span {{ position: absolute; transform: translateX(-50%); white-space: nowrap }}
+.scale {{ display: flex; align-items: center; gap: .5rem; font-size: .85rem; margin: .1rem 0 .4rem 3.7rem }}
+.scale b {{ width: 7rem; height: .7rem; border-radius: 3px }}
+.context {{ font-size: 1.05rem; line-height: 2.1; margin: .3rem 0 }}
+.context span {{ padding: .18em .32em; border-radius: .35em }}
+.context .chosen {{ outline: 2px solid rgb{INK} }}
+.context .later {{ opacity: .4 }}
+</style>
+"""
+
+
+def title(fields: dict[str, Any]) -> str:
+    """The item in one line."""
+    return str(fields.get("text", ""))
+
+
+def choose(fields: dict[str, Any]) -> int:
+    """Let the reader pick a token of the transcript; its index is kept in the address.
+
+    `draw` calls it too: a page that draws two explanations calls it once before, above both.
+    """
+    pieces = fields.get("pieces") or []
+    if TOKEN not in st.session_state:
+        st.session_state[TOKEN] = _number(st.query_params.get(TOKEN))
+    if st.session_state[TOKEN] not in range(len(pieces)):
+        st.session_state[TOKEN] = 0
+    if not pieces:
+        return 0
+    with suppress(StreamlitDuplicateElementKey):
+        st.pills(
+            "Token that is explained",
+            list(range(len(pieces))),
+            required=True,
+            format_func=lambda index: _plain(shown(pieces[index])),
+            key=TOKEN,
+            persist_state="session",
+        )
+    chosen = int(st.session_state[TOKEN])
+    if chosen:
+        st.query_params[TOKEN] = str(chosen)
+    elif TOKEN in st.query_params:
+        del st.query_params[TOKEN]
+    return chosen
+
+
+def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float | None) -> None:
+    """Draw the explanation `spectrogram` [O, T, M] and `prefix` [O, O] of an item with `features` [T, M].
+
+    `fields["marks"]` may hold words and phonemes as [text, start, stop] in seconds, and `answered` curves by their
+    names, `curve_<name>` [Q] of the item or [O, Q] of its tokens, at even shares of removed cells.
+    """
+    pieces, features = fields.get("pieces") or [], given.get("features")
+    if features is None or not pieces:
+        st.caption("Nothing of this item is kept.")
+        return
+    token = choose(fields)
+    maps, prefix = answered.get("spectrogram"), answered.get("prefix")
+    rate = fields.get("frame_rate") or (len(features) / seconds if seconds else None)
+    marks = fields.get("marks") or {}
+    if maps is None or prefix is None or maps.shape != (len(pieces), *features.shape):
+        st.html(STYLE + _spectrogram(features, None, rate, marks))
+        st.caption("No explanation is kept for this item.")
+        return
+    ground = _spectrogram(features, maps[token], rate, marks)
+    words = given.get("words", np.arange(len(pieces)))
+    st.html(STYLE + ground + _scale(maps[token]) + _context(pieces, words, token, prefix[token]))
+    curves = {name.removeprefix(CURVE): array for name, array in answered.items() if name.startswith(CURVE)}
+    frame = _curves(curves, token, len(pieces))
+    if len(frame):
+        st.altair_chart(_chart(frame), width="stretch")
+
+
+def shown(piece: str) -> str:
+    """Text of a token without the mark that tokenizers put for the space before it."""
+    return piece.removeprefix("▁").removeprefix("Ġ").strip() or "␣"
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0
+
+
+def _plain(text: str) -> str:
+    """Text of which Markdown makes nothing else."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|:$~<>&])", r"\\\1", text)
+
+
+def _spectrogram(features: np.ndarray, weights: np.ndarray | None, rate: float | None, marks: dict[str, Any]) -> str:
+    """The spectrogram [T, M] with a map [T, M] over it, marks above it and axes beside it."""
+    frames, bins = features.shape
+    length, unit = (frames / rate, "s") if rate else (float(frames), "frames")
+    words, phonemes = (marks.get(kind) or [] if rate else [] for kind in ("words", "phonemes"))
+    rendering = "pixelated" if frames <= SHARP else "auto"
+    image = f'<img alt="Weight of each cell of the spectrogram" style="image-rendering: {rendering}" '
+    lines = "".join(f'<i style="left: {_percent(at, length)}"></i>' for at in _edges(words))
+    return (
+        '<div class="heard">'
+        + _marks("words", words, length)
+        + _marks("phonemes", phonemes, length)
+        + f'<div class="mel"><span>{bins}</span><span>mel</span><span>1</span></div>'
+        + f'<div class="picture">{image}src="{data_url(blend(features, weights))}">{lines}</div>'
+        + f'<div></div><div class="axis">{axis(length, unit)}</div></div>'
+    )
+
+
+def blend(features: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Pixels [M, T, 3]: the spectrogram [T, M] in grey, low bins at the bottom, blended with a map [T, M] in colour.
+
+    The colour's share of a cell is its weight's place between the map's least and largest.
+    """
+    low, high = np.percentile(features, (1, 99))
+    loudness = np.clip((features - low) / max(high - low, 1e-9), 0, 1)
+    grey = (DARK + (LIGHT - DARK) * loudness)[..., None]
+    share = 0.0 if weights is None else _between(weights)[..., None]
+    inked = TEXTURE * grey + (1 - TEXTURE) * np.array(INK)
+    pixels = np.round((1 - share) * grey + share * inked).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*features.shape, 3)).transpose(1, 0, 2)[::-1])
+
+
+def _between(weights: np.ndarray) -> np.ndarray:
+    """Weights brought to [0, 1] by their least and largest; 0 where they are all equal."""
+    low, high = float(weights.min()), float(weights.max())
+    return (weights.astype(np.float64) - low) / (high - low) if high > low else np.zeros(weights.shape)
+
+
+def _marks(kind: str, marks: Sequence[Any], length: float) -> str:
+    if not marks:
+        return ""
+    spans = "".join(
+        f'<span style="left: {_percent(start, length)}; width: {_percent(stop - start, length)}" '
+        f'title="{escape(str(text))} {start:.2f}–{stop:.2f} s">{escape(str(text))}</span>'
+        for text, start, stop in marks
+    )
+    return f'<div class="side">{kind[:-1]}</div><div class="marks {kind}">{spans}</div>'
+
+
+def _edges(marks: Sequence[Any]) -> list[float]:
+    return sorted({float(at) for _, start, stop in marks for at in (start, stop)})
+
+
+def _percent(at: float, length: float) -> str:
+    return f"{100 * at / length:.2f}%"
+
+
+def _scale(weights: np.ndarray) -> str:
+    """What the colour means."""
+    strip = f"background: linear-gradient(90deg, rgb({DARK * 4}, {DARK * 4}, {DARK * 4}), rgb{INK})"
+    low, high = f"{weights.min():.2f}", f"{weights.max():.2f}"
+    return f'<div class="scale">weight of a cell: {low}<b style="{strip}"></b>{high}</div>'
+
+
+def _context(pieces: Sequence[str], words: np.ndarray, token: int, weights: np.ndarray) -> str:
+    """The transcript, each token before the chosen one on its weight [O]."""
+    spans = []
+    for index, piece in enumerate(pieces):
+        weight = float(weights[index])
+        colour = f"background: rgba({INK[0]}, {INK[1]}, {INK[2]}, {weight:.3f})"
+        kind = "chosen" if index == token else "later" if index > token else "earlier"
+        told = f'style="{colour}" title="weight {weight:.3f}"' if index < token else ""
+        space = " " if index and words[index] != words[index - 1] else ""
+        spans.append(f'{space}<span class="{kind}" {told}>{escape(shown(piece))}</span>')
+    return f'<p class="context">{"".join(spans)}</p>'
+
+
+def _curves(curves: dict[str, np.ndarray], token: int, tokens: int) -> pd.DataFrame:
+    """Points of the curves of the item and of the chosen token: curve, share in per cent, value."""
+    rows = []
+    for name, array in sorted(curves.items()):
+        values = array[token] if array.ndim == 2 and len(array) == tokens else array
+        if values.ndim == 1 and len(values) > 1:
+            shares = np.linspace(0, 100, len(values))
+            rows += [(name, share, value) for share, value in zip(shares.tolist(), values.tolist(), strict=True)]
+    return pd.DataFrame(rows, columns=["curve", "share", "value"])
+
+
+def _chart(frame: pd.DataFrame) -> alt.Chart:
+    colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320))
+    return (
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("share:Q", title="cells removed, %", axis=alt.Axis(grid=False, tickCount=6)),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(gridColor=GREY, gridOpacity=0.35, tickCount=5)),
+            color=colour,
+            tooltip=["curve:N", alt.Tooltip("share:Q", format=".0f"), alt.Tooltip("value:Q", format=".3f")],
+        )
+        .properties(height=220)
+    )
