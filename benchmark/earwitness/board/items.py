@@ -45,10 +45,11 @@ def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
     found: dict[str, Input] = {}
     for path in sorted(folder.glob("items-*.safetensors")):
         described = _fields(path)
+        shown = described.get("page", {})
         for fields in described.get("items", []):
             original = folder / f"{file_name(fields['id'])}.original.ogg"
             heard = original if original.is_file() else None
-            found[fields["id"]] = Input(fields, path, heard, _seconds(heard))
+            found[fields["id"]] = Input({**fields, **shown.get(fields["id"], {})}, path, heard, _seconds(heard))
         for item, reason in described.get("problems", []):
             found[item] = Input(problem=reason)
     return found
@@ -77,10 +78,10 @@ def sounds(run: Path, items: Iterable[str]) -> dict[str, dict[str, Path]]:
     return found
 
 
-def _fields(path: Path) -> dict[str, list[Any]]:
+def _fields(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="numpy") as file:
-            described: dict[str, list[Any]] = json.loads(file.metadata()["fields"])
+            described: dict[str, Any] = json.loads(file.metadata()["fields"])
             return described
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
         return {}

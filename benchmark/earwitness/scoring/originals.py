@@ -58,6 +58,10 @@ class Originals(ABC, Generic[RecordT, ItemT]):
     def make(self, records: Sequence[RecordT], model: Any) -> tuple[list[ItemT], list[Problem]]:
         """Items of some records, and those that cannot be explained; leaves sounds to listen to in `folder`."""
 
+    def page(self, records: Sequence[RecordT], model: Any) -> dict[str, dict[str, Any]]:
+        """What the page shows of records beside their items, by item id; no explainer sees it."""
+        return {}
+
     def explainer_seed(self, item: str) -> int:
         """Seed that an explainer is handed with an item."""
         return derive(self.seed_key, item, "explainer", self._explainer_seed)
@@ -72,11 +76,13 @@ class Originals(ABC, Generic[RecordT, ItemT]):
         found = read_arrays(path)
         if found is not None:
             return self._unpack(*found)
-        items, problems = self.make(self._records[chunk * CHUNK : (chunk + 1) * CHUNK], model())
+        records, made = self._records[chunk * CHUNK : (chunk + 1) * CHUNK], model()
+        items, problems = self.make(records, made)
         arrays = {f"{item.id}/{name}": array for item in items for name, array in item.arrays().items()}
         fields = {
             "items": [item.fields() for item in items],
             "problems": [[problem.item, problem.reason] for problem in problems],
+            "page": self.page(records, made),
         }
         write_arrays(path, arrays, fields)
         return items, problems

@@ -6,6 +6,8 @@ import pytest
 from scoring_fakes import FakeModel, task
 
 from earwitness.errors import EarwitnessError
+from earwitness.scoring import ceilings, certificates
+from earwitness.scoring import work as working
 from earwitness.scoring.prompt import certification as stage
 from earwitness.scoring.prompt import truth
 from earwitness.task import Task
@@ -28,7 +30,7 @@ def some(tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> T
 
 
 def stored(some: Task, name: str) -> list[dict[str, object]]:
-    return list(pq.read_table(truth.folder(some) / name).to_pylist())
+    return list(pq.read_table(certificates.folder(some) / name).to_pylist())
 
 
 def test_truth_of_every_item_is_stored(some: Task) -> None:
@@ -37,7 +39,7 @@ def test_truth_of_every_item_is_stored(some: Task) -> None:
     assert len(found.words) == 6
     assert found.causal_roles() == {"class", "loudness", "order"}
     assert found.certificate["task"] == "fake@1"
-    assert not [path for path in truth.folder(some).iterdir() if path.name.startswith(".")]
+    assert not [path for path in certificates.folder(some).iterdir() if path.name.startswith(".")]
 
 
 def test_the_truth_as_an_explanation_is_the_ceiling_of_metrics_that_compare_with_it(some: Task) -> None:
@@ -49,7 +51,7 @@ def test_the_truth_as_an_explanation_is_the_ceiling_of_metrics_that_compare_with
         "shapley_spearman": 1.0,
         "null_word_mass": 0.0,
     }
-    rows = [row for row in stored(some, truth.CEILING) if row["metric"] != "fid_f@top30"]
+    rows = [row for row in stored(some, ceilings.CEILING) if row["metric"] != "fid_f@top30"]
     assert {row["metric"] for row in rows} >= {"word_ap@class", "shapley_spearman"}
     for row in rows:
         if row["kind"] == "ceiling":
@@ -71,18 +73,18 @@ def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch
     monkeypatch.setattr(stage, "_ceiling_rows", killed)
     with pytest.raises(KeyboardInterrupt):
         stage.certify(some, progress=False)
-    work = truth.folder(some) / stage.WORK
+    work = certificates.folder(some) / working.FILE
     work.write_text(work.read_text() + '["ceilings", "cut sh')
     monkeypatch.setattr(stage, "game", lambda model, item: pytest.fail("computed twice"))
     monkeypatch.setattr(stage, "_ceiling_rows", lambda scoring, item: done.append(item.id) or compute(scoring, item))
     stage.certify(some, progress=False)
     assert sorted(done) == sorted(set(done))
     assert len(done) == 6
-    assert {row["item"] for row in stored(some, truth.CEILING) if row["metric"] == "fid_f@top30"} == set(done)
+    assert {row["item"] for row in stored(some, ceilings.CEILING) if row["metric"] == "fid_f@top30"} == set(done)
 
 
 def test_finished_items_of_another_model_are_not_used(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    work = truth.folder(some) / stage.WORK
+    work = certificates.folder(some) / working.FILE
     work.parent.mkdir(parents=True)
     work.write_text("another model\n" + json.dumps(["Shapley values", "test-00000", []]) + "\n")
     stage.certify(some, progress=False)
@@ -90,9 +92,9 @@ def test_finished_items_of_another_model_are_not_used(some: Task, monkeypatch: p
 
 
 def test_the_truth_is_no_part_of_what_it_is_computed_for(some: Task) -> None:
-    before = stage._identity(some)
+    before = working.identity(some)
     stage.certify(some, progress=False)
-    assert stage._identity(some) == before
+    assert working.identity(some) == before
 
 
 def test_a_dataset_without_truth_cannot_be_certified(tmp_path: Path, model: FakeModel) -> None:

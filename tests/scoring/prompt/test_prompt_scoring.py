@@ -8,7 +8,7 @@ from earwitness import scoring
 from earwitness.errors import EarwitnessError, InvalidCardError
 from earwitness.metrics.fidelity import fid_cf, fid_f
 from earwitness.rows import Status
-from earwitness.scoring import Scoring, Setting, Value
+from earwitness.scoring import Scoring, Setting, Value, ceilings, certificates
 from earwitness.scoring.prompt import truth
 from earwitness.task import Task
 from earwitness.tracks.prompt import PromptItem, TokenMap
@@ -153,8 +153,8 @@ def _with_truth(some: Task, item: PromptItem) -> None:
         }
         for word, text in enumerate(item.prompt.split())
     ]
-    truth.write_table(truth.folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
-    truth.write_certificate(
+    ceilings.write_table(certificates.folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
+    certificates.write_certificate(
         some, {"roles": {role: {"certified": role != "order"} for role in ("class", "loudness", "order")}}
     )
 

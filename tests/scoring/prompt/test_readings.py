@@ -4,14 +4,8 @@ import pytest
 from scoring_fakes import task
 
 from earwitness.errors import InvalidCardError
-from earwitness.scoring.prompt.readings import SOURCES, Source, read_card
+from earwitness.scoring.prompt.readings import Source, read_card
 from earwitness.tracks.prompt import Removal
-
-
-def test_every_metric_of_the_package_has_a_source() -> None:
-    from earwitness import metrics
-
-    assert set(SOURCES) == set(metrics.all_metrics())
 
 
 def test_parameters_have_the_published_defaults(tmp_path: Path) -> None:

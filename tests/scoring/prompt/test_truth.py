@@ -4,6 +4,7 @@ import pytest
 from scoring_fakes import item, task
 
 from earwitness.errors import EarwitnessError
+from earwitness.scoring import ceilings, certificates
 from earwitness.scoring.prompt import truth
 
 WORD = {"item": "a", "codes": "c", "text": "w", "shapley": 1.0, "cost": 1.0, "largest": 2.0}
@@ -18,8 +19,8 @@ def test_a_task_without_stored_truth_certifies_nothing(tmp_path: Path) -> None:
 def test_what_is_stored_comes_back_in_the_order_of_words(tmp_path: Path) -> None:
     some = task(tmp_path, [{"metric": "size"}])
     rows = [{**WORD, "word": 1, "shapley": 2.0, "null": True}, {**WORD, "word": 0, "null": False}]
-    truth.write_table(truth.folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
-    truth.write_certificate(some, {"roles": {"class": {"certified": True}, "order": {"certified": False}}})
+    ceilings.write_table(certificates.folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
+    certificates.write_certificate(some, {"roles": {"class": {"certified": True}, "order": {"certified": False}}})
     found = truth.read_truth(some)
     assert found.words["a"].shapley.tolist() == [1.0, 2.0]
     assert found.words["a"].null.tolist() == [False, True]
@@ -27,11 +28,11 @@ def test_what_is_stored_comes_back_in_the_order_of_words(tmp_path: Path) -> None
     assert not found.certified("order")
 
 
-@pytest.mark.parametrize("name", [truth.CERTIFICATE, truth.SHAPLEY])
+@pytest.mark.parametrize("name", [certificates.CERTIFICATE, truth.SHAPLEY])
 def test_a_broken_file_ends_in_one_line_that_says_what_to_do(tmp_path: Path, name: str) -> None:
     some = task(tmp_path, [{"metric": "size"}])
-    truth.folder(some).mkdir()
-    (truth.folder(some) / name).write_text("{")
+    certificates.folder(some).mkdir()
+    (certificates.folder(some) / name).write_text("{")
     with pytest.raises(EarwitnessError, match="earwitness train fake"):
         truth.read_truth(some)
 

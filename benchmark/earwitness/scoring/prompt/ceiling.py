@@ -12,8 +12,8 @@ from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
+from earwitness.scoring.ceilings import BEST, WORST, row
 from earwitness.scoring.prompt.masks import complement, kept, share, word_mask
 from earwitness.scoring.prompt.readings import Source
 from earwitness.scoring.prompt.responses import Ask
@@ -31,16 +31,6 @@ if TYPE_CHECKING:
 
     Words: TypeAlias = tuple[int, ...]
 
-SCHEMA = pa.schema(
-    [
-        pa.field("kind", pa.string()),
-        pa.field("metric", pa.string()),
-        pa.field("item", pa.string()),
-        pa.field("generation_seed", pa.int64()),
-        pa.field("value", pa.float64()),
-    ]
-)
-BEST, WORST = "ceiling", "anti"
 EXHAUSTIVE = 300
 """Sets of words up to which all of them are tried."""
 
@@ -115,7 +105,7 @@ class Searched:
 
 
 def search(searched: Searched, readings: Sequence[Reading], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Rows of `SCHEMA`: best and worst value of each reading that has a `top` mask, under each generation seed."""
+    """Rows of `ceilings.SCHEMA`: best and worst value of each reading with a `top` mask, under each generation seed."""
     todo = [
         (reading, seed, searched.candidates(reading.mask))
         for reading in readings
@@ -150,8 +140,3 @@ def greedy(searched: Searched, reading: Reading, seed: int, towards: int) -> flo
         sets = [tuple(sorted((*chosen, word))) for word in fits]
         searched.ask((reading, words, seed) for words in sets)
         chosen = max(sets, key=lambda words: towards * searched.value(reading, words, seed))
-
-
-def row(kind: str, metric: str, item: str, seed: int, value: float) -> dict[str, Any]:
-    """A row of `SCHEMA`."""
-    return {"kind": kind, "metric": metric, "item": item, "generation_seed": seed, "value": value}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.rows import Status
-from earwitness.scoring.prompt import ceiling
+from earwitness.scoring import ceilings
 from earwitness.scoring.prompt.readings import Source
 from earwitness.scoring.prompt.unit import Unit
 from earwitness.tracks.prompt import TokenMap
@@ -26,7 +26,7 @@ TRUTHS = {Source.ROLES, Source.INTERVALS, Source.SHAPLEY, Source.NULL}
 
 
 def oracle_rows(scoring: PromptScoring, items: Sequence[PromptItem]) -> Iterator[dict[str, Any]]:
-    """Rows of `ceiling.SCHEMA`: the values of the truth as an explanation, and of its reverse."""
+    """Rows of `ceilings.SCHEMA`: the values of the truth as an explanation, and of its reverse."""
     for reading in scoring.readings:
         if reading.source not in TRUTHS:
             continue
@@ -36,12 +36,12 @@ def oracle_rows(scoring: PromptScoring, items: Sequence[PromptItem]) -> Iterator
                 continue
             owner, frames = scoring.model.words([item.prompt])[0], item.codes.shape[1]
             weights = np.where(owner >= 0, words[:, owner], 0.0)
-            for kind, found in ((ceiling.BEST, weights), (ceiling.WORST, 1 - weights)):
+            for kind, found in ((ceilings.BEST, weights), (ceilings.WORST, 1 - weights)):
                 explanation = TokenMap(np.broadcast_to(found, (frames, len(owner))).copy())
                 unit = Unit(scoring.context, [reading], [(item, explanation)], [scoring.record(item.id)], {})
                 value = unit.value(reading, 0, scoring.originals.seeds[0])
                 if value.status == Status.OK and value.value is not None:
-                    yield ceiling.row(kind, reading.id, item.id, value.generation_seed, value.value)
+                    yield ceilings.row(kind, reading.id, item.id, value.generation_seed, value.value)
 
 
 def oracle(scoring: PromptScoring, reading: Reading, item: PromptItem) -> NDArray[np.float64] | None:

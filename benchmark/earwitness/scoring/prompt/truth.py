@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring.files import moved_into_place
+from earwitness.scoring.certificates import certified, folder, read_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem
 
-CERTIFICATE, SHAPLEY, CEILING = "certificate.json", "shapley.parquet", "ceiling.parquet"
+SHAPLEY = "shapley.parquet"
 SHAPLEY_SCHEMA = pa.schema(
     [
         pa.field("item", pa.string()),
@@ -62,7 +60,7 @@ class Truth:
 
     def certified(self, role: str) -> bool:
         """Whether an intervention on the model has shown that words of this role do what the data say."""
-        return bool(self.certificate.get("roles", {}).get(role, {}).get("certified", False))
+        return certified(self.certificate, role)
 
     def causal_roles(self) -> frozenset[str]:
         """Roles, fillers apart, that are certified."""
@@ -74,35 +72,16 @@ def codes_digest(item: PromptItem) -> str:
     return hashlib.sha256(np.ascontiguousarray(item.codes, dtype=np.int64).tobytes()).hexdigest()[:16]
 
 
-def folder(task: Task) -> Path:
-    """Where a task's truth is stored."""
-    return task.folder / "truth"
-
-
 def read_truth(task: Task) -> Truth:
     """Stored truth of a task; raises EarwitnessError where a file of it cannot be read."""
-    certificate, shapley = folder(task) / CERTIFICATE, folder(task) / SHAPLEY
+    shapley = folder(task) / SHAPLEY
     try:
-        return Truth(
-            json.loads(certificate.read_text(encoding="utf-8")) if certificate.is_file() else {},
-            _words(pq.read_table(shapley, schema=SHAPLEY_SCHEMA)) if shapley.is_file() else {},
-        )
+        words = _words(pq.read_table(shapley, schema=SHAPLEY_SCHEMA)) if shapley.is_file() else {}
     except (ValueError, OSError) as error:
         raise EarwitnessError(
             f"{folder(task)}: stored truth cannot be read ({error}); write it again with `earwitness train {task.id}`"
         ) from error
-
-
-def write_certificate(task: Task, certificate: Mapping[str, Any]) -> None:
-    """Store a certificate."""
-    with moved_into_place(folder(task) / CERTIFICATE) as path:
-        path.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
-
-
-def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Store a table of truth as Parquet."""
-    with moved_into_place(path) as temporary:
-        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), temporary, compression="zstd")
+    return Truth(read_certificate(task), words)
 
 
 def _words(table: pa.Table) -> dict[str, WordTruth]:

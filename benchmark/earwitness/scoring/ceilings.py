@@ -1,0 +1,45 @@
+"""Ceilings: the best and the worst value of each metric on each item that search finds, stored with a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from earwitness.scoring.certificates import folder
+from earwitness.scoring.files import moved_into_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from earwitness.task import Task
+
+CEILING = "ceiling.parquet"
+SCHEMA = pa.schema(
+    [
+        pa.field("kind", pa.string()),
+        pa.field("metric", pa.string()),
+        pa.field("item", pa.string()),
+        pa.field("generation_seed", pa.int64()),
+        pa.field("value", pa.float64()),
+    ]
+)
+BEST, WORST = "ceiling", "anti"
+
+
+def row(kind: str, metric: str, item: str, seed: int, value: float) -> dict[str, Any]:
+    """A row of `SCHEMA`."""
+    return {"kind": kind, "metric": metric, "item": item, "generation_seed": seed, "value": value}
+
+
+def write(task: Task, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Store rows of `SCHEMA` with a task."""
+    write_table(folder(task) / CEILING, rows, SCHEMA)
+
+
+def write_table(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Store a table of truth as Parquet."""
+    with moved_into_place(path) as temporary:
+        pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), temporary, compression="zstd")

@@ -1,0 +1,45 @@
+"""Certificates: which parts of a task's truth an intervention on its model has shown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from earwitness.errors import EarwitnessError
+from earwitness.scoring.files import moved_into_place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from earwitness.task import Task
+
+CERTIFICATE = "certificate.json"
+
+
+def folder(task: Task) -> Path:
+    """Where a task's truth is stored."""
+    return task.folder / "truth"
+
+
+def read_certificate(task: Task) -> dict[str, Any]:
+    """A task's certificate, empty where there is none; raises EarwitnessError where it cannot be read."""
+    path = folder(task) / CERTIFICATE
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (ValueError, OSError) as error:
+        raise EarwitnessError(
+            f"{folder(task)}: stored truth cannot be read ({error}); write it again with `earwitness train {task.id}`"
+        ) from error
+    return found
+
+
+def write_certificate(task: Task, certificate: Mapping[str, Any]) -> None:
+    """Store a certificate."""
+    with moved_into_place(folder(task) / CERTIFICATE) as path:
+        path.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
+
+
+def certified(certificate: Mapping[str, Any], role: str) -> bool:
+    """Whether an intervention on the model has shown that this part of the truth does what the data say."""
+    return bool(certificate.get("roles", {}).get(role, {}).get("certified", False))

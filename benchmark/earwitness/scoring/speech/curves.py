@@ -1,0 +1,93 @@
+"""Curves of one explanation of one utterance, each asked when a metric first reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earwitness.scoring.speech.removal import STEPS, fill_seed, filling, gone, ranks, tie_seed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from earwitness.scoring.speech.responses import Respondent
+    from earwitness.scoring.speech.training import TrainingSpeech
+    from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap
+
+
+@dataclass
+class Curves:
+    """What the model answers as an explanation's cells are removed or put back."""
+
+    respondent: Respondent
+    training: TrainingSpeech
+    seed_key: str
+    item: SpeechItem
+    explanation: SpeechMap
+    _transcripts: dict[tuple[Fill, bool], list[str]] = field(default_factory=dict)
+    _probabilities: dict[Fill, NDArray[np.float64]] = field(default_factory=dict)
+
+    def transcripts(self, fill: Fill, insertion: bool) -> list[str]:
+        """Transcripts at each share of cells removed, or put back, by the mean map over tokens."""
+        key = (fill, insertion)
+        if key not in self._transcripts:
+            self._transcripts[key] = self.respondent.transcripts(self.inputs(fill, insertion))
+        return self._transcripts[key]
+
+    def inputs(self, fill: Fill, insertion: bool) -> NDArray[np.float32]:
+        """Spectrograms [Q, T, M] at each share of cells removed, or put back."""
+        masks = gone(self._sentence_ranks)
+        return np.where(masks != insertion, self._filling(fill)[None], self.item.features[None])
+
+    def probabilities(self, fill: Fill) -> NDArray[np.float64]:
+        """[O, O, Q]: probability of token j as the cells of token k's own map are removed."""
+        if fill not in self._probabilities:
+            filled, features = self._filling(fill), self.item.features
+            rows = [
+                self.respondent.probabilities(
+                    self.item, np.where(gone(ranks(cells, self._ties)), filled[None], features[None])
+                ).T
+                for cells in self.explanation.spectrogram
+            ]
+            self._probabilities[fill] = np.stack(rows)
+        return self._probabilities[fill]
+
+    def prefixes(self) -> list[NDArray[np.float64]]:
+        """For each token k of at least two before it, its probability [k + 1] with 0, 1, ..., k of them removed."""
+        count = len(self.item.tokens)
+        asked = [(k, self._prefix_masks(k)) for k in range(2, count)]
+        if not asked:
+            return []
+        found = self.respondent.prefix_probabilities(self.item, np.concatenate([masks for _, masks in asked]))
+        ends = np.cumsum([len(masks) for _, masks in asked])
+        return [found[end - len(masks) : end, k] for (k, masks), end in zip(asked, ends, strict=True)]
+
+    def distances(self, fill: Fill) -> NDArray[np.float64] | None:
+        """Distance [Q] of the inputs from training speech as cells are removed; None where none is stored."""
+        return self.training.distances(self.inputs(fill, False))
+
+    @cached_property
+    def _ties(self) -> int:
+        return tie_seed(self.seed_key, self.item.id)
+
+    @cached_property
+    def _sentence_ranks(self) -> NDArray[np.int64]:
+        return ranks(self.explanation.spectrogram.astype(np.float64).mean(0), self._ties)
+
+    def _filling(self, fill: Fill) -> NDArray[np.float32]:
+        return filling(fill, self.item.features, self.training.marginal, fill_seed(self.seed_key, self.item.id, fill))
+
+    def _prefix_masks(self, k: int) -> NDArray[np.float32]:
+        """Masks [k + 1, O] that remove 0, 1, ..., k of the tokens before token k, the highest of its map first."""
+        rank = ranks(self.explanation.prefix[k, :k], self._ties)
+        masks = np.ones((k + 1, len(self.item.tokens)), dtype=np.float32)
+        masks[:, :k] = ~gone(rank, k + 1)
+        return masks
+
+
+def shares() -> NDArray[np.float64]:
+    """Shares [Q] of cells at the points of a curve."""
+    return np.linspace(0, 1, STEPS)

@@ -1,0 +1,52 @@
+"""Frames in which the words of a transcript's tokens are said, or the phonemes that tell them from other words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earwitness.scoring.speech.readings import WORD
+from earwitness.scoring.speech.transcripts import agreeing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
+    from earwitness.tracks.speech import SpeechItem
+
+
+def inside(record: SpeechRecord, item: SpeechItem, frame_rate: float, level: str) -> NDArray[np.bool_] | None:
+    """[O, T]: frames whose middle lies in a token's interval; a row is empty where the word is wrong or has none.
+
+    None where nothing is known of the record.
+    """
+    truth = record.truth
+    if truth is None:
+        return None
+    said = agreeing(record.reference, item.text)
+    rows = np.zeros((len(item.tokens), len(item.features)), dtype=bool)
+    for token, word in enumerate(item.words.tolist()):
+        if word in said:
+            spoken = truth.source_of[said[word]]
+            rows[token] = frames_of(stretches(truth, spoken, level), rows.shape[1], frame_rate)
+    return rows
+
+
+def stretches(truth: SpeechTruth, spoken: int, level: str) -> list[Stretch]:
+    """A spoken word, or the phonemes of it that tell it from another."""
+    if level == WORD:
+        return [truth.words[spoken]]
+    telling = truth.distinct[spoken] if truth.distinct else ()
+    return [truth.phonemes[spoken][index] for index in telling]
+
+
+def frames_of(said: Iterable[Stretch], frames: int, frame_rate: float) -> NDArray[np.bool_]:
+    """[T]: frames whose middle lies in one of the stretches."""
+    middle = (np.arange(frames) + 0.5) / frame_rate
+    found = np.zeros(frames, dtype=bool)
+    for each in said:
+        found |= (middle >= each.start) & (middle < each.stop)
+    return found

@@ -1,0 +1,81 @@
+"""Originals of the speech track: utterances, and what the model transcribes them to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from earwitness.datasets import alignment
+from earwitness.errors import InvalidItemError
+from earwitness.scoring import Problem
+from earwitness.scoring.files import file_name, write_sound
+from earwitness.scoring.originals import Originals
+from earwitness.tracks.speech import SpeechItem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earwitness.datasets import SpeechRecord, SpeechTruth
+    from earwitness.tracks.speech import SpeechModel
+
+BEAMS = 5
+"""Beams of every transcription (SPES, arXiv 2411.01710)."""
+
+
+class SpeechOriginals(Originals["SpeechRecord", SpeechItem]):
+    """The utterances that are explained."""
+
+    item = SpeechItem
+
+    def make(self, records: Sequence[SpeechRecord], model: SpeechModel) -> tuple[list[SpeechItem], list[Problem]]:
+        """Items of some records, and those that cannot be explained; leaves the sounds in `folder`."""
+        items, problems = [], []
+        for record in records:
+            try:
+                items.append(self._item(record, model))
+            except InvalidItemError as error:
+                problems.append(Problem(record.id, str(error)))
+        return items, problems
+
+    def page(self, records: Sequence[SpeechRecord], model: SpeechModel) -> dict[str, dict[str, Any]]:
+        """What the page shows of records beside their items: the reference, and when words and phonemes are said."""
+        return {
+            record.id: {"reference": record.reference, "frame_rate": model.frame_rate, "marks": marks(record.truth)}
+            for record in records
+        }
+
+    def _item(self, record: SpeechRecord, model: SpeechModel) -> SpeechItem:
+        audio = record.audio(model.sample_rate)
+        seconds = len(audio) / model.sample_rate
+        wrong = alignment.check(record.truth, seconds) if record.truth is not None else ""
+        if wrong:
+            raise InvalidItemError(wrong)
+        features = model.features(audio)
+        with torch.inference_mode():
+            tokens = model.transcribe(torch.from_numpy(features[None]).to(model.device), BEAMS)[0]
+        if not len(tokens):
+            raise InvalidItemError("the model transcribes it to nothing, so there is no token to explain")
+        listed = [int(token) for token in tokens]
+        write_sound(self.folder / f"{file_name(record.id)}.original.ogg", audio, model.sample_rate)
+        return SpeechItem(
+            id=record.id,
+            explainer_seed=self.explainer_seed(record.id),
+            text=model.text(listed),
+            pieces=tuple(model.pieces(listed)),
+            features=np.ascontiguousarray(features, dtype=np.float32),
+            tokens=np.asarray(tokens, dtype=np.int64),
+            words=np.asarray(model.words(listed), dtype=np.int64),
+        )
+
+
+def marks(truth: SpeechTruth | None) -> dict[str, list[list[Any]]]:
+    """Words and phonemes as [text, start, stop] in seconds; empty where they are not known."""
+    if truth is None:
+        return {}
+    phonemes = [phoneme for word in truth.phonemes for phoneme in word]
+    return {
+        "words": [[each.text, each.start, each.stop] for each in truth.words],
+        "phonemes": [[each.text, each.start, each.stop] for each in phonemes],
+    }

@@ -1,0 +1,81 @@
+"""Readings: what each metric of a speech card reads, with its parameters checked before anything is transcribed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from earwitness import metrics
+from earwitness.errors import InvalidCardError
+from earwitness.tracks.speech import Fill
+
+if TYPE_CHECKING:
+    from earwitness.metrics import Metric
+    from earwitness.task import MetricCard, Task
+
+REFERENCE, HYPOTHESIS = "reference", "hypothesis"
+WORD, PHONEME = "word", "phoneme"
+CHOICES = {"fill": tuple(Fill), "against": (REFERENCE, HYPOTHESIS), "level": (WORD, PHONEME)}
+"""Values of each parameter, the default first."""
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "deletion_wer": ("fill", "against"),
+    "insertion_wer": ("fill", "against"),
+    "deletion_bleu": ("fill", "against"),
+    "insertion_bleu": ("fill", "against"),
+    "deletion_token": ("fill",),
+    "deletion_token_others": ("fill",),
+    "deletion_prefix": (),
+    "deletion_shift": ("fill",),
+    "size_spectrogram": (),
+    "size_prefix": (),
+    "interval_ap": ("level",),
+    "pointing": ("level",),
+    "mass_inside": ("level",),
+}
+"""Parameters of each metric of the track."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One metric of a card."""
+
+    id: str
+    metric: Metric
+    fill: Fill
+    against: str
+    """Whether transcripts are compared with the reference or with the model's own transcript of the whole sound."""
+    level: str
+    """Whether a token's interval is its word's, or that of the phonemes that tell its word from another."""
+
+    @property
+    def name(self) -> str:
+        """Name of the metric."""
+        return self.metric.name
+
+    @property
+    def insertion(self) -> bool:
+        """Whether cells are put back rather than removed."""
+        return self.name.startswith("insertion_")
+
+
+def read_card(task: Task) -> list[Reading]:
+    """Readings of a task's metrics, in the card's order.
+
+    Raises InvalidCardError where a metric is not of this track, or has an unknown parameter or value.
+    """
+    return [_read(task, card) for card in task.card.metrics]
+
+
+def _read(task: Task, card: MetricCard) -> Reading:
+    where = f"{task.folder / 'task.toml'}: metric {card.id}"
+    metric = metrics.get(card.metric)
+    if metric.name not in PARAMETERS:
+        raise InvalidCardError(f"{where} is not scored in the speech track")
+    unknown = sorted(set(card.parameters) - set(PARAMETERS[metric.name]))
+    if unknown:
+        raise InvalidCardError(f"{where} has no parameter {', '.join(unknown)}")
+    values = {name: str(card.parameters.get(name, known[0])) for name, known in CHOICES.items()}
+    for name, value in values.items():
+        if value not in CHOICES[name]:
+            raise InvalidCardError(f"{where}: {name} is one of {', '.join(CHOICES[name])}, not {value!r}")
+    return Reading(card.id, metric, Fill(values["fill"]), values["against"], values["level"])

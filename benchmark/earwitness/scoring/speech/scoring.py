@@ -1,0 +1,174 @@
+"""Items of a speech task, and the metrics of speech maps."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from earwitness.metrics.arrays import UndefinedError
+from earwitness.metrics.deletion import left
+from earwitness.rows import Status
+from earwitness.scoring import Value, loading
+from earwitness.scoring.certificates import certified, read_certificate
+from earwitness.scoring.files import file_name, moved_into_place
+from earwitness.scoring.items import Items
+from earwitness.scoring.speech import transcripts
+from earwitness.scoring.speech.curves import Curves, shares
+from earwitness.scoring.speech.intervals import inside
+from earwitness.scoring.speech.originals import SpeechOriginals
+from earwitness.scoring.speech.readings import HYPOTHESIS, REFERENCE, Reading, read_card
+from earwitness.scoring.speech.responses import Respondent
+from earwitness.scoring.speech.training import TrainingSpeech, marginal_of, read_training
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from earwitness.datasets import SpeechRecord
+    from earwitness.scoring import Setting
+    from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap, SpeechModel
+
+
+class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
+    """Items of a speech task, and the metrics of speech maps."""
+
+    def __init__(self, setting: Setting) -> None:
+        records: list[SpeechRecord] = loading.load_records(setting)
+        self.readings = read_card(setting.task)
+        self.originals = SpeechOriginals(setting, records)
+        super().__init__(setting, records, self.originals)
+
+    @cached_property
+    def model(self) -> SpeechModel:
+        """The trusted copy of the model."""
+        return cast("SpeechModel", loading.load_model(self.setting.task, self.setting.device))
+
+    @cached_property
+    def respondent(self) -> Respondent:
+        """The model, asked about perturbed utterances."""
+        return Respondent(self.model)
+
+    @cached_property
+    def training(self) -> TrainingSpeech:
+        """Training speech; where none is stored with the task, the mel bins' values are those of its first items."""
+        stored = read_training(self.setting.task)
+        if stored is not None:
+            return stored
+        items, _ = self.originals.items(0, lambda: self.model)
+        return TrainingSpeech(marginal_of([item.features for item in items]))
+
+    @cached_property
+    def certificate(self) -> dict[str, Any]:
+        """What is certified of the task's truth."""
+        return read_certificate(self.setting.task)
+
+    @cached_property
+    def mean_words(self) -> float:
+        """Mean number of words of the references."""
+        return float(np.mean([len(transcripts.words_of(record.reference)) for record in self.records]))
+
+    def score(self, pairs: Sequence[tuple[SpeechItem, SpeechMap]], listen: Path | None = None) -> list[list[Value]]:
+        """Values of every metric of the card for each pair; the same pairs give the same bits.
+
+        Leaves `<item>.curves.json` under `listen`, where given.
+        """
+        found = []
+        for item, explanation in pairs:
+            curves = Curves(self.respondent, self.training, self.setting.task.seed_key, item, explanation)
+            found.append([self._value(reading, curves) for reading in self.readings])
+            if listen is not None:
+                self._leave(curves, listen / f"{file_name(item.id)}.curves.json")
+        return found
+
+    def _value(self, reading: Reading, curves: Curves) -> Value:
+        seed = self.originals.seeds[0]
+        try:
+            number = float(ARGUMENTS[reading.name](self, reading, curves))
+        except UndefinedError as error:
+            return Value(reading.id, seed, None, Status.SKIPPED, str(error))
+        return Value(reading.id, seed, number, Status.OK)
+
+    def errors(self, reading: Reading, curves: Curves) -> float:
+        """Value of a metric that reads word errors."""
+        wanted = transcripts.words_of(self._wanted(reading, curves))
+        found = curves.transcripts(reading.fill, reading.insertion)
+        counts = [transcripts.errors(wanted, transcripts.words_of(text)) for text in found]
+        return reading.metric.function(counts, len(wanted), self.mean_words)
+
+    def bleu(self, reading: Reading, curves: Curves) -> float:
+        """Value of a metric that reads BLEU."""
+        wanted = self._wanted(reading, curves)
+        found = curves.transcripts(reading.fill, reading.insertion)
+        return reading.metric.function([transcripts.bleu(wanted, text) for text in found])
+
+    def shift(self, reading: Reading, curves: Curves) -> float:
+        """Value of a metric that reads distances from training speech."""
+        distances = curves.distances(reading.fill)
+        if distances is None:
+            raise UndefinedError("no training speech is stored with this task to measure a distance from")
+        return reading.metric.function(distances, self.training.typical)
+
+    def frames(self, reading: Reading, curves: Curves) -> float:
+        """Value of a metric that reads when words are said."""
+        if not certified(self.certificate, reading.level):
+            raise UndefinedError(f"intervals of the level {reading.level} are not certified on this model")
+        item = curves.item
+        known = inside(self.record(item.id), item, self.model.frame_rate, reading.level)
+        if known is None:
+            raise UndefinedError("when the words of this item are said is not known")
+        cells = curves.explanation.spectrogram.astype(np.float64)
+        return reading.metric.function(cells.max(2) if reading.name == "pointing" else cells.mean(2), known)
+
+    def _wanted(self, reading: Reading, curves: Curves) -> str:
+        return curves.item.text if reading.against == HYPOTHESIS else self.record(curves.item.id).reference
+
+    def _leave(self, curves: Curves, path: Path) -> None:
+        """Write the curves that the page draws: those that the card's metrics have asked."""
+        found: dict[str, list[float]] = {"share": shares().tolist()}
+        for reading in self.readings:
+            if reading.name == "deletion_token":
+                found[f"tokens left, {reading.fill}"] = mean_left(curves, reading.fill)
+            elif reading.name in {"deletion_wer", "insertion_wer"} and reading.against == REFERENCE:
+                wanted = transcripts.words_of(self._wanted(reading, curves))
+                texts = curves.transcripts(reading.fill, reading.insertion)
+                rates = [transcripts.errors(wanted, transcripts.words_of(text)) / max(1, len(wanted)) for text in texts]
+                found[f"{reading.name}, {reading.fill}"] = [min(1.0, rate) for rate in rates]
+            elif reading.name == "deletion_shift":
+                distances = curves.distances(reading.fill)
+                if distances is not None:
+                    found[f"distance, {reading.fill}"] = (distances / self.training.typical).tolist()
+        with moved_into_place(path) as temporary:
+            temporary.write_text(json.dumps(found), encoding="utf-8")
+
+
+def mean_left(curves: Curves, fill: Fill) -> list[float]:
+    """What is left of the tokens' probabilities [Q] under their own maps, mean over tokens."""
+    p = curves.probabilities(fill)
+    own = p[np.arange(len(p)), np.arange(len(p))]
+    return [float(share) for share in left(own).mean(0)]
+
+
+ARGUMENTS: dict[str, Callable[[SpeechScoring, Reading, Curves], float]] = {
+    "deletion_wer": SpeechScoring.errors,
+    "insertion_wer": SpeechScoring.errors,
+    "deletion_bleu": SpeechScoring.bleu,
+    "insertion_bleu": SpeechScoring.bleu,
+    "deletion_token": lambda self, reading, curves: reading.metric.function(curves.probabilities(reading.fill)),
+    "deletion_token_others": lambda self, reading, curves: reading.metric.function(curves.probabilities(reading.fill)),
+    "deletion_prefix": lambda self, reading, curves: reading.metric.function(curves.prefixes()),
+    "deletion_shift": SpeechScoring.shift,
+    "size_spectrogram": lambda self, reading, curves: reading.metric.function(curves.explanation.spectrogram),
+    "size_prefix": lambda self, reading, curves: reading.metric.function(curves.explanation.prefix),
+    "interval_ap": SpeechScoring.frames,
+    "pointing": SpeechScoring.frames,
+    "mass_inside": SpeechScoring.frames,
+}
+"""How each metric of the track gets its arguments."""
+
+
+def open_scoring(setting: Setting) -> SpeechScoring:
+    """Scoring of a speech task; raises EarwitnessError where the dataset or the card cannot be used."""
+    return SpeechScoring(setting)

@@ -1,0 +1,87 @@
+"""A certification's work: finished items kept on disk, so that a killed one goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from earwitness.scoring import certificates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from earwitness.task import Task
+    from earwitness.tracks import Item
+
+ItemT = TypeVar("ItemT", bound="Item")
+FILE = ".certify.jsonl"
+"""Finished items of a certification that goes on; hidden, so that it is no part of the task's identity."""
+
+
+class Work:
+    """Rows of finished items, kept on disk as lines of JSON below a line that says what they were computed for."""
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self.path = path
+        self._done: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        if lines[:1] == [identity]:
+            for line in lines[1:]:
+                try:
+                    stage, item, rows = json.loads(line)
+                except ValueError:  # a line that a kill cut short
+                    continue
+                self._done[stage, item] = rows
+        path.parent.mkdir(parents=True, exist_ok=True)
+        done = [json.dumps([stage, item, rows]) for (stage, item), rows in self._done.items()]
+        path.write_text("\n".join([identity, *done, ""]), encoding="utf-8")
+
+    @classmethod
+    def of(cls, task: Task) -> Work:
+        """Finished items of a task's certification; those of another card or other models are forgotten."""
+        return cls(certificates.folder(task) / FILE, identity(task))
+
+    def rows(self, stage: str, item: str, compute: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Rows of an item, computed unless they are on disk."""
+        if (stage, item) not in self._done:
+            rows = compute()
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([stage, item, rows]) + "\n")
+            self._done[stage, item] = rows
+        return self._done[stage, item]
+
+
+def identity(task: Task) -> str:
+    """Hash of everything that truth depends on: the card and the models, not the truth itself."""
+    digest = hashlib.sha256(json.dumps(task.card.model_dump(mode="json"), sort_keys=True).encode())
+    for path in task.data_files():
+        if path.relative_to(task.folder).parts[0] != certificates.folder(task).name:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def each(
+    bars: Progress,
+    stage: str,
+    items: Sequence[ItemT],
+    work: Work,
+    compute: Callable[[ItemT], list[dict[str, Any]]],
+) -> list[dict[str, Any]]:
+    """Rows of every item, computed unless they are on disk, under a progress bar."""
+    bar = bars.add_task(stage, total=len(items))
+    rows: list[dict[str, Any]] = []
+    for item in items:
+        rows += work.rows(stage, item.id, lambda item=item: compute(item))  # type: ignore[misc]
+        bars.advance(bar)
+    return rows
+
+
+def bars(progress: bool) -> Progress:
+    """Progress bars of a certification, shown if `progress`."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), disable=not progress
+    )

@@ -1,0 +1,208 @@
+"""The scoring of the speech track on a model small enough to compute by hand."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from speech_scoring_fakes import METRICS, broken, records, task
+
+from earwitness.errors import InvalidCardError
+from earwitness.rows import Status
+from earwitness.scoring import Setting, Value, certificates, loading
+from earwitness.scoring.speech.intervals import inside
+from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
+from earwitness.scoring.speech.training import summarise, write_training
+from earwitness.task import Task
+from earwitness.tracks.speech import SpeechItem, SpeechMap
+from speech_fakes import FakeSpeechModel
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeSpeechModel:
+    fake = FakeSpeechModel()
+    monkeypatch.setattr(loading, "load_model", lambda task, device: fake)
+    monkeypatch.setattr(loading, "load_records", lambda setting: records(setting.task.card.dataset.items, fake))
+    return fake
+
+
+def opened(some: Task, tmp_path: Path) -> SpeechScoring:
+    return open_scoring(Setting(some, cache=tmp_path / "cache"))
+
+
+def drawn(item: SpeechItem, seed: int = 0) -> SpeechMap:
+    rng = np.random.default_rng(seed)
+    count = len(item.tokens)
+    return SpeechMap(rng.random((count, *item.features.shape)), np.tril(rng.random((count, count)), -1))
+
+
+def by_id(values: list[Value]) -> dict[str, Value]:
+    return {value.metric: value for value in values}
+
+
+def test_items_hold_what_the_model_heard_and_nothing_of_the_truth(model: FakeSpeechModel, tmp_path: Path) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    items, problems = scoring.items()
+    assert not problems
+    for item in items:
+        assert item.text == scoring.record(item.id).reference
+        assert set(item.fields()) == {"id", "explainer_seed", "text", "pieces"}
+        assert (scoring.originals.folder / f"{item.id}.original.ogg").is_file()
+    again, _ = opened(task(tmp_path / "task"), tmp_path).items()
+    np.testing.assert_array_equal(again[0].features, items[0].features)
+
+
+def test_a_record_that_is_no_use_is_a_problem_and_the_rest_are_items(
+    model: FakeSpeechModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = records(2, model)
+    quiet = good[0].__class__("quiet", "go", "quiet", lambda rate: np.zeros(rate, dtype=np.float32))
+    late = good[1].__class__(
+        "late", good[1].reference, "late", lambda rate: good[1].audio(rate)[: rate // 2], good[1].truth
+    )
+    found = [good[0], broken("a.wav: silent"), quiet, late]
+    monkeypatch.setattr(loading, "load_records", lambda setting: found)
+    items, problems = opened(task(tmp_path / "task"), tmp_path).items()
+    assert [item.id for item in items] == [good[0].id]
+    reasons = {problem.item: problem.reason for problem in problems}
+    assert reasons["broken"] == "a.wav: silent"
+    assert "transcribes it to nothing" in reasons["quiet"]
+    assert "end" in reasons["late"]
+    assert not any("\n" in reason for reason in reasons.values())
+
+
+def test_every_metric_of_the_card_has_a_value_or_a_reason(model: FakeSpeechModel, tmp_path: Path) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    item = scoring.items()[0][0]
+    values = by_id(scoring.score([(item, drawn(item))])[0])
+    skipped = {name: value.reason for name, value in values.items() if value.status == Status.SKIPPED}
+    assert set(skipped) == {"deletion_shift", "interval_ap", "pointing@phoneme", "mass_inside@word"}
+    assert "no training speech" in skipped["deletion_shift"]
+    assert "not certified" in skipped["interval_ap"]
+    assert len(values) == len(METRICS)
+
+
+def test_deletion_is_that_of_a_literal_version(model: FakeSpeechModel, tmp_path: Path) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    item = scoring.items()[0][1]
+    explanation = drawn(item)
+    values = by_id(scoring.score([(item, explanation)])[0])
+    mean = np.broadcast_to(item.features.mean(0), item.features.shape)
+    wanted = scoring.record(item.id).reference.split()
+    scores = explanation.spectrogram.mean(0).reshape(-1)
+    rates = []
+    for share in np.arange(21) / 20:
+        features = item.features.copy().reshape(-1)
+        for cell in np.argsort(-scores)[: round(share * scores.size)]:
+            features[cell] = mean.reshape(-1)[cell]
+        tokens = model.transcribe(torch.from_numpy(features.reshape(1, *item.features.shape)))[0]
+        rates.append(min(len(wanted), distance(wanted, model.text(tokens.tolist()).split())) / scoring.mean_words)
+    expected = sum((a + b) / 2 for a, b in itertools.pairwise(rates)) / 20
+    assert values["deletion_wer@mean+reference"].value == pytest.approx(expected)
+    assert expected > 0
+
+    areas = []
+    for k in range(len(item.tokens)):
+        own, cells = [], explanation.spectrogram[k].reshape(-1)
+        for share in np.arange(21) / 20:
+            features = item.features.copy().reshape(-1)
+            gone = np.argsort(-cells)[: round(share * cells.size)]
+            features[gone] = mean.reshape(-1)[gone]
+            logits = model.logits(torch.from_numpy(features.reshape(1, *item.features.shape)), tokens_of(item))
+            own.append(logits.double().softmax(-1)[0, k, item.tokens[k]].item())
+        left = [min(1, p / own[0]) for p in own]
+        areas.append(sum((a + b) / 2 for a, b in itertools.pairwise(left)) / 20)
+    assert values["deletion_token@mean"].value == pytest.approx(np.mean(areas), abs=1e-6)
+
+
+def tokens_of(item: SpeechItem) -> torch.Tensor:
+    return torch.from_numpy(item.tokens[None])
+
+
+def distance(a: list[str], b: list[str]) -> int:
+    table = [[i + j if i * j == 0 else 0 for j in range(len(b) + 1)] for i in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            swap = table[i - 1][j - 1] + (a[i - 1] != b[j - 1])
+            table[i][j] = min(table[i - 1][j] + 1, table[i][j - 1] + 1, swap)
+    return table[-1][-1]
+
+
+def test_a_map_that_ties_everywhere_is_ranked_by_the_items_seed_for_every_entrant(
+    model: FakeSpeechModel, tmp_path: Path
+) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    item = scoring.items()[0][0]
+    count = len(item.tokens)
+    flat = [SpeechMap(np.full((count, *item.features.shape), v), np.zeros((count, count))) for v in (0.0, 0.7)]
+    first, second = scoring.score([(item, explanation) for explanation in flat])
+    unlike = {"size_spectrogram"}
+    assert [v for v in first if v.metric not in unlike] == [v for v in second if v.metric not in unlike]
+
+
+def test_the_same_pairs_give_the_same_values(model: FakeSpeechModel, tmp_path: Path) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    pairs = [(item, drawn(item, i)) for i, item in enumerate(scoring.items()[0])]
+    assert scoring.score(pairs) == scoring.score(pairs)
+    assert scoring.score(pairs[1:2]) == scoring.score(pairs)[1:2]
+
+
+def test_intervals_are_scored_once_they_are_certified(model: FakeSpeechModel, tmp_path: Path) -> None:
+    some = task(tmp_path / "task")
+    roles = {"word": {"certified": True}, "phoneme": {"certified": False}}
+    certificates.write_certificate(some, {"roles": roles})
+    scoring = opened(some, tmp_path)
+    item = scoring.items()[0][0]
+    known = inside(scoring.record(item.id), item, model.frame_rate, "word")
+    assert known is not None
+    count = len(item.tokens)
+    truth = SpeechMap(np.repeat(known[:, :, None], model.bins, 2), np.zeros((count, count)))
+    values = by_id(scoring.score([(item, truth)])[0])
+    assert (values["interval_ap"].value, values["mass_inside@word"].value) == (1.0, 1.0)
+    assert "phoneme are not certified" in values["pointing@phoneme"].reason
+
+
+def test_distances_and_marginals_come_from_training_speech_where_it_is_stored(
+    model: FakeSpeechModel, tmp_path: Path
+) -> None:
+    some = task(tmp_path / "task")
+    scoring = opened(some, tmp_path)
+    spectrograms = [item.features for item in scoring.items()[0]]
+    write_training(some, summarise(spectrograms[:3], spectrograms[3:]))
+    scoring = opened(some, tmp_path)
+    item = scoring.items()[0][3]
+    values = by_id(scoring.score([(item, drawn(item))])[0])
+    shift = values["deletion_shift"]
+    assert shift.status == Status.OK
+    assert shift.value is not None
+    assert shift.value > 0
+    assert scoring.training.marginal.shape == (101, model.bins)
+
+
+def test_curves_are_left_for_the_page(model: FakeSpeechModel, tmp_path: Path) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    item = scoring.items()[0][0]
+    scoring.score([(item, drawn(item))], tmp_path / "listen")
+    curves = json.loads((tmp_path / "listen" / f"{item.id}.curves.json").read_text())
+    assert len(curves["share"]) == 21
+    assert curves["tokens left, mean"][0] == pytest.approx(1.0)
+    assert set(curves) == {"share", "tokens left, mean", "deletion_wer, mean"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ({"metric": "fid_f"}, "is not scored in the speech track"),
+        ({"metric": "deletion_wer", "parameters": {"mask": "top30"}}, "has no parameter mask"),
+        ({"metric": "deletion_wer", "parameters": {"fill": "zero"}}, "fill is one of mean, marginal, not 'zero'"),
+    ],
+)
+def test_a_card_that_asks_what_the_track_has_not_is_refused(
+    model: FakeSpeechModel, tmp_path: Path, metric: dict[str, object], says: str
+) -> None:
+    with pytest.raises(InvalidCardError, match=says):
+        opened(task(tmp_path / "task", [metric]), tmp_path)
