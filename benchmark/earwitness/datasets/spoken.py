@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
+from earwitness.datasets.audio_files import AudioFile
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.worlds.espeak import SAMPLE_RATE
 from earwitness.worlds.spoken import SPLITS, VERSION, Recording, Split, Utterance, render, truth, utterance
@@ -107,7 +106,7 @@ def _kept_record(folder: Path, entry: dict[str, Any], target: Target) -> SpeechR
             distinct=tuple(tuple(own) for own in entry["distinct"]),
         )
         reference = str(entry["text" if target == "words" else "translation"])
-        audio = partial(_read, folder / str(entry["file"]))
+        audio = AudioFile(folder / str(entry["file"]))
         return SpeechRecord(str(entry["id"]), reference, str(entry["text"]), audio, known)
     except (KeyError, TypeError, ValueError) as error:
         raise EarwitnessError(f"{folder / INDEX} has a broken utterance ({error}): write it again") from error
@@ -121,25 +120,18 @@ def _made_record(said: Utterance, target: Target) -> SpeechRecord:
     recording = render(said)
     reference = said.text if target == "words" else said.translation
     known = truth(said, recording, target)
-    return SpeechRecord(said.id, reference, said.text, _resampler(recording.audio), known)
+    return SpeechRecord(said.id, reference, said.text, _heard(recording.audio), known)
 
 
-def _resampler(audio: NDArray[np.float32]) -> Callable[[int], NDArray[np.float32]]:
-    return lambda rate: _resampled(audio, SAMPLE_RATE, rate)
+def _heard(audio: NDArray[np.float32]) -> Callable[[int], NDArray[np.float32]]:
+    def at(sample_rate: int) -> NDArray[np.float32]:
+        if sample_rate != SAMPLE_RATE:
+            raise InvalidItemError(
+                f"spoken commands are made at {SAMPLE_RATE} Hz, and the model hears {sample_rate} Hz"
+            )
+        return audio
 
-
-def _read(path: Path, rate: int) -> NDArray[np.float32]:
-    try:
-        audio, found = soundfile.read(path, dtype="float32")
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise InvalidItemError(f"{path} cannot be read as audio: {error}") from error
-    if audio.ndim != 1 or not len(audio):
-        raise InvalidItemError(f"{path} must be mono and not empty; found {list(audio.shape)}")
-    return _resampled(audio, int(found), rate)
-
-
-def _resampled(audio: NDArray[np.float32], found: int, rate: int) -> NDArray[np.float32]:
-    return audio if found == rate else np.asarray(soxr.resample(audio, found, rate), dtype=np.float32)
+    return at
 
 
 def _split(name: str) -> Split:

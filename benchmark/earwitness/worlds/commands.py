@@ -24,7 +24,7 @@ class Slot(StrEnum):
 
 # espeak-ng says "in the", "on the", "at a", "from the" and "with the" in one breath: no such preposition is here.
 WORDS: dict[Slot, tuple[str, ...]] = {
-    Slot.VERB: ("take", "make", "push", "pull", "find", "bind", "watch", "wash", "send", "lend", "pick", "kick"),
+    Slot.VERB: ("take", "make", "hide", "ride", "find", "bind", "watch", "wash", "send", "lend", "pick", "kick"),
     Slot.DETERMINER: ("the", "my", "your", "this"),
     Slot.ADJECTIVE: ("cold", "gold", "light", "white", "long", "wrong", "deep", "cheap", "red", "small"),
     Slot.NOUN: (
@@ -37,13 +37,13 @@ WORDS: dict[Slot, tuple[str, ...]] = {
 }
 
 PAIRS: tuple[tuple[str, str, int], ...] = (
-    *(("take", "make", 0), ("push", "pull", 2), ("find", "bind", 0), ("watch", "wash", 2), ("send", "lend", 0)),
+    *(("take", "make", 0), ("hide", "ride", 0), ("find", "bind", 0), ("watch", "wash", 2), ("send", "lend", 0)),
     *(("pick", "kick", 0), ("cold", "gold", 0), ("light", "white", 0), ("long", "wrong", 0), ("deep", "cheap", 0)),
     *(("lamp", "ramp", 0), ("fan", "van", 0), ("bell", "ball", 1), ("boat", "goat", 0), ("cap", "cup", 1)),
     *(("pin", "bin", 0), ("glass", "grass", 1), ("desk", "disk", 1), ("bag", "bug", 1), ("ship", "sheep", 1)),
     *(("hall", "wall", 0), ("lake", "lane", 2), ("car", "bar", 0)),
 )
-"""Words of one slot that differ in one phoneme, and which one it is."""
+"""Words of one slot that differ in one phoneme, and which one it is, counted from the first."""
 
 DISTINCT: dict[str, int] = {word: phoneme for one, other, phoneme in PAIRS for word in (one, other)}
 """For each word of a pair, the phoneme that tells it from the other."""
@@ -71,7 +71,7 @@ class Command:
         The time comes first and the verb last; nouns stand before adjectives and determiners, places before their
         preposition.
 
-        >>> Command(tuple("push the red lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).source_of
+        >>> Command(tuple("hide the red lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).source_of
         (4, 3, 2, 1, 0)
         """
         noun = self.slots.index(Slot.NOUN)

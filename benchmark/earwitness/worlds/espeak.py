@@ -72,7 +72,7 @@ class Spoken(NamedTuple):
     words: tuple[Stretch, ...]
     """The words of the text."""
     phonemes: tuple[tuple[Stretch, ...], ...]
-    """Phonemes of each word, in IPA without stress marks."""
+    """Phonemes of each word, in IPA without stress marks; what sounds as one, as in `ɔːl`, is one."""
 
 
 class _Mark(NamedTuple):
@@ -167,9 +167,12 @@ def _stretches(
     for mark, after in pairwise(marks):
         if mark.type == _WORD:
             said.append([])
-        # A linking r that no vowel follows is marked, but takes no time.
         elif mark.text and said and after.sample > mark.sample:
             said[-1].append(Stretch(mark.text, mark.sample / rate, after.sample / rate))
+        elif mark.text and said and said[-1]:
+            # The last l, r or n of a word may sound as the end of its vowel, and is marked when both are over.
+            vowel = said[-1].pop()
+            said[-1].append(Stretch(vowel.text + mark.text, vowel.start, vowel.stop))
     if len(said) != len(texts) or not all(said):
         raise EarwitnessError(f"espeak-ng does not speak each word of {' '.join(texts)!r} on its own")
     words = (Stretch(text, own[0].start, own[-1].stop) for text, own in zip(texts, said, strict=True))

@@ -134,8 +134,13 @@ def truth(said: Utterance, recording: Recording, target: Literal["words", "trans
         words=recording.words,
         phonemes=recording.phonemes,
         source_of=tuple(range(len(words))) if target == "words" else said.command.source_of,
-        distinct=tuple((DISTINCT[word],) if word in DISTINCT else () for word in words),
+        distinct=tuple(_distinct(word, own) for word, own in zip(words, recording.phonemes, strict=True)),
     )
+
+
+def _distinct(word: str, phonemes: tuple[Stretch, ...]) -> tuple[int, ...]:
+    """The phoneme that tells a word from its partner; the last two may have become one."""
+    return (min(DISTINCT[word], len(phonemes) - 1),) if word in DISTINCT else ()
 
 
 def _command(split: Split, rng: np.random.Generator) -> Command:
