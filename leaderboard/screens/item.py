@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from reading import Record, beside, item_arrays, metrics, parsed, query, ranking, task
@@ -68,14 +70,22 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
         st.error(f"{left['status']}: {left['reason']}")
     fields = parsed(item["fields"]) or {}
     answered = item_arrays(left["explanation"], item["item"])
-    view.draw(fields, item_arrays(item["arrays"], item["item"]), answered, item["seconds"])
-    kept, removed = st.columns(2)
-    with kept:
-        play("Kept: only the words it marks", left["kept"])
-    with removed:
-        play("Removed: without the words it marks", left["removed"])
+    drawn = {**answered, **curves(left["curves"])}
+    view.draw(fields, item_arrays(item["arrays"], item["item"]), drawn, item["seconds"])
+    for column, (kind, label) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
+        with column:
+            play(label, left[kind])
     cost = f"{number(left['seconds'])} CPU s · {left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
     st.caption(f"{cost} · run `{left['run']}`")
+
+
+def curves(path: str) -> dict[str, np.ndarray]:
+    """Curves that scoring left of an explanation, as `curve_<name>`; none where the file is gone."""
+    found = beside(path)
+    if found is None:
+        return {}
+    read = json.loads(found.read_text(encoding="utf-8"))
+    return {f"curve_{name}": np.asarray(curve) for name, curve in read.items() if name != "share"}
 
 
 def values(picked: Record, item: Record, entrants: list[str]) -> None:
@@ -120,6 +130,7 @@ def show() -> None:
     if item is None:
         return
     original(item, view)
+    view.choose(parsed(item["fields"]) or {})
     names = [entrant["entrant"] for entrant in ranking(picked["task_key"])]
     left, right = st.columns(2, gap="large")
     with left:

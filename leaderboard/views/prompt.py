@@ -10,6 +10,8 @@ import streamlit as st
 from pictures import axis, data_url
 
 Arrays = dict[str, np.ndarray]
+SOUNDS = {"kept": "Kept: only the words it marks", "removed": "Removed: without the words it marks"}
+"""What scoring leaves to listen to, and how the page calls it."""
 INK = (20, 149, 138)
 """Colour of weight 1, laid over the ground with the weight as its opacity, so that it holds on light and dark."""
 ROW = 26
@@ -32,6 +34,10 @@ STYLE = f"""
 def title(fields: dict[str, Any]) -> str:
     """The item in one line."""
     return str(fields.get("prompt", ""))
+
+
+def choose(fields: dict[str, Any]) -> None:
+    """Nothing is chosen of a prompt: the map shows all of it."""
 
 
 def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float | None) -> None:

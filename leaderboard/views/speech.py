@@ -17,6 +17,8 @@ from pictures import axis, data_url
 from streamlit.errors import StreamlitDuplicateElementKey
 
 Arrays = dict[str, np.ndarray]
+SOUNDS: dict[str, str] = {}
+"""A spectrogram with cells removed is nothing to listen to."""
 TOKEN = "token"
 """Key of the token that is looked at, in the page's state and address."""
 CURVE = "curve_"

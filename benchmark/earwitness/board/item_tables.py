@@ -65,7 +65,7 @@ def item_tables(part: Part, runs: Sequence[Run], out: Path, board: Path) -> dict
         folder = folders.get(entry["run"])
         if folder is not None and folder.name not in maps:
             maps[folder.name] = seen.explanations(folder)
-        heard = seen.sounds(folder, [entry["item"]]).get(entry["item"], {}) if folder else {}
+        heard = seen.listened(folder, [entry["item"]]).get(entry["item"], {}) if folder else {}
         left.append(
             {
                 "entrant": labels[entry["submission"], entry["submission_hash"]],
@@ -77,6 +77,7 @@ def item_tables(part: Part, runs: Sequence[Run], out: Path, board: Path) -> dict
                 "explanation": _relative(maps.get(entry["run"], {}).get(entry["item"]), board),
                 "kept": _relative(heard.get("kept"), board),
                 "removed": _relative(heard.get("removed"), board),
+                "curves": _relative(heard.get("curves"), board),
             }
         )
     return {"inputs": described, "items": left}

@@ -67,12 +67,12 @@ def explanations(run: Path) -> dict[str, Path]:
     return found
 
 
-def sounds(run: Path, items: Iterable[str]) -> dict[str, dict[str, Path]]:
-    """Kept and removed sounds of a run by item id, where scoring left them."""
+def listened(run: Path, items: Iterable[str]) -> dict[str, dict[str, Path]]:
+    """Kept and removed sounds and curves of a run by item id, where scoring left them."""
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     for item in items:
-        for kind in ("kept", "removed"):
-            path = run / "listen" / f"{file_name(item)}.{kind}.ogg"
+        for kind, ending in (("kept", "ogg"), ("removed", "ogg"), ("curves", "json")):
+            path = run / "listen" / f"{file_name(item)}.{kind}.{ending}"
             if path.is_file():
                 found[item][kind] = path
     return found

@@ -90,6 +90,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         explanation=TEXT,
         kept=TEXT,
         removed=TEXT,
+        curves=TEXT,
     ),
     "item_values": _schema(entrant=TEXT, item=TEXT, metric=TEXT, value=NUMBER, failed=FLAG),
     "runs": _schema(entrant=TEXT, run=TEXT, folder=TEXT, rows=COUNT, fingerprint=TEXT, isolation=TEXT, recipe=TEXT),
