@@ -118,7 +118,7 @@ def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
             if parameter.ndim >= 2 and "embed_positions" not in name:
                 # Weights as small as the initial ones would make every frame and token matter next to nothing; a tied
                 # embedding as large as the rest would make every token predict itself.
-                scale = 0.4 if "embed_tokens" in name else 4.0 if "decoder.layers" in name else 1.6
+                scale = 0.4 if "embed_tokens" in name else 2.5 if "decoder.layers" in name else 1.6
                 nn.init.normal_(parameter, std=scale / parameter[0].numel() ** 0.5)
     return model
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import torch
 from transformers import GenerationMixin
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from earwitness.errors import InvalidItemError
@@ -219,15 +219,18 @@ def _eager(module: Any) -> Iterator[None]:
 
 def _shared_keys(decoder: Any, states: Tensor, rows: int) -> EncoderDecoderCache:
     """A cache whose cross-attention has the keys and values of one row of states [1, E, D], computed once for all."""
-    cross = DynamicCache()
-    for index, layer in enumerate(decoder.layers):
-        attention = layer.encoder_attn
+    layers: list[Any] = []
+    for decoding in decoder.layers:
+        attention, layer = decoding.encoder_attn, DynamicLayer()  # type: ignore[no-untyped-call]
         keys, values = (
             project(states).unflatten(2, (-1, attention.head_dim)).transpose(1, 2).expand(rows, -1, -1, -1)
             for project in (attention.k_proj, attention.v_proj)
         )
-        cross.update(keys, values, index)
-    return EncoderDecoderCache(DynamicCache(), cross)
+        layer.lazy_initialization(keys, values)
+        # Set and not appended, which would copy them once for each row.
+        layer.keys, layer.values = keys, values
+        layers.append(layer)
+    return EncoderDecoderCache(DynamicCache(), Cache(layers=layers))
 
 
 def _by_query(layers: Sequence[Tensor]) -> list[Tensor]:
