@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
+from earwitness.tracks.prompt import (
+    Encoded,
+    PromptExplainer,
+    PromptItem,
+    PromptModel,
+    Removal,
+    TokenMap,
+    log_likelihood,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from torch import Tensor
 
 
 @dataclass
@@ -70,11 +76,6 @@ def suppressed(special: np.ndarray, left: float) -> np.ndarray:
     text = np.flatnonzero(~special)
     masks[1 + np.arange(len(text)), text] = left
     return masks
-
-
-def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
-    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
-    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
 
 
 def falls(likelihoods: np.ndarray, item: PromptItem) -> np.ndarray:

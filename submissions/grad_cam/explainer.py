@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, TokenMap
+from earwitness.tracks.prompt import (
+    Encoded,
+    PromptExplainer,
+    PromptItem,
+    PromptModel,
+    TokenMap,
+    log_likelihood,
+    without_special,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from torch import Tensor
 
 
 @dataclass
@@ -59,16 +65,3 @@ def _cams(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
     gradients = torch.autograd.grad(total, forced.attentions)
     layers = [(a.detach() * g).relu().mean(1) for a, g in zip(forced.attentions, gradients, strict=True)]
     return torch.stack(layers).mean(0)[:, : codes.shape[-1]].double().cpu().numpy()
-
-
-def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
-    """Token mask [B, N] that removes the special tokens, whose states carry the whole prompt."""
-    mask = torch.zeros(states.shape[:2], dtype=states.dtype, device=states.device)
-    for row, item in zip(mask, items, strict=True):
-        row[: len(item.tokens)] = torch.as_tensor(~item.special, dtype=mask.dtype, device=mask.device)
-    return mask
-
-
-def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
-    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
-    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, TokenMap
+from earwitness.tracks.prompt import (
+    Encoded,
+    PromptExplainer,
+    PromptItem,
+    PromptModel,
+    TokenMap,
+    log_likelihood,
+    without_special,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from torch import Tensor
 
 
 @dataclass
@@ -72,16 +78,3 @@ class IntegratedGradients(PromptExplainer):
         scores = scores if self.framewise else scores.mean(axis=0)
         positive = scores.clip(min=0)
         return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)
-
-
-def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
-    """Token mask [B, N] that removes the special tokens, whose states carry the whole prompt."""
-    mask = torch.zeros(states.shape[:2], dtype=states.dtype, device=states.device)
-    for row, item in zip(mask, items, strict=True):
-        row[: len(item.tokens)] = torch.as_tensor(~item.special, dtype=mask.dtype, device=mask.device)
-    return mask
-
-
-def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
-    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
-    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)

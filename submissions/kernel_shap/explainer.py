@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
+from earwitness.tracks.prompt import (
+    Encoded,
+    PromptExplainer,
+    PromptItem,
+    PromptModel,
+    Removal,
+    TokenMap,
+    log_likelihood,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from torch import Tensor
 
 
 class Coalitions(NamedTuple):
@@ -148,11 +154,6 @@ def shapley_values(game: Coalitions, values: np.ndarray) -> np.ndarray:
     targets = values[2:] - values[0] - last * total
     solved = np.linalg.lstsq(root * (members[2:, :-1] - last), root * targets, rcond=None)[0]
     return np.concatenate([solved, total[None] - solved.sum(axis=0, keepdims=True)])
-
-
-def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
-    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
-    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
 
 
 def at_tokens(values: np.ndarray, words: np.ndarray) -> np.ndarray:

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
+from earwitness.tracks.prompt import (
+    Encoded,
+    PromptExplainer,
+    PromptItem,
+    PromptModel,
+    Removal,
+    TokenMap,
+    log_likelihood,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from torch import Tensor
 
 
 @dataclass
@@ -69,11 +75,6 @@ def leave_one_out(words: np.ndarray) -> np.ndarray:
     removed = np.arange(-1, words.max() + 1)[:, None]
     kept: np.ndarray = (words >= 0) & ((removed < 0) | (words != removed))
     return kept
-
-
-def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
-    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
-    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
 
 
 def falls(likelihoods: np.ndarray, words: np.ndarray) -> np.ndarray:

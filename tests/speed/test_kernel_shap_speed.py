@@ -13,7 +13,7 @@ import torch
 from baselines import baseline, make_item
 from earwitness.datasets import soundscape
 from earwitness.models.musicgen import from_pretrained
-from earwitness.tracks.prompt import Encoded
+from earwitness.tracks.prompt import Encoded, log_likelihood
 
 if TYPE_CHECKING:
     from earwitness.models.musicgen import MusicgenModel
@@ -51,7 +51,7 @@ def by_captum(model: MusicgenModel, item: PromptItem, perturbations: int) -> np.
         padded = torch.cat([present, present.new_zeros(len(present), 1)], dim=1)
         logits = model.logits(codes, Encoded(text.states, text.mask), padded[:, words])
         rows = codes.expand(len(present), -1, -1)
-        return baseline("kernel_shap").module.log_likelihood(logits, rows).sum(1)
+        return log_likelihood(logits, rows).sum(1)
 
     with torch.no_grad():
         torch.manual_seed(item.explainer_seed % 2**31)

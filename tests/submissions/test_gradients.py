@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from baselines import baseline, tiny_items, tiny_model
-from earwitness.tracks.prompt import Encoded, PromptItem
+from earwitness.tracks.prompt import Encoded, PromptItem, log_likelihood
 
 
 def likelihood(item: PromptItem, states: torch.Tensor) -> torch.Tensor:
@@ -15,7 +15,7 @@ def likelihood(item: PromptItem, states: torch.Tensor) -> torch.Tensor:
     text = model.encode([item.prompt])
     mask = torch.as_tensor(~item.special, dtype=torch.float32)[None]
     logits = model.logits(codes, Encoded(states, text.mask), mask)
-    return baseline("gradient_input").module.log_likelihood(logits, codes)[0]
+    return log_likelihood(logits, codes)[0]
 
 
 def test_gradient_times_input_is_the_slope_along_the_tokens_state() -> None:
@@ -54,7 +54,7 @@ def test_grad_cam_is_positive_where_attention_helps() -> None:
     states = text.states.clone().requires_grad_()
     mask = torch.as_tensor(~item.special, dtype=torch.float32)[None]
     forced = model.teacher_forced(codes, Encoded(states, text.mask), mask, attentions=True)
-    total = baseline("grad_cam").module.log_likelihood(forced.logits, codes).sum()
+    total = log_likelihood(forced.logits, codes).sum()
     gradients = torch.autograd.grad(total, forced.attentions)
     maps = [(a * g).clamp(min=0)[0].mean(0) for a, g in zip(forced.attentions, gradients, strict=True)]
     expected = (sum(maps) / len(maps))[: codes.shape[-1]].detach().numpy() * ~item.special

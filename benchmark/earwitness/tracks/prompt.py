@@ -262,6 +262,19 @@ def _require_map(name: str, array: Any) -> None:
         raise InvalidExplanationError(f"TokenMap.{name} must be finite; found {bad} of {array.size} NaN or infinite")
 
 
+def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
+    """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
+    return logits.log_softmax(-1).gather(-1, codes[..., None])[..., 0].sum(1)
+
+
+def without_special(items: Sequence[PromptItem], states: Tensor) -> Tensor:
+    """Token mask [B, N] that removes the special tokens, whose states carry the whole prompt."""
+    mask = states.new_zeros(states.shape[:2])
+    for row, item in zip(mask, items, strict=True):
+        row[: len(item.tokens)] = states.new_tensor(~item.special)
+    return mask
+
+
 class PromptExplainer(ABC):
     """Base class of explainers of the prompt track.
 
