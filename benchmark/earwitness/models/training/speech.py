@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -61,7 +60,7 @@ def build_tokenizer(target: Target) -> PreTrainedTokenizerFast:
 
 
 def compose(vocabulary_size: int) -> Speech2TextForConditionalGeneration:
-    """An untrained model of 1.2 million parameters: two convolutions of stride 2, four encoder and two decoder layers."""
+    """An untrained model of 1.2 million parameters: two convolutions of stride 2, four encoder layers, two decoder."""
     start, padding, end = (SPECIAL.index(token) for token in (START, PAD, END))
     config = Speech2TextConfig(
         vocab_size=vocabulary_size,
@@ -186,24 +185,6 @@ def train_speech(
     seconds = fit(training, loss, plan, checkpoint, visit)
     model.train(False)
     return seconds
-
-
-@torch.inference_mode()
-def transcribe(
-    model: Speech2TextForConditionalGeneration, features: Sequence[NDArray[np.float32]], target: Target
-) -> list[str]:
-    """What a model writes of features [T, M] of several utterances, by beam search."""
-    tokenizer = build_tokenizer(target)
-    order = np.argsort([len(one) for one in features], kind="stable")
-    module: Any = model
-    written = [""] * len(features)
-    for start in range(0, len(order), BATCH):
-        chosen = order[start : start + BATCH]
-        padded, real = pad([features[i] for i in chosen])
-        rows = module.generate(torch.from_numpy(padded), attention_mask=torch.from_numpy(real.astype(np.int64)))
-        for i, row in zip(chosen, rows, strict=True):
-            written[i] = tokenizer.decode(row, skip_special_tokens=True)
-    return written
 
 
 def save_model(model: Speech2TextForConditionalGeneration, target: Target, folder: str | Path) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jiwer
+import numpy as np
 import sacrebleu
 import torch
+from numpy.typing import NDArray
 from transformers import Speech2TextForConditionalGeneration
 
 from earwitness.datasets.spoken import write_audio
+from earwitness.models import speech2text
 from earwitness.models.training.loop import Checkpoint, Plan
 from earwitness.models.training.speech import (
     LEARNING_RATE,
@@ -23,10 +26,8 @@ from earwitness.models.training.speech import (
     reference,
     save_model,
     train_speech,
-    transcribe,
 )
-from earwitness.models.training.utterances import build_extractor, corpus
-from earwitness.worlds.espeak import SAMPLE_RATE
+from earwitness.models.training.utterances import corpus
 from earwitness.worlds.spoken import Split, render, utterance
 
 if TYPE_CHECKING:
@@ -97,15 +98,17 @@ def measure(folder: Path, target: Target, split: Split, utterances: int = 300) -
     Recognition: word error rate and the share of utterances with an error, both in [0, 1]. Translation: BLEU in
     [0, 100] and that share.
     """
-    model = Speech2TextForConditionalGeneration.from_pretrained(folder)
-    model.train(False)
-    extractor = build_extractor()
+    model = speech2text.from_pretrained(str(folder))
     said = [utterance(split, index) for index in range(utterances)]
-    audio = [render(one).audio for one in said]
-    features = [extractor(one, sampling_rate=SAMPLE_RATE).input_features[0] for one in audio]
-    written = transcribe(model, features, target)
+    written = [_written(model, render(one).audio) for one in said]
     right = [reference(one, target) for one in said]
     wrong = sum(one != other for one, other in zip(written, right, strict=True)) / utterances
     if target == "words":
         return {"word_error_rate": float(jiwer.wer(right, written)), "wrong_sentences": wrong}
     return {"bleu": float(sacrebleu.corpus_bleu(written, [right]).score), "wrong_sentences": wrong}
+
+
+@torch.inference_mode()
+def _written(model: speech2text.Speech2TextModel, audio: NDArray[np.float32]) -> str:
+    features = torch.from_numpy(model.features(audio))[None]
+    return model.text(model.transcribe(features)[0].tolist())

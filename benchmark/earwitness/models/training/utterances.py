@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from earwitness.worlds.spoken import VERSION, Split, Utterance, render, utteranc
 
 BINS = 40
 """Mel bins."""
-WINDOW_SHARE = 6
-"""A batch is drawn from one sixth of the utterances, of similar length."""
+GROUPS, GROUP_SIZE = 6, 100
+"""A batch is drawn from one of at most `GROUPS` groups of utterances of similar length, of `GROUP_SIZE` or more."""
 
 
 def build_extractor() -> Speech2TextFeatureExtractor:
@@ -43,16 +44,20 @@ class Corpus:
         """[n]: frames of each utterance."""
         return np.diff(self.offsets)
 
+    @cached_property
+    def groups(self) -> list[NDArray[np.int64]]:
+        """Indices of utterances by their length, in groups of one size."""
+        by_length = np.argsort(self.lengths, kind="stable")
+        return np.array_split(by_length, max(1, min(GROUPS, len(by_length) // GROUP_SIZE)))
+
     def spectrogram(self, index: int) -> NDArray[np.float32]:
         """Log-mel spectrogram [T, M] of one utterance, not normalised."""
         return self.frames[self.offsets[index] : self.offsets[index + 1]].astype(np.float32)
 
     def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
         """Indices of utterances of similar length."""
-        by_length = np.argsort(self.lengths, kind="stable")
-        window = max(size, len(by_length) // WINDOW_SHARE)
-        start = int(rng.integers(0, max(1, len(by_length) - window + 1)))
-        return np.asarray(by_length[start + rng.integers(0, min(window, len(by_length)), size)])
+        group = self.groups[rng.integers(len(self.groups))]
+        return np.asarray(rng.choice(group, size))
 
 
 def corpus(split: Split, count: int, cache: Path) -> Corpus:
