@@ -1,0 +1,145 @@
+"""Speech task cards for published checkpoints run end to end on tiny random folders in the same format."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from earwitness import rows, shelf
+from tiny_speech import tiny_speech2text, tiny_whisper
+
+RATE = 16000
+SUBMISSION = "gradient_input"
+pytestmark = pytest.mark.timeout(600)
+
+
+def sound(seconds: float, seed: int, level: float = 0.3) -> np.ndarray:
+    """Noise in syllables: the tiny models are random, so nothing depends on what is said."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    noise = np.random.default_rng(seed).normal(size=len(time)) * (1.1 + np.sin(2 * np.pi * 5 * time))
+    return level * noise / np.abs(noise).max()
+
+
+def card_with(task: str, changes: dict[str, str]) -> str:
+    """A task's card with nothing changed but where model and dataset are read from."""
+    text = (shelf.task(task).folder / "task.toml").read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
+def run(task: Path, out: Path) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """What a run of the task prints on stderr, and its rows by item."""
+    command = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", "from earwitness.cli import main; main()", *command],
+        capture_output=True, text=True, timeout=580, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    (folder,) = out.glob(f"{task.name}__{SUBMISSION}__*")
+    by_item: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.read_run(folder).to_pylist():
+        by_item.setdefault(row["item"], []).append(row)
+    return done.stderr, by_item
+
+
+def check(task: str, by_item: dict[str, list[dict[str, Any]]], bad: dict[str, str], good: set[str]) -> None:
+    """Every metric of the card has a value for each good item; each bad one is a visible row with its reason."""
+    metrics = {metric.id for metric in shelf.task(task).card.metrics}
+    assert set(by_item) == {*bad, *good}
+    for item in good:
+        assert {row["metric"] for row in by_item[item]} == metrics
+        assert {row["status"] for row in by_item[item]} == {"ok"}
+        assert all(np.isfinite(row["value"]) for row in by_item[item])
+    for item, says in bad.items():
+        assert {row["status"] for row in by_item[item]} == {"invalid"}
+        assert all(says in row["reason"] and "\n" not in row["reason"] for row in by_item[item])
+        assert all(row["value"] is None for row in by_item[item])
+
+
+@pytest.fixture
+def librispeech(tmp_path: Path) -> Path:
+    """LibriSpeech's layout with two good utterances and one of every fault."""
+    folder = tmp_path / "speech" / "test-clean" / "121" / "7"
+    folder.mkdir(parents=True)
+    sounds = {
+        "good": (sound(0.7, 0), RATE),
+        "also-good": (sound(0.5, 1), RATE),
+        "silent": (np.zeros(RATE), RATE),
+        "clipped": (np.clip(sound(0.5, 2, level=5.0), -1, 1), RATE),
+        "stereo": (np.stack([sound(0.5, 3), sound(0.5, 4)], axis=1), RATE),
+        "telephone": (sound(0.5, 5), 8000),
+        "over-the-window": (sound(4.5, 6), RATE),
+        "ten-minutes": (np.resize(sound(2.0, 7), 600 * RATE), RATE),
+        "truncated": (sound(0.5, 8), RATE),
+    }
+    for name, (audio, rate) in sounds.items():
+        soundfile.write(folder / f"{name}.flac", audio, rate)
+    cut = folder / "truncated.flac"
+    cut.write_bytes(cut.read_bytes()[:4000])
+    (folder / "empty.flac").touch()
+    lines = [f"{name} TURN THE RED LAMP ON" for name in [*sounds, "empty", "absent"]]
+    (folder / "121-7.trans.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path / "speech"
+
+
+def test_whisper_librispeech_runs_on_a_tiny_checkpoint_and_shows_unusable_files(
+    librispeech: Path, tmp_path: Path
+) -> None:
+    task = tmp_path / "whisper_librispeech"
+    tiny_whisper(task / "model", multilingual=False)
+    changes = {'"openai/whisper-small.en"': '"model"', '"LibriSpeech"': f'"{librispeech}"'}
+    (task / "task.toml").write_text(card_with(task.name, changes), encoding="utf-8")
+    said, found = run(task, tmp_path / "runs")
+    bad = {
+        "silent": "silent", "clipped": "clipped", "stereo": "2 channels", "telephone": "sampled at 8000 Hz",
+        "over-the-window": "the model takes 4 s", "ten-minutes": "600.0 s long", "truncated": "truncated",
+        "empty": "empty", "absent": "no such file",
+    }  # fmt: skip
+    check(task.name, found, bad, good={"good", "also-good"})
+    assert any(reason in said for reason in bad.values())
+
+
+@pytest.fixture
+def mustc(tmp_path: Path) -> Path:
+    """MuST-C's layout with two good segments, one that ends after its talk and one without a translation."""
+    folder = tmp_path / "talks" / "en-de" / "data" / "tst-COMMON"
+    (folder / "wav").mkdir(parents=True)
+    (folder / "txt").mkdir()
+    soundfile.write(folder / "wav" / "ted_1.wav", sound(70.0, 0), RATE)
+    soundfile.write(folder / "wav" / "ted_2.wav", sound(1.0, 1), RATE)
+    segments = [(0.1, 0.6, "ted_1.wav"), (0.8, 0.5, "ted_1.wav"), (65.0, 0.6, "ted_1.wav"), (0.5, 0.7, "ted_2.wav")]
+    entries = [f"- {{duration: {d}, offset: {o}, speaker_id: spk.1, wav: {wav}}}" for o, d, wav in segments]
+    for kind, lines in {
+        "yaml": entries,
+        "en": ["Turn the lamp on.", "Move.", "Slowly.", "Left."],
+        "de": ["Schalte die Lampe ein.", "", "Langsam.", "Links."],
+    }.items():
+        (folder / "txt" / f"tst-COMMON.{kind}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path / "talks"
+
+
+def test_s2t_mustc_runs_on_a_tiny_checkpoint_and_shows_unusable_segments(mustc: Path, tmp_path: Path) -> None:
+    task = tmp_path / "s2t_mustc"
+    tiny_speech2text(task / "model", words=["Schalte", "die", "Lampe", "ein.", "Langsam.", "Links."])
+    changes = {'"facebook/s2t-small-mustc-en-de-st"': '"model"', '"MuST-C"': f'"{mustc}"'}
+    (task / "task.toml").write_text(card_with(task.name, changes), encoding="utf-8")
+    said, found = run(task, tmp_path / "runs")
+    bad = {"ted_1_1": "no text", "ted_2_0": "ends after its 1 s"}
+    check(task.name, found, bad, good={"ted_1_0", "ted_1_2"})
+    assert all(reason in said for reason in bad.values())
+
+
+@pytest.mark.parametrize("task", ["whisper_librispeech", "s2t_mustc"])
+def test_a_published_card_names_a_model_and_a_dataset_of_its_own_adapters(task: str) -> None:
+    card = tomllib.loads((shelf.task(task).folder / "task.toml").read_text(encoding="utf-8"))
+    assert card["track"] == "speech"
+    headline = [metric["metric"].partition("_")[0] for metric in card["metrics"] if metric.get("headline")]
+    assert headline == ["deletion", "insertion", "deletion"]
