@@ -41,21 +41,22 @@ def word_tokenizer(words: list[str] | None = None) -> PreTrainedTokenizerFast:
     )  # fmt: skip
 
 
-def tiny_speech2text(folder: Path, seed: int = 0, words: list[str] | None = None) -> Path:
-    """Save a Speech2Text of 16 mel bins at 16 kHz, at most 20 s, with a word-level tokenizer, into `folder`."""
+def tiny_speech2text(
+    folder: Path, seed: int = 0, words: list[str] | None = None, config: Speech2TextConfig | None = None
+) -> Path:
+    """Save a Speech2Text at 16 kHz with a word-level tokenizer; without `config` of 16 mel bins and at most 20 s."""
     tokenizer = word_tokenizer(words)
-    config = Speech2TextConfig(
-        vocab_size=len(tokenizer), d_model=16, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=32,
-        decoder_ffn_dim=32, encoder_attention_heads=2, decoder_attention_heads=2, conv_channels=24,
-        conv_kernel_sizes=[5, 5], num_conv_layers=2, input_feat_per_channel=SPEECH_BINS, max_source_positions=2000,
-        max_target_positions=64, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2,
+    config = config or Speech2TextConfig(
+        d_model=16, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
+        encoder_attention_heads=2, decoder_attention_heads=2, conv_channels=24, conv_kernel_sizes=[5, 5],
+        num_conv_layers=2, input_feat_per_channel=SPEECH_BINS, max_source_positions=2000, max_target_positions=64,
     )  # fmt: skip
+    special = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2}
+    config.update({"vocab_size": len(tokenizer), **special})
     model = _seeded(lambda: Speech2TextForConditionalGeneration(config), seed)
-    model.generation_config = GenerationConfig(
-        max_length=LONGEST_TRANSCRIPT, num_beams=1, pad_token_id=1, bos_token_id=0, eos_token_id=2,
-        decoder_start_token_id=2,
-    )  # fmt: skip
-    extractor = Speech2TextFeatureExtractor(feature_size=SPEECH_BINS, num_mel_bins=SPEECH_BINS, sampling_rate=16000)
+    model.generation_config = GenerationConfig(max_length=LONGEST_TRANSCRIPT, num_beams=1, **special)
+    bins = config.input_feat_per_channel
+    extractor = Speech2TextFeatureExtractor(feature_size=bins, num_mel_bins=bins, sampling_rate=16000)
     return _save(folder, model, tokenizer, extractor)
 
 

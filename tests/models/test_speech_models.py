@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSpeechSeq2Seq, PreTrainedTokenizerFast
+from transformers import AutoModelForSpeechSeq2Seq
 
 from earwitness.box.meter import Meter
 from earwitness.errors import InvalidItemError, ModelError
@@ -345,20 +345,11 @@ def test_a_folder_of_another_kind_or_without_its_parts_is_refused_in_one_line(fa
         assert "\n" not in str(refused.value)
 
 
-def test_words_and_pieces_of_a_word_level_tokenizer(folders):
-    model = speech2text.from_pretrained(str(folders["speech2text"]))
-    tokens = PreTrainedTokenizerFast.from_pretrained(folders["speech2text"])("turn the lamp on").input_ids
-    assert model.text(tokens) == "turn the lamp on"
-    assert model.pieces(tokens) == ["turn", "the", "lamp", "on"]
-    assert model.words(tokens).tolist() == [0, 1, 2, 3]
-
-
-def test_words_and_pieces_of_subwords(folders):
-    model = whisper.from_pretrained(str(folders["whisper"]))
-    ids = model._tokens._tokenizer.convert_tokens_to_ids(["Ġtur", "n", "Ġlamp", "Ġ", "o", "n"])
-    assert model.text(ids) == "turn lamp on"
-    assert model.pieces(ids) == ["tur", "n", "lamp", "Ġ", "o", "n"]
-    assert model.words(ids).tolist() == [0, 0, 1, 2, 2, 2]
+def test_text_pieces_and_words_are_those_of_the_tokens(family, model):
+    ids = {"speech2text": [4, 6], "whisper": model._tokens._tokenizer.convert_tokens_to_ids(["Ġtur", "n", "Ġlamp"])}
+    said = {"speech2text": (["turn", "lamp"], [0, 1]), "whisper": (["tur", "n", "lamp"], [0, 0, 1])}
+    assert model.text(ids[family]) == "turn lamp"
+    assert (model.pieces(ids[family]), model.words(ids[family]).tolist()) == said[family]
 
 
 def test_whispers_language_and_task_open_the_transcript(folders, tmp_path):

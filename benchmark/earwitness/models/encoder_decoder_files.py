@@ -86,8 +86,7 @@ def _attempt(part: str, source: str, read: Any) -> Any:
     try:
         return read()
     except Exception as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(error).__name__
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__).split(". ")[0].rstrip(".")
         advice = "give a folder in the hub's format, or a hub id that can be reached"
         if "sentencepiece" in str(error).lower():
             advice = "install sentencepiece, which its tokenizer needs"
