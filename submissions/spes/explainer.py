@@ -41,7 +41,7 @@ class Spes(SpeechExplainer):
     """Probability that a superpixel is dropped."""
     prefix_p: float = 0.4
     """Probability that an earlier token's embedding is zeroed."""
-    batch: int = 64
+    batch: int = 32
     """Masks a pass: the chunk that bounds memory."""
 
     @torch.inference_mode()
