@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from html import escape
 from typing import Any
 
@@ -14,21 +13,21 @@ import pandas as pd
 import streamlit as st
 from charts import GREY
 from pictures import axis, data_url
-from streamlit.errors import StreamlitDuplicateElementKey
 
 Arrays = dict[str, np.ndarray]
 SOUNDS: dict[str, str] = {}
 """A spectrogram with cells removed is nothing to listen to."""
 TOKEN = "token"
 """Key of the token that is looked at, in the page's state and address."""
-CURVE = "curve_"
+CURVE, DISTANCE = "curve_", "distance"
+"""What names of curves among an explanation's arrays start with, and then those of distances from training speech."""
 INK = (255, 126, 20)
 """Colour of the largest weight; it is blended into the grey of the spectrogram, so one picture holds on any ground."""
 DARK, LIGHT = 24, 236
 """Greys of the quietest and the loudest cells."""
 TEXTURE = 0.35
 """How much of the spectrogram still shows under the largest weight."""
-HEIGHT = 260
+HEIGHT, CHART = 260, 220
 SHARP = 600
 """Frames up to which cells are drawn with sharp edges; beyond, a column of the page is narrower than the picture."""
 STYLE = f"""
@@ -61,46 +60,40 @@ def title(fields: dict[str, Any]) -> str:
     return str(fields.get("text", ""))
 
 
-def choose(fields: dict[str, Any]) -> int:
-    """Let the reader pick a token of the transcript; its index is kept in the address.
-
-    `draw` calls it too: a page that draws two explanations calls it once before, above both.
-    """
+def choose(fields: dict[str, Any]) -> None:
+    """Let the reader pick the token whose maps are drawn; its index is kept in the address."""
     pieces = fields.get("pieces") or []
     if TOKEN not in st.session_state:
         st.session_state[TOKEN] = _number(st.query_params.get(TOKEN))
     if st.session_state[TOKEN] not in range(len(pieces)):
         st.session_state[TOKEN] = 0
     if not pieces:
-        return 0
-    with suppress(StreamlitDuplicateElementKey):
-        st.pills(
-            "Token that is explained",
-            list(range(len(pieces))),
-            required=True,
-            format_func=lambda index: _plain(shown(pieces[index])),
-            key=TOKEN,
-            persist_state="session",
-        )
-    chosen = int(st.session_state[TOKEN])
-    if chosen:
-        st.query_params[TOKEN] = str(chosen)
+        return
+    st.pills(
+        "Token that is explained",
+        list(range(len(pieces))),
+        required=True,
+        format_func=lambda index: _plain(shown(pieces[index])),
+        key=TOKEN,
+        persist_state="session",
+    )
+    if st.session_state[TOKEN]:
+        st.query_params[TOKEN] = str(st.session_state[TOKEN])
     elif TOKEN in st.query_params:
         del st.query_params[TOKEN]
-    return chosen
 
 
 def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float | None) -> None:
     """Draw the explanation `spectrogram` [O, T, M] and `prefix` [O, O] of an item with `features` [T, M].
 
-    `fields["marks"]` may hold words and phonemes as [text, start, stop] in seconds, and `answered` curves by their
-    names, `curve_<name>` [Q] of the item or [O, Q] of its tokens, at even shares of removed cells.
+    The token is the one of `choose`. `fields["marks"]` may hold words and phonemes as [text, start, stop] in seconds,
+    and `answered` curves by their names, `curve_<name>` [Q], at even shares of the cells.
     """
     pieces, features = fields.get("pieces") or [], given.get("features")
     if features is None or not pieces:
         st.caption("Nothing of this item is kept.")
         return
-    token = choose(fields)
+    token = int(st.session_state.get(TOKEN, 0)) % len(pieces)
     maps, prefix = answered.get("spectrogram"), answered.get("prefix")
     rate = fields.get("frame_rate") or (len(features) / seconds if seconds else None)
     marks = fields.get("marks") or {}
@@ -111,10 +104,11 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     ground = _spectrogram(features, maps[token], rate, marks)
     words = given.get("words", np.arange(len(pieces)))
     st.html(STYLE + ground + _scale(maps[token]) + _context(pieces, words, token, prefix[token]))
-    curves = {name.removeprefix(CURVE): array for name, array in answered.items() if name.startswith(CURVE)}
-    frame = _curves(curves, token, len(pieces))
-    if len(frame):
-        st.altair_chart(_chart(frame), width="stretch")
+    frame = _curves(answered)
+    far = frame["curve"].str.startswith(DISTANCE)
+    for some, heading in ((frame[~far], ""), (frame[far], "Distance of the sound from training speech, 1 as it comes")):
+        if len(some):
+            st.altair_chart(_chart(some, heading), width="stretch")
 
 
 def shown(piece: str) -> str:
@@ -208,27 +202,27 @@ def _context(pieces: Sequence[str], words: np.ndarray, token: int, weights: np.n
     return f'<p class="context">{"".join(spans)}</p>'
 
 
-def _curves(curves: dict[str, np.ndarray], token: int, tokens: int) -> pd.DataFrame:
-    """Points of the curves of the item and of the chosen token: curve, share in per cent, value."""
-    rows = []
-    for name, array in sorted(curves.items()):
-        values = array[token] if array.ndim == 2 and len(array) == tokens else array
-        if values.ndim == 1 and len(values) > 1:
-            shares = np.linspace(0, 100, len(values))
-            rows += [(name, share, value) for share, value in zip(shares.tolist(), values.tolist(), strict=True)]
-    return pd.DataFrame(rows, columns=["curve", "share", "value"])
+def _curves(answered: Arrays) -> pd.DataFrame:
+    """Points of the curves: curve, share of the cells in per cent, value."""
+    rows = [
+        (name.removeprefix(CURVE), share, value)
+        for name, array in sorted(answered.items())
+        if name.startswith(CURVE) and array.ndim == 1 and len(array) > 1
+        for share, value in zip(np.linspace(0, 100, len(array)).tolist(), array.tolist(), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["curve", "share", "value"]).astype({"curve": "str"})
 
 
-def _chart(frame: pd.DataFrame) -> alt.Chart:
-    colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320))
+def _chart(frame: pd.DataFrame, heading: str) -> alt.Chart:
+    colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320, columns=3))
     return (
         alt.Chart(frame)
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("share:Q", title="cells removed, %", axis=alt.Axis(grid=False, tickCount=6)),
+            x=alt.X("share:Q", title="cells removed (insertion: put back), %", axis=alt.Axis(grid=False, tickCount=6)),
             y=alt.Y("value:Q", title=None, axis=alt.Axis(gridColor=GREY, gridOpacity=0.35, tickCount=5)),
             color=colour,
             tooltip=["curve:N", alt.Tooltip("share:Q", format=".0f"), alt.Tooltip("value:Q", format=".3f")],
         )
-        .properties(height=220)
+        .properties(height=CHART, **({"title": alt.TitleParams(heading, fontSize=13)} if heading else {}))
     )

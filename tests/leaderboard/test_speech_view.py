@@ -57,7 +57,7 @@ def pixels(url: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))))
 
 
-DRAW = "speech.draw(FIELDS, given, answered, 1.0)"
+DRAW = "speech.choose(FIELDS)\nspeech.draw(FIELDS, given, answered, 1.0)"
 
 
 def test_the_title_is_the_transcript(view: ModuleType) -> None:
@@ -109,17 +109,17 @@ def test_an_address_that_names_no_token_shows_the_first(view: ModuleType, token:
 
 
 def test_two_explanations_share_one_choice(view: ModuleType) -> None:
-    app = page(view, f"{DRAW}\n{DRAW}", token="1")
-    assert len(app.button_group) == 1
-    assert html(app).count("<img") == 2
-    pictures = re.findall(r'src="([^"]*)"', html(app))
-    assert pictures[0] == pictures[1]
+    app = page(view, f"{DRAW}\nspeech.draw(FIELDS, given, answered, 1.0)", token="1")
+    one, other = re.findall(r'src="([^"]*)"', html(app))
+    assert one == other
+    first = re.findall(r'src="([^"]*)"', html(page(view, DRAW)))
+    assert first != [one]
 
 
-def test_a_page_may_place_the_choice_itself(view: ModuleType) -> None:
-    app = page(view, f"st.write('above')\nspeech.choose(FIELDS)\nst.write('below')\n{DRAW}\n{DRAW}")
-    assert [element.type for element in app.main][1:4] == ["markdown", "button_group", "markdown"]
-    assert len(app.button_group) == 1
+def test_an_item_with_fewer_tokens_starts_at_its_first(view: ModuleType) -> None:
+    body = "speech.choose(FIELDS)\nspeech.choose = None\nspeech.draw(FIELDS, given, answered, 1.0)"
+    app = page(view, body.replace("speech.choose = None\n", ""), token="2", pieces=["▁turn", "▁lamp"])
+    assert app.session_state["token"] == 0
 
 
 def test_earlier_tokens_lie_on_their_weights_and_later_ones_are_faint(view: ModuleType) -> None:
@@ -158,17 +158,19 @@ def test_an_item_that_is_not_kept_is_said_to_be_so(view: ModuleType) -> None:
     assert page(view, DRAW, pieces=[]).caption[0].value == "Nothing of this item is kept."
 
 
-def test_curves_are_of_the_item_or_of_the_chosen_token(view: ModuleType) -> None:
-    curves = {"item": np.array([0.0, 0.5, 1.0]), "token": np.arange(9.0).reshape(3, 3), "scalar": np.array(1.0)}
-    found = view._curves(curves, 2, 3)
-    assert found[found.curve == "item"][["share", "value"]].values.tolist() == [[0, 0.0], [50, 0.5], [100, 1.0]]
-    assert found[found.curve == "token"]["value"].tolist() == [6.0, 7.0, 8.0]
-    assert set(found.curve) == {"item", "token"}
+def test_curves_run_over_even_shares(view: ModuleType) -> None:
+    answered = {"curve_deletion_wer, mean": np.array([0.0, 0.5, 1.0]), "prefix": np.zeros(3), "curve_x": np.array([1])}
+    found = view._curves(answered)
+    assert found.values.tolist() == [["deletion_wer, mean", 0, 0.0], ["deletion_wer, mean", 50, 0.5]] + [
+        ["deletion_wer, mean", 100, 1.0]
+    ]
 
 
-def test_a_chart_is_drawn_where_there_are_curves_alone(view: ModuleType) -> None:
-    curved = f"answered['curve_deletion_wer'] = np.linspace(0, 1, 21)\n{DRAW}"
-    assert len(page(view, curved).get("vega_lite_chart")) == 1
+def test_distances_have_a_chart_of_their_own(view: ModuleType) -> None:
+    curved = "answered['curve_deletion_wer, mean'] = np.linspace(0, 1, 21)"
+    far = "answered['curve_distance, mean'] = np.linspace(1, 7, 21)"
+    assert len(page(view, f"{curved}\n{far}\n{DRAW}").get("vega_lite_chart")) == 2
+    assert len(page(view, f"{curved}\n{DRAW}").get("vega_lite_chart")) == 1
     assert not page(view, DRAW).get("vega_lite_chart")
 
 
