@@ -27,7 +27,8 @@ DARK, LIGHT = 24, 236
 """Greys of the quietest and the loudest cells."""
 TEXTURE = 0.35
 """How much of the spectrogram still shows under the largest weight."""
-HEIGHT, CHART = 260, 220
+HEIGHT, CHART = 260, 340
+"""Pixels of the spectrogram, and of a chart with its heading, names and axis."""
 SHARP = 600
 """Frames up to which cells are drawn with sharp edges; beyond, a column of the page is narrower than the picture."""
 STYLE = f"""
@@ -106,7 +107,7 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     st.html(STYLE + ground + _scale(maps[token]) + _context(pieces, words, token, prefix[token]))
     frame = _curves(answered)
     far = frame["curve"].str.startswith(DISTANCE)
-    for some, heading in ((frame[~far], ""), (frame[far], "Distance of the sound from training speech, 1 as it comes")):
+    for some, heading in ((frame[~far], ""), (frame[far], "Distance from training speech (untouched speech: 1)")):
         if len(some):
             st.altair_chart(_chart(some, heading), width="stretch")
 
@@ -214,7 +215,7 @@ def _curves(answered: Arrays) -> pd.DataFrame:
 
 
 def _chart(frame: pd.DataFrame, heading: str) -> alt.Chart:
-    colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320, columns=3))
+    colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320, columns=3, offset=4))
     return (
         alt.Chart(frame)
         .mark_line(strokeWidth=2)
