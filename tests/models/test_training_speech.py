@@ -71,6 +71,7 @@ def test_a_batch_holds_utterances_of_similar_length_and_every_one_is_drawn() -> 
         assert np.ptp(lengths[chosen]) < 600 / GROUPS
         seen |= set(chosen.tolist())
     assert len(seen) == 600
+    assert max(lengths[many.draw(rng, 32, short=True)].max() for _ in range(50)) <= 300
 
 
 def test_a_share_of_utterances_loses_patches_and_single_cells() -> None:
@@ -113,7 +114,7 @@ def test_the_decoder_reads_the_tokens_before_and_writes_the_next(handful: Corpus
 
 def test_a_zeroed_token_does_not_change_what_is_predicted(handful: Corpus) -> None:
     torch.manual_seed(0)
-    training = SpeechTraining(compose(len(build_tokenizer("words")))).eval()
+    training = SpeechTraining(compose(len(build_tokenizer("words"))), "translation").eval()
     batch = Dictation(handful, "words", UNCHANGED).batch(np.random.default_rng(0), 3)
     hidden = torch.ones_like(batch.kept)
     hidden[:, 2] = 0
@@ -132,7 +133,7 @@ def test_a_handful_of_utterances_is_learned_and_read_back(handful: Corpus, tmp_p
     model = compose(len(build_tokenizer("words")))
     dictation = Dictation(handful, "words", UNCHANGED)
     dictation.prefix_share = 0.0
-    training, rng = SpeechTraining(model).train(), np.random.default_rng(0)
+    training, rng = SpeechTraining(model, "words").train(), np.random.default_rng(0)
     optimiser = torch.optim.AdamW(training.parameters(), 1e-3)
     for _ in range(60):
         optimiser.zero_grad()

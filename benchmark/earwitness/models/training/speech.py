@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, ctc_loss
 from transformers import (
     GenerationConfig,
     PreTrainedTokenizerFast,
@@ -29,6 +29,8 @@ START, PAD, END, UNKNOWN = "<s>", "<pad>", "</s>", "<unk>"
 SPECIAL = (START, PAD, END, UNKNOWN)
 BATCH = 32
 LEARNING_RATE = 1.5e-3
+SHORT_FIRST = 1000
+"""Steps in which only the shorter half of the utterances is heard."""
 LABEL_SMOOTHING = 0.02
 BEAMS = 5
 MOST_TOKENS = 16
@@ -121,13 +123,14 @@ class Dictation:
 
     def __init__(self, corpus: Corpus, target: Target, variation: Variation | None = None) -> None:
         self.corpus = corpus
+        self.target = target
         self.variation = variation or Variation()
         ids = build_tokenizer(target).get_vocab()
         self.tokens = [[ids[word] for word in reference(said, target).split()] for said in corpus.utterances]
 
-    def batch(self, rng: np.random.Generator, size: int = BATCH) -> Batch:
-        """Utterances of similar length, drawn and varied at random."""
-        chosen = self.corpus.draw(rng, size)
+    def batch(self, rng: np.random.Generator, size: int = BATCH, short: bool = False) -> Batch:
+        """Utterances of similar length, drawn and varied at random; with `short`, none of the longer half."""
+        chosen = self.corpus.draw(rng, size, short)
         features, real = pad([self.variation.features(self.corpus.spectrogram(i), rng) for i in chosen])
         rows = [self.tokens[i] for i in chosen]
         padding, end = SPECIAL.index(PAD), SPECIAL.index(END)
@@ -144,29 +147,49 @@ class Dictation:
 
 
 class SpeechTraining(nn.Module):
-    """A model whose decoder reads embeddings of earlier tokens that may be zeroed."""
+    """A model whose decoder reads embeddings of earlier tokens that may be zeroed.
 
-    def __init__(self, model: Speech2TextForConditionalGeneration) -> None:
+    In recognition the encoder alone names the words, too, in their order: hybrid CTC/attention (Watanabe et al., IEEE
+    JSTSP 2017). Without it the decoder takes long to find out where in the sound its words are. The head that does so
+    is no part of the model.
+    """
+
+    ctc_share = 0.3
+    """Weight of the encoder's loss beside the decoder's."""
+
+    def __init__(self, model: Speech2TextForConditionalGeneration, target: Target) -> None:
         super().__init__()
         self.model = model
+        monotone = target == "words"
+        self.heard = nn.Linear(model.config.d_model, model.config.vocab_size) if monotone else None
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean cross-entropy of the tokens of a batch."""
+        """Mean cross-entropy of the tokens of a batch, and what the encoder alone makes of them."""
 
         def keep(_: nn.Module, __: Any, embedded: Tensor) -> Tensor:
             return embedded * batch.kept[..., None]
 
         hook = self.model.model.decoder.embed_tokens.register_forward_hook(keep)
         try:
-            logits = self.model(
+            found = self.model(
                 input_features=batch.features,
                 attention_mask=batch.real,
                 decoder_input_ids=batch.inputs,
                 use_cache=False,
-            ).logits
+            )
         finally:
             hook.remove()
-        return cross_entropy(logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=LABEL_SMOOTHING)
+        written = cross_entropy(found.logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=LABEL_SMOOTHING)
+        if self.heard is None:
+            return written
+        return written + self.ctc_share * self._hearing(self.heard(found.encoder_last_hidden_state), batch)
+
+    def _hearing(self, logits: Tensor, batch: Batch) -> Tensor:
+        """CTC loss of an encoder's logits [B, E, V]; padding stands for its blank."""
+        steps = self.model.model.encoder._get_feat_extract_output_lengths(batch.real.sum(1))
+        said = (batch.labels >= 0) & (batch.labels != SPECIAL.index(END))
+        scores = logits.log_softmax(-1).transpose(0, 1)
+        return ctc_loss(scores, batch.labels[said], steps, said.sum(1), blank=SPECIAL.index(PAD))
 
 
 def train_speech(
@@ -177,10 +200,10 @@ def train_speech(
     visit: Callable[[Checkpoint], None] | None = None,
 ) -> float:
     """Train a composed model in place; the seconds it took."""
-    training = SpeechTraining(model)
+    training = SpeechTraining(model, dictation.target)
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
-        return training.loss(dictation.batch(rng))
+        return training.loss(dictation.batch(rng, short=step < SHORT_FIRST))
 
     seconds = fit(training, loss, plan, checkpoint, visit)
     model.train(False)

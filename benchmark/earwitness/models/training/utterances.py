@@ -54,9 +54,10 @@ class Corpus:
         """Log-mel spectrogram [T, M] of one utterance, not normalised."""
         return self.frames[self.offsets[index] : self.offsets[index + 1]].astype(np.float32)
 
-    def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
-        """Indices of utterances of similar length."""
-        group = self.groups[rng.integers(len(self.groups))]
+    def draw(self, rng: np.random.Generator, size: int, short: bool = False) -> NDArray[np.int64]:
+        """Indices of utterances of similar length; with `short`, of the shorter half."""
+        among = (len(self.groups) + 1) // 2 if short else len(self.groups)
+        group = self.groups[rng.integers(among)]
         return np.asarray(rng.choice(group, size))
 
 
