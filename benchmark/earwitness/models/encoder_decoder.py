@@ -14,8 +14,8 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderD
 from transformers.modeling_outputs import BaseModelOutput
 
 from earwitness.errors import InvalidItemError
-from earwitness.models.encoder_decoder_files import quiet
 from earwitness.models.pass_tally import PassTally, Rates, encoder_share
+from earwitness.models.pretrained_files import quiet
 from earwitness.models.transcript_tokens import TranscriptTokens
 from earwitness.tracks.speech import Attention
 

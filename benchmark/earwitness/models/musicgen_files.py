@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from earwitness.errors import ModelError
+from earwitness.models.pretrained_files import attempt, quiet, require_all, require_tokenizer_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import nn
 
 TOKENIZER_FILES = ("tokenizer.json", "spiece.model")
@@ -24,21 +21,19 @@ def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]
 
     import earwitness.models.spectral_codec  # noqa: F401  registers the micro codec with transformers
 
-    with _quiet():
-        config = _attempt("configuration", source, lambda: AutoConfig.from_pretrained(source, revision=revision))
+    with quiet():
+        config = attempt("configuration", source, lambda: AutoConfig.from_pretrained(source, revision=revision))
         _require_mono_musicgen(source, config)
-        module, report = _attempt(
+        module, report = attempt(
             "weights",
             source,
             lambda: MusicgenForConditionalGeneration.from_pretrained(
                 source, revision=revision, dtype=torch.float32, output_loading_info=True
             ),
         )
-        _require_tokenizer_file(source)
-        tokenizer = _attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise ModelError(f"the weights of {source} lack {len(absent)} tensors, {absent[0]} first; save the model again")
+        require_tokenizer_file(source, TOKENIZER_FILES)
+        tokenizer = attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))
+    require_all(source, report)
     if not tokenizer.is_fast:
         raise ModelError(f"the tokenizer of {source} cannot say which characters a token covers; save a fast tokenizer")
     return module.to(device), tokenizer
@@ -70,39 +65,3 @@ def _require_mono_musicgen(source: str, config: Any) -> None:
         )
     if config.decoder.audio_channels != 1:
         raise ModelError(f"{source} is a stereo MusicGen, which this adapter does not read; use its mono counterpart")
-
-
-def _require_tokenizer_file(source: str) -> None:
-    # Without one transformers builds an empty tokenizer of the text encoder's family, to which every word is unknown.
-    folder = Path(source)
-    if folder.is_dir() and not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        raise ModelError(f"{source} holds no tokenizer ({' or '.join(TOKENIZER_FILES)}); save it beside the weights")
-
-
-def _attempt(part: str, source: str, read: Any) -> Any:
-    # Broad, since transformers, huggingface_hub and safetensors each raise errors of their own for one bad folder.
-    try:
-        return read()
-    except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ModelError(
-            f"cannot read the {part} of the model {source}: {reason}; give a folder in the hub's format, or a hub id "
-            "that can be reached"
-        ) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    from transformers.utils import logging as untyped
-
-    logging: Any = untyped
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
