@@ -151,7 +151,7 @@ def level_db(audio: Tensor) -> NDArray[np.float64]:
 def _exact(judge: Judge, audio: Tensor, scenes: Sequence[Scene]) -> float:
     heard = torch.cat([judge.presence(part) for part in torch.split(audio, BATCH)]) > 0.5
     truth = torch.tensor([[label in item.labels for label in judge.labels] for item in scenes])
-    return float((heard == truth).all(1).float().mean())
+    return float((heard == truth).all(1).double().mean())
 
 
 def summary(figures: dict[str, Any]) -> str:
