@@ -29,6 +29,7 @@ class Curves:
     explanation: SpeechMap
     _transcripts: dict[tuple[Fill, bool], list[str]] = field(default_factory=dict)
     _probabilities: dict[Fill, NDArray[np.float64]] = field(default_factory=dict)
+    _distances: dict[Fill, NDArray[np.float64] | None] = field(default_factory=dict)
 
     def transcripts(self, fill: Fill, insertion: bool) -> list[str]:
         """Transcripts at each share of cells removed, or put back, by the mean map over tokens."""
@@ -67,7 +68,9 @@ class Curves:
 
     def distances(self, fill: Fill) -> NDArray[np.float64] | None:
         """Distance [Q] of the inputs from training speech as cells are removed; None where none is stored."""
-        return self.training.distances(self.inputs(fill, False))
+        if fill not in self._distances:
+            self._distances[fill] = self.training.distances(self.inputs(fill, False))
+        return self._distances[fill]
 
     @cached_property
     def _ties(self) -> int:

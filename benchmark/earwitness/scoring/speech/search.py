@@ -7,6 +7,7 @@ are explanations like any other and are scored by the same code; each metric tak
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def candidates(scoring: SpeechScoring, item: SpeechItem) -> Iterator[SpeechMap]:
 def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> Iterator[NDArray[np.float64]]:
     """Maps [O, T, M] of spectrograms that a search or the truth suggests."""
     count, respondent = len(item.tokens), scoring.respondent
-    yield np.stack([greedy(respondent, item, lambda p, k=k: p[:, k], True) for k in range(count)])  # type: ignore[misc]
+    yield np.stack([greedy(respondent, item, itemgetter((slice(None), k)), True) for k in range(count)])
     for removing in (True, False):
         whole = greedy(respondent, item, lambda p: p.sum(1), removing)
         yield np.repeat(whole[None], count, 0)
