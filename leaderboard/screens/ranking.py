@@ -11,6 +11,8 @@ from wording import ARROWS, metric_label, number, plural, rank_interval, with_in
 
 SCORE = "score"
 CALIBRATED, RAW = "calibrated", "raw"
+MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
+"""Rows beside the entrants that calibrate nothing: what is known to be true, and the worst that search finds."""
 COLUMNS = {
     "Rank": st.column_config.NumberColumn(width=50, format="%d"),
     "Interval": st.column_config.TextColumn(width=64, help="Ranks that the data do not rule out"),
@@ -110,8 +112,7 @@ def _reading(metric: Record, shown: str) -> str:
 
 def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str, str], Record], scale: str) -> None:
     name, prefix = ("calibrated", "calibrated_") if scale == CALIBRATED else ("mean", "")
-    top, bottom = _end("Ceiling", "ceiling", columns, scale), _end("Anti-oracle", "anti", columns, scale)
-    rows = [top]
+    rows = [_end("Ceiling", "ceiling", columns, scale)]
     for entrant in entrants:
         row = {
             "Rank": entrant["rank"],
@@ -129,8 +130,9 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
         }
         rows.append(row)
     order = list(rows[-1])
-    if scale == RAW and any(metric["anti"] is not None for metric in columns):
-        rows.append(bottom)
+    if scale == RAW:
+        told = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
+        rows += [_end(MARKS[end], end, columns, scale) for end in told]
     frame = pd.DataFrame(rows, columns=order)
     st.dataframe(
         frame,
@@ -164,7 +166,7 @@ def survival(picked: Record, entrants: list[Record]) -> None:
         return
     st.subheader("Does the rank survive?")
     st.caption(
-        "Ranks under another judge or removal operator; τ (Kendall's) and ▲▼ compare with the same headline metrics."
+        "Ranks under another judge, removal, mask or comparison; τ (Kendall's) and ▲▼ compare with the same headline metrics."
     )
     titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])})" for row in found}
     changed = {(row["entrant"], row["change"]): row for row in found}

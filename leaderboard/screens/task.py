@@ -43,7 +43,8 @@ def ends(picked: Record) -> None:
     measured = metrics(picked["task_key"])
     st.subheader("Floors and ceilings")
     st.caption(
-        "The floor is the random explainer; the ceiling is the truth, or the best explanation that search finds. "
+        "The floor is the random explainer; the ceiling is the best explanation that search finds, the truth "
+        "among them. Where the truth itself is scored as an explanation, it has a column of its own. "
         "Where their intervals touch, the metric is uninformative on this task and enters no rank."
     )
     says = {True: "yes", False: "no", None: "–"}
@@ -54,6 +55,7 @@ def ends(picked: Record) -> None:
             "Informative": says[metric["informative"]] if metric["direction"] != "none" else "–",
             "Random": with_interval(metric, "floor", "floor_"),
             "Ceiling": with_interval(metric, "ceiling", "ceiling_"),
+            "Truth": with_interval(metric, "truth", "truth_"),
             "Anti-oracle": with_interval(metric, "anti", "anti_"),
             "Items": metric["items"],
             "What it is": metric["summary"],

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Record = dict[str, Any]
+MARKS = {"truth": "TRUTH", "anti": "ANTI-ORACLE"}
+"""Titles of what is shown beside the entrants and calibrates nothing."""
 OTHERS, LINE = 8, 8
 """How many metrics beside the headline's the second table has room for, and letters in a line of their names."""
 
@@ -106,9 +108,10 @@ def _headline_table(task: Record, metrics: list[Record], entrants: list[Record])
         cells = [_value(entrant["results"].get(m["metric"], {}), "mean", "") for m in metrics]
         score = _value(entrant, "score", "score_")
         table.add_row(_rank(entrant), _name(entrant, task), score, *cells, style=_style(entrant))
-    if any(metric["anti"] is not None for metric in metrics):
-        table.add_section()
-        table.add_row("", Text("ANTI-ORACLE", style="bold"), "", *(_value(m, "anti", "anti_") for m in metrics))
+    for kind, title in MARKS.items():
+        if any(metric[kind] is not None for metric in metrics):
+            table.add_section()
+            table.add_row("", Text(title, style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics))
     return table
 
 

@@ -54,6 +54,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         **_with_interval("floor", "floor_"),
         **_with_interval("ceiling", "ceiling_"),
         **_with_interval("anti", "anti_"),
+        **_with_interval("truth", "truth_"),
     ),
     "results": _schema(
         entrant=TEXT,

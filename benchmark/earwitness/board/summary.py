@@ -12,10 +12,16 @@ from earwitness.stats.intervals import DEFAULT, Array, Interval, Sampling, Stati
 from earwitness.stats.ranks import Ranks, agreement, rank, ranks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from earwitness.board.facts import Ends, MetricFacts
     from earwitness.board.values import Measured
 
 Record = dict[str, Any]
+
+
+MARKS = ("anti", "truth")
+"""Kinds of values stored with a task that are shown beside the entrants and calibrate nothing."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ class Column:
     """Scalar, of the ceiling."""
     ends: Scale | None
     """None without a floor or a ceiling."""
-    anti: Interval | None
+    marks: Mapping[str, Interval | None]
+    """Scalars by kind, of `MARKS`."""
     calibrated: Statistic | None
     """[R, C] -> [R, E]; None where the scale is not informative."""
 
@@ -99,10 +106,10 @@ class Summary:
         ]
 
     def changes(self) -> list[Record]:
-        """A record of each entrant under each change of judge or removal operator, with Kendall's tau to the headline.
+        """A record of each entrant under each change of the headline's parameters, with Kendall's tau to the headline.
 
-        A change is a parameter that another metric of the card adds to a headline metric's. The headline that it is
-        compared with is made of those metrics that the change has, too.
+        A change is a parameter that another metric of the card adds to a headline metric's, or has another value of.
+        The headline that it is compared with is made of those metrics that the change has, too.
         """
         named: dict[str, list[tuple[Column, Column]]] = {}
         for base in self.headline:
@@ -144,12 +151,12 @@ class Summary:
         raw = self._mean(values)
         floor = nothing if measured.floor is None else values[:, measured.floor]
         ceiling, top, far = self._end("ceiling", facts.id, nothing)
-        _, anti, _ = self._end("anti", facts.id, nothing)
+        marks = {kind: self._end(kind, facts.id, nothing)[1] for kind in MARKS}
         if measured.floor is None or top is None:
-            return Column(facts, number, raw, floor, ceiling, top, None, anti, None)
+            return Column(facts, number, raw, floor, ceiling, top, None, marks, None)
         found = scale(_at(raw, measured.floor), top, facts.direction)
         statistic = calibrated(values, floor, ceiling, measured.clusters, far) if found.informative else None
-        return Column(facts, number, raw, floor, ceiling, top, found, anti, statistic)
+        return Column(facts, number, raw, floor, ceiling, top, found, marks, statistic)
 
     def _end(self, kind: str, metric: str, nothing: Array) -> tuple[Array, Interval | None, Statistic | None]:
         """A known end per item [N], its interval, and its mean where it is known for other items only."""
@@ -197,15 +204,15 @@ class Summary:
             "items": int((~np.isnan(self.measured.values[:, :, column.number])).any(axis=1).sum()),
             **_ends_of("floor", "floor_", floor),
             **_ends_of("ceiling", "ceiling_", column.top),
-            **_ends_of("anti", "anti_", column.anti),
+            **{name: value for kind in MARKS for name, value in _ends_of(kind, f"{kind}_", column.marks[kind]).items()},
         }
 
 
 def _change(base: MetricFacts, other: MetricFacts) -> str:
-    """What other adds to base, as text; empty where it is no change of it."""
-    same = base.name == other.name and base.parameters.items() <= other.parameters.items()
-    added = [f"{key} {value}" for key, value in other.parameters.items() if key not in base.parameters]
-    return ", ".join(added) if same else ""
+    """What other adds to base or has otherwise, as text; empty where it is no change of it."""
+    if base.name != other.name or not base.parameters.keys() <= other.parameters.keys():
+        return ""
+    return ", ".join(f"{key} {value}" for key, value in other.parameters.items() if base.parameters.get(key) != value)
 
 
 def _at(found: Interval, entrant: int) -> Interval:

@@ -26,7 +26,8 @@ SCHEMA = pa.schema(
         pa.field("value", pa.float64()),
     ]
 )
-BEST, WORST = "ceiling", "anti"
+BEST, WORST, TRUTH = "ceiling", "anti", "truth"
+"""Kinds of rows: the ends that search finds, and what the known truth itself scores as an explanation."""
 
 
 def row(kind: str, metric: str, item: str, seed: int, value: float) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from earwitness.metrics import get
 from earwitness.scoring import Setting, ceilings, certificates, loading, work
 from earwitness.scoring.speech import certification as stage
 from earwitness.scoring.speech.scoring import open_scoring
-from earwitness.scoring.speech.search import blocks_of, greedy
+from earwitness.scoring.speech.search import ROUNDS, greedy
 from earwitness.task import Task
 from earwitness.tracks.speech import SpeechMap
 from speech_fakes import FakeSpeechModel
@@ -64,12 +64,25 @@ def test_a_certified_task_has_training_speech_a_certificate_and_ends_of_every_me
     assert set(roles) == {"word", "phoneme"}
     assert all(0 <= role["rate"] <= 1 for role in roles.values())
     certified = {level for level, role in roles.items() if role["certified"]}
-    names = {row["metric"] for row in stored(some)}
+    names = {row["metric"] for row in stored(some) if row["kind"] != "truth"}
     directed = {m["metric"] for m in FEW if get(m["metric"]).direction != "none"}
     intervals = {"interval_ap": "word", "pointing": "phoneme"}
     expected = {name for name in directed if intervals.get(name, "") in {"", *certified}}
     assert {name.split("@")[0] for name in names} == expected
     assert not list(certificates.folder(some).glob(".*"))
+
+
+def test_the_truth_itself_is_scored_beside_the_ends_where_it_is_known(some: Task) -> None:
+    stage.certify(some, progress=False)
+    told = defaultdict(dict)
+    for row in stored(some):
+        told[row["kind"]][row["metric"], row["item"]] = row["value"]
+    known = {metric for metric, _ in told["truth"]}
+    assert "deletion_token@mean" in known
+    assert "deletion_prefix" not in known
+    for key, value in told["truth"].items():
+        ends = sorted([told["ceiling"][key], told["anti"][key]])
+        assert ends[0] <= value <= ends[1]
 
 
 def test_no_random_map_lies_outside_the_ends_of_deletion(some: Task, tmp_path: Path) -> None:
@@ -119,16 +132,35 @@ def test_records_without_truth_cannot_be_certified(
         stage.certify(some, progress=False)
 
 
-def test_greedy_removal_finds_the_block_that_carries_a_token(some: Task, tmp_path: Path) -> None:
+def test_greedy_removal_costs_a_token_more_than_removal_at_random(some: Task, tmp_path: Path) -> None:
     opened = open_scoring(Setting(some, cache=tmp_path / "cache"))
     item = opened.items()[0][0]
-    found = greedy(opened.respondent, item, lambda p: p[:, 0], True)
-    blocks, fill = blocks_of(item.features.shape), item.features.mean(0)
-    drops = []
-    for block in range(int(blocks.max()) + 1):
-        features = np.where(blocks == block, fill, item.features)[None].astype(np.float32)
-        drops.append(opened.respondent.probabilities(item, features)[0, 0])
-    assert found[blocks == int(np.argmin(drops))].min() == found.max() == 1.0
+    count = len(item.tokens)
+    found = greedy(opened.respondent, item, np.eye(count), removing=True)
+    assert found.shape == (count, *item.features.shape)
+    first = found == 1
+    assert (np.abs(first.sum((1, 2)) - item.features.size / ROUNDS) < 1).all()
+    rng, fill = np.random.default_rng(0), item.features.mean(0)
+
+    def left(masks: np.ndarray) -> np.ndarray:
+        removed = np.where(masks, fill, item.features).astype(np.float32)
+        return opened.respondent.probabilities(item, removed)[:count].diagonal()
+
+    at_random = np.stack([rng.permutation(mask.ravel()).reshape(mask.shape) for mask in first])
+    assert (left(first) < left(at_random)).all()
+
+
+def test_gradients_are_those_of_the_probability(some: Task, tmp_path: Path) -> None:
+    opened = open_scoring(Setting(some, cache=tmp_path / "cache"))
+    item = opened.items()[0][0]
+    weights = np.zeros((1, len(item.tokens)))
+    weights[0, -1] = 1
+    slope = opened.respondent.gradients(item, item.features[None], weights)[0]
+    cell = np.unravel_index(np.abs(slope).argmax(), slope.shape)
+    pair = np.stack([item.features, item.features])
+    pair[:, *cell] += (-0.05, 0.05)
+    low, high = opened.respondent.probabilities(item, pair)[:, -1]
+    assert (high - low) / 0.1 == pytest.approx(slope[cell], rel=0.05)
 
 
 def test_a_stretch_is_compared_with_as_long_a_stretch_that_does_not_touch_it() -> None:

@@ -32,7 +32,7 @@ class Respondent:
         with torch.inference_mode():
             return [
                 self.model.text([int(token) for token in tokens])
-                for chunk in self._chunks(spectrograms)
+                for _, chunk in self._chunks(spectrograms)
                 for tokens in self.model.transcribe(chunk, BEAMS)
             ]
 
@@ -40,7 +40,21 @@ class Respondent:
         """Teacher-forced probability [n, O] of each of the item's tokens under spectrograms [n, T, M]."""
         tokens = self._tokens(item)
         with torch.inference_mode():
-            found = [of_tokens(self.model.logits(chunk, tokens), tokens) for chunk in self._chunks(spectrograms)]
+            found = [of_tokens(self.model.logits(chunk, tokens), tokens) for _, chunk in self._chunks(spectrograms)]
+        return np.concatenate(found)
+
+    def gradients(
+        self, item: SpeechItem, spectrograms: NDArray[np.float32], weights: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Gradient [n, T, M] at spectrograms [n, T, M] of the tokens' probabilities, added up with weights [n, O]."""
+        tokens, found = self._tokens(item), []
+        shares = torch.from_numpy(weights.astype(np.float32)).to(self.model.device)
+        for start, chunk in self._chunks(spectrograms):
+            chunk.requires_grad_()
+            p = self.model.logits(chunk, tokens).softmax(-1)
+            chosen = p.gather(-1, tokens.expand(len(chunk), -1)[..., None])[..., 0]
+            (gradient,) = torch.autograd.grad((chosen * shares[start : start + len(chunk)]).sum(), chunk)
+            found.append(gradient.cpu().numpy())
         return np.concatenate(found)
 
     def prefix_probabilities(self, item: SpeechItem, masks: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -57,10 +71,11 @@ class Respondent:
     def _tokens(self, item: SpeechItem) -> Tensor:
         return torch.from_numpy(item.tokens[None]).to(self.model.device)
 
-    def _chunks(self, spectrograms: NDArray[np.float32]) -> Iterator[Tensor]:
+    def _chunks(self, spectrograms: NDArray[np.float32]) -> Iterator[tuple[int, Tensor]]:
+        """Chunks that are handed to the model at once, and where each starts."""
         rows = max(1, min(ROWS, CELLS // spectrograms[0].size))
         for start in range(0, len(spectrograms), rows):
-            yield torch.from_numpy(spectrograms[start : start + rows]).to(self.model.device)
+            yield start, torch.from_numpy(spectrograms[start : start + rows]).to(self.model.device)
 
 
 def of_tokens(logits: Tensor, tokens: Tensor) -> NDArray[np.float64]:

@@ -1,25 +1,26 @@
 """Ceilings of a speech task: the best and the worst that a search for explanations finds on an item.
 
-Cells are taken in blocks. A greedy search removes, round by round, the blocks whose removal lowers the likelihood of a
-token most (or of the whole transcript), or puts back those that raise it most. What it finds, and what the truth says,
-are explanations like any other and are scored by the same code; each metric takes its best and its worst.
+A greedy search removes, round by round, the cells whose removal lowers the probability of a token most (or of all
+tokens together), or puts back those that raise it most, to first order: the gradient is taken anew each round, at
+points on the way from what is left to nothing. What it finds, and what the truth says, are explanations like any other
+and are scored by the same code; each metric takes its best and its worst. The true intervals' own values are kept
+beside them.
 """
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from earwitness.rows import Status
-from earwitness.scoring.ceilings import BEST, WORST, row
+from earwitness.scoring.ceilings import BEST, TRUTH, WORST, row
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.readings import PHONEME, WORD
 from earwitness.tracks.speech import SpeechMap, utterance_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -27,23 +28,26 @@ if TYPE_CHECKING:
     from earwitness.scoring.speech.scoring import SpeechScoring
     from earwitness.tracks.speech import SpeechItem
 
-    Score = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-FRAMES, BANDS = 8, 4
-"""Frames of a block, and blocks over the mel bins."""
 ROUNDS = 20
-"""Rounds of a search: a twentieth of the blocks each, as the metrics' curves have it."""
+"""Rounds of a search: a twentieth of the cells each, as the metrics' curves have it."""
+WAY = (0.125, 0.375, 0.625, 0.875)
+"""Shares of the way, in each round, at which the gradient is taken."""
+
+UNKNOWN = ("deletion_prefix", "size_prefix")
+"""Metrics of prefix maps, of which no truth is known."""
 
 
 def search(scoring: SpeechScoring, item: SpeechItem) -> list[dict[str, Any]]:
-    """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction."""
+    """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction, and the true intervals' own."""
     found: dict[str, list[float]] = {}
     seed = scoring.originals.seeds[0]
-    for explanation in candidates(scoring, item):
+    rows = []
+    for name, explanation in candidates(scoring, item):
         for value in scoring.score([(item, explanation)])[0]:
             if value.status == Status.OK and value.value is not None:
                 found.setdefault(value.metric, []).append(value.value)
-    rows = []
+                if name == WORD and value.metric not in UNKNOWN:
+                    rows.append(row(TRUTH, value.metric, item.id, seed, value.value))
     for reading in scoring.readings:
         values = found.get(reading.id, [])
         if values and reading.metric.direction != "none":
@@ -53,61 +57,51 @@ def search(scoring: SpeechScoring, item: SpeechItem) -> list[dict[str, Any]]:
     return rows
 
 
-def candidates(scoring: SpeechScoring, item: SpeechItem) -> Iterator[SpeechMap]:
-    """Explanations that a search or the truth suggests, and the reverse of each."""
+def candidates(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str, SpeechMap]]:
+    """Explanations that a search or the truth suggests, by name, and the reverse of each."""
     prefix = prefix_map(scoring.respondent, item)
-    for spectrogram in spectrograms(scoring, item):
-        yield SpeechMap(spectrogram, prefix)
-        yield SpeechMap(1 - spectrogram, np.tril(1 - prefix, -1))
+    for name, spectrogram in spectrograms(scoring, item):
+        yield name, SpeechMap(spectrogram, prefix)
+        yield f"not {name}", SpeechMap(1 - spectrogram, np.tril(1 - prefix, -1))
 
 
-def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> Iterator[NDArray[np.float64]]:
-    """Maps [O, T, M] of spectrograms that a search or the truth suggests."""
+def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Maps [O, T, M] of spectrograms, by name, that a search or the truth suggests."""
     count, respondent = len(item.tokens), scoring.respondent
-    yield np.stack([greedy(respondent, item, itemgetter((slice(None), k)), True) for k in range(count)])
+    yield "tokens", greedy(respondent, item, np.eye(count), removing=True)
     for removing in (True, False):
-        whole = greedy(respondent, item, lambda p: p.sum(1), removing)
-        yield np.repeat(whole[None], count, 0)
+        whole = greedy(respondent, item, np.ones((1, count)), removing)
+        yield "removed" if removing else "put back", np.repeat(whole, count, 0)
     for level in (WORD, PHONEME):
         known = inside(scoring.record(item.id), item, scoring.model.frame_rate, level)
         if known is not None and known.any():
-            yield np.repeat(known[:, :, None], item.features.shape[1], 2).astype(np.float64)
+            yield level, np.repeat(known[:, :, None], item.features.shape[1], 2).astype(np.float64)
 
 
-def greedy(respondent: Respondent, item: SpeechItem, score: Score, removing: bool) -> NDArray[np.float64]:
-    """A map [T, M] in [0, 1] of the rounds in which blocks are removed, or put back, by what they do to a score.
+def greedy(
+    respondent: Respondent, item: SpeechItem, weights: NDArray[np.float64], removing: bool
+) -> NDArray[np.float64]:
+    """Maps [n, T, M] in [0, 1] of the rounds in which cells are removed, or put back, by what that does to a score.
 
-    `score` takes log probabilities [n, O] of the item's tokens to what removal shall lower, or putting back raise, [n].
+    The score of search i, which removal shall lower and putting back raise, is the sum over tokens of `weights` [n, O]
+    times the token's probability.
     """
-    blocks = blocks_of(item.features.shape)
-    count, fill = int(blocks.max()) + 1, np.broadcast_to(utterance_mean(item.features), item.features.shape)
-    out = np.zeros(count, dtype=bool)
-    value = np.zeros(count)
+    features, cells = item.features, item.features.size
+    fill = np.broadcast_to(utterance_mean(features), features.shape)
+    start, end = (features, fill) if removing else (fill, features)
+    taken = np.zeros((len(weights), cells), dtype=bool)
+    value = np.zeros((len(weights), cells))
     for step in range(ROUNDS):
-        left = np.flatnonzero(~out)
-        take = min(len(left), round((step + 1) * count / ROUNDS) - int(out.sum()))
-        if take <= 0:
-            continue
-        tried = np.repeat(out[None], len(left), 0)
-        tried[np.arange(len(left)), left] = True
-        removed = (tried if removing else ~tried)[:, blocks]
-        spectrograms = np.where(removed, fill[None], item.features[None])
-        scores = score(np.log(np.maximum(respondent.probabilities(item, spectrograms), 1e-300)))
-        chosen = left[np.argsort(scores if removing else -scores, kind="stable")[:take]]
-        out[chosen] = True
-        value[chosen] = 1 - step / ROUNDS
-    return np.asarray(value[blocks])
-
-
-def blocks_of(shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Index [T, M] of the block that each cell of a spectrogram belongs to.
-
-    >>> blocks_of((9, 4))[[0, 7, 8], 0].tolist()
-    [0, 0, 4]
-    """
-    frames, bins = shape
-    rows, columns = np.arange(frames) // FRAMES, np.arange(bins) * BANDS // bins
-    return np.asarray(rows[:, None] * BANDS + columns[None], dtype=np.int64)
+        take = round((step + 1) * cells / ROUNDS) - round(step * cells / ROUNDS)
+        now = np.where(taken.reshape(-1, *features.shape), end, start)
+        points = [(now + way * (end - now)).astype(np.float32) for way in WAY]
+        slope = np.mean([respondent.gradients(item, point, weights) for point in points], axis=0)
+        gain = (slope * (end - now)).reshape(len(weights), cells) * (-1 if removing else 1)
+        gain[taken] = -np.inf
+        chosen = np.argsort(-gain, axis=1, kind="stable")[:, :take]
+        np.put_along_axis(taken, chosen, True, 1)
+        np.put_along_axis(value, chosen, 1 - step / ROUNDS, 1)
+    return value.reshape(-1, *features.shape)
 
 
 def prefix_map(respondent: Respondent, item: SpeechItem) -> NDArray[np.float64]:
