@@ -31,6 +31,18 @@ class ModelError(EarwitnessError):
     """A model's folder or hub id cannot be read."""
 
 
+class NotComparableError(EarwitnessError):
+    """Two things cannot be compared because they are not of one task, submission or version."""
+
+    exit_code = NOT_COMPARABLE
+
+
+class ExplainerFailedError(EarwitnessError):
+    """An explainer gave no explanation that could be scored."""
+
+    exit_code = ITEM_FAILED
+
+
 class VerificationError(EarwitnessError):
     """Recomputed rows differ from the recorded ones."""
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness import metrics, rows
-from earwitness.errors import EarwitnessError
-from earwitness.harness.recipe import NotComparableError
+from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.rows import Status
 from earwitness.stats.intervals import numbered, paired_difference
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earwitness import __version__, shelf
-from earwitness.errors import NOT_COMPARABLE, EarwitnessError
+from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.scoring import Setting
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scip
 """Packages whose version can change a row."""
 EXPLAIN_CODE = ("seeds.py", "submission.py", "task.py", "tracks", "models", "worlds", "datasets", "box")
 SCORE_CODE = (*EXPLAIN_CODE, "rows.py", "metrics", "judges", "scoring")
-
-
-class NotComparableError(EarwitnessError):
-    """Two things cannot be compared because they are not of one task, submission or version."""
-
-    exit_code = NOT_COMPARABLE
 
 
 @dataclass(frozen=True)

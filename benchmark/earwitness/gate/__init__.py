@@ -1,0 +1,29 @@
+"""The gate: compares a run's rows with a reviewed baseline and says pass, regression or inconclusive."""
+
+from earwitness.gate.baseline import Changes, describe, read_baseline, read_rows, update_baseline
+from earwitness.gate.reports import print_report, to_json, to_junit, to_markdown
+from earwitness.gate.rules import Mode, Rule, RuleError, parse
+from earwitness.gate.settings import Settings, read_settings
+from earwitness.gate.verdicts import Outcome, Report, Verdict, check
+
+__all__ = [
+    "Changes",
+    "Mode",
+    "Outcome",
+    "Report",
+    "Rule",
+    "RuleError",
+    "Settings",
+    "Verdict",
+    "check",
+    "describe",
+    "parse",
+    "print_report",
+    "read_baseline",
+    "read_rows",
+    "read_settings",
+    "to_json",
+    "to_junit",
+    "to_markdown",
+    "update_baseline",
+]

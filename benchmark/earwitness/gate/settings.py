@@ -1,0 +1,71 @@
+"""The gate's settings: `[tool.earwitness.check]` of the user's pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from earwitness.errors import EarwitnessError
+from earwitness.gate.rules import Mode, Rule, parse
+
+FILE = "pyproject.toml"
+TABLE = "tool.earwitness.check"
+BASELINE = Path("baseline.parquet")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a check compares with, and by which rules."""
+
+    fail_if: tuple[Rule, ...] = ()
+    against: Path = BASELINE
+    """The baseline's file; a relative path in a pyproject is meant from its folder."""
+    mode: Mode = Mode.PROVEN_WORSE
+
+
+def read_settings(folder: Path) -> Settings:
+    """The settings in the pyproject of a folder, or of the nearest folder above that has one; defaults without any.
+
+    Raises EarwitnessError on an unknown key or a value of the wrong kind, RuleError on a rule that cannot be read.
+    """
+    for place in (folder.resolve(), *folder.resolve().parents):
+        path = place / FILE
+        if path.is_file():
+            return _settings(path)
+    return Settings(against=folder / BASELINE)
+
+
+def _settings(path: Path) -> Settings:
+    table = _table(path)
+    unknown = sorted(set(table) - {"fail_if", "against", "mode"})
+    if unknown:
+        raise EarwitnessError(f"{path}: [{TABLE}] has an unknown key {unknown[0]!r}; keys: against, fail_if, mode")
+    rules = table.get("fail_if", [])
+    rules = [rules] if isinstance(rules, str) else rules
+    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+        raise EarwitnessError(f"{path}: [{TABLE}] fail_if is no text and no list of texts")
+    against = table.get("against", str(BASELINE))
+    if not isinstance(against, str) or not against:
+        raise EarwitnessError(f"{path}: [{TABLE}] against is no path")
+    return Settings(tuple(parse(rule) for rule in rules), path.parent / against, _mode(path, table))
+
+
+def _mode(path: Path, table: dict[str, Any]) -> Mode:
+    mode = table.get("mode", Mode.PROVEN_WORSE)
+    if mode not in list(Mode):
+        raise EarwitnessError(f"{path}: [{TABLE}] mode {mode!r} is none of {', '.join(Mode)}")
+    return Mode(mode)
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise EarwitnessError(f"{path} cannot be read: {error}") from error
+    for key in TABLE.split("."):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise EarwitnessError(f"{path}: {key} of [{TABLE}] is no table")
+    return table
