@@ -73,6 +73,12 @@ class Guard:
     patience: float = 10.0
     """Wall seconds granted for each CPU second of the budget."""
 
+    def excess(self, cost: Cost) -> str:
+        """How a cost is over the budget, in words; empty where it is not."""
+        if cost.equivalents > self.forwards:
+            return f"{cost.equivalents} forward equivalents, over the budget of {self.forwards} an item"
+        return f"over the budget of {self.seconds:g} CPU seconds an item" if cost.seconds > self.seconds else ""
+
 
 @dataclass(frozen=True)
 class Cost:

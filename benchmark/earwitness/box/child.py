@@ -56,7 +56,7 @@ def main(read_from: int, write_to: int, parent: int) -> None:
             frame = frames.read(read_from)
         except frames.FrameError:
             return
-        frames.write(write_to, _packed(_answers(bench, meter, _items(bench.track, frame))))
+        frames.write(write_to, _packed(answers(bench, meter, _items(bench.track, frame))))
 
 
 def _set_up(brief: Brief) -> Bench:
@@ -77,14 +77,14 @@ def _items(track: tracks.Track, frame: frames.Frame) -> list[tracks.Item]:
     return items
 
 
-def _answers(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer]:
+def answers(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer]:
     """Answers for a batch; where the batch fails, each item is explained alone, so that one cannot spoil the others."""
     try:
         return _explained(bench, meter, items)
     except Exception as error:
         traceback.print_exc()
         if len(items) > 1:
-            return [answer for item in items for answer in _answers(bench, meter, [item])]
+            return [answer for item in items for answer in answers(bench, meter, [item])]
         status = Status.INVALID if isinstance(error, InvalidExplanationError) else Status.FAILED
         return [Answer(items[0].id, status, one_line(error), _share(meter.reading(), 1))]
 
@@ -122,12 +122,12 @@ def _seed(item: str) -> None:
     random.seed(seed)
 
 
-def _packed(answers: list[Answer]) -> bytes:
+def _packed(given: list[Answer]) -> bytes:
     fields = [
         {"item": answer.item, "status": answer.status, "reason": answer.reason, "cost": vars(answer.cost)}
-        for answer in answers
+        for answer in given
     ]
-    arrays = {f"{i}/{name}": array for i, answer in enumerate(answers) for name, array in answer.arrays.items()}
+    arrays = {f"{i}/{name}": array for i, answer in enumerate(given) for name, array in answer.arrays.items()}
     return frames.pack({"answers": fields}, arrays)
 
 

@@ -145,11 +145,8 @@ class ProcessBox:
         status = Status(answer["status"])
         if status != Status.OK:
             return Answer(item.id, status, short(str(answer["reason"])) or "no reason given", cost)
-        if cost.equivalents > self._guard.forwards:
-            reason = f"{cost.equivalents} forward equivalents, over the budget of {self._guard.forwards} an item"
-            return Answer(item.id, Status.TIMED_OUT, reason, cost)
-        if cost.seconds > self._guard.seconds:
-            return Answer(item.id, Status.TIMED_OUT, _over(self._guard), cost)
+        if excess := self._guard.excess(cost):
+            return Answer(item.id, Status.TIMED_OUT, excess, cost)
         prefix = f"{index}/"
         own = {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
         try:
@@ -207,10 +204,6 @@ def session_seconds(leader: int) -> float | None:
 def open_box(brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool]) -> ProcessBox:
     """A closed box."""
     return ProcessBox(brief, guard, log, stopped)
-
-
-def _over(guard: Guard) -> str:
-    return f"over the budget of {guard.seconds:g} CPU seconds an item"
 
 
 def _cost(fields: dict[str, Any]) -> Cost:
