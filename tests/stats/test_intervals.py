@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earwitness.stats.intervals import Sampling, interval, mean_interval, mean_of, numbered, paired_difference, weights
+from earwitness.stats.intervals import Sampling, interval, mean_interval, mean_of, numbered, weights
+from earwitness.stats.paired import paired_difference
 
 SMALL = Sampling(draws=400)
 

@@ -10,7 +10,8 @@ import numpy as np
 from earwitness import metrics, rows
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.rows import Status
-from earwitness.stats.intervals import numbered, paired_difference
+from earwitness.stats.intervals import numbered
+from earwitness.stats.paired import paired_difference
 
 if TYPE_CHECKING:
     from pathlib import Path

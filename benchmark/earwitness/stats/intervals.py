@@ -105,13 +105,6 @@ def mean_interval(values: Array, clusters: NDArray[np.int64], sampling: Sampling
     return interval(mean_of(values, clusters), int(clusters.max()) + 1, sampling)
 
 
-def paired_difference(
-    first: Array, second: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT
-) -> Interval:
-    """The interval of mean(first - second) over the items `[N, ...]` that both have."""
-    return mean_interval(first - second, clusters, sampling)
-
-
 def numbered(names: list[str]) -> NDArray[np.int64]:
     """[N] cluster names as numbers from 0, in the order of their names.
 
