@@ -11,8 +11,8 @@ from wording import ARROWS, metric_label, number, plural, rank_interval, with_in
 
 SCORE = "score"
 CALIBRATED, RAW = "calibrated", "raw"
+# Rows beside the entrants that calibrate nothing. (A docstring here would be drawn on the page.)
 MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
-"""Rows beside the entrants that calibrate nothing: what is known to be true, and the worst that search finds."""
 COLUMNS = {
     "Rank": st.column_config.NumberColumn(width=50, format="%d"),
     "Interval": st.column_config.TextColumn(width=64, help="Ranks that the data do not rule out"),
@@ -166,7 +166,8 @@ def survival(picked: Record, entrants: list[Record]) -> None:
         return
     st.subheader("Does the rank survive?")
     st.caption(
-        "Ranks under another judge, removal, mask or comparison; τ (Kendall's) and ▲▼ compare with the same headline metrics."
+        "Ranks under another judge, removal, mask or comparison; τ (Kendall's) and ▲▼ compare with the same headline "
+        "metrics."
     )
     titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])})" for row in found}
     changed = {(row["entrant"], row["change"]): row for row in found}

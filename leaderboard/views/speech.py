@@ -64,6 +64,8 @@ def title(fields: dict[str, Any]) -> str:
 def choose(fields: dict[str, Any]) -> None:
     """Let the reader pick the token whose maps are drawn; its index is kept in the address."""
     pieces = fields.get("pieces") or []
+    if fields.get("reference"):
+        st.caption(f"Reference: {_plain(str(fields['reference']))}")
     if TOKEN not in st.session_state:
         st.session_state[TOKEN] = _number(st.query_params.get(TOKEN))
     if st.session_state[TOKEN] not in range(len(pieces)):
@@ -107,7 +109,10 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     st.html(STYLE + ground + _scale(maps[token]) + _context(pieces, words, token, prefix[token]))
     frame = _curves(answered)
     far = frame["curve"].str.startswith(DISTANCE)
-    for some, heading in ((frame[~far], ""), (frame[far], "Distance from training speech (untouched speech: 1)")):
+    for some, heading in (
+        (frame[~far], "What the model still makes of it"),
+        (frame[far], "Distance from training speech (untouched speech: 1)"),
+    ):
         if len(some):
             st.altair_chart(_chart(some, heading), width="stretch")
 
@@ -225,5 +230,5 @@ def _chart(frame: pd.DataFrame, heading: str) -> alt.Chart:
             color=colour,
             tooltip=["curve:N", alt.Tooltip("share:Q", format=".0f"), alt.Tooltip("value:Q", format=".3f")],
         )
-        .properties(height=CHART, **({"title": alt.TitleParams(heading, fontSize=13)} if heading else {}))
+        .properties(height=CHART, title=alt.TitleParams(heading, fontSize=13))
     )

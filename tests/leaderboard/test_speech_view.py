@@ -116,9 +116,13 @@ def test_two_explanations_share_one_choice(view: ModuleType) -> None:
     assert first != [one]
 
 
+def test_the_reference_stands_above_the_tokens_as_plain_text(view: ModuleType) -> None:
+    assert page(view, DRAW, reference="turn *lamp*").caption[0].value == r"Reference: turn \*lamp\*"
+    assert not page(view, DRAW).caption
+
+
 def test_an_item_with_fewer_tokens_starts_at_its_first(view: ModuleType) -> None:
-    body = "speech.choose(FIELDS)\nspeech.choose = None\nspeech.draw(FIELDS, given, answered, 1.0)"
-    app = page(view, body.replace("speech.choose = None\n", ""), token="2", pieces=["▁turn", "▁lamp"])
+    app = page(view, DRAW, token="2", pieces=["▁turn", "▁lamp"])
     assert app.session_state["token"] == 0
 
 
