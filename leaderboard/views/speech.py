@@ -21,6 +21,8 @@ TOKEN = "token"
 """Key of the token that is looked at, in the page's state and address."""
 CURVE, DISTANCE = "curve_", "distance"
 """What names of curves among an explanation's arrays start with, and then those of distances from training speech."""
+MADE, FAR = "What the model still makes of it", "Distance from training speech (untouched speech: 1)"
+# Headings of the two charts.
 INK = (255, 126, 20)
 """Colour of the largest weight; it is blended into the grey of the spectrogram, so one picture holds on any ground."""
 DARK, LIGHT = 24, 236
@@ -109,10 +111,7 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     st.html(STYLE + ground + _scale(maps[token]) + _context(pieces, words, token, prefix[token]))
     frame = _curves(answered)
     far = frame["curve"].str.startswith(DISTANCE)
-    for some, heading in (
-        (frame[~far], "What the model still makes of it"),
-        (frame[far], "Distance from training speech (untouched speech: 1)"),
-    ):
+    for heading, some in {MADE: frame[~far], FAR: frame[far]}.items():
         if len(some):
             st.altair_chart(_chart(some, heading), width="stretch")
 
