@@ -81,14 +81,19 @@ def table(rows: Iterable[Row]) -> pa.Table:
 
 
 def write_part(rows: Sequence[Row], path: Path) -> None:
-    """Write a Parquet part under a temporary name and move it into place.
+    """Write rows as a Parquet part; raises EarwitnessError where it cannot be written."""
+    write_table(table(rows), path)
+
+
+def write_table(rows: pa.Table, path: Path) -> None:
+    """Write a table of rows as a Parquet part under a temporary name and move it into place.
 
     Raises EarwitnessError where the part cannot be written (a full disk, say); no half-written part is left behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table(rows), temporary, compression="zstd")
+        pq.write_table(rows, temporary, compression="zstd")
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -77,7 +77,7 @@ def parse(text: str) -> Rule:
     """The rule that a text means.
 
     Raises RuleError with the place marked by `>>>` where it cannot be read, and where a margin is 0, above 100 %, or
-    the level is not between 0 and 1.
+    the level is not between 0 and 0.5.
 
     >>> rule = parse("micro_*: deletion_* worse by >0.01 at p<0.01")
     >>> (rule.tasks, rule.metrics, rule.margin, rule.relative, rule.level)
@@ -107,8 +107,8 @@ def parse(text: str) -> Rule:
         )
     if relative and margin > 1:
         raise _unreadable(text, found["margin"].start(), "a margin above 100% cannot be exceeded")
-    if not 0 < level < 1:
-        raise _unreadable(text, found["level"].start(), "a level lies between 0 and 1")
+    if not 0 < level < 0.5:
+        raise _unreadable(text, found["level"].start(), "a level lies between 0 and 0.5")
     return Rule(text.strip(), metrics, tasks, margin, relative, level)
 
 

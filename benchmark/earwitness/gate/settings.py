@@ -61,11 +61,12 @@ def _mode(path: Path, table: dict[str, Any]) -> Mode:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise EarwitnessError(f"{path} cannot be read: {error}") from error
     for key in TABLE.split("."):
-        table = table.get(key, {})
-        if not isinstance(table, dict):
+        inner = table.get(key, {})
+        if not isinstance(inner, dict):
             raise EarwitnessError(f"{path}: {key} of [{TABLE}] is no table")
+        table = inner
     return table

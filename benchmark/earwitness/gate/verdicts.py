@@ -1,18 +1,30 @@
-"""Verdicts of the gate."""
+"""Verdicts: what the rows of a run prove about a rule.
+
+What the verdicts mean. A rule sets a margin: the loss that is still accepted. Every metric that a rule is about is
+compared item by item and seed by seed; items of one cluster count as one. Two hypotheses are tested by flipping the
+signs of clusters: that the loss is at most the margin, and that it is at least the margin. Each family of p-values is
+Holm-adjusted over all rules, tasks, submissions and metrics of the check, and compared with the rule's level.
+
+* `regression`, in both modes: a loss larger than the margin is proven.
+* `pass` in mode `proven-worse` (pull requests): no such loss is proven, and these items could have seen one: a drop as
+  large as the margin is told from no change with 80 % power, or the loss is proven smaller than the margin.
+* `pass` in mode `non-inferior` (releases): the loss is proven smaller than the margin, and not by luck: where nothing
+  changed, these items prove it with 80 % power.
+* `inconclusive`: neither. More items, or a wider margin, would tell. It fails a check in mode `non-inferior` only.
+
+`smallest` is the smallest drop that these items tell from no change, with 80 % power at the rule's level shared among
+all comparisons of the check, which is the strictest level that Holm's adjustment may ask. It is as well the smallest
+margin that they prove kept where nothing changed, and a check of one comparison fails with 80 % power at a true loss of
+margin + smallest. A percentage is of the baseline's mean over these items, a fixed number.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from earwitness.errors import DONE, NO
 from earwitness.gate.rules import Mode, Rule
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pyarrow as pa
 
 
 class Outcome(StrEnum):
@@ -40,7 +52,7 @@ class Verdict:
     p: float
     """Of the hypothesis that the mode wants rejected, Holm-adjusted over all comparisons of the check."""
     smallest: float
-    """Smallest drop that these items tell from no change: at 80 % power and the rule's level."""
+    """Smallest drop that these items could have seen."""
     items: int
     """Items that were compared."""
     missing: int
@@ -52,7 +64,7 @@ class Verdict:
     before: float
     """Mean of the baseline, missing items at the floor."""
     after: float
-    """Mean of the run."""
+    """Mean of the run, missing items at the floor."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +79,10 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0 pass, 1 no: a regression, and in non-inferior mode also what is not proven."""
-        outcomes = {verdict.outcome for verdict in self.verdicts}
-        refused = {Outcome.REGRESSION}
+        return NO if any(self.refuses(verdict) for verdict in self.verdicts) else DONE
+
+    def refuses(self, verdict: Verdict) -> bool:
+        """Whether a verdict alone fails the check."""
         if self.mode is Mode.NON_INFERIOR:
-            refused.add(Outcome.INCONCLUSIVE)
-        return NO if outcomes & refused else DONE
-
-
-def check(rows: pa.Table, baseline: pa.Table, rules: Sequence[Rule], mode: Mode = Mode.PROVEN_WORSE) -> Report:
-    """Compare a run's rows with a baseline's.
-
-    Raises RuleError where a rule matches nothing or asks for a percentage of a mean near zero, NotComparableError where
-    task, model or data differ, ExplainerFailedError where a submission explained no item of a task.
-    """
-    raise NotImplementedError
+            return verdict.outcome is not Outcome.PASS
+        return verdict.outcome is Outcome.REGRESSION

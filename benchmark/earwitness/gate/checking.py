@@ -1,0 +1,208 @@
+"""The check: rows of a run against a baseline, rule by rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earwitness.errors import EarwitnessError, ExplainerFailedError
+from earwitness.gate.baseline import refuse_unusable
+from earwitness.gate.comparability import refuse_other_tasks
+from earwitness.gate.comparison import Compared, compare, direction, rows_of
+from earwitness.gate.matching import Match, match
+from earwitness.gate.rules import Mode, Rule, RuleError
+from earwitness.gate.verdicts import Outcome, Report, Verdict
+from earwitness.rows import Status
+from earwitness.stats.intervals import Sampling, mean_interval
+from earwitness.stats.multiplicity import holm
+from earwitness.stats.paired import DRAWS, cluster_sums, sign_flip, standard_error
+from earwitness.stats.power import smallest_detectable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
+
+    from earwitness.stats.intervals import Array
+
+WORST = 5
+"""Items that got worst that a verdict names."""
+MOST_DRAWS = 200_000
+BASE_LEVEL = 0.95
+"""Of the interval of a mean that must not touch 0 for a percentage of it to mean anything."""
+TINY = 1e-3
+"""A mean of a smaller share of the largest value is no base for a percentage."""
+
+
+def check(rows: pa.Table, baseline: pa.Table, rules: Sequence[Rule], mode: Mode = Mode.PROVEN_WORSE) -> Report:
+    """Compare a run's rows with a baseline's.
+
+    Raises RuleError where a rule is about nothing or asks for a percentage of a mean near zero, NotComparableError
+    where task, model, data or seeds differ, ExplainerFailedError where a submission has no value on a task, and
+    EarwitnessError where rows are empty or doubled, or nothing is shared.
+    """
+    refuse_unusable(rows, "the run")
+    refuse_unusable(baseline, "the baseline")
+    if not rules:
+        raise EarwitnessError("no rule says what is worse; give --fail-if, or fail_if in [tool.earwitness.check]")
+    matches = match(rules, rows, baseline)
+    columns: list[_Column] = []
+    notes = list(matches.notes)
+    for task, submission in dict.fromkeys((found.task, found.submission) for found in matches.found):
+        refuse_other_tasks(rows_of(rows, task, submission), rows_of(baseline, task, submission), task)
+        _refuse_failed(rows, task, submission)
+        found = [one for one in matches.found if (one.task, one.submission) == (task, submission)]
+        compared = compare(rows, baseline, task, submission, list(dict.fromkeys(one.metric for one in found)))
+        notes += compared.notes
+        columns += [_Column(one, compared, compared.metrics.index(one.metric)) for one in found]
+    columns = [column for column in columns if column.items]
+    if not columns:
+        raise RuleError("the rules are about no metric that has a value")
+    _refuse_small_means(columns)
+    return Report(tuple(_judged(columns, mode)), mode, tuple(notes))
+
+
+class _Column:
+    """One comparison: a rule's metric of a submission on a task."""
+
+    def __init__(self, found: Match, compared: Compared, number: int) -> None:
+        self.found = found
+        self.compared = compared
+        self.number = number
+        self.before, self.after = compared.before[:, number], compared.after[:, number]
+        self.gain = direction(found.metric) * (self.after - self.before)
+        """[N] positive where the run is better."""
+        self.present = ~np.isnan(self.gain)
+        self.items = int(self.present.sum())
+
+    @property
+    def mean(self) -> float:
+        """The baseline's mean."""
+        return float(np.nanmean(self.before))
+
+    @property
+    def margin(self) -> float:
+        """The rule's margin in the metric's units."""
+        rule = self.found.rule
+        return rule.margin * abs(self.mean) if rule.relative else rule.margin
+
+    @property
+    def clusters(self) -> int:
+        """Clusters that have an item."""
+        return len(np.unique(self.compared.clusters[self.present]))
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean gain."""
+        return float(standard_error(self.gain[:, None], self.compared.clusters)[0])
+
+
+def _refuse_failed(rows: pa.Table, task: str, submission: str) -> None:
+    own = rows_of(rows, task, submission)
+    statuses = own["status"].to_pylist()
+    if Status.OK not in statuses:
+        raise ExplainerFailedError(
+            f"{submission} on {task}: none of {len(set(own['item'].to_pylist()))} items has a value: {statuses[0]}: "
+            f"{own['reason'][0].as_py()}"
+        )
+
+
+def _refuse_small_means(columns: Sequence[_Column]) -> None:
+    """Raise where a rule asks for a percentage of a mean whose interval touches 0."""
+    relative = [column for column in columns if column.found.rule.relative]
+    for column, (low, high) in zip(relative, _ends(relative, lambda c: c.before, lambda _: BASE_LEVEL), strict=True):
+        found, mean = column.found, column.mean
+        if not (low > 0 or high < 0) or abs(mean) < TINY * float(np.nanmax(np.abs(column.before))):
+            raise RuleError(
+                f"rule {found.rule.text!r}: {found.metric} of {found.submission} on {found.task} has a mean of "
+                f"{mean:.4g} [{low:.4g} {high:.4g}], too near 0 for a percentage of it; give an absolute margin: "
+                "'by >0.01'"
+            )
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """Holm-adjusted p-values of K comparisons."""
+
+    worse: Array
+    """[K] small where a loss above the margin is proven."""
+    within: Array
+    """[K] small where a loss below the margin is proven."""
+
+
+def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
+    levels = np.array([column.found.rule.level for column in columns])
+    tests = _tested(columns, float(levels.min()))
+    errors = np.array([column.error for column in columns])
+    counts = np.array([column.clusters for column in columns])
+    smallest = smallest_detectable(errors, counts, levels / len(columns))
+    ends = _ends(columns, lambda c: c.gain, lambda c: 1 - 2 * c.found.rule.level)
+    verdicts = []
+    for number, column in enumerate(columns):
+        level, margin = column.found.rule.level, column.margin
+        outcome = _outcome(
+            mode, tests.worse[number] < level, tests.within[number] < level, bool(smallest[number] <= margin)
+        )
+        p = tests.worse[number] if mode is Mode.PROVEN_WORSE else tests.within[number]
+        verdicts.append(_verdict(column, outcome, ends[number], (float(p), float(smallest[number]))))
+    return verdicts
+
+
+def _outcome(mode: Mode, worse: bool, within: bool, powerful: bool) -> Outcome:
+    if worse:
+        return Outcome.REGRESSION
+    passed = (within and powerful) if mode is Mode.NON_INFERIOR else (within or powerful)
+    return Outcome.PASS if passed else Outcome.INCONCLUSIVE
+
+
+def _tested(columns: Sequence[_Column], level: float) -> _Tests:
+    """Both tests of every comparison against its margin, at once."""
+    sums = [cluster_sums(column.gain[:, None] + column.margin, column.compared.clusters) for column in columns]
+    padded = np.zeros((max(len(some) for some in sums), len(columns)))
+    for number, some in enumerate(sums):
+        padded[: len(some), number] = some[:, 0]
+    # The smallest p-value that draws can show, times the number of comparisons, stays a fifth of the level.
+    draws = int(np.clip(np.ceil(5 * len(columns) / level), DRAWS, MOST_DRAWS))
+    flipped = sign_flip(padded, draws)
+    return _Tests(holm(flipped.below), holm(flipped.above))
+
+
+def _ends(
+    columns: Sequence[_Column], values: Callable[[_Column], Array], level: Callable[[_Column], float]
+) -> list[tuple[float, float]]:
+    """Ends of the interval of each column's mean; columns of one set of items and one level are computed together."""
+    groups: dict[tuple[int, float], list[int]] = {}
+    for number, column in enumerate(columns):
+        groups.setdefault((id(column.compared), level(column)), []).append(number)
+    ends: dict[int, tuple[float, float]] = {}
+    for (_, shared), numbers in groups.items():
+        together = np.stack([values(columns[number]) for number in numbers], axis=1)
+        found = mean_interval(together, columns[numbers[0]].compared.clusters, Sampling(level=shared))
+        ends.update({number: (float(found.low[i]), float(found.high[i])) for i, number in enumerate(numbers)})
+    return [ends[number] for number in range(len(columns))]
+
+
+def _verdict(column: _Column, outcome: Outcome, ends: tuple[float, float], figures: tuple[float, float]) -> Verdict:
+    """A verdict from its interval's ends and its p-value and smallest drop."""
+    compared, found = column.compared, column.found
+    order = np.argsort(np.where(column.present, column.gain, np.inf), kind="stable")[:WORST]
+    return Verdict(
+        rule=found.rule,
+        task=found.task,
+        submission=found.submission,
+        metric=found.metric,
+        outcome=outcome,
+        effect=float(np.nanmean(column.gain)),
+        low=ends[0],
+        high=ends[1],
+        p=figures[0],
+        smallest=figures[1],
+        items=column.items,
+        missing=int(compared.missing[:, column.number].sum()),
+        worst=tuple((compared.items[i], float(column.gain[i])) for i in order if column.gain[i] < 0),
+        margin=column.margin,
+        before=column.mean,
+        after=float(np.nanmean(column.after)),
+    )
