@@ -167,7 +167,7 @@ def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
     for run in runs:
         asked = run.arguments
         groups.setdefault((run.card_hash, asked.items, asked.seed, asked.fresh, asked.device), []).append(run)
-    _drop_stale_originals(runs[0].out)
+    drop_stale_originals(runs[0].out)
     advance = session.progress.bar("originals", len(groups))
     found: dict[str, Prepared] = {}
     of_first = {group[0].name: group for group in groups.values()}
@@ -184,7 +184,7 @@ def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
     return found
 
 
-def _drop_stale_originals(out: Path) -> None:
+def drop_stale_originals(out: Path) -> None:
     """Originals are derived: those that another version of the code or of a package made are made again."""
     folder = out / recipe.ORIGINALS
     stamp = json.dumps([recipe.versions(), recipe.code_hash(recipe.SCORE_CODE)], sort_keys=True)

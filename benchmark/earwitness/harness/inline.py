@@ -1,0 +1,207 @@
+"""An explainer object on a task in this process: for code that its user trusts, such as that of a test suite."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+
+from earwitness import tracks
+from earwitness.box import Answer, devices
+from earwitness.box.child import Bench, answers
+from earwitness.box.meter import Meter
+from earwitness.errors import EarwitnessError
+from earwitness.harness import explain, score
+from earwitness.harness.recipe import ORIGINALS, Arguments, Run
+from earwitness.harness.run import execute
+from earwitness.rows import Status
+from earwitness.scoring import Setting
+from earwitness.scoring.loading import load_model
+from earwitness.submission import ExplainerCard, Submission, SubmissionCard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earwitness.box import Guard
+    from earwitness.task import Task
+    from earwitness.tracks import Item
+
+ISOLATION = "none"
+"""Label in rows: explainer and scoring share a process."""
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+class ObjectSubmission(Submission):
+    """An explainer object, with the card that its class implies."""
+
+    def __init__(self, explainer: Any, name: str, track: str, origin: str) -> None:
+        """Describe an explainer under the submission's id `name`; `origin` tells objects of equal source apart.
+
+        Raises EarwitnessError where it is no explainer of the track.
+        """
+        base = tracks.load(track).explainer
+        if not isinstance(explainer, base):
+            raise EarwitnessError(f"{type(explainer).__name__} does not subclass {base.__name__}, the track's base")
+        if not name.isidentifier():
+            raise EarwitnessError(f"submission {name!r} is no identifier; give another name")
+        kind = type(explainer)
+        card = SubmissionCard(
+            id=name,
+            title=kind.__name__,
+            authors=(),
+            licence="",
+            explainers={track: ExplainerCard(explainer=kind.__name__.lstrip("_"))},
+        )
+        source = inspect.getsourcefile(kind)
+        super().__init__(card, Path(source).parent if source else Path.cwd())
+        described = [kind.__qualname__, repr(sorted(vars(explainer).items(), key=lambda pair: pair[0])), origin]
+        code = Path(source).read_bytes() if source and Path(source).is_file() else b""
+        self._hash = hashlib.sha256("\0".join(described).encode() + code).hexdigest()[:16]
+
+    @property
+    def hash(self) -> str:
+        """Identity of the object: SHA-256 over its module's source and its attributes, 16 hex digits."""
+        return self._hash
+
+
+class InlineBox:
+    """Explains where it is called, with the seeds, the meter and the budget of a box."""
+
+    isolation = ISOLATION
+
+    def __init__(self, bench: Bench, guard: Guard) -> None:
+        self.device = str(bench.model.device)
+        self._bench = bench
+        self._guard = guard
+        self._meter = Meter(bench.model)
+
+    def open(self) -> None:
+        """Do nothing: model and explainer are loaded."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def explain(self, items: Sequence[Item]) -> list[Answer]:
+        """One answer for each item, in their order."""
+        return [self._held(answer) for answer in answers(self._bench, self._meter, list(items))]
+
+    def _held(self, answer: Answer) -> Answer:
+        """The answer, held against the budget."""
+        excess = self._guard.excess(answer.cost) if answer.status == Status.OK else ""
+        return replace(answer, status=Status.TIMED_OUT, reason=excess, arrays={}) if excess else answer
+
+
+class InlineEngine:
+    """Runs every job where it is called."""
+
+    def stopped(self) -> bool:
+        """Whether jobs should end: never, an interrupt reaches them by itself."""
+        return False
+
+    def drive(self, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[tuple[J, R | Exception]]:
+        """Run jobs one after the other."""
+        for job in jobs:
+            try:
+                yield job, function(job)
+            except EarwitnessError as error:
+                yield job, error
+
+    def compute(
+        self, function: Callable[[J], R], jobs: Iterable[J], log: Path, workers: int | None = None
+    ) -> Iterator[tuple[J, R | Exception]]:
+        """Run jobs one after the other."""
+        return self.drive(function, jobs)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An explainer object, the id that its rows carry, and what tells it from another object of equal source."""
+
+    explainer: Any
+    name: str
+    origin: str = ""
+
+
+def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path) -> Path:
+    """Explain and score a task's items with an explainer object and return the run's folder; a finished one is kept.
+
+    The rows are those that `earwitness run` would make of the same code, but for costs. Raises EarwitnessError where
+    model or dataset cannot be read, or the object is no explainer of the task's track.
+    """
+    arguments = replace(arguments, isolation=ISOLATION)
+    submission = ObjectSubmission(subject.explainer, subject.name, task.card.track, subject.origin)
+    run = Run(task, submission, arguments, out)
+    with _settled():
+        prepared = score.prepare(run)
+        todo = explain.missing(run, prepared.items)
+        if todo:
+            _explain(run, todo, open_bench(subject.explainer, task, prepared.device))
+        (outcome,) = execute([run], InlineEngine())
+    if outcome.errors:
+        raise EarwitnessError("; ".join(outcome.errors))
+    return run.folder
+
+
+def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
+    box = InlineBox(bench, explain.guard_of(run))
+    for shard in todo:
+        found = explain.answers_of(box, shard.items)
+        explain.write(explain.path_of(run, shard.name), found, {"run": run.name, "isolation": box.isolation})
+
+
+def open_bench(explainer: Any, task: Task, device: str) -> Bench:
+    """An explainer with its own copy of a task's model: what it does to the model, scoring never sees."""
+    return Bench(tracks.load(task.card.track), load_model(task, devices.resolve(device)), explainer)
+
+
+def first_items(task: Task, count: int, seed: int, out: Path) -> tuple[Item, ...]:
+    """The first items of a task that can be explained; originals are kept under `out`."""
+    setting = Setting(task, count, seed, None, "cpu", out / ORIGINALS)
+    with _settled():
+        return tuple(score.load(setting).items()[0])
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What the explanation of one item asked of the model, counted, not timed."""
+
+    item: str
+    forwards: int
+    """Forward passes, in sequences."""
+    backwards: int
+
+
+def count_passes(bench: Bench, items: Sequence[Item]) -> list[Passes]:
+    """Passes of the model for each item, explained alone; raises EarwitnessError where an explanation fails."""
+    meter, found = Meter(bench.model), []
+    with _settled():
+        for item in items:
+            (answer,) = answers(bench, meter, [item])
+            if answer.status != Status.OK:
+                raise EarwitnessError(f"{item.id}: {answer.status}: {answer.reason}")
+            found.append(Passes(item.id, answer.cost.forwards, answer.cost.backwards))
+    return found
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """One thread, so that sums have one order; the caller's threads and global generators are given back after."""
+    threads, numbers, python = torch.get_num_threads(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        np.random.set_state(numbers)  # noqa: NPY002
+        random.setstate(python)

@@ -1,0 +1,59 @@
+"""A task that a gate can be tried on in seconds: a tiny random model, captions, metrics that ask no judge."""
+
+from __future__ import annotations
+
+from itertools import islice, product
+from pathlib import Path
+
+from tiny import tiny_musicgen
+
+HEADER = "ytid,start_s,end_s,audioset_positive_labels,aspect_list,caption,author_id,is_balanced_subset,is_audioset_eval"
+
+CARD = """
+id = "tiny_gate"
+version = 1
+track = "prompt"
+title = "A tiny model"
+licence = "Apache-2.0"
+reference = "none"
+main_metric = "logit_kl_f@top30"
+
+[model]
+adapter = "musicgen"
+source = "model"
+
+[dataset]
+adapter = "musiccaps"
+source = "{captions}"
+items = {items}
+
+[budget]
+seconds = 60.0
+forwards = 20000
+
+[[metrics]]
+metric = "logit_kl_f"
+headline = true
+parameters = {{ mask = "top30" }}
+
+[[metrics]]
+metric = "logit_kl_cf"
+parameters = {{ mask = "top30" }}
+"""
+
+
+def prompts(count: int) -> list[str]:
+    """Different captions of five or six words."""
+    parts = (["a", "the"], ["loudly", "quiet", "far", "near"], ["dog barks", "siren wails", "bell rings", "rain"])
+    told = (f"{first} {adverb} {sound} {tail}" for first, adverb, sound in product(*parts) for tail in ("rain", "near"))
+    return list(islice(told, count))
+
+
+def make_gate_task(folder: Path, items: int = 32) -> Path:
+    """A folder with a card, a model and captions; returns it."""
+    tiny_musicgen(folder / "model")
+    lines = [f'clip{i:03d},0,10,/m/1,[],"{prompt}",1,False,True' for i, prompt in enumerate(prompts(items))]
+    captions = folder / "musiccaps-public.csv"
+    captions.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+    (folder / "task.toml").write_text(CARD.format(captions=captions, items=items), encoding="utf-8")
+    return folder
