@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from earwitness.cli import board, cards, run, submit, train
+from earwitness.cli import baseline, board, cards, check, run, submit, train
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -51,11 +51,18 @@ for verb in (
     board.board,
     board.leaderboard,
     board.compare,
+    check.check,
     submit.new,
     submit.validate,
     train.train,
 ):
     app.command()(interruptible(verb))
+baselines = typer.Typer(
+    name="baseline", help="What `check` compares with.", no_args_is_help=True, rich_markup_mode=None
+)
+baselines.callback()(lambda: None)
+baselines.command()(interruptible(baseline.update))
+app.add_typer(baselines)
 
 
 def main() -> None:

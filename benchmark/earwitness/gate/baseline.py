@@ -56,7 +56,8 @@ def read_rows(paths: Sequence[Path]) -> pa.Table:
     Raises EarwitnessError where a path is no run, a run is not done, or two runs are of one submission on one task.
     """
     folders = list(dict.fromkeys(folder.resolve() for path in paths for folder in _folders(path)))
-    tables, fingerprints = [], {}
+    tables: list[pa.Table] = []
+    fingerprints: comparability.Fingerprints = {}
     for folder in folders:
         recipe = _recipe(folder)
         if recipe.get("state", "done") != "done":
@@ -65,7 +66,7 @@ def read_rows(paths: Sequence[Path]) -> pa.Table:
         if not len(rows):
             raise EarwitnessError(f"{folder.name} has no rows; run the same command again")
         tables.append(rows)
-        fingerprints.update(_fingerprints(recipe.get("task")))
+        fingerprints.update(_fingerprints(recipe.get("task"), known=fingerprints))
     rows = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
     refuse_unusable(rows, "the runs together")
     return attach(rows, fingerprints)
@@ -203,9 +204,9 @@ def _recipe(folder: Path) -> dict[str, Any]:
     return recipe if isinstance(recipe, dict) else {}
 
 
-def _fingerprints(task: Any) -> comparability.Fingerprints:
+def _fingerprints(task: Any, known: comparability.Fingerprints) -> comparability.Fingerprints:
     """Fingerprints of the task of a recipe: with its files where it is still as it was, else of the card alone."""
-    if not isinstance(task, dict) or "hash" not in task:
+    if not isinstance(task, dict) or "hash" not in task or task["hash"] in known:
         return {}
     for place in (task.get("folder"), task.get("id")):
         try:

@@ -32,6 +32,8 @@ WORST = 5
 MOST_DRAWS = 200_000
 BASE_LEVEL = 0.95
 """Of the interval of a mean that must not touch 0 for a percentage of it to mean anything."""
+_SOUGHT = {Mode.PROVEN_WORSE: Outcome.REGRESSION, Mode.NON_INFERIOR: Outcome.PASS}
+"""What a mode wants proven."""
 TINY = 1e-3
 """A mean of a smaller share of the largest value is no base for a percentage."""
 
@@ -145,7 +147,7 @@ def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
         outcome = _outcome(
             mode, tests.worse[number] < level, tests.within[number] < level, bool(smallest[number] <= margin)
         )
-        p = tests.worse[number] if mode is Mode.PROVEN_WORSE else tests.within[number]
+        p = tests.worse[number] if Outcome.REGRESSION in (outcome, _SOUGHT[mode]) else tests.within[number]
         verdicts.append(_verdict(column, outcome, ends[number], (float(p), float(smallest[number]))))
     return verdicts
 

@@ -50,7 +50,8 @@ class Verdict:
     """Ends of the effect's interval at 1 - 2 x level, so that each end is one-sided at the rule's level."""
     high: float
     p: float
-    """Of the hypothesis that the mode wants rejected, Holm-adjusted over all comparisons of the check."""
+    """Holm-adjusted over all comparisons: small where a loss above the margin is proven; in mode `non-inferior`, unless
+    the outcome is a regression, small where a loss below the margin is proven."""
     smallest: float
     """Smallest drop that these items could have seen."""
     items: int
