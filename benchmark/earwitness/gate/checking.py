@@ -144,7 +144,7 @@ def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
     verdicts = []
     for number, column in enumerate(columns):
         level, margin = column.found.rule.level, column.margin
-        outcome = _outcome(
+        outcome = outcome_of(
             mode, tests.worse[number] < level, tests.within[number] < level, bool(smallest[number] <= margin)
         )
         p = tests.worse[number] if Outcome.REGRESSION in (outcome, _SOUGHT[mode]) else tests.within[number]
@@ -152,7 +152,8 @@ def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
     return verdicts
 
 
-def _outcome(mode: Mode, worse: bool, within: bool, powerful: bool) -> Outcome:
+def outcome_of(mode: Mode, worse: bool, within: bool, powerful: bool) -> Outcome:
+    """What a mode makes of a loss proven above the margin, one proven below it, and power to see the margin."""
     if worse:
         return Outcome.REGRESSION
     passed = (within and powerful) if mode is Mode.NON_INFERIOR else (within or powerful)

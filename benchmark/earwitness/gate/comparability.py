@@ -107,14 +107,14 @@ def _fingerprints(before: str, after: str, known: Fingerprints, now: Fingerprint
 
 
 def _seeds(baseline: pa.Table, run: pa.Table) -> list[str]:
-    """Seeds that the baseline has values for and the run does not."""
+    """Seeds that the baseline has values for and the run does not; a run without any value failed otherwise."""
     complaints = []
     for column, name in (("generation_seed", "generation seeds"), ("explainer_seed", "explainer seeds")):
         before, after = (
             sorted(pc.unique(rows.filter(pc.equal(rows["status"], Status.OK.value))[column]).to_pylist())
             for rows in (baseline, run)
         )
-        if set(before) - set(after):
+        if after and set(before) - set(after):
             complaints.append(f"{name} {_listed(before)} and {_listed(after)}")
     return complaints
 

@@ -25,7 +25,7 @@ SUITE = "earwitness check"
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print a table for each submission on a task, regressions first, and a sentence on each verdict that is no pass."""
+    """Print a table for each submission on a task, regressions first, and a sentence on what is no pass."""
     from rich.table import Table
     from rich.text import Text
 
