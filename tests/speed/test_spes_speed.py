@@ -17,42 +17,26 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness.models import speech2text
-from earwitness.models.training.speech import build_tokenizer, compose
-from earwitness.models.training.utterances import build_extractor
-from earwitness.tracks.speech import SpeechItem
+from earwitness import shelf
+from earwitness.scoring import Setting
+from earwitness.scoring.speech.scoring import open_scoring
 from speech_baselines import speech_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from earwitness.models.speech2text import Speech2TextModel
+    from earwitness.tracks.speech import SpeechItem, SpeechModel
 
 MASKS, ROUNDS, BATCHES = 1200, 3, (8, 16, 32, 64)
 TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Speech2TextModel:
-    """The micro-model's architecture, untrained."""
+def utterance(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpeechModel, SpeechItem]:
+    """The recogniser of micro_speech, and its longest utterance of a few."""
     torch.set_num_threads(1)
-    folder, tokenizer = tmp_path_factory.mktemp("micro"), build_tokenizer("words")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        compose(len(tokenizer)).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    build_extractor().save_pretrained(folder)
-    return speech2text.from_pretrained(str(folder))
-
-
-def two_seconds(model: Speech2TextModel) -> SpeechItem:
-    """Noise of changing loudness, and five tokens."""
-    samples = 2 * model.sample_rate
-    envelope = np.square(np.sin(np.linspace(0, 20, samples)))
-    audio = 0.3 * envelope * np.random.default_rng(0).standard_normal(samples)
-    tokens = np.array([5, 9, 30, 40, 51])
-    features = model.features(audio.clip(-1, 1).astype(np.float32))
-    return SpeechItem("noise", 3, "", ("",) * 5, features, tokens, np.arange(5))
+    scoring = open_scoring(Setting(shelf.task("micro_speech"), items=10, cache=tmp_path_factory.mktemp("utterance")))
+    return scoring.model, max(scoring.items()[0], key=lambda item: len(item.features))
 
 
 def quickest(run: Callable[[], Any]) -> float:
@@ -89,14 +73,14 @@ class Mean:
         return torch.zeros(1, self.width)
 
 
-def by_captum(model: Speech2TextModel, item: SpeechItem) -> dict[str, float]:
+def by_captum(model: SpeechModel, item: SpeechItem) -> dict[str, float]:
     """Masks a CPU second of captum's feature ablation (all tokens a pass) and LIME (their sum), by batch."""
     from captum.attr import FeatureAblation, Lime
 
     module, explainer = speech_baseline("spes").module, speech_baseline("spes").explainer
     features, tokens = torch.as_tensor(item.features)[None], torch.as_tensor(item.tokens)[None]
     labels = torch.as_tensor(explainer.superpixels(item.features)[0])[None]  # type: ignore[attr-defined]
-    original = model.logits(features, tokens)[0].log_softmax(-1)
+    original = model.logits(features, tokens)[0].double().log_softmax(-1)
     units = int(labels.max()) + 1
     ablation = FeatureAblation(lambda rows: module.divergences(original, model.logits(rows, tokens)))
     lime = Lime(
@@ -113,9 +97,11 @@ def by_captum(model: Speech2TextModel, item: SpeechItem) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_spes_is_quicker_than_captum_and_nearly_as_quick_as_the_bare_pass(model: Speech2TextModel) -> None:
+def test_spes_is_quicker_than_captum_and_nearly_as_quick_as_the_bare_pass(
+    utterance: tuple[SpeechModel, SpeechItem],
+) -> None:
     pytest.importorskip("captum")
-    item = two_seconds(model)
+    model, item = utterance
     explainer = speech_baseline("spes").build(masks=MASKS, prefix_masks=0)
     rows, tokens = perturbed(item, explainer), torch.as_tensor(item.tokens)[None]
 

@@ -9,21 +9,26 @@ import numpy as np
 import pytest
 import torch
 
+from earwitness import shelf
+from earwitness.scoring import Setting
+from earwitness.scoring.speech.scoring import open_scoring
 from earwitness.tracks.speech import SpeechMap
 from speech_baselines import cut, fake_model, speech_baseline
 from speech_fakes import FakeSpeechModel, fake_item
 
 if TYPE_CHECKING:
-    from earwitness.tracks.speech import SpeechItem
+    from earwitness.tracks.speech import SpeechItem, SpeechModel
 
 Distributions = list[list[float]]
 SIZES = {"masks": 24, "prefix_masks": 12, "segments": (300, 450, 600), "batch": 7}
 
 
-def distributions(item: SpeechItem, features: np.ndarray, kept: list[float] | None = None) -> Distributions:
+def distributions(
+    model: SpeechModel, item: SpeechItem, features: np.ndarray, kept: list[float] | None = None
+) -> Distributions:
     """The model's distribution at each token, [O][V]."""
     mask = None if kept is None else torch.tensor([kept])
-    logits = fake_model().logits(torch.as_tensor(features)[None], torch.as_tensor(item.tokens)[None], mask)
+    logits = model.logits(torch.as_tensor(features)[None], torch.as_tensor(item.tokens)[None], mask)
     found: Distributions = logits[0].double().softmax(-1).tolist()
     return found
 
@@ -46,12 +51,12 @@ def z_scores(values: list[float]) -> list[float]:
     return [(value - mean) / deviation if deviation > 1e-12 else 0.0 for value in values]
 
 
-def literal(item: SpeechItem, cells: list[np.ndarray], context: np.ndarray) -> SpeechMap:
+def literal(model: SpeechModel, item: SpeechItem, cells: list[np.ndarray], context: np.ndarray) -> SpeechMap:
     """The published map: `cells` [m][T, M] and `context` [q, O] are True where a mask drops a cell, a token."""
-    original = distributions(item, item.features)
+    original = distributions(model, item, item.features)
     frames, bins = item.features.shape
-    by_cells = [distributions(item, np.where(mask, np.float32(0), item.features)) for mask in cells]
-    by_context = [distributions(item, item.features, [float(not out) for out in row]) for row in context]
+    by_cells = [distributions(model, item, np.where(mask, np.float32(0), item.features)) for mask in cells]
+    by_context = [distributions(model, item, item.features, [float(not out) for out in row]) for row in context]
     spectrogram = np.zeros((len(original), frames, bins))
     prefix = np.zeros((len(original), len(original)))
     for k, p in enumerate(original):
@@ -67,9 +72,26 @@ def literal(item: SpeechItem, cells: list[np.ndarray], context: np.ndarray) -> S
     return SpeechMap(spectrogram=spectrogram, prefix=prefix)
 
 
+@pytest.fixture(scope="module")
+def utterances(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpeechModel, list[SpeechItem]]:
+    """The recogniser of micro_speech, and ten of its utterances."""
+    cache = tmp_path_factory.mktemp("utterances")
+    scoring = open_scoring(Setting(shelf.task("micro_speech"), items=10, cache=cache))
+    return scoring.model, scoring.items()[0]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_the_map_is_that_of_the_published_formulas(seed: int) -> None:
-    item = fake_item(fake_model(), seed, seconds=0.6 + 0.1 * seed)
+    check_map(fake_model(), fake_item(fake_model(), seed, seconds=0.6 + 0.1 * seed))
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_so_it_is_on_utterances_of_the_micro_task(place: int, utterances: tuple[SpeechModel, list[SpeechItem]]) -> None:
+    model, items = utterances
+    check_map(model, items[place])
+
+
+def check_map(model: SpeechModel, item: SpeechItem) -> None:
     explainer = speech_baseline("spes").build(**SIZES)
     rng = np.random.default_rng(item.explainer_seed)
     cells: list[np.ndarray] = []
@@ -77,7 +99,7 @@ def test_the_map_is_that_of_the_published_formulas(seed: int) -> None:
         bits = np.concatenate(list(explainer.draw(rng, masks, labels.max() + 1, explainer.p)))
         cells += [row[labels] for row in bits]
     context = np.concatenate(list(explainer.draw(rng, explainer.prefix_masks, len(item.tokens), explainer.prefix_p)))
-    expected, found = literal(item, cells, context), explainer.explain(fake_model(), item)
+    expected, found = literal(model, item, cells, context), explainer.explain(model, item)
     np.testing.assert_allclose(found.spectrogram, expected.spectrogram, atol=1e-5)
     np.testing.assert_allclose(found.prefix, expected.prefix, atol=1e-5)
 
@@ -117,7 +139,7 @@ def test_superpixels_are_labelled_from_zero_without_a_gap() -> None:
 
 def test_divergence_is_taken_from_the_original_to_the_perturbed_distribution() -> None:
     p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[[0.9, 0.1]]])
-    found = speech_baseline("spes").module.divergences(p.log(), q.log() + 3)
+    found = speech_baseline("spes").module.divergences(p.double().log(), q.log() + 3)
     assert found.shape == (1, 1)
     assert float(found) == pytest.approx(0.5 * math.log(0.5 / 0.9) + 0.5 * math.log(0.5 / 0.1), abs=1e-6)
 
