@@ -1,0 +1,83 @@
+"""What ships with the speech track's micro tasks: weights that hear, sound and truth as rendered, and ends in order."""
+
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import sacrebleu
+import soundfile
+import torch
+
+from earwitness import metrics, shelf
+from earwitness.datasets.spoken import write_audio
+from earwitness.models import speech2text
+from earwitness.models.training.spoken import SHIPPED
+from earwitness.scoring import Setting
+from earwitness.scoring.certificates import read_certificate
+from earwitness.scoring.loading import load_records
+from earwitness.stats.calibration import scale
+from earwitness.stats.intervals import mean_interval
+from earwitness.task import Task
+
+TASKS = [shelf.task("micro_speech"), shelf.task("micro_translation")]
+MODEL_MEGABYTES = 10
+WORD_ERRORS, BLEU = 0.05, 80
+HEARD = 40
+
+
+@pytest.fixture(params=TASKS, ids=[task.id for task in TASKS])
+def task(request: pytest.FixtureRequest) -> Task:
+    found: Task = request.param
+    return found
+
+
+def ends(task: Task, metric: str, kind: str) -> np.ndarray:
+    rows = pq.read_table(task.folder / "truth" / "ceiling.parquet").to_pylist()
+    values = {row["item"]: row["value"] for row in rows if (row["kind"], row["metric"]) == (kind, metric)}
+    return np.array([values[item] for item in sorted(values)])
+
+
+def test_the_model_is_within_its_size(task: Task) -> None:
+    assert sum(path.stat().st_size for path in (task.folder / "model").rglob("*")) <= MODEL_MEGABYTES * 2**20
+
+
+def test_the_model_writes_what_held_out_voices_say(task: Task) -> None:
+    model = speech2text.from_pretrained(str(task.folder / "model"))
+    records: list[Any] = load_records(Setting(task, items=HEARD))
+    written = []
+    for record in records:
+        features = torch.from_numpy(model.features(record.audio(model.sample_rate)))[None]
+        with torch.inference_mode():
+            written.append(model.text(model.transcribe(features)[0].tolist()))
+    right = [record.reference for record in records]
+    if task.card.dataset.parameters.get("target") == "translation":
+        assert sacrebleu.corpus_bleu(written, [right]).score >= BLEU
+    else:
+        assert jiwer.wer(right, written) <= WORD_ERRORS
+
+
+def test_the_sound_that_ships_is_what_is_rendered_now(task: Task, tmp_path: Path) -> None:
+    again = tmp_path / "audio"
+    write_audio(again, "test", 5)
+    for path in sorted(again.glob("*.flac")):
+        assert (soundfile.read(path)[0] == soundfile.read(task.folder / "audio" / path.name)[0]).all()
+    assert len(list((task.folder / "audio").glob("*.flac"))) == SHIPPED == task.card.dataset.items
+
+
+@pytest.mark.parametrize("level", ["word", "phoneme"])
+def test_intervals_that_metrics_read_are_certified(task: Task, level: str) -> None:
+    read = {metric.parameters.get("level") for metric in task.card.metrics}
+    assert level not in read or read_certificate(task)["roles"][level]["certified"]
+
+
+def test_ceiling_and_anti_oracle_are_told_apart_on_every_headline_metric(task: Task) -> None:
+    headline = [metric for metric in task.card.metrics if metric.headline]
+    assert headline
+    for metric in headline:
+        found = [ends(task, metric.id, kind) for kind in ("anti", "ceiling", "truth")]
+        assert all(len(values) == task.card.dataset.items for values in found)
+        floor, ceiling, _ = (mean_interval(values, np.arange(len(values))) for values in found)
+        assert scale(floor, ceiling, metrics.get(metric.metric).direction).informative
