@@ -16,7 +16,7 @@ track = "prompt"
 title = "A tiny model"
 licence = "Apache-2.0"
 reference = "none"
-main_metric = "logit_kl_f@top30"
+main_metric = "{metrics[0]}@top30"
 
 [model]
 adapter = "musicgen"
@@ -30,14 +30,12 @@ items = {items}
 [budget]
 seconds = 60.0
 forwards = 20000
+"""
 
-[[metrics]]
-metric = "logit_kl_f"
-headline = true
-parameters = {{ mask = "top30" }}
 
+METRIC = """
 [[metrics]]
-metric = "logit_kl_cf"
+metric = "{metric}"
 parameters = {{ mask = "top30" }}
 """
 
@@ -49,11 +47,13 @@ def prompts(count: int) -> list[str]:
     return list(islice(told, count))
 
 
-def make_gate_task(folder: Path, items: int = 32) -> Path:
+def make_gate_task(folder: Path, items: int, metrics: tuple[str, ...] = ("logit_kl_f", "logit_kl_cf")) -> Path:
     """A folder with a card, a model and captions; returns it."""
     tiny_musicgen(folder / "model")
     lines = [f'clip{i:03d},0,10,/m/1,[],"{prompt}",1,False,True' for i, prompt in enumerate(prompts(items))]
     captions = folder / "musiccaps-public.csv"
     captions.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
-    (folder / "task.toml").write_text(CARD.format(captions=captions, items=items), encoding="utf-8")
+    card = CARD.format(captions=captions, items=items, metrics=metrics)
+    parts = [card, *(METRIC.format(metric=metric) for metric in metrics)]
+    (folder / "task.toml").write_text("".join(parts), encoding="utf-8")
     return folder

@@ -162,10 +162,11 @@ class Faithful:
         print(text)
         if report.exit_code:
             pytest.fail(text, pytrace=False)
+        from earwitness.gate.reports import sentence
+
         for verdict in report.verdicts:
             if verdict.outcome == "inconclusive":
-                line = f"{verdict.task} {verdict.metric}: inconclusive by '{self._rule.text}'"
-                warnings.warn(InconclusiveWarning(line), stacklevel=2)
+                warnings.warn(InconclusiveWarning(sentence(verdict)), stacklevel=2)
         return report
 
     def _refuse_missing_baseline(self) -> None:
@@ -319,10 +320,13 @@ def _one_line() -> Iterator[None]:
     from earwitness.errors import EarwitnessError
 
     __tracebackhide__ = True
+    line = ""
     try:
         yield
     except EarwitnessError as error:
-        pytest.fail(" ".join(str(error).split()), pytrace=False)
+        line = " ".join(str(error).split())
+    if line:
+        pytest.fail(line, pytrace=False)
 
 
 def _text(report: Report) -> str:
