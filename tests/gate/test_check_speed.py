@@ -1,0 +1,51 @@
+"""A check of 10 tasks of 1,000 items each answers in under 5 s, the command line's own start included."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from earwitness.gate import read_rows, update_baseline
+from earwitness.rows import write_table
+from gate_rows import table
+
+METRICS = [
+    f"{name}@{mask}" for name in ("fid_f", "fid_cf", "kl_f", "kl_cf") for mask in ("top30", "soft")
+] + ["word_ap", "size"]  # fmt: skip
+
+
+def write_runs(folder: Path, noise: float) -> Path:
+    random = np.random.default_rng(0)
+    one = table(dict.fromkeys(METRICS, [0.5] * 1000))
+    for task in range(10):
+        difficulty = np.random.default_rng(task).beta(2, 2, len(one))
+        rows = replaced(one, "value", pa.array(difficulty + noise * random.normal(size=len(one))))
+        rows = replaced(rows, "task", pa.array([f"task_{task}"] * len(one)))
+        write_table(rows, folder / f"run_{task}" / "rows" / "0.parquet")
+        (folder / f"run_{task}" / "run.json").write_text(json.dumps({"state": "done"}), encoding="utf-8")
+    return folder
+
+
+def replaced(rows: pa.Table, column: str, values: pa.Array) -> pa.Table:
+    place = rows.schema.get_field_index(column)
+    return rows.set_column(place, rows.schema.field(place), values)
+
+
+def test_ten_tasks_of_a_thousand_items_take_less_than_five_seconds(tmp_path: Path) -> None:
+    """CPU time: a busy machine must not fail it."""
+    update_baseline(tmp_path / "b.parquet", read_rows([write_runs(tmp_path / "before", 0.0)]))
+    runs = write_runs(tmp_path / "after", 0.02)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "earwitness.cli", "check", str(runs), "--against", str(tmp_path / "b.parquet")]
+    found = subprocess.run(
+        [*command, "--fail-if", "* worse by >2% at p<0.05", "--json"], check=True, capture_output=True, text=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    report = json.loads(found.stdout)
+    assert [verdict["outcome"] for verdict in report["verdicts"]] == ["pass"] * 90
+    assert all(verdict["items"] == 1000 for verdict in report["verdicts"])
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
