@@ -12,7 +12,8 @@ from earwitness.cli import app, main
 
 HEAVY = ("torch", "transformers", "pandas", "streamlit", "numpy", "pyarrow", "pydantic", "duckdb", "datasets", "scipy")
 VERBS = (
-    "tasks", "submissions", "run", "score", "verify", "board", "leaderboard", "compare", "new", "validate", "train",
+    "tasks", "submissions", "run", "score", "verify", "board", "leaderboard", "compare", "check", "baseline", "new",
+    "validate", "train",
 )  # fmt: skip
 runner = CliRunner()
 

@@ -186,6 +186,8 @@ BAD = {
     "an empty baseline": (ROWS, SCHEMA.empty_table(), [RULE], USAGE, "the baseline: no row"),
     "an empty run": (SCHEMA.empty_table(), ROWS, [RULE], USAGE, "the run: no row"),
     "duplicate rows": (ROWS, pa.concat_tables([ROWS, ROWS]), [RULE], USAGE, "20 rows are there more than once"),
+    "mixed versions": (ROWS, pa.concat_tables([ROWS, table({LOWER: scores(20)}, task_hash="h2")]), [RULE], USAGE,
+                       "rows of several versions of mine on planted"),
     "another schema": (ROWS, ROWS.drop_columns(["cluster"]), [RULE], USAGE, "another schema"),
     "no rule": (ROWS, ROWS, [], USAGE, "no rule"),
     "an unknown metric": (ROWS, ROWS, ["fid_cg worse by >2% at p<0.05"], USAGE, "did you mean 'fid_cf'"),

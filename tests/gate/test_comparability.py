@@ -40,6 +40,10 @@ def test_the_part_that_differs_is_named(tmp_path: Path, change: dict[str, object
     assert f"{part};" in refusal(tmp_path, {**CARD, **change})
 
 
+def test_where_the_cards_are_the_same_the_files_are_to_blame(tmp_path: Path) -> None:
+    assert "files of the task's folder changed" in refusal(tmp_path, CARD)
+
+
 def test_files_of_a_folder_have_a_fingerprint_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     weights = tmp_path / "model" / "weights"

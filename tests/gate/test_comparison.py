@@ -49,6 +49,12 @@ def test_a_failed_item_counts_as_the_random_explainers_value_on_that_item() -> N
     assert column(found.missing) == [False, True]
 
 
+def test_random_rows_of_another_version_of_the_task_are_no_floor() -> None:
+    floor = table({HIGHER: [0.05, 0.15]}, submission="random", task_hash="h0")
+    baseline = pa.concat_tables([table({HIGHER: [0.7, 0.8]}), floor])
+    assert column(compared(table({HIGHER: [0.7, None]}), baseline, HIGHER).after) == [0.7, -1.0]
+
+
 def test_a_missing_seed_counts_as_the_floor_and_not_as_the_mean_of_the_others() -> None:
     seeds = [table({HIGHER: [0.8]}, generation_seed=seed) for seed in (0, 1)]
     floor = [table({HIGHER: [0.2]}, generation_seed=seed, submission="random") for seed in (0, 1)]

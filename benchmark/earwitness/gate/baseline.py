@@ -25,6 +25,8 @@ RECIPE = "run.json"
 ONCE = [name for name in KEY if name not in {"task_hash", "submission_hash"}]
 """What a row of a baseline is known by: it holds one version of a task and of a submission."""
 
+VERSIONS = ("task_hash", "submission_hash")
+
 
 @dataclass(frozen=True)
 class Change:
@@ -92,7 +94,7 @@ def read_baseline(path: Path) -> pa.Table:
 
 
 def refuse_unusable(rows: pa.Table, name: str) -> None:
-    """Raise EarwitnessError where there is no row, or where one row is there twice."""
+    """Raise EarwitnessError where there is no row, one row is there twice, or versions of a submission are mixed."""
     if rows.schema.remove_metadata() != SCHEMA:
         raise EarwitnessError(f"{name}: rows of another schema")
     if not len(rows):
@@ -104,6 +106,15 @@ def refuse_unusable(rows: pa.Table, name: str) -> None:
         raise EarwitnessError(
             f"{name}: {len(doubled)} rows are there more than once: {first['submission']} on {first['task']}, "
             f"{first['metric']} of item {first['item']}; keep one run of a submission on a task"
+        )
+    versions = rows.group_by(["task", "submission"]).aggregate([(column, "count_distinct") for column in VERSIONS])
+    mixed = [
+        entry for entry in versions.to_pylist() if any(entry[f"{column}_count_distinct"] > 1 for column in VERSIONS)
+    ]
+    if mixed:
+        raise EarwitnessError(
+            f"{name}: rows of several versions of {mixed[0]['submission']} on {mixed[0]['task']}; keep one run of a "
+            "submission on a task"
         )
 
 

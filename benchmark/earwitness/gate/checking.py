@@ -102,12 +102,14 @@ class _Column:
 
 
 def _refuse_failed(rows: pa.Table, task: str, submission: str) -> None:
+    """Raise ExplainerFailedError where a submission has no value on a task."""
     own = rows_of(rows, task, submission)
     statuses = own["status"].to_pylist()
     if Status.OK not in statuses:
+        number = next((i for i, status in enumerate(statuses) if status != Status.SKIPPED), 0)
         raise ExplainerFailedError(
-            f"{submission} on {task}: none of {len(set(own['item'].to_pylist()))} items has a value: {statuses[0]}: "
-            f"{own['reason'][0].as_py()}"
+            f"{submission} on {task}: none of {len(set(own['item'].to_pylist()))} items has a value: "
+            f"{statuses[number]}: {own['reason'][number].as_py()}"
         )
 
 

@@ -96,13 +96,13 @@ def _fingerprints(before: str, after: str, known: Fingerprints, now: Fingerprint
         complaints.append(f"data: {names[0]} and {names[1]}")
     if old != new:
         first, second = known.get(old, {}), now.get(new, {})
-        differ = sorted(part for part in first.keys() | second.keys() if first.get(part) != second.get(part))
+        differ = sorted(part for part in first.keys() & second.keys() if first[part] != second[part])
         if not first or not second:
             complaints.append(f"task hash {old} and {new} (the task's card, its model or its data changed)")
         elif differ:
             complaints.append(f"fingerprints of {', '.join(differ)}")
         else:
-            complaints.append(f"task hash {old} and {new}")
+            complaints.append(f"task hash {old} and {new} (files of the task's folder changed)")
     return complaints
 
 

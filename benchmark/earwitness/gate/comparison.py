@@ -78,9 +78,10 @@ def compare(run: pa.Table, baseline: pa.Table, task: str, submission: str, metri
     old, new = rows_of(baseline, task, submission), rows_of(run, task, submission)
     items, generation_seeds, explainer_seeds = (sorted(pc.unique(old[name]).to_pylist()) for name in _PLACES)
     axes = _Axes(items, generation_seeds, explainer_seeds, list(metrics))
-    seen = pa.concat_tables(
-        [run.filter(pc.equal(run["task"], task)), baseline.filter(pc.equal(baseline["task"], task))]
-    )
+    # Rows of another version of the task say nothing of its floor.
+    version = new["task_hash"][0]
+    seen = pa.concat_tables([side.filter(pc.equal(side["task_hash"], version)) for side in (run, baseline)])
+    seen = seen.filter(pc.equal(seen["task"], task))
     floor = _array(seen.filter(pc.equal(seen["submission"], FLOOR)), axes)
     before, after = _array(old, axes), _array(new, axes)
     applies = ~(np.isnan(before) & np.isnan(after) & np.isnan(floor))
