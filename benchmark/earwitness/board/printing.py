@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 MARKS = {"truth": "TRUTH", "anti": "ANTI-ORACLE"}
 """Titles of what is shown beside the entrants and calibrates nothing."""
-OTHERS, LINE = 8, 8
+OTHERS, LINE = 6, 8
 """How many metrics beside the headline's the second table has room for, and letters in a line of their names."""
 
 
@@ -79,17 +79,25 @@ def _order(entrant: Record, main: str) -> tuple[float, float, str]:
     return (1, float("inf") if value is None else sign * value, entrant["entrant"])
 
 
+def _others(metrics: list[Record]) -> list[Record]:
+    """As many metrics as the second table has room for, in the card's order; a metric's first parameters go before its
+    others."""
+    first = {metric["name"]: metric["metric"] for metric in reversed(metrics)}
+    ordered = sorted(metrics, key=lambda metric: first[metric["name"]] != metric["metric"])
+    return sorted(ordered[:OTHERS], key=lambda metric: int(metric["position"]))
+
+
 def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) -> None:
     metrics, entrants = metrics_of(connection, task), entrants_of(connection, task)
     headline = [metric for metric in metrics if metric["headline"]][:4]
     names = {metric["name"] for metric in headline}
     told = {id for entrant in entrants for id, result in entrant["results"].items() if result["mean"] is not None}
-    others = [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in told][
-        :OTHERS
-    ]
+    others = _others(
+        [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in told]
+    )
     console.print(_headline_table(task, headline, entrants))
-    console.print(_other_table(task, others[:OTHERS], entrants))
-    for note in _notes(task, headline + others[:OTHERS], entrants):
+    console.print(_other_table(task, others, entrants))
+    for note in _notes(task, headline + others, entrants):
         console.print(Text(note, style="dim"))
     for line in _survival(connection, task):
         console.print(line)
