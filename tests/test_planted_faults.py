@@ -31,6 +31,7 @@ QUICK_RULES = {
     "speech": ("deletion_token worse by >0.01 at p<0.05",),
 }
 REAL_TASKS = {"prompt": "micro_prompt", "speech": "micro_speech"}
+REAL_ITEMS = {"prompt": 100, "speech": 20}
 REAL_RULES = {
     "prompt": ("logit_kl_*@top30 worse by >10% at p<0.05",),
     "speech": ("deletion_token@mean worse by >10% at p<0.05",),
@@ -152,7 +153,7 @@ def test_the_number_of_workers_changes_nothing(prompt: Bench, tmp_path: Path) ->
 
 
 def real_bench(track: str, folder: Path) -> Bench:
-    """The track's micro task with the metrics that the rules are about, so that a study takes minutes."""
+    """The track's micro task with the metrics that the rules are about and some items: a study takes minutes."""
     name = REAL_TASKS[track]
     if name not in shelf.task_ids():
         pytest.skip(f"task {name} is not on the shelf")
@@ -162,6 +163,7 @@ def real_bench(track: str, folder: Path) -> Bench:
     head, *metrics = path.read_text(encoding="utf-8").split("[[metrics]]")
     wanted = {f"{metric.id}": text for metric, text in zip(shelved.card.metrics, metrics, strict=True)}
     kept = [text for metric, text in wanted.items() if metric in REAL_METRICS[track]]
+    head = re.sub(r"(?m)^items = \d+$", f"items = {REAL_ITEMS[track]}", head)
     head = re.sub(r'main_metric = ".*"', f'main_metric = "{REAL_METRICS[track][0]}"', head)
     path.write_text("[[metrics]]".join([head, *kept]), encoding="utf-8")
     return Bench(shelf.task(str(folder / name)), folder / "out", REAL_RULES[track])
