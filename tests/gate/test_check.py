@@ -110,6 +110,18 @@ def test_the_interval_is_the_paired_bootstraps_at_one_minus_twice_the_level() ->
     assert (verdict.low, verdict.high) == pytest.approx((float(found.low), float(found.high)))
 
 
+def test_a_percentage_is_shown_as_one_and_an_absolute_margin_is_not() -> None:
+    values = scores()
+    run, baseline = table({LOWER: values + 0.025 + NOISE}), table({LOWER: values})
+    report = judged(run, baseline, RULE, "fid_f worse by >0.01 at p<0.05")
+    relative, absolute = report.verdicts
+    assert absolute.share is None
+    assert relative.share is not None
+    share, low, high = relative.share
+    assert share == pytest.approx(relative.effect / values.mean())
+    assert low < share < high < -0.02
+
+
 def test_all_comparisons_of_all_rules_share_one_level() -> None:
     values = scores(40)
     metrics = [f"fid_cf@top{number}" for number in range(30)]

@@ -12,6 +12,7 @@ import pytest
 
 from earwitness.gate import Mode, Outcome, check, parse
 from earwitness.gate.checking import outcome_of
+from earwitness.stats.multiplicity import holm
 from earwitness.stats.paired import cluster_sums, sign_flip, standard_error
 from earwitness.stats.power import smallest_detectable
 from gate_rows import table
@@ -124,6 +125,14 @@ def test_at_a_true_loss_of_the_margin_a_release_passes_about_5_percent_of_the_ti
 def test_clusters_keep_the_false_alarms_where_they_should_be() -> None:
     found = shares(World(200, loss=MARGIN, noise=0.01, shared=0.02, trials=1500), Mode.PROVEN_WORSE)
     assert 0.025 <= found[Outcome.REGRESSION] <= 0.075
+
+
+def test_20_metrics_at_a_true_loss_of_the_margin_raise_one_false_alarm_in_20_checks() -> None:
+    world = World(200, loss=MARGIN, trials=20 * 300)
+    before, after = world.values()
+    p = sign_flip(after - before + MARGIN * before.mean(axis=0), draws=10_000).below.reshape(300, 20)
+    assert np.mean([(holm(check) < LEVEL).any() for check in p]) <= 0.085
+    assert np.mean((p < LEVEL).any(axis=1)) > 0.5
 
 
 def test_a_bare_threshold_is_a_coin_toss_at_the_margin_and_an_unpaired_interval_sleeps_through_5_percent() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import t
 
 from earwitness.errors import EarwitnessError, ExplainerFailedError
 from earwitness.gate.baseline import refuse_unusable
@@ -15,9 +16,16 @@ from earwitness.gate.matching import Match, match
 from earwitness.gate.rules import Mode, Rule, RuleError
 from earwitness.gate.verdicts import Outcome, Report, Verdict
 from earwitness.rows import Status
-from earwitness.stats.intervals import Sampling, mean_interval
+from earwitness.stats.intervals import Sampling
 from earwitness.stats.multiplicity import holm
-from earwitness.stats.paired import DRAWS, cluster_sums, sign_flip, standard_error
+from earwitness.stats.paired import (
+    DRAWS,
+    cluster_sums,
+    paired_difference,
+    relative_change,
+    sign_flip,
+    standard_error,
+)
 from earwitness.stats.power import smallest_detectable
 
 if TYPE_CHECKING:
@@ -25,8 +33,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from earwitness.stats.intervals import Array
+    from earwitness.stats.intervals import Array, Interval
 
+Ends = tuple[float, float]
 WORST = 5
 """Items that got worst that a verdict names."""
 MOST_DRAWS = 200_000
@@ -96,6 +105,12 @@ class _Column:
         return len(np.unique(self.compared.clusters[self.present]))
 
     @property
+    def reach_of_mean(self) -> float:
+        """Half the width of the interval of the baseline's mean, by t."""
+        error = standard_error(self.before[:, None], self.compared.clusters)[0]
+        return float(t.ppf((1 + BASE_LEVEL) / 2, self.clusters - 1) * error) if self.clusters > 1 else float("inf")
+
+    @property
     def error(self) -> float:
         """Standard error of the mean gain."""
         return float(standard_error(self.gain[:, None], self.compared.clusters)[0])
@@ -115,14 +130,16 @@ def _refuse_failed(rows: pa.Table, task: str, submission: str) -> None:
 
 def _refuse_small_means(columns: Sequence[_Column]) -> None:
     """Raise where a rule asks for a percentage of a mean whose interval touches 0."""
-    relative = [column for column in columns if column.found.rule.relative]
-    for column, (low, high) in zip(relative, _ends(relative, lambda c: c.before, lambda _: BASE_LEVEL), strict=True):
+    for column in columns:
         found, mean = column.found, column.mean
-        if not (low > 0 or high < 0) or abs(mean) < TINY * float(np.nanmax(np.abs(column.before))):
+        if not found.rule.relative:
+            continue
+        reach = column.reach_of_mean
+        if not abs(mean) > reach or abs(mean) < TINY * float(np.nanmax(np.abs(column.before))):
             raise RuleError(
                 f"rule {found.rule.text!r}: {found.metric} of {found.submission} on {found.task} has a mean of "
-                f"{mean:.4g} [{low:.4g} {high:.4g}], too near 0 for a percentage of it; give an absolute margin: "
-                "'by >0.01'"
+                f"{mean:.4g} [{mean - reach:.4g} {mean + reach:.4g}], too near 0 for a percentage of it; give an "
+                "absolute margin: 'by >0.01'"
             )
 
 
@@ -142,7 +159,9 @@ def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
     errors = np.array([column.error for column in columns])
     counts = np.array([column.clusters for column in columns])
     smallest = smallest_detectable(errors, counts, levels / len(columns))
-    ends = _ends(columns, lambda c: c.gain, lambda c: 1 - 2 * c.found.rule.level)
+    ends = _ends(columns, _gains)
+    relative = [column for column in columns if column.found.rule.relative]
+    shares = dict(zip(map(id, relative), _ends(relative, _shares), strict=True))
     verdicts = []
     for number, column in enumerate(columns):
         level, margin = column.found.rule.level, column.margin
@@ -150,7 +169,8 @@ def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
             mode, tests.worse[number] < level, tests.within[number] < level, bool(smallest[number] <= margin)
         )
         p = tests.worse[number] if Outcome.REGRESSION in (outcome, _SOUGHT[mode]) else tests.within[number]
-        verdicts.append(_verdict(column, outcome, ends[number], (float(p), float(smallest[number]))))
+        figures = _Figures(float(p), float(smallest[number]), ends[number], shares.get(id(column)))
+        verdicts.append(_verdict(column, outcome, figures))
     return verdicts
 
 
@@ -174,24 +194,44 @@ def _tested(columns: Sequence[_Column], level: float) -> _Tests:
     return _Tests(holm(flipped.below), holm(flipped.above))
 
 
-def _ends(
-    columns: Sequence[_Column], values: Callable[[_Column], Array], level: Callable[[_Column], float]
-) -> list[tuple[float, float]]:
-    """Ends of the interval of each column's mean; columns of one set of items and one level are computed together."""
+def _ends(columns: Sequence[_Column], compute: Callable[[Sequence[_Column], Sampling], Interval]) -> list[Ends]:
+    """Ends of an interval of each column; columns of one set of items and one level are computed together."""
     groups: dict[tuple[int, float], list[int]] = {}
     for number, column in enumerate(columns):
-        groups.setdefault((id(column.compared), level(column)), []).append(number)
-    ends: dict[int, tuple[float, float]] = {}
-    for (_, shared), numbers in groups.items():
-        together = np.stack([values(columns[number]) for number in numbers], axis=1)
-        found = mean_interval(together, columns[numbers[0]].compared.clusters, Sampling(level=shared))
+        groups.setdefault((id(column.compared), column.found.rule.level), []).append(number)
+    ends: dict[int, Ends] = {}
+    for (_, level), numbers in groups.items():
+        found = compute([columns[number] for number in numbers], Sampling(level=1 - 2 * level))
         ends.update({number: (float(found.low[i]), float(found.high[i])) for i, number in enumerate(numbers)})
     return [ends[number] for number in range(len(columns))]
 
 
-def _verdict(column: _Column, outcome: Outcome, ends: tuple[float, float], figures: tuple[float, float]) -> Verdict:
-    """A verdict from its interval's ends and its p-value and smallest drop."""
+def _gains(columns: Sequence[_Column], sampling: Sampling) -> Interval:
+    """Mean gains of columns of one set of items."""
+    gains = np.stack([column.gain for column in columns], axis=1)
+    return paired_difference(gains, np.zeros_like(gains), columns[0].compared.clusters, sampling)
+
+
+def _shares(columns: Sequence[_Column], sampling: Sampling) -> Interval:
+    """Mean gains of columns of one set of items, as shares of the baseline's means."""
+    before = np.stack([column.before for column in columns], axis=1)
+    gains = np.stack([column.gain for column in columns], axis=1)
+    return relative_change(before + gains, before, columns[0].compared.clusters, sampling)
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What is computed of a comparison together with others."""
+
+    p: float
+    smallest: float
+    ends: Ends
+    share: Ends | None
+
+
+def _verdict(column: _Column, outcome: Outcome, figures: _Figures) -> Verdict:
     compared, found = column.compared, column.found
+    effect = float(np.nanmean(column.gain))
     order = np.argsort(np.where(column.present, column.gain, np.inf), kind="stable")[:WORST]
     return Verdict(
         rule=found.rule,
@@ -199,11 +239,12 @@ def _verdict(column: _Column, outcome: Outcome, ends: tuple[float, float], figur
         submission=found.submission,
         metric=found.metric,
         outcome=outcome,
-        effect=float(np.nanmean(column.gain)),
-        low=ends[0],
-        high=ends[1],
-        p=figures[0],
-        smallest=figures[1],
+        effect=effect,
+        low=figures.ends[0],
+        high=figures.ends[1],
+        share=None if figures.share is None else (effect / abs(column.mean), *figures.share),
+        p=figures.p,
+        smallest=figures.smallest,
         items=column.items,
         missing=int(compared.missing[:, column.number].sum()),
         worst=tuple((compared.items[i], float(column.gain[i])) for i in order if column.gain[i] < 0),

@@ -114,6 +114,9 @@ def sentence(verdict: Verdict) -> str:
     """
     what = f"{verdict.submission} on {verdict.task}, {verdict.metric}"
     change = f"{_signed(verdict.effect)} [{_signed(verdict.low)} {_signed(verdict.high)}]"
+    if verdict.share is not None:
+        share, low, high = (f"{100 * value:+.1f}" for value in verdict.share)
+        change += f", {share}% [{low} {high}]"
     against = f"margin {_plain(verdict.margin)}, p {_probability(verdict.p)}"
     end = f"; worst items: {', '.join(f'{item} {_signed(effect)}' for item, effect in verdict.worst)}"
     end = end if verdict.worst else ""

@@ -49,6 +49,8 @@ class Verdict:
     low: float
     """Ends of the effect's interval at 1 - 2 x level, so that each end is one-sided at the rule's level."""
     high: float
+    share: tuple[float, float, float] | None
+    """The effect and its interval's ends as shares of the baseline's mean, where the rule's margin is a percentage."""
     p: float
     """Holm-adjusted over all comparisons: small where a loss above the margin is proven; in mode `non-inferior`, unless
     the outcome is a regression, small where a loss below the margin is proven."""
