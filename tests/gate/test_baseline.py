@@ -101,7 +101,7 @@ def doubled(path: Path) -> None:
         (lambda path: None, "no such baseline; write it with"),
         (lambda path: path.write_text("rows"), "is no Parquet file of rows"),
         (foreign, "rows of another schema"),
-        (lambda path: write_table(table({}), path), "no row; write it with"),
+        (lambda path: write_table(table({}), path), "no row; run again, or write the baseline with"),
         (doubled, "3 rows are there more than once: mine on planted, fid_cf@top30 of item i000"),
     ],
 )

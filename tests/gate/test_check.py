@@ -246,6 +246,12 @@ def test_refusals_have_their_own_kinds() -> None:
         judged(ROWS, ROWS, "nothing_like_it worse by >2% at p<0.05")
 
 
+def test_a_rule_about_metrics_without_a_value_is_no_rule_that_passes() -> None:
+    rows = table({HIGHER: scores(20), "word_ap@class": [None] * 20})
+    with pytest.raises(RuleError, match="is about no metric that has a value"):
+        judged(rows, rows, RULE, "word_ap worse by >2% at p<0.05")
+
+
 def test_a_mean_near_zero_may_have_an_absolute_margin() -> None:
     rows = table({HIGHER: scores(40) - 0.5})
     assert only(judged(rows, rows, "fid_cf worse by >0.01 at p<0.05")).margin == 0.01

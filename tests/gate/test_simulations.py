@@ -146,6 +146,7 @@ def test_a_bare_threshold_is_a_coin_toss_at_the_margin_and_an_unpaired_interval_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("items", SIZES)
 def test_through_the_check_itself_false_alarms_are_rare_and_a_loss_of_5_percent_is_caught(

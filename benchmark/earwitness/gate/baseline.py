@@ -98,7 +98,7 @@ def refuse_unusable(rows: pa.Table, name: str) -> None:
     if rows.schema.remove_metadata() != SCHEMA:
         raise EarwitnessError(f"{name}: rows of another schema")
     if not len(rows):
-        raise EarwitnessError(f"{name}: no row; write it with `earwitness baseline update RUN`, or run again")
+        raise EarwitnessError(f"{name}: no row; run again, or write the baseline with `earwitness baseline update RUN`")
     counts = rows.group_by(ONCE).aggregate([([], "count_all")])
     doubled = counts.filter(pc.greater(counts["count_all"], 1))
     if len(doubled):

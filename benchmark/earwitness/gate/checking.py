@@ -69,8 +69,9 @@ def check(rows: pa.Table, baseline: pa.Table, rules: Sequence[Rule], mode: Mode 
         notes += compared.notes
         columns += [_Column(one, compared, compared.metrics.index(one.metric)) for one in found]
     columns = [column for column in columns if column.items]
-    if not columns:
-        raise RuleError("the rules are about no metric that has a value")
+    for rule in rules:
+        if not any(column.found.rule is rule for column in columns):
+            raise RuleError(f"rule {rule.text!r} is about no metric that has a value")
     _refuse_small_means(columns)
     return Report(tuple(_judged(columns, mode)), mode, tuple(notes))
 
