@@ -68,9 +68,8 @@ FAULTS = {
         Change(
             "a sign flipped in gradient_input",
             "gradient_input",
-            "cells[0].cpu().numpy() * distance",
-            "-cells[0].cpu().numpy() * distance",
-            parameters={"absolute": False},
+            "SpeechMap(spectrogram=to_unit(spectrogram)",
+            "SpeechMap(spectrogram=to_unit(-spectrogram)",
         ),
         Change(
             "occlusion off by one token",

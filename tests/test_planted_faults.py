@@ -31,10 +31,10 @@ QUICK_RULES = {
     "speech": ("deletion_token worse by >0.01 at p<0.05",),
 }
 REAL_TASKS = {"prompt": "micro_prompt", "speech": "micro_speech"}
-REAL_ITEMS = {"prompt": 100, "speech": 20}
+REAL_ITEMS = {"prompt": 100, "speech": 40}
 REAL_RULES = {
     "prompt": ("logit_kl_*@top30 worse by >10% at p<0.05",),
-    "speech": ("deletion_token@mean worse by >10% at p<0.05",),
+    "speech": ("deletion_token@mean worse by >2% at p<0.05",),
 }
 REAL_METRICS = {
     "prompt": ("logit_kl_f@top30", "logit_kl_cf@top30"),
