@@ -130,9 +130,8 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
         }
         rows.append(row)
     order = list(rows[-1])
-    if scale == RAW:
-        told = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
-        rows += [_end(MARKS[end], end, columns, scale) for end in told]
+    told = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
+    rows += [_end(MARKS[end], end, columns, scale) for end in told]
     frame = pd.DataFrame(rows, columns=order)
     st.dataframe(
         frame,
@@ -146,12 +145,19 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
 
 
 def _end(name: str, end: str, columns: list[Record], scale: str) -> Record:
-    """Row of a known end: raw values with intervals, or 1 by definition."""
+    """Row of what is stored with the task: raw values with intervals, or their place between random and ceiling."""
     row: Record = {"Submission": name, "Score": ""}
     for metric in columns:
         raw = with_interval(metric, end, f"{end}_")
-        row[_heading(metric)] = raw if scale == RAW else "1.00" if metric["informative"] else "–"
+        row[_heading(metric)] = raw if scale == RAW else number(_on_scale(metric, end))
     return row
+
+
+def _on_scale(metric: Record, end: str) -> float | None:
+    """Calibrated mean of what is stored; None where the metric is not calibrated."""
+    if not metric["informative"] or metric[end] is None:
+        return None
+    return float((metric[end] - metric["floor"]) / (metric["ceiling"] - metric["floor"]))
 
 
 def _heading(metric: Record) -> str:

@@ -51,6 +51,12 @@ def test_the_table_changes_between_calibrated_and_raw_values(app):
     assert "[" in raw
 
 
+def test_the_anti_oracle_stands_below_random_on_the_calibrated_scale(app):
+    shown = app.dataframe[0].value.set_index("Submission")
+    assert shown.loc["Anti-oracle", "fid_f@top30 ↓"].startswith("−")
+    assert shown.loc["random", "fid_f@top30 ↓"].startswith("0.00")
+
+
 def test_an_uninformative_metric_is_shown_as_such(app):
     app.selectbox(key="metric").set_value("kl_f@top30").run()
     assert not app.exception
