@@ -77,6 +77,28 @@ def test_a_broken_explainer_fails_with_its_verdict_and_without_a_traceback(packa
     assert (package.path / "report.xml").read_text(encoding="utf-8").count("<failure") == 2
 
 
+def test_an_explainer_that_fails_on_every_item_says_why_in_one_line(package: pytest.Pytester) -> None:
+    path = package.path / "wordless.py"
+    code = path.read_text(encoding="utf-8")
+    path.write_text(code.replace("return to_map(falls[words])", 'raise ValueError("no idea")'), encoding="utf-8")
+    result = package.runpytest_inprocess("-p", "no:cacheprovider", "--show-capture=no")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        ["leave_one_out on tiny_gate: none of 24 items has a value: failed: ValueError: no idea"]
+    )
+    assert "During handling" not in result.stdout.str()
+
+
+def test_too_few_items_pass_with_a_warning(package: pytest.Pytester) -> None:
+    path = package.path / "wordless.py"
+    code = path.read_text(encoding="utf-8")
+    once = "np.roll(falls[words], int('bell' in item.prompt))"
+    path.write_text(code.replace("to_map(falls[words])", f"to_map({once})"), encoding="utf-8")
+    result = package.runpytest_inprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, warnings=2)
+    result.stdout.fnmatch_lines(["*InconclusiveWarning: inconclusive: leave_one_out on tiny_gate*"])
+
+
 def test_the_baseline_is_written_on_request_and_what_changed_is_said_once(package: pytest.Pytester) -> None:
     before = (package.path / "baseline.parquet").read_bytes()
     shift_by_one_token(package)

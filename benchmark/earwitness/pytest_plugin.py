@@ -159,9 +159,9 @@ class Faithful:
                 self._write(rows)
             report = self._report(name, rows)
         text = _text(report)
-        print(text)
         if report.exit_code:
             pytest.fail(text, pytrace=False)
+        print(text)
         from earwitness.gate.reports import sentence
 
         for verdict in report.verdicts:
@@ -320,13 +320,10 @@ def _one_line() -> Iterator[None]:
     from earwitness.errors import EarwitnessError
 
     __tracebackhide__ = True
-    line = ""
     try:
         yield
     except EarwitnessError as error:
-        line = " ".join(str(error).split())
-    if line:
-        pytest.fail(line, pytrace=False)
+        raise pytest.fail.Exception(" ".join(str(error).split()), pytrace=False) from None
 
 
 def _text(report: Report) -> str:
