@@ -172,7 +172,11 @@ def test_two_tests_may_not_share_the_rows_of_one_submission(package: pytest.Pyte
     result.stdout.fnmatch_lines(["*two tests score a submission 'leave_one_out' on tiny_gate*"])
 
 
-def test_speed_is_a_benchmark_and_passes_are_counted(pytester: pytest.Pytester, folder: Path) -> None:
+def test_speed_is_a_benchmark_and_passes_are_counted(
+    pytester: pytest.Pytester, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a worker of xdist pytest-benchmark writes nothing.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makepyfile(wordless=EXPLAINER.read_text(encoding="utf-8"))
     pytester.makepyfile(
         f"""
