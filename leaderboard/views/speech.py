@@ -151,7 +151,7 @@ def _spectrogram(features: np.ndarray, weights: np.ndarray | None, rate: float |
 def blend(features: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """Pixels [M, T, 3]: the spectrogram [T, M] in grey, low bins at the bottom, blended with a map [T, M] in colour.
 
-    The colour's share of a cell is its weight's place between the map's least and largest.
+    The colour's share of a cell is its weight's place between the map's median and its largest.
     """
     low, high = np.percentile(features, (1, 99))
     loudness = np.clip((features - low) / max(high - low, 1e-9), 0, 1)
@@ -163,9 +163,20 @@ def blend(features: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
 
 
 def _between(weights: np.ndarray) -> np.ndarray:
-    """Weights brought to [0, 1] by their least and largest; 0 where they are all equal."""
-    low, high = float(weights.min()), float(weights.max())
-    return (weights.astype(np.float64) - low) / (high - low) if high > low else np.zeros(weights.shape)
+    """Weights brought to [0, 1] by their ends, 0 below the lower; 0 where they are all equal."""
+    low, high = _ends(weights)
+    shares = (weights.astype(np.float64) - low) / (high - low) if high > low else np.zeros(weights.shape)
+    return np.clip(shares, 0, 1)
+
+
+def _ends(weights: np.ndarray) -> tuple[float, float]:
+    """Weights that are drawn without colour and in full colour.
+
+    The lower is the median, so that a signed map, whose zeros lie in the middle of its range, is no flat of colour; it
+    is the least where the median is the largest.
+    """
+    median, high = float(np.median(weights)), float(weights.max())
+    return (median if median < high else float(weights.min())), high
 
 
 def _marks(kind: str, marks: Sequence[Any], length: float) -> str:
@@ -190,8 +201,9 @@ def _percent(at: float, length: float) -> str:
 def _scale(weights: np.ndarray) -> str:
     """What the colour means."""
     strip = f"background: linear-gradient(90deg, rgb({DARK * 4}, {DARK * 4}, {DARK * 4}), rgb{INK})"
-    low, high = f"{weights.min():.2f}", f"{weights.max():.2f}"
-    return f'<div class="scale">weight of a cell: {low}<b style="{strip}"></b>{high}</div>'
+    low, high = _ends(weights)
+    least = f"{low:.2f}" if low == weights.min() else f"up to {low:.2f}"
+    return f'<div class="scale">weight of a cell: {least}<b style="{strip}"></b>{high:.2f}</div>'
 
 
 def _context(pieces: Sequence[str], words: np.ndarray, token: int, weights: np.ndarray) -> str:

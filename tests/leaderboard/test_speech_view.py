@@ -78,6 +78,14 @@ def test_the_picture_is_the_spectrogram_in_grey_with_the_map_in_colour(view: Mod
     assert inked[0, 100].tolist() == [round(0.35 * 236 + 0.65 * ink) for ink in view.INK]
 
 
+def test_cells_below_the_median_are_left_grey_unless_it_is_the_largest_weight(view: ModuleType) -> None:
+    grey = view.blend(np.ones((5, 1)), None)
+    signed = view.blend(np.ones((5, 1)), np.array([[0.0], [0.4], [0.5], [0.6], [1.0]]))
+    assert (signed != grey).any(axis=2)[0].tolist() == [False, False, False, True, True]
+    filled = view.blend(np.ones((5, 1)), np.array([[0.0], [0.0], [1.0], [1.0], [1.0]]))
+    assert (filled != grey).any(axis=2)[0].tolist() == [False, False, True, True, True]
+
+
 def test_a_map_of_equal_weights_and_a_spectrogram_of_equal_cells_are_drawn(view: ModuleType) -> None:
     assert np.array_equal(view.blend(np.ones((5, 3)), np.full((5, 3), 0.7)), view.blend(np.ones((5, 3)), None))
 
