@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +18,11 @@ from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+RECIPE = "run.json"
+"""File of a run's folder from which its rows can be made again."""
+FRESH = "-fresh"
+"""Separates a task's hash from the seed of fresh items in rows."""
 
 
 class Status(StrEnum):
@@ -78,6 +83,16 @@ COSTS = ("seconds", "forwards", "backwards", "peak_bytes", "isolation", "run")
 def table(rows: Iterable[Row]) -> pa.Table:
     """A table of rows in the schema's order."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
+
+
+def read_recipe(folder: Path) -> dict[str, Any]:
+    """The recipe of a run's folder, `run.json`; raises EarwitnessError where it cannot be read."""
+    path = folder / RECIPE
+    try:
+        recipe: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EarwitnessError(f"{path} is no recipe of a run: {error}; delete the folder or run again") from error
+    return recipe
 
 
 def write_part(rows: Sequence[Row], path: Path) -> None:

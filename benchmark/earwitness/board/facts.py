@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 
 from earwitness import metrics, shelf
 from earwitness.errors import EarwitnessError
-from earwitness.rows import fingerprint, read_run
+from earwitness.rows import FRESH, RECIPE, fingerprint, read_recipe, read_run
 from earwitness.submission import SubmissionCard
 from earwitness.task import Card, TaskCard
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-FRESH = "-fresh"
-"""Separates a task's hash from the seed of fresh items in rows."""
 Ends = dict[str, dict[str, dict[str, float]]]
 """Values of known ends by kind (ceiling, anti), metric and item."""
 
@@ -87,14 +84,10 @@ class SubmissionFacts:
 def read_runs(out: Path) -> list[Run]:
     """Every run folder under `out` that has rows, by name; raises EarwitnessError on a broken recipe or part."""
     runs = []
-    for path in sorted(out.glob("*/run.json")):
-        try:
-            recipe = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise EarwitnessError(f"{path} is no recipe of a run: {error}; delete the folder or run again") from error
-        rows = read_run(path.parent)
+    for folder in (path.parent for path in sorted(out.glob(f"*/{RECIPE}"))):
+        recipe, rows = read_recipe(folder), read_run(folder)
         if len(rows):
-            runs.append(Run(path.parent, recipe, rows, fingerprint(rows)))
+            runs.append(Run(folder, recipe, rows, fingerprint(rows)))
     return runs
 
 

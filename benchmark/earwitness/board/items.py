@@ -11,6 +11,8 @@ from urllib.parse import quote
 import soundfile
 from safetensors import SafetensorError, safe_open
 
+from earwitness.rows import FRESH
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -40,8 +42,8 @@ def file_name(item: str) -> str:
 
 def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
     """Inputs of a variant's items that scoring left on disk, by item id."""
-    base, _, fresh = task_hash.partition("-fresh")
-    folder = out / ORIGINALS / (f"{base}-seed{seed}" + (f"-fresh{fresh}" if fresh else ""))
+    base, _, fresh = task_hash.partition(FRESH)
+    folder = out / ORIGINALS / (f"{base}-seed{seed}" + (f"{FRESH}{fresh}" if fresh else ""))
     found: dict[str, Input] = {}
     for path in sorted(folder.glob("items-*.safetensors")):
         described = _fields(path)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earwitness import shelf
-from earwitness.board.facts import FRESH, MetricFacts, SubmissionFacts, TaskFacts, submission_facts
+from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, submission_facts
 from earwitness.board.values import FLOOR, Measured, Variant, measure, of_variant
 from earwitness.errors import EarwitnessError
+from earwitness.rows import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from earwitness.board.facts import FRESH, Run, task_facts
+from earwitness.board.facts import Run, task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
 from earwitness.board.part import Part, keys, part_of
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.board.values import FLOOR, variants
-from earwitness.rows import SCHEMA
+from earwitness.rows import FRESH, SCHEMA
 from earwitness.stats.intervals import DEFAULT, Sampling
 
 if TYPE_CHECKING:

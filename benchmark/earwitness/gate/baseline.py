@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,24 @@ from earwitness.errors import EarwitnessError, ExplainerFailedError
 from earwitness.gate import comparability
 from earwitness.gate.comparability import attach, attached
 from earwitness.gate.comparison import direction, rows_of
-from earwitness.rows import COSTS, KEY, SCHEMA, Status, ordered, read_parts, read_run, write_table
+from earwitness.rows import (
+    COSTS,
+    FRESH,
+    KEY,
+    RECIPE,
+    SCHEMA,
+    Status,
+    ordered,
+    read_parts,
+    read_recipe,
+    read_run,
+    write_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-RECIPE = "run.json"
 ONCE = [name for name in KEY if name not in {"task_hash", "submission_hash"}]
 """What a row of a baseline is known by: it holds one version of a task and of a submission."""
 
@@ -130,7 +140,7 @@ def update_baseline(path: Path, rows: pa.Table) -> Changes:
     changes = tuple(_change(pair, rows_of(old, *pair), rows_of(rows, *pair)) for pair in pairs)
     kept = [rows_of(old, *pair) for pair in _pairs(old) if pair not in pairs]
     together = ordered(pa.concat_tables([part.replace_schema_metadata(None) for part in (*kept, rows)]))
-    hashes = {name.split(comparability.FRESH)[0] for name in pc.unique(together["task_hash"]).to_pylist()}
+    hashes = {name.split(FRESH)[0] for name in pc.unique(together["task_hash"]).to_pylist()}
     known = {name: parts for name, parts in {**attached(old), **attached(rows)}.items() if name in hashes}
     write_table(attach(together, known), path)
     return Changes(path, changes, sum(map(len, kept)), len(together))
@@ -205,13 +215,7 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
-    path = folder / RECIPE
-    if not path.is_file():
-        return {}
-    try:
-        recipe = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EarwitnessError(f"{path} cannot be read: {error}; delete the folder and run again") from error
+    recipe = read_recipe(folder) if (folder / RECIPE).is_file() else {}
     return recipe if isinstance(recipe, dict) else {}
 
 

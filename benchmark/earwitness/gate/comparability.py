@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from earwitness.errors import NotComparableError
-from earwitness.rows import Status
+from earwitness.rows import FRESH, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 METADATA = b"earwitness.tasks"
 """Key of the fingerprints in a table's metadata."""
-FRESH = "-fresh"
-"""Separates a task's hash from the seed of fresh items in rows."""
 PARTS = {"model": "model", "dataset": "data"}
 """Parts of a card that have a fingerprint of their own, by key; the rest of the card is the task's."""
 Fingerprints = dict[str, dict[str, str]]

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness import __version__, shelf
 from earwitness.errors import EarwitnessError, NotComparableError
+from earwitness.rows import FRESH, RECIPE
 from earwitness.scoring import Setting
 
 if TYPE_CHECKING:
     from earwitness.submission import Submission
     from earwitness.task import Task
 
-FILE = "run.json"
 ORIGINALS = ".originals"
 """Folder beside the runs in which scoring keeps originals."""
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "soundfile", "pyarrow", "datasets")
@@ -93,7 +93,7 @@ class Run:
     def task_hash(self) -> str:
         """Identity of the items in rows: fresh items never meet the card's."""
         fresh = self.arguments.fresh
-        return self.card_hash if fresh is None else f"{self.card_hash}-fresh{fresh}"
+        return self.card_hash if fresh is None else f"{self.card_hash}{FRESH}{fresh}"
 
     @property
     def setting(self) -> Setting:
@@ -209,8 +209,8 @@ def now() -> str:
 
 def write(folder: Path, recipe: dict[str, Any]) -> None:
     """Write a recipe under a temporary name and move it into place; raises EarwitnessError on a full disk."""
-    path = folder / FILE
-    temporary = folder / f".{FILE}.{os.getpid()}.tmp"
+    path = folder / RECIPE
+    temporary = folder / f".{RECIPE}.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
@@ -224,11 +224,11 @@ def write(folder: Path, recipe: dict[str, Any]) -> None:
 
 def read(folder: Path) -> dict[str, Any]:
     """The recipe of a run's folder; raises EarwitnessError where there is none that can be read."""
-    path = folder / FILE
+    path = folder / RECIPE
     try:
         recipe = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise EarwitnessError(f"{folder} is no run: it has no {FILE}") from error
+        raise EarwitnessError(f"{folder} is no run: it has no {RECIPE}") from error
     except (OSError, ValueError) as error:
         raise EarwitnessError(f"{path} cannot be read: {error}; delete the folder and run again") from error
     if not isinstance(recipe, dict) or not {"run", "task", "submission", "arguments"} <= set(recipe):

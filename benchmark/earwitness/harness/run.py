@@ -124,7 +124,7 @@ def _claimed(run: Run, progress: Progress) -> bool:
     again.
     """
     fresh = recipe.describe(run, sys.argv[1:])
-    if (run.folder / recipe.FILE).is_file():
+    if (run.folder / rows.RECIPE).is_file():
         known = recipe.read(run.folder)
         if known.get("identity") != run.identity:
             raise EarwitnessError(f"{run.folder} belongs to another run; move it away and run the same command")
