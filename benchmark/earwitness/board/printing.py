@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Record = dict[str, Any]
-MARKS = {"truth": "TRUTH", "anti": "ANTI-ORACLE"}
-"""Titles of what is shown beside the entrants and calibrates nothing."""
 OTHERS, LINE = 6, 8
 """How many metrics beside the headline's the second table has room for, and letters in a line of their names."""
 
@@ -119,7 +118,7 @@ def _headline_table(task: Record, metrics: list[Record], entrants: list[Record])
     for kind, title in MARKS.items():
         if any(metric[kind] is not None for metric in metrics):
             table.add_section()
-            table.add_row("", Text(title, style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics))
+            table.add_row("", Text(title.upper(), style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics))
     return table
 
 

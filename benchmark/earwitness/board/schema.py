@@ -18,6 +18,8 @@ def _with_interval(name: str, prefix: str) -> dict[str, pa.DataType]:
 RANK = {"rank": COUNT, "rank_low": COUNT, "rank_high": COUNT, "rank_group": COUNT}
 COST = {"seconds": NUMBER, "forwards": NUMBER, "backwards": NUMBER, "peak_bytes": NUMBER}
 
+MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
+"""Kinds of values stored with a task that are shown beside the entrants and calibrate nothing, with their titles."""
 SCHEMAS: dict[str, pa.Schema] = {
     "tasks": _schema(
         task=TEXT,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earwitness.board.schema import MARKS
 from earwitness.stats.calibration import Scale, calibrated, scale
 from earwitness.stats.intervals import DEFAULT, Array, Interval, Sampling, Statistic, interval, mean_interval, mean_of
 from earwitness.stats.ranks import Ranks, agreement, rank, ranks
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from earwitness.board.values import Measured
 
 Record = dict[str, Any]
-
-
-MARKS = ("anti", "truth")
-"""Kinds of values stored with a task that are shown beside the entrants and calibrate nothing."""
 
 
 @dataclass(frozen=True)
