@@ -150,8 +150,8 @@ class SpeechTraining(nn.Module):
     """A model whose decoder reads embeddings of earlier tokens that may be zeroed.
 
     In recognition the encoder alone names the words, too, in their order: hybrid CTC/attention (Watanabe et al., IEEE
-    JSTSP 2017). Without it the decoder takes long to find out where in the sound its words are. The head that does so
-    is no part of the model.
+    JSTSP 2017), which tells the encoder where in the sound its words are. The head that does so is no
+    part of the model.
     """
 
     ctc_share = 0.3
