@@ -1,6 +1,7 @@
 """Datasets: one file each, found by a task card: `load(source, split=..., items=..., seed=..., **parameters)`.
 
-A dataset of the prompt track yields `PromptRecord`s, one of the speech track `SpeechRecord`s. Truth stays with
+A dataset of the prompt track yields `PromptRecord`s, one of the speech track `SpeechRecord`s, one of the band track
+`BandRecord`s. Truth stays with
 scoring: no explainer sees it. `MADE = True` marks a world that draws other items from another seed.
 """
 
@@ -77,3 +78,21 @@ class SpeechRecord:
     audio: Callable[[int], NDArray[np.float32]]
     """Mono audio [S] in [-1, 1] at a sample rate; raises InvalidItemError, in one line, where the file is no use."""
     truth: SpeechTruth | None = None
+
+
+@dataclass(frozen=True)
+class BandRecord:
+    """One clip of several instruments, with a prompt that names some of them."""
+
+    id: str
+    prompt: str
+    cluster: str
+    """Records of one cluster are not independent."""
+    known: tuple[str, ...]
+    """The instrument words whose stems are known; those that the prompt names are explained."""
+    seconds: float
+    """Length of the clip."""
+    audio: Callable[[int], NDArray[np.float32]]
+    """Mono mix [S] in [-1, 1] at a sample rate; raises InvalidItemError, in one line, where a file is no use."""
+    stems: Callable[[int, tuple[str, ...]], NDArray[np.float32]]
+    """Stems [I, S] of instrument words at a sample rate; raises InvalidItemError, in one line, where one is no use."""
