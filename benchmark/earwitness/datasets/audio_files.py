@@ -66,7 +66,7 @@ def read_audio(
     where the file is missing, unreadable, truncated, empty, silent, clipped, of several channels, of another sample
     rate or longer than `longest` seconds, and where the segment lies outside it.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         _check_format(path, file, sample_rate)
         first, count = _extent(path, file, start, seconds)
         if count > longest * sample_rate:
@@ -82,7 +82,8 @@ def read_audio(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+def opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """An audio file to read from; raises InvalidItemError where it is missing, empty or damaged."""
     if not path.is_file():
         raise InvalidItemError(f"{path}: no such file; fetch it, or take its line out of the dataset")
     if not path.stat().st_size:

@@ -1,0 +1,326 @@
+"""Slakh2100 (Manilow et al. 2019, arXiv 1909.08494): music rendered from MIDI, with the stem of every part.
+
+Read from the folders that its archives unpack to: `<split>/TrackNNNNN/` with `mix.flac`, the stems as
+`stems/S00.flac` and so on, and `metadata.yaml`, which tells the class and the MIDI program of each stem. The MIDI
+itself is not read.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+import soxr
+import yaml
+
+from earwitness.datasets import BandRecord
+from earwitness.datasets.audio_files import SILENCE, opened
+from earwitness.datasets.captions import Columns, read_csv, records
+from earwitness.datasets.subset import draw
+from earwitness.datasets.text_files import read_text
+from earwitness.errors import EarwitnessError, InvalidItemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+PROMPTS = "prompts.csv"
+COLUMNS = Columns(key="track", caption="prompt", cluster="track")
+WORDS = {
+    "Bass": "bass",
+    "Brass": "brass",
+    "Drums": "drums",
+    "Guitar": "guitar",
+    "Organ": "organ",
+    "Piano": "piano",
+    "Pipe": "flute",
+    "Strings": "strings",
+    "Strings (continued)": "strings",
+    "Synth Lead": "synthesizer",
+    "Synth Pad": "synthesizer",
+}
+"""The word for each `inst_class`, after the patches that Slakh2100 was rendered with (slakh-generation's
+classes_strict.json): all of Pipe is flutes and piccolos, all of Organ is organs; Piano has electric pianos, a
+harpsichord and a clavinet too. Chromatic Percussion (celesta, marimba, bells) has no one word."""
+PROGRAMS = {
+    47: "timpani", 52: "choir", 53: "choir", 54: "choir", 55: "",
+    64: "saxophone", 65: "saxophone", 66: "saxophone", 67: "saxophone", 68: "oboe", 70: "bassoon", 71: "clarinet",
+}  # fmt: skip
+"""The word for MIDI programs, from 0, for which their class's word would be wrong; 55 is an orchestra's hit."""
+STEPS = 8
+"""Windows start at multiples of this part of their length."""
+SOUNDING = 1e-3
+"""Root mean square over a window, full scale 1, from which on an instrument sounds in it: -60 dB."""
+AGAIN = "unpack the track again, or take its folder out"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is cut out of a track and how a prompt says so."""
+
+    seconds: float
+    template: str
+    most: int
+    prompts: Mapping[str, str]
+    """Prompts by track, which stand in place of the template."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """The files of a track."""
+
+    folder: Path
+    words: Mapping[str, tuple[Path, ...]]
+    """Stems of each instrument word."""
+    rate: int
+    frames: int
+
+    @property
+    def mix(self) -> Path:
+        """The sum of all stems."""
+        return self.folder / "mix.flac"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a track."""
+
+    track: Track
+    start: int
+    """First sample, at the track's rate."""
+    seconds: float
+
+    def audio(self, sample_rate: int) -> NDArray[np.float32]:
+        """Mix [S] at a sample rate; raises InvalidItemError where it cannot be read or is silent."""
+        return self._read((self.track.mix,), sample_rate)
+
+    def stems(self, sample_rate: int, words: tuple[str, ...]) -> NDArray[np.float32]:
+        """Stems [I, S] of instrument words, those of one word added up; raises InvalidItemError as `audio`."""
+        return np.stack([self._read(self.track.words[word], sample_rate) for word in words])
+
+    def _read(self, paths: tuple[Path, ...], sample_rate: int) -> NDArray[np.float32]:
+        count = round(self.seconds * self.track.rate)
+        audio = np.zeros(count, dtype=np.float32)
+        for path in paths:
+            with opened(path) as file:
+                file.seek(self.start)
+                audio += _exactly(path, file, count)
+        if np.abs(audio).max() < SILENCE:
+            begin = self.start / self.track.rate
+            raise InvalidItemError(
+                f"{' + '.join(str(path) for path in paths)}: silent from {begin:.2f} to {begin + self.seconds:.2f} s; "
+                f"name an instrument that sounds there in {PROMPTS}, or take the track's folder out"
+            )
+        samples = round(self.seconds * sample_rate)
+        found: NDArray[np.float32] = soxr.resample(audio, self.track.rate, sample_rate)[:samples]
+        return np.pad(found, (0, samples - len(found))).clip(-1, 1)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Stands where a track cannot be used."""
+
+    says: str
+
+    def audio(self, sample_rate: int) -> NDArray[np.float32]:
+        """Raise InvalidItemError."""
+        raise InvalidItemError(self.says)
+
+    def stems(self, sample_rate: int, words: tuple[str, ...]) -> NDArray[np.float32]:
+        """Raise InvalidItemError."""
+        raise InvalidItemError(self.says)
+
+
+def load(
+    source: str,
+    *,
+    split: str = "test",
+    items: int,
+    seed: int = 0,
+    seconds: float = 10.24,
+    template: str = "a recording of {instruments}",
+    most: int = 3,
+) -> list[BandRecord]:
+    """Records of a split's tracks, one each; the folder `source` holds the splits' folders.
+
+    A record is the earliest window of `seconds` seconds in which most instruments sound, and its prompt names up to
+    `most` of them, the loudest first. Where `source` has a `prompts.csv` with the columns track and prompt, these
+    prompts stand instead, and the window is the earliest in which most of the instruments sound that they name. A
+    track that is no use is a record whose sound raises InvalidItemError. Raises EarwitnessError where the split or the
+    prompts cannot be read.
+    """
+    folder = Path(source) / split
+    if not folder.is_dir():
+        raise EarwitnessError(
+            f"{folder}: no such folder; unpack Slakh2100's {split} there, or name the folder that holds {split} as the "
+            "task's dataset source"
+        )
+    if not seconds > 0 or most < 1 or "{instruments}" not in template:
+        raise EarwitnessError(
+            f"a Slakh window lasts more than 0 s, names at least 1 instrument and its template has {{instruments}}; "
+            f"found seconds = {seconds:g}, most = {most}, template = {template!r}"
+        )
+    prompts = Path(source) / PROMPTS
+    table = records(str(prompts), read_csv(prompts, COLUMNS), COLUMNS) if prompts.exists() else ()
+    plan = Plan(seconds, template, most, {line.id: line.prompt for line in table})
+    tracks = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [_record(path, plan) for path in draw(str(folder), tracks, items, seed)]
+
+
+def named(prompt: str, known: Mapping[str, Any]) -> tuple[str, ...]:
+    """The words of a prompt that are known, in its order.
+
+    >>> named("Bass, drums and a kazoo", {"drums": (), "bass": (), "flute": ()})
+    ('bass', 'drums')
+    """
+    words = (word.strip(".,;:!?()\"'").lower() for word in prompt.split())
+    return tuple(dict.fromkeys(word for word in words if word in known))
+
+
+def _record(folder: Path, plan: Plan) -> BandRecord:
+    prompt = plan.prompts.get(folder.name, "")
+    known: tuple[str, ...] = ()
+    clip: Window | Fault
+    try:
+        track = _track(folder)
+        known = tuple(track.words)
+        start, loudest = _search(track, named(prompt, track.words) or known, plan.seconds)
+        prompt = prompt or plan.template.format(instruments=_listed(loudest[: plan.most]))
+        clip = Window(track, start, plan.seconds)
+    except InvalidItemError as error:
+        clip = Fault(str(error))
+    return BandRecord(
+        id=folder.name,
+        prompt=prompt,
+        cluster=folder.name,
+        known=known,
+        seconds=plan.seconds,
+        audio=clip.audio,
+        stems=clip.stems,
+    )
+
+
+def _track(folder: Path) -> Track:
+    """Files of a track whose stems are as long as its mix; raises InvalidItemError, naming the file, where not."""
+    words: dict[str, tuple[Path, ...]] = {}
+    for path, word in _stems(folder):
+        words[word] = (*words.get(word, ()), path)
+    if not words:
+        raise InvalidItemError(f"{folder / 'metadata.yaml'}: no stem of an instrument that has a word; {AGAIN}")
+    with opened(folder / "mix.flac") as file:
+        _require_mono(folder / "mix.flac", file)
+        rate, frames = file.samplerate, file.frames
+    for path in (path for paths in words.values() for path in paths):
+        with opened(path) as file:
+            _require_mono(path, file)
+            if file.samplerate != rate:
+                raise InvalidItemError(f"{path}: sampled at {file.samplerate} Hz and the mix at {rate} Hz; {AGAIN}")
+            if file.frames != frames:
+                raise InvalidItemError(f"{path}: {file.frames} samples long and the mix {frames}; {AGAIN}")
+    return Track(folder, dict(sorted(words.items())), rate, frames)
+
+
+def _stems(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Stems of a track with their words, those without a word left out.
+
+    A stem that is said not to be rendered has no file (its flag alone is not trusted: BabySlakh's says so of all).
+    """
+    path = folder / "metadata.yaml"
+    try:
+        entries = yaml.load(read_text(path, AGAIN), Loader=LOADER)["stems"]
+        stems = [(str(name), _word(stem), bool(stem.get("audio_rendered", True))) for name, stem in entries.items()]
+    except EarwitnessError as error:
+        raise InvalidItemError(str(error)) from error
+    except yaml.YAMLError as error:
+        raise InvalidItemError(f"{path}: not YAML: {' '.join(str(error).split())[:80]}; {AGAIN}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InvalidItemError(
+            f"{path}: stems with inst_class, program_num and is_drum were expected; found something else; {AGAIN}"
+        ) from error
+    for name, word, rendered in sorted(stems):
+        file = folder / "stems" / f"{name}.flac"
+        if word and (rendered or file.exists()):
+            yield file, word
+
+
+def _word(stem: Any) -> str:
+    """The word for a stem, by its entry in the metadata; empty where it has none.
+
+    >>> _word({"inst_class": "Strings (continued)", "program_num": 52, "is_drum": False})
+    'choir'
+    """
+    if stem.get("is_drum"):
+        return WORDS["Drums"]
+    return PROGRAMS.get(int(stem.get("program_num", -1)), WORDS.get(str(stem["inst_class"]), ""))
+
+
+def _require_mono(path: Path, file: soundfile.SoundFile) -> None:
+    if file.channels != 1:
+        raise InvalidItemError(f"{path}: {file.channels} channels; Slakh2100 is mono: {AGAIN}")
+
+
+def _search(track: Track, words: tuple[str, ...], seconds: float) -> tuple[int, list[str]]:
+    """First sample of the earliest window in which most of the words sound, and all that sound there, loudest first.
+
+    Raises InvalidItemError where the track is shorter than the window or none of the words ever sounds.
+    """
+    window = round(seconds * track.rate)
+    if track.frames < window:
+        raise InvalidItemError(
+            f"{track.mix}: {track.frames / track.rate:.2f} s long, shorter than a window of {seconds:g} s; "
+            "take the track's folder out, or lower the dataset's seconds"
+        )
+    step = window // STEPS
+    most, start, found = 0, 0, list[str]()
+    recent: deque[dict[str, float]] = deque(maxlen=STEPS)
+    for index, powers in enumerate(_powers(track, step)):
+        recent.append(powers)
+        levels = {word: float(np.sqrt(np.mean([powers[word] for powers in recent]))) for word in track.words}
+        count = sum(levels[word] >= SOUNDING for word in words)
+        if len(recent) == STEPS and count > most:
+            most, start = count, min((index + 1 - STEPS) * step, track.frames - window)
+            found = sorted((word for word in levels if levels[word] >= SOUNDING), key=lambda word: -levels[word])
+        if most == len(words):
+            break
+    if not most:
+        raise InvalidItemError(f"{track.folder}: no stem of {_listed(words)} sounds in it; {AGAIN}")
+    return start, found
+
+
+def _powers(track: Track, step: int) -> Iterator[dict[str, float]]:
+    """Mean square of each word's stems, added up, in one stretch of `step` samples after the other."""
+    with ExitStack() as stack:
+        files = {
+            word: [(path, stack.enter_context(opened(path))) for path in paths] for word, paths in track.words.items()
+        }
+        for _ in range(track.frames // step):
+            sums = {word: sum(_exactly(path, file, step) for path, file in some) for word, some in files.items()}
+            yield {word: float(np.square(audio, dtype=np.float64).mean()) for word, audio in sums.items()}
+
+
+def _exactly(path: Path, file: soundfile.SoundFile, count: int) -> NDArray[np.float32]:
+    """The next samples [count] of a file; raises InvalidItemError where there are fewer."""
+    # Of several open files the one that fails must be the one that is named.
+    try:
+        audio: NDArray[np.float32] = file.read(count, dtype="float32")
+    except soundfile.SoundFileError:
+        audio = np.zeros(0, dtype=np.float32)
+    if len(audio) < count:
+        raise InvalidItemError(f"{path}: truncated or damaged; {AGAIN}")
+    return audio
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words as one says them.
+
+    >>> _listed(["bass", "drums", "organ"])
+    'bass, drums and organ'
+    """
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
