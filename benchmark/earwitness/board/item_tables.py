@@ -13,13 +13,15 @@ from earwitness.board.values import Variant
 from earwitness.rows import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from earwitness.board.facts import Run
     from earwitness.board.part import Part
 
 Record = dict[str, Any]
+COLUMNS = ("kept", "removed", "curves")
+"""What scoring leaves of an item under a column of its own."""
 COST = ("seconds", "forwards", "backwards", "peak_bytes")
 
 
@@ -55,6 +57,7 @@ def item_tables(part: Part, runs: Sequence[Run], out: Path, board: Path) -> dict
                 "original": _relative(found.original, board),
                 "seconds": found.seconds,
                 "problem": found.problem,
+                "sounds": _sounds(found.sounds, board),
             }
         )
     folders = {run.folder.name: run.folder for run in runs}
@@ -78,6 +81,7 @@ def item_tables(part: Part, runs: Sequence[Run], out: Path, board: Path) -> dict
                 "kept": _relative(heard.get("kept"), board),
                 "removed": _relative(heard.get("removed"), board),
                 "curves": _relative(heard.get("curves"), board),
+                "sounds": _sounds({kind: path for kind, path in heard.items() if kind not in COLUMNS}, board),
             }
         )
     return {"inputs": described, "items": left}
@@ -119,6 +123,11 @@ def run_records(part: Part, runs: Sequence[Run], board: Path) -> list[Record]:
                 }
             )
     return records
+
+
+def _sounds(found: Mapping[str, Path], board: Path) -> str:
+    """Paths of sounds by what they are, as JSON."""
+    return json.dumps({kind: _relative(path, board) for kind, path in found.items()})
 
 
 def _relative(path: Path | None, board: Path) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import soundfile
 from safetensors import SafetensorError, safe_open
@@ -33,6 +34,8 @@ class Input:
     """Length of the original."""
     problem: str = ""
     """Why it cannot be explained."""
+    sounds: dict[str, Path] = field(default_factory=dict)
+    """Other sounds of it than the original, by what they are; `<what>-<word>` where they are those of a word."""
 
 
 def file_name(item: str) -> str:
@@ -51,7 +54,9 @@ def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
         for fields in described.get("items", []):
             original = folder / f"{file_name(fields['id'])}.original.ogg"
             heard = original if original.is_file() else None
-            found[fields["id"]] = Input({**fields, **shown.get(fields["id"], {})}, path, heard, _seconds(heard))
+            page = {**fields, **shown.get(fields["id"], {})}
+            sounds = _sounds(folder, fields["id"], ("mix", "stem", "without"))
+            found[fields["id"]] = Input(page, path, heard, _seconds(heard), sounds=sounds)
         for item, reason in described.get("problems", []):
             found[item] = Input(problem=reason)
     return found
@@ -70,14 +75,23 @@ def explanations(run: Path) -> dict[str, Path]:
 
 
 def listened(run: Path, items: Iterable[str]) -> dict[str, dict[str, Path]]:
-    """Kept and removed sounds and curves of a run by item id, where scoring left them."""
+    """Kept, removed and deleted sounds and curves of a run by item id, where scoring left them."""
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     for item in items:
         for kind, ending in (("kept", "ogg"), ("removed", "ogg"), ("curves", "json")):
             path = run / "listen" / f"{file_name(item)}.{kind}.{ending}"
             if path.is_file():
                 found[item][kind] = path
+        found[item] |= _sounds(run / "listen", item, ("deleted",))
     return found
+
+
+def _sounds(folder: Path, item: str, kinds: Iterable[str]) -> dict[str, Path]:
+    """An item's sounds in a folder, `<item>.<kind>.ogg` or `<item>.<kind>-<word>.ogg`, by kind and word."""
+    start = f"{file_name(item)}."
+    paths = sorted(folder.glob(f"{glob.escape(start)}*.ogg"))
+    named = {unquote(path.name.removeprefix(start).removesuffix(".ogg")): path for path in paths}
+    return {name: path for name, path in named.items() if name.partition("-")[0] in kinds}
 
 
 def _fields(path: Path) -> dict[str, Any]:

@@ -82,7 +82,16 @@ SCHEMAS: dict[str, pa.Schema] = {
     "submissions": _schema(
         entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
     ),
-    "inputs": _schema(item=TEXT, cluster=TEXT, fields=TEXT, arrays=TEXT, original=TEXT, seconds=NUMBER, problem=TEXT),
+    "inputs": _schema(
+        item=TEXT,
+        cluster=TEXT,
+        fields=TEXT,
+        arrays=TEXT,
+        original=TEXT,
+        seconds=NUMBER,
+        problem=TEXT,
+        sounds=TEXT,
+    ),
     "items": _schema(
         entrant=TEXT,
         item=TEXT,
@@ -94,6 +103,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         kept=TEXT,
         removed=TEXT,
         curves=TEXT,
+        sounds=TEXT,
     ),
     "item_values": _schema(entrant=TEXT, item=TEXT, metric=TEXT, value=NUMBER, failed=FLAG),
     "runs": _schema(entrant=TEXT, run=TEXT, folder=TEXT, rows=COUNT, fingerprint=TEXT, isolation=TEXT, recipe=TEXT),

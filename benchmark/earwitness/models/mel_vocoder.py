@@ -53,7 +53,8 @@ def log_mel(audio: Tensor, shape: MelShape) -> Tensor:
     window = torch.hann_window(shape.n_fft, device=audio.device)
     spectrum = torch.stft(padded, shape.n_fft, shape.hop, window=window, center=False, return_complex=True)
     magnitude = torch.sqrt(spectrum.real.square() + spectrum.imag.square() + 1e-9).transpose(1, 2)
-    return (magnitude @ mel_filters(shape).to(audio.device)).clamp_min(FLOOR).log()
+    mel: Tensor = (magnitude @ mel_filters(shape).to(audio.device)).clamp_min(FLOOR).log()
+    return mel
 
 
 # What is cached must serve gradients, even if it is first asked for in inference mode.
@@ -77,7 +78,8 @@ def mel_filters(shape: MelShape) -> Tensor:
 @torch.inference_mode(False)
 def _inverse(shape: MelShape) -> Tensor:
     """Pseudo-inverse [bins, n_fft / 2 + 1] of the filters."""
-    return torch.linalg.pinv(mel_filters(shape).double()).float()
+    inverse: Tensor = torch.linalg.pinv(mel_filters(shape).double()).float()
+    return inverse
 
 
 class GriffinLimConfig(PretrainedConfig):  # type: ignore[no-untyped-call]

@@ -43,7 +43,8 @@ def train_autoencoder(clips: StemClips, seed: int, checkpoint: Checkpoint) -> tu
         noise = torch.from_numpy(rng.standard_normal(posterior.mean.shape, dtype=np.float32))
         error = model.decode(posterior.mean + posterior.std * noise).sample - mel
         divergence: Tensor = posterior.kl().mean() / posterior.mean[0].numel()
-        return error.abs().mean() + 0.5 * error.square().mean() + KL_WEIGHT * divergence
+        total: Tensor = error.abs().mean() + 0.5 * error.square().mean() + KL_WEIGHT * divergence
+        return total
 
     seconds = fit(model, loss, Plan("autoencoder", STEPS, LEARNING_RATE, seed), checkpoint)
     model.register_to_config(scaling_factor=float(1 / latents_of(model, clips.mels[:500]).std()))

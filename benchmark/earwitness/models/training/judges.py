@@ -37,7 +37,7 @@ def train_ast(clips: Clips, codec: SpectralCodec, seed: int, checkpoint: Checkpo
         audio, present = clips.batch(rng, BATCH - BATCH // 3)
         return torch.cat([coded[chosen], disturb(audio, rng)]), torch.cat([labels[chosen], present])
 
-    seconds = _train(judge, judge, draw, Plan("judge ast", STEPS["ast"], 1.2e-3, seed), checkpoint)
+    seconds = train_judge(judge, judge, draw, Plan("judge ast", STEPS["ast"], 1.2e-3, seed), checkpoint)
     return judge, seconds
 
 
@@ -51,14 +51,16 @@ def train_cnn(clips: Clips, seed: int, checkpoint: Checkpoint) -> tuple[CNNJudge
         return colour(disturb(audio, rng), rng), labels
 
     plan = Plan("judge cnn", STEPS["cnn"], 2e-3, seed)
-    seconds = _train(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
+    seconds = train_judge(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
     judge.train(False)
     return judge, seconds
 
 
-def _train(
+def train_judge(
     module: nn.Module, logits: Callable[[Tensor], Tensor], draw: Draw, plan: Plan, checkpoint: Checkpoint
 ) -> float:
+    """Train a judge in place on batches that `draw` makes, each class by itself; the seconds it took."""
+
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         audio, labels = draw(rng)
         return binary_cross_entropy_with_logits(logits(audio), labels)

@@ -17,12 +17,16 @@ def save_half(model: Any, folder: str | Path) -> None:
     """
     folder = Path(folder)
     model.save_pretrained(folder)
-    path = folder / "model.safetensors"
+    halve(folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2, sort_keys=True) + "\n")
+
+
+def halve(path: Path) -> None:
+    """Halve the floating point weights of a safetensors file, in place."""
     weights = {name: _half(tensor) for name, tensor in load_file(path).items()}
     save_file(weights, path, metadata={"format": "pt"})
     path.chmod(0o644)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2, sort_keys=True) + "\n")
 
 
 def _half(tensor: torch.Tensor) -> torch.Tensor:

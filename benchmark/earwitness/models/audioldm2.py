@@ -1,0 +1,284 @@
+"""AudioLDM2 (Liu et al., arXiv 2308.05734) in diffusers' format, behind the band track's model interface.
+
+Of its two text streams only the T5 one maps to the prompt's words; the language model's eight states stand in
+`Text.other`. A null prompt is the empty one, as the pipeline has it.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from earwitness.errors import ModelError
+from earwitness.models.audioldm2_files import load_pipeline, word_layers
+from earwitness.models.cross_attention import kept, watched
+from earwitness.models.mel_vocoder import MelShape, log_mel
+from earwitness.models.prompt_tokens import PromptTokens
+from earwitness.tracks.band import Generated, Recorder, Start, Text
+
+
+class AudioLDM2Model:
+    """An AudioLDM2 pipeline as a `BandModel`."""
+
+    def __init__(
+        self, pipeline: Any, *, steps: int, guidance: float, strength: float, seconds: float | None = None
+    ) -> None:
+        self.pipeline = pipeline
+        self.module: nn.Module = pipeline.unet
+        self._config = pipeline.unet.config
+        self.metered = self.module
+        self.device = next(self.module.parameters()).device
+        self.steps, self.guidance, self.strength = steps, guidance, strength
+        self._shape = MelShape.of(pipeline.vocoder)
+        self.sample_rate, self.frame_rate, self.bins = self._shape.sample_rate, self._shape.frame_rate, self._shape.bins
+        self._cell = int(pipeline.vae_scale_factor)
+        self.frames = self._frames(seconds)
+        self.has_frequency = True
+        self._layers = word_layers(pipeline.unet)
+        self.layers = len(self._layers)
+        self._tokens = PromptTokens(pipeline.tokenizer_2)
+
+    def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+        """Rows of a pass of the denoiser: a guided step of one sound is two."""
+        sample: Tensor = kwargs["sample"] if "sample" in kwargs else args[0]
+        return float(len(sample))
+
+    def tokens(self, prompts: Sequence[str]) -> list[list[str]]:
+        """Texts of each prompt's T5 tokens."""
+        return [self._tokens.texts(prompt) for prompt in prompts]
+
+    def special(self, prompts: Sequence[str]) -> list[np.ndarray]:
+        """[N] bool for each prompt, True for the end of sequence."""
+        return [self._tokens.special(prompt) for prompt in prompts]
+
+    def words(self, prompts: Sequence[str]) -> list[np.ndarray]:
+        """[N] int for each prompt: index of the word that a token belongs to, -1 where special."""
+        return [self._tokens.words(prompt) for prompt in prompts]
+
+    def encode(self, prompts: Sequence[str]) -> Text:
+        """T5 states with their mask, and the language model's states."""
+        for prompt in prompts:
+            self._tokens.special(prompt)  # raises where a prompt is too long, which the pipeline would cut
+        states, mask, other = self.pipeline.encode_prompt(list(prompts), self.device, 1, False)
+        return Text(states, mask.bool(), other)
+
+    def mel(self, audio: Tensor) -> Tensor:
+        """Log-mel spectrogram [B, M, T] of audio [B, S], T a whole number of latent cells; silence is added for it."""
+        step = self._shape.hop * self._cell
+        padded = nn.functional.pad(audio.to(self.device), (0, -audio.shape[1] % step))
+        return log_mel(padded, self._shape).transpose(1, 2)
+
+    def latents(self, mel: Tensor) -> Tensor:
+        """Scaled means [B, C, t, m] of the autoencoder's posterior."""
+        scaled: Tensor = self.pipeline.vae.encode(mel.transpose(1, 2)[:, None]).latent_dist.mean * self._scale
+        return scaled
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Log-mel spectrogram [B, M, T] of latents [B, C, t, m]."""
+        mel: Tensor = self.pipeline.vae.decode(latents / self._scale).sample[:, 0].transpose(1, 2)
+        return mel
+
+    def noised(self, latents: Tensor, seed: Sequence[int], step: int) -> Tensor:
+        """Latents [B, C, t, m] as they are before a step; one row of latents serves all seeds."""
+        rows = latents.expand(len(seed), *latents.shape[1:])
+        time = self._schedule.timesteps[step : step + 1]
+        noised: Tensor = self._schedule.add_noise(rows, self._noise(seed, rows.shape[1:]), time)
+        return noised
+
+    def denoised(self, noisy: Tensor, step: int, text: Text) -> Tensor:
+        """Clean latents [B, C, t, m] as the conditional branch foretells them."""
+        time = self._schedule.timesteps[step]
+        found = self._predict(self._schedule.scale_model_input(noisy, time), time, _rows(text, len(noisy)))
+        return self._clean(noisy, found, time)
+
+    def generate(
+        self,
+        text: Text,
+        seed: int | Sequence[int],
+        start: Start | None = None,
+        record: Recorder | None = None,
+        keep: Tensor | None = None,
+    ) -> Generated:
+        """Sounds of prompts; see the interface. The scheduler and its settings are the pipeline's own."""
+        seeds = [seed] if isinstance(seed, int) else list(seed)
+        rows = max(len(seeds), len(text.states))
+        seeds = seeds * (rows // len(seeds))
+        latents, first, scheduler = self._begin(seeds, start)
+        both = self._with_null(_rows(text, rows))
+        grids = _grids(latents.shape[-2:])
+        now = first
+
+        def see(layer: int, attention: Tensor) -> None:
+            assert record is not None
+            time, bins = grids[attention.shape[2]]
+            record(now, layer, attention.reshape(*attention.shape[:2], time, bins, -1))
+
+        null_rows = rows if self._guided else 0
+        with torch.no_grad(), ExitStack() as stack:
+            if record is not None:
+                stack.enter_context(watched(self._layers, see, null_rows))
+            if keep is not None:
+                shares = _Shares(keep.to(self.device), grids)
+                stack.enter_context(kept(self._layers, shares, null_rows))
+            for step, time in enumerate(scheduler.timesteps[first:], start=first):
+                now = step
+                latents = self._step(scheduler, latents, time, both)
+            mel = self.decode(latents)
+            audio = self.pipeline.vocoder(mel.transpose(1, 2))
+        return Generated(audio.reshape(rows, -1).float(), mel)
+
+    def _step(self, scheduler: Any, latents: Tensor, time: Tensor, both: Text) -> Tensor:
+        """Latents after one guided step."""
+        given = scheduler.scale_model_input(torch.cat([latents] * 2) if self._guided else latents, time)
+        found = self._predict(given, time, both)
+        if self._guided:
+            null, conditional = found.chunk(2)
+            found = null + self.guidance * (conditional - null)
+        after: Tensor = scheduler.step(found, time, latents).prev_sample
+        return after
+
+    def _begin(self, seeds: list[int], start: Start | None) -> tuple[Tensor, int, Any]:
+        """Latents before the first step that is run, that step's number, and a scheduler of one's own."""
+        scheduler = copy.deepcopy(self._schedule)
+        if start is None:
+            shape = (int(self._config.in_channels), self.frames // self._cell, self.bins // self._cell)
+            return self._noise(seeds, shape) * scheduler.init_noise_sigma, 0, scheduler
+        if not 0 < start.strength <= 1:
+            raise ModelError(f"the strength of a start lies in (0, 1], not {start.strength:g}; change the task's model")
+        first = self.steps - max(1, round(self.steps * start.strength))
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(first)
+        with torch.no_grad():
+            return self.noised(self.latents(start.mel), seeds, first), first, scheduler
+
+    def _noise(self, seeds: Sequence[int], shape: Sequence[int]) -> Tensor:
+        rows = [torch.randn(tuple(shape), generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
+        return torch.stack(rows).to(self.device)
+
+    def _predict(self, noisy: Tensor, time: Tensor, text: Text) -> Tensor:
+        """What the denoiser says of latents, row by row."""
+        found: Tensor = self.module(
+            noisy,
+            time,
+            encoder_hidden_states=text.other,
+            encoder_hidden_states_1=text.states,
+            encoder_attention_mask_1=text.mask.long(),
+        ).sample
+        return found
+
+    def _clean(self, noisy: Tensor, found: Tensor, time: Tensor) -> Tensor:
+        """Clean latents from noisy ones and what the denoiser says."""
+        kind = self._schedule.config.prediction_type
+        share: Tensor = self._schedule.alphas_cumprod.to(noisy)[time.long()]
+        if kind == "epsilon":
+            return (noisy - (1 - share).sqrt() * found) / share.sqrt()
+        return share.sqrt() * noisy - (1 - share).sqrt() * found if kind == "v_prediction" else found
+
+    def _with_null(self, text: Text) -> Text:
+        """The null prompt's rows, as many, before the prompts' rows; as they are where nothing is guided."""
+        if not self._guided:
+            return text
+        null, rows, longest = self._null, len(text.states), text.states.shape[1]
+        wide = max(longest, null.states.shape[1])
+        states = torch.cat([_wide(null.states, wide).expand(rows, -1, -1), _wide(text.states, wide)])
+        mask = torch.cat([_wide(null.mask, wide).expand(rows, -1), _wide(text.mask, wide)])
+        assert text.other is not None
+        assert null.other is not None
+        return Text(states, mask, torch.cat([null.other.expand(rows, -1, -1), text.other]))
+
+    @property
+    def _guided(self) -> bool:
+        return self.guidance > 1
+
+    @property
+    def _scale(self) -> float:
+        return float(self.pipeline.vae.config.scaling_factor)
+
+    @functools.cached_property
+    def _null(self) -> Text:
+        with torch.no_grad():
+            return self.encode([""])
+
+    @functools.cached_property
+    def _schedule(self) -> Any:
+        """The pipeline's scheduler, set to this model's steps; never stepped itself."""
+        scheduler = copy.deepcopy(self.pipeline.scheduler)
+        scheduler.set_timesteps(self.steps, device=self.device)
+        return scheduler
+
+    def _frames(self, seconds: float | None) -> int:
+        own = int(self._config.sample_size) * self._cell
+        frames = own if seconds is None else int(seconds * self._shape.frame_rate)
+        return -(-frames // self._cell) * self._cell
+
+
+class _Shares:
+    """What `keep` [B, N, M, T] leaves of attention at the places of each layer's grid."""
+
+    def __init__(self, keep: Tensor, grids: dict[int, tuple[int, int]]) -> None:
+        self._keep = keep.transpose(-1, -2)
+        self._grids = grids
+        self._found: dict[int, Tensor] = {}
+
+    def __call__(self, layer: int, places: int) -> Tensor:
+        """[B, Q, N]: mean of `keep` over the mel cells that a place covers."""
+        if places not in self._found:
+            small = nn.functional.adaptive_avg_pool2d(self._keep, self._grids[places])
+            self._found[places] = small.flatten(2).transpose(1, 2)
+        return self._found[places]
+
+
+def _rows(text: Text, rows: int) -> Text:
+    """Text of that many rows; one row serves all."""
+    if len(text.states) == rows:
+        return text
+    other = None if text.other is None else text.other.expand(rows, -1, -1)
+    return Text(text.states.expand(rows, -1, -1), text.mask.expand(rows, -1), other)
+
+
+def _wide(tensor: Tensor, longest: int) -> Tensor:
+    """A tensor [B, N, ...] padded with zeros to N = longest."""
+    missing = longest - tensor.shape[1]
+    return torch.cat([tensor, tensor.new_zeros(len(tensor), missing, *tensor.shape[2:])], 1) if missing else tensor
+
+
+def _grids(latents: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Grids of time and frequency of a denoiser's levels, by their number of places."""
+    time, bins = latents
+    found: dict[int, tuple[int, int]] = {}
+    while True:
+        found.setdefault(time * bins, (time, bins))
+        if time == bins == 1:
+            return found
+        time, bins = (time + 1) // 2, (bins + 1) // 2
+
+
+def from_pretrained(
+    source: str,
+    revision: str = "main",
+    device: str = "cpu",
+    *,
+    steps: int = 50,
+    guidance: float = 3.5,
+    strength: float = 1.0,
+    seconds: float | None = None,
+) -> AudioLDM2Model:
+    """The pipeline of a hub id or of a folder in its format, in float32, for generations of `seconds`.
+
+    `strength` is the share of the diffusion that a task's clips are sent back through. Raises ModelError, in one line,
+    where the pipeline cannot be read, or has no cross-attention over its prompt's words.
+    """
+    pipeline = load_pipeline(source, revision, device)
+    if not word_layers(pipeline.unet):
+        raise ModelError(
+            f"the denoiser of {source} has no cross-attention over T5 tokens, so there is nothing to explain it by; "
+            "give an AudioLDM2 pipeline whose cross_attention_dim has a third width"
+        )
+    return AudioLDM2Model(pipeline, steps=steps, guidance=guidance, strength=strength, seconds=seconds)

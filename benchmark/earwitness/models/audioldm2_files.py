@@ -1,0 +1,79 @@
+"""Reading an AudioLDM2 pipeline from the hub or from a folder in its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from earwitness.errors import ModelError
+from earwitness.models.pretrained_files import attempt, quiet
+
+INDEX = "model_index.json"
+
+
+def load_pipeline(source: str, revision: str, device: str) -> Any:
+    """The pipeline in float32; raises ModelError, in one line, where it cannot be read or is of another kind."""
+    from diffusers import AudioLDM2Pipeline, DiffusionPipeline
+
+    folder = Path(source)
+    if folder.is_dir() and not (folder / INDEX).is_file():
+        raise ModelError(f"{source} holds no {INDEX}: give a folder that a diffusers pipeline was saved to")
+    with quiet(), quiet_diffusers():
+        config = attempt("index", source, lambda: DiffusionPipeline.load_config(source, revision=revision))
+        found = config.get("_class_name")
+        if found != AudioLDM2Pipeline.__name__:
+            raise ModelError(f"{source} holds a {found}, not an AudioLDM2Pipeline; name its own adapter in the task")
+        pipeline = attempt(
+            "pipeline",
+            source,
+            lambda: AudioLDM2Pipeline.from_pretrained(source, revision=revision, low_cpu_mem_usage=False),
+        )
+    tokenizer = pipeline.tokenizer_2
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
+    for part in pipeline.components.values():
+        if isinstance(part, nn.Module):
+            part.to(device, torch.float32).requires_grad_(False).eval()
+    return pipeline
+
+
+@contextmanager
+def quiet_diffusers() -> Iterator[None]:
+    """Keep warnings and progress bars of diffusers from the terminal, and set them back afterwards."""
+    from diffusers.utils import logging as untyped
+
+    logging: Any = untyped
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def word_layers(denoiser: Any) -> list[nn.Module]:
+    """The cross-attention layers of an AudioLDM2 denoiser over its T5 stream, in the order of a pass.
+
+    A block hands its third attention and those after it the second stream, which is T5's; the first two have the
+    language model's, or none.
+    """
+    blocks = [*denoiser.down_blocks, denoiser.mid_block, *denoiser.up_blocks]
+    found: list[nn.Module] = []
+    for block in blocks:
+        attentions = getattr(block, "attentions", None)
+        if attentions is None:
+            continue
+        widths = block.cross_attention_dim
+        for number, transformer in enumerate(attentions):
+            place = number % len(widths)
+            if place > 1 and widths[place] is not None:
+                found += [layer.attn2 for layer in transformer.transformer_blocks]
+    return found

@@ -1,0 +1,272 @@
+"""Training of the text-to-audio diffusion model: an AudioLDM2 pipeline around a trained autoencoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import (
+    AudioLDM2Pipeline,
+    AudioLDM2ProjectionModel,
+    AudioLDM2UNet2DConditionModel,
+    AutoencoderKL,
+    DDIMScheduler,
+)
+from torch import Tensor, nn
+from transformers import (
+    ClapAudioConfig,
+    ClapConfig,
+    ClapFeatureExtractor,
+    ClapModel,
+    ClapTextConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    RobertaTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
+
+from earwitness.models.mel_vocoder import GriffinLimConfig, GriffinLimVocoder
+from earwitness.models.training.autoencoder import LATENTS, latents_of
+from earwitness.models.training.clips import FRAMES, SHAPE, StemClips
+from earwitness.models.training.loop import Checkpoint, Plan, fit
+from earwitness.models.training.storage import halve
+from earwitness.worlds.stems import ARTICLES, CLOSINGS, JOINERS, NAMES, OPENINGS, Clip, prompt_words
+
+STEPS, BATCH, LEARNING_RATE = 4200, 16, 1.2e-3
+UNCONDITIONAL = 0.1
+"""Share of samples without a prompt, for classifier-free guidance."""
+BEREFT = 0.2
+"""Share of samples whose prompt was written for one more instrument and has lost its word."""
+TEXT_WIDTH, OTHER_WIDTH = 64, 16
+LONGEST = 24
+"""Tokens of a prompt, at most."""
+
+
+def vocabulary() -> list[str]:
+    """Words of the world's prompts, sorted."""
+    phrases = [*OPENINGS, *CLOSINGS, *JOINERS, *ARTICLES, *NAMES]
+    return sorted({word for phrase in phrases for word in phrase.split()})
+
+
+def build_tokenizer() -> T5Tokenizer:
+    """One token a word, </s> at the end; what is no word of the world is spelled in letters."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -8.0)]
+    pieces += [(f"▁{word}", -2.0) for word in vocabulary()] + [(letter, -10.0) for letter in letters]
+    tokenizer: T5Tokenizer = T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=LONGEST)
+    return tokenizer
+
+
+def compose(autoencoder: AutoencoderKL) -> AudioLDM2Pipeline:
+    """An untrained pipeline around an autoencoder.
+
+    Its second text stream is constant by construction, so that a prompt acts through the T5 stream alone: the
+    projection of prompts and the language model's mixing of positions are zero.
+    """
+    tokenizer = build_tokenizer()
+    return AudioLDM2Pipeline(
+        vae=autoencoder,
+        text_encoder=_clap(),
+        text_encoder_2=_text_encoder(len(tokenizer)),
+        projection_model=_projection(),
+        language_model=_language_model(),
+        tokenizer=RobertaTokenizer(model_max_length=8),
+        tokenizer_2=tokenizer,
+        feature_extractor=ClapFeatureExtractor(sampling_rate=SHAPE.sample_rate),
+        unet=_unet(),
+        scheduler=DDIMScheduler(
+            beta_schedule="squaredcos_cap_v2",
+            prediction_type="v_prediction",
+            clip_sample=False,
+            set_alpha_to_one=True,
+            timestep_spacing="trailing",
+        ),
+        vocoder=GriffinLimVocoder(
+            GriffinLimConfig(
+                model_in_dim=SHAPE.bins,
+                sampling_rate=SHAPE.sample_rate,
+                upsample_rates=[SHAPE.hop],
+                n_fft=SHAPE.n_fft,
+            )
+        ),
+    )
+
+
+def _unet() -> AudioLDM2UNet2DConditionModel:
+    # In each layer one self-attention, one attention to the constant stream, one to the words: AudioLDM2's order.
+    streams = [None, OTHER_WIDTH, TEXT_WIDTH]
+    return AudioLDM2UNet2DConditionModel(
+        sample_size=FRAMES // 4,
+        in_channels=LATENTS,
+        out_channels=LATENTS,
+        block_out_channels=(32, 64, 96),
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        layers_per_block=1,
+        norm_num_groups=8,
+        cross_attention_dim=[streams] * 3,
+        attention_head_dim=2,
+    )
+
+
+def _text_encoder(words: int) -> T5EncoderModel:
+    config = T5Config(
+        vocab_size=words,
+        d_model=TEXT_WIDTH,
+        d_kv=16,
+        d_ff=128,
+        num_layers=2,
+        num_heads=4,
+        dropout_rate=0.0,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
+    return T5EncoderModel(config)
+
+
+def _clap() -> Any:
+    width = 8
+    text = ClapTextConfig(
+        vocab_size=8,
+        hidden_size=width,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=width,
+        max_position_embeddings=16,
+        projection_dim=width,
+    )
+    audio = ClapAudioConfig(
+        spec_size=64,
+        num_mel_bins=16,
+        hidden_size=2 * width,
+        patch_embeds_hidden_size=width,
+        depths=[1, 1],
+        num_attention_heads=[1, 1],
+        num_hidden_layers=2,
+        projection_dim=width,
+        window_size=4,
+    )
+    config = ClapConfig(text_config=text.to_dict(), audio_config=audio.to_dict(), projection_dim=width)
+    model: Any = ClapModel(config)
+    model.train(False)
+    return model
+
+
+def _projection() -> AudioLDM2ProjectionModel:
+    model = AudioLDM2ProjectionModel(8, TEXT_WIDTH, OTHER_WIDTH)
+    for layer in (model.projection, model.projection_1):
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return model
+
+
+def _language_model() -> Any:
+    config: Any = GPT2Config(
+        vocab_size=8, n_positions=64, n_embd=OTHER_WIDTH, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=1
+    )
+    # The pipeline asks the configuration how many states it generates; cvssp/audioldm2 says 8.
+    config.max_new_tokens = 2
+    model: Any = GPT2LMHeadModel(config)
+    model.eval()
+    nn.init.zeros_(model.transformer.wpe.weight)
+    nn.init.zeros_(model.transformer.h[0].attn.c_proj.weight)
+    nn.init.zeros_(model.transformer.h[0].attn.c_proj.bias)
+    return model
+
+
+class Denoiser(nn.Module):
+    """What is trained of a pipeline: its text encoder and its denoiser."""
+
+    def __init__(self, pipeline: AudioLDM2Pipeline) -> None:
+        super().__init__()
+        self.text: Any = pipeline.text_encoder_2
+        self.unet: Any = pipeline.unet
+
+    def forward(self, noisy: Tensor, times: Tensor, ids: Tensor, other: Tensor) -> Tensor:
+        """The scheduler's target [B, C, t, m] of noisy latents at times [B], token ids [B, N], constant stream."""
+        mask = (ids != 0).long()
+        states = self.text(ids, attention_mask=mask)[0]
+        found: Tensor = self.unet(
+            noisy,
+            times,
+            encoder_hidden_states=other.expand(len(noisy), -1, -1),
+            encoder_hidden_states_1=states,
+            encoder_attention_mask_1=mask,
+        ).sample
+        return found
+
+
+class DiffusionData:
+    """Latents and prompts, drawn afresh at every step."""
+
+    def __init__(self, clips: StemClips, latents: Tensor, tokenizer: T5Tokenizer) -> None:
+        self._clips = clips
+        self._latents = latents
+        self._tokenizer: Any = tokenizer
+
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
+        """Latents [size, C, t, m] and token ids [size, N], 0 where padded."""
+        chosen = rng.integers(0, len(self._latents), size)
+        prompts = [draw_prompt(self._clips.made[index], rng) for index in chosen]
+        ids = self._tokenizer(prompts, padding=True, return_tensors="pt").input_ids
+        return self._latents[torch.from_numpy(chosen)].float(), ids
+
+
+def draw_prompt(made: Clip, rng: np.random.Generator) -> str:
+    """A prompt of a clip's instruments; now and then none, or one that has lost the word of an absent instrument."""
+    share = rng.random()
+    if share < UNCONDITIONAL:
+        return ""
+    names = list(made.instruments)
+    if share > 1 - BEREFT:
+        absent = str(rng.choice([name for name in NAMES if name not in names]))
+        words = prompt_words([*names, absent], "train", rng)
+        return " ".join(word.text for word in words if word.part != len(names))
+    return " ".join(word.text for word in prompt_words(names, "train", rng))
+
+
+@torch.inference_mode()
+def constant_stream(pipeline: AudioLDM2Pipeline) -> Tensor:
+    """States [1, N', D'] of the second text stream, the same for every prompt."""
+    states: Tensor = pipeline.encode_prompt("", "cpu", 1, False)[2]
+    return states.clone()
+
+
+def train_diffusion(
+    pipeline: AudioLDM2Pipeline,
+    clips: StemClips,
+    plan: Plan,
+    checkpoint: Checkpoint,
+    visit: Callable[[Checkpoint], None] | None = None,
+) -> float:
+    """Train text encoder and denoiser in place; the seconds it took."""
+    scale = float(pipeline.vae.config.scaling_factor)
+    latents = (latents_of(pipeline.vae, clips.mels) * scale).half()
+    data = DiffusionData(clips, latents, pipeline.tokenizer_2)
+    other, denoiser, scheduler = constant_stream(pipeline), Denoiser(pipeline), pipeline.scheduler
+
+    def loss(step: int, rng: np.random.Generator) -> Tensor:
+        clean, ids = data.batch(rng, BATCH)
+        noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
+        times = torch.from_numpy(rng.integers(0, scheduler.config.num_train_timesteps, BATCH))
+        found = denoiser(scheduler.add_noise(clean, noise, times), times, ids, other)
+        return nn.functional.mse_loss(found, scheduler.get_velocity(clean, noise, times))
+
+    return fit(denoiser, loss, plan, checkpoint, visit)
+
+
+def plan_of(seed: int) -> Plan:
+    """How the denoiser is trained."""
+    return Plan("diffusion", STEPS, LEARNING_RATE, seed)
+
+
+def save_pipeline(pipeline: AudioLDM2Pipeline, folder: Path) -> None:
+    """Write a pipeline in diffusers' format, weights in half precision, to be read in single precision."""
+    pipeline.save_pretrained(folder)
+    for weights in sorted(folder.glob("*/*.safetensors")):
+        halve(weights)

@@ -1,0 +1,78 @@
+"""Responses: sounds generated without a word's attention at chosen places, and what judges hear in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.signal import resample_poly
+
+from earwitness.tracks.band import Start, Text, start_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from earwitness.judges import Judge
+    from earwitness.tracks.band import BandItem, BandModel
+
+BATCH = 8
+"""Sounds that are generated at once."""
+
+
+class Respondent:
+    """A model and its judges."""
+
+    def __init__(self, model: BandModel, judges: Mapping[str, Judge]) -> None:
+        self.model = model
+        self.judges = judges
+
+    def deleted(self, item: BandItem, words: Sequence[int], cells: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Sounds [n, S] of an item, each without one instrument word's attention in cells [n, M, T].
+
+        `words` [n] are numbers of instruments. Start and noise are the item's.
+        """
+        keep = np.ones((len(words), *item.named.shape[1:], *cells.shape[1:]), dtype=np.float32)
+        for row, word, gone in zip(keep, words, cells, strict=True):
+            row[item.named[word]] = np.where(gone, 0.0, 1.0)
+        found = [self._generated(item, keep[at : at + BATCH]) for at in range(0, len(keep), BATCH)]
+        return np.concatenate(found)
+
+    def presence(self, item: BandItem, audio: NDArray[np.float32], judge: str) -> NDArray[np.float64]:
+        """Presence [n, I] of an item's instruments in sounds [n, S]; 0 for one that the judge has no class of."""
+        listener = self.judges[judge]
+        found = listener.presence(self._resampled(audio, listener.sample_rate)).double().cpu().numpy()
+        columns = [classes_of(name, listener.labels) for name in item.instruments]
+        return np.stack([found[:, own].max(1) if own else np.zeros(len(found)) for own in columns], axis=1)
+
+    @torch.inference_mode()
+    def _generated(self, item: BandItem, keep: NDArray[np.float32]) -> NDArray[np.float32]:
+        model, start = self.model, start_of(self.model, item)
+        text = repeated(model.encode([item.prompt]), len(keep))
+        if start is not None:
+            start = Start(start.mel.expand(len(keep), -1, -1), start.strength)
+        kept = torch.from_numpy(keep).to(model.device)
+        audio = model.generate(text, [item.seed] * len(keep), start, keep=kept).audio
+        return np.asarray(audio.float().cpu().numpy())
+
+    def _resampled(self, audio: NDArray[np.float32], sample_rate: int) -> Tensor:
+        if sample_rate != self.model.sample_rate:
+            audio = resample_poly(audio, sample_rate, self.model.sample_rate, axis=-1)
+        return torch.from_numpy(np.ascontiguousarray(audio, dtype=np.float32)).to(self.model.device)
+
+
+def repeated(text: Text, rows: int) -> Text:
+    """One encoded prompt as so many rows."""
+    return Text(*(None if part is None else part.expand(rows, *part.shape[1:]) for part in text))
+
+
+def classes_of(instrument: str, labels: Sequence[str]) -> list[int]:
+    """Which of a judge's classes are an instrument, by any of the names, parted by commas, that a class has.
+
+    >>> classes_of("fiddle", ("Drum", "Violin, fiddle"))
+    [1]
+    """
+    return [i for i, label in enumerate(labels) if instrument in [name.strip().lower() for name in label.split(",")]]
