@@ -1,0 +1,35 @@
+"""What is gone from the sound when the word is gone from the prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from earwitness.tracks.band import BandExplainer, BandItem, BandMap, BandModel, generate
+
+
+@dataclass
+class Swap(BandExplainer):
+    """The size of the difference that the word makes to the spectrogram, under the same start and noise."""
+
+    seeds: int = 1
+    """Swap pairs of each word: the first under the item's own noise, the others under noise of the explainer's seed."""
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ValueError(f"seeds must be at least 1; found {self.seeds}")
+
+    def explain(self, model: BandModel, item: BandItem) -> BandMap:
+        """The map of one item: the mean over pairs of |mel with the word - mel without it|."""
+        total = differences(model, item, item.mel)
+        for seed in np.random.default_rng(item.explainer_seed).integers(2**31, size=self.seeds - 1):
+            other = replace(item, seed=int(seed))
+            total += differences(model, other, generate(model, other).mel[0].cpu().numpy())
+        return BandMap.of_instruments(item, total / self.seeds)
+
+
+def differences(model: BandModel, item: BandItem, mel: np.ndarray) -> np.ndarray:
+    """What each instrument word's absence changes [I, M, T] in a sound [M, T] of the item's prompt and seed."""
+    without = [generate(model, item, prompt=item.without(word)).mel[0] for word in range(len(item.instruments))]
+    return np.asarray(np.abs(mel - np.stack([found.cpu().numpy() for found in without])), dtype=np.float64)
