@@ -1,7 +1,8 @@
-"""Numbers and metrics as the pages write them."""
+"""Numbers, metrics and plain text as the pages write them."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 Record = dict[str, Any]
@@ -42,3 +43,12 @@ def plural(count: int, word: str) -> str:
     ('1 item', '2 items')
     """
     return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def plain(text: str) -> str:
+    r"""Text of which Markdown makes nothing else.
+
+    >>> plain("*a*")
+    '\\*a\\*'
+    """
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|:$~<>&])", r"\\\1", text)

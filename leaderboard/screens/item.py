@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from reading import Record, beside, item_arrays, metrics, parsed, query, ranking, task
+from sounds import play
 from state import pick
 from wording import ARROWS, number
 
@@ -49,15 +50,6 @@ def original(item: Record, view: Any) -> None:
         play("The sound that is explained", item["original"])
 
 
-def play(label: str, path: str) -> None:
-    st.caption(label)
-    found = beside(path)
-    if found is None:
-        st.caption("— not kept —")
-    else:
-        st.audio(str(found), format="audio/ogg")
-
-
 def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     found = query(
         "SELECT * FROM items WHERE task_key = ? AND entrant = ? AND item = ?", picked["task_key"], entrant, item["item"]
@@ -68,7 +60,7 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     left = found[0]
     if left["status"] not in ("ok", "skipped"):
         st.error(f"{left['status']}: {left['reason']}")
-    fields = parsed(item["fields"]) or {}
+    fields = described(item, parsed(left["sounds"]) or {})
     answered = item_arrays(left["explanation"], item["item"])
     drawn = {**answered, **curves(left["curves"])}
     view.draw(fields, item_arrays(item["arrays"], item["item"]), drawn, item["seconds"])
@@ -77,6 +69,11 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
             play(label, left[kind])
     cost = f"{number(left['seconds'])} CPU s · {left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
     st.caption(f"{cost} · run `{left['run']}`")
+
+
+def described(item: Record, sounds: dict[str, str]) -> dict[str, Any]:
+    """Fields of an item; under `heard` paths of its sounds and of more of them, by what they are."""
+    return {**(parsed(item["fields"]) or {}), "heard": {**(parsed(item["sounds"]) or {}), **sounds}}
 
 
 def curves(path: str) -> dict[str, np.ndarray]:
@@ -130,7 +127,7 @@ def show() -> None:
     if item is None:
         return
     original(item, view)
-    view.choose(parsed(item["fields"]) or {})
+    view.choose(described(item, {}))
     names = [entrant["entrant"] for entrant in ranking(picked["task_key"])]
     left, right = st.columns(2, gap="large")
     with left:

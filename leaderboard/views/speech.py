@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from charts import GREY
-from pictures import axis, data_url
+from pictures import INK, SCALE, axis, blend, data_url, scale
+from wording import plain
 
 Arrays = dict[str, np.ndarray]
 SOUNDS: dict[str, str] = {}
@@ -23,12 +23,6 @@ CURVE, DISTANCE = "curve_", "distance"
 """What names of curves among an explanation's arrays start with, and then those of distances from training speech."""
 MADE, FAR = "What the model still makes of it", "Distance from training speech (untouched speech: 1)"
 # Headings of the two charts.
-INK = (255, 126, 20)
-"""Colour of the largest weight; it is blended into the grey of the spectrogram, so one picture holds on any ground."""
-DARK, LIGHT = 24, 236
-"""Greys of the quietest and the loudest cells."""
-TEXTURE = 0.35
-"""How much of the spectrogram still shows under the largest weight."""
 HEIGHT, CHART = 260, 340
 """Pixels of the spectrogram, and of a chart with its heading, names and axis."""
 SHARP = 600
@@ -48,8 +42,7 @@ STYLE = f"""
 .heard .side {{ text-align: right; opacity: .75; white-space: nowrap; font-size: .7rem; line-height: 1.5rem }}
 .heard .axis {{ position: relative; height: 1.5rem; opacity: .75; font-variant-numeric: tabular-nums }}
 .heard .axis span {{ position: absolute; transform: translateX(-50%); white-space: nowrap }}
-.scale {{ display: flex; align-items: center; gap: .5rem; font-size: .85rem; margin: .1rem 0 .4rem 3.7rem }}
-.scale b {{ width: 7rem; height: .7rem; border-radius: 3px }}
+{SCALE}
 .context {{ font-size: 1.05rem; line-height: 2.1; margin: .3rem 0 }}
 .context span {{ padding: .18em .32em; border-radius: .35em }}
 .context .chosen {{ outline: 2px solid rgb{INK} }}
@@ -67,7 +60,7 @@ def choose(fields: dict[str, Any]) -> None:
     """Let the reader pick the token whose maps are drawn; its index is kept in the address."""
     pieces = fields.get("pieces") or []
     if fields.get("reference"):
-        st.caption(f"Reference: {_plain(str(fields['reference']))}")
+        st.caption(f"Reference: {plain(str(fields['reference']))}")
     if TOKEN not in st.session_state:
         st.session_state[TOKEN] = _number(st.query_params.get(TOKEN))
     if st.session_state[TOKEN] not in range(len(pieces)):
@@ -78,7 +71,7 @@ def choose(fields: dict[str, Any]) -> None:
         "Token that is explained",
         list(range(len(pieces))),
         required=True,
-        format_func=lambda index: _plain(shown(pieces[index])),
+        format_func=lambda index: plain(shown(pieces[index])),
         key=TOKEN,
         persist_state="session",
     )
@@ -108,7 +101,7 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
         return
     ground = _spectrogram(features, maps[token], rate, marks)
     words = given.get("words", np.arange(len(pieces)))
-    st.html(STYLE + ground + _scale(maps[token]) + _context(pieces, words, token, prefix[token]))
+    st.html(STYLE + ground + scale(maps[token]) + _context(pieces, words, token, prefix[token]))
     frame = _curves(answered)
     far = frame["curve"].str.startswith(DISTANCE)
     for heading, some in {MADE: frame[~far], FAR: frame[far]}.items():
@@ -123,11 +116,6 @@ def shown(piece: str) -> str:
 
 def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() else 0
-
-
-def _plain(text: str) -> str:
-    """Text of which Markdown makes nothing else."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|:$~<>&])", r"\\\1", text)
 
 
 def _spectrogram(features: np.ndarray, weights: np.ndarray | None, rate: float | None, marks: dict[str, Any]) -> str:
@@ -148,37 +136,6 @@ def _spectrogram(features: np.ndarray, weights: np.ndarray | None, rate: float |
     )
 
 
-def blend(features: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Pixels [M, T, 3]: the spectrogram [T, M] in grey, low bins at the bottom, blended with a map [T, M] in colour.
-
-    The colour's share of a cell is its weight's place between the map's median and its largest.
-    """
-    low, high = np.percentile(features, (1, 99))
-    loudness = np.clip((features - low) / max(high - low, 1e-9), 0, 1)
-    grey = (DARK + (LIGHT - DARK) * loudness)[..., None]
-    share = 0.0 if weights is None else _between(weights)[..., None]
-    inked = TEXTURE * grey + (1 - TEXTURE) * np.array(INK)
-    pixels = np.round((1 - share) * grey + share * inked).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*features.shape, 3)).transpose(1, 0, 2)[::-1])
-
-
-def _between(weights: np.ndarray) -> np.ndarray:
-    """Weights brought to [0, 1] by their ends, 0 below the lower; 0 where they are all equal."""
-    low, high = _ends(weights)
-    shares = (weights.astype(np.float64) - low) / (high - low) if high > low else np.zeros(weights.shape)
-    return np.clip(shares, 0, 1)
-
-
-def _ends(weights: np.ndarray) -> tuple[float, float]:
-    """Weights that are drawn without colour and in full colour.
-
-    The lower is the median, so that a signed map, whose zeros lie in the middle of its range, is no flat of colour; it
-    is the least where the median is the largest.
-    """
-    median, high = float(np.median(weights)), float(weights.max())
-    return (median if median < high else float(weights.min())), high
-
-
 def _marks(kind: str, marks: Sequence[Any], length: float) -> str:
     if not marks:
         return ""
@@ -196,14 +153,6 @@ def _edges(marks: Sequence[Any]) -> list[float]:
 
 def _percent(at: float, length: float) -> str:
     return f"{100 * at / length:.2f}%"
-
-
-def _scale(weights: np.ndarray) -> str:
-    """What the colour means."""
-    strip = f"background: linear-gradient(90deg, rgb({DARK * 4}, {DARK * 4}, {DARK * 4}), rgb{INK})"
-    low, high = _ends(weights)
-    least = f"{low:.2f}" if low == weights.min() else f"up to {low:.2f}"
-    return f'<div class="scale">weight of a cell: {least}<b style="{strip}"></b>{high:.2f}</div>'
 
 
 def _context(pieces: Sequence[str], words: np.ndarray, token: int, weights: np.ndarray) -> str:
