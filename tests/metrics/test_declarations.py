@@ -34,6 +34,20 @@ CALLS = {
     "interval_ap": ([[0.5, 0.25]], [[False, True]]),
     "pointing": ([[0.5, 0.25]], [[False, True]]),
     "mass_inside": ([[0.5, 0.25]], [[False, True]]),
+    "tf_iou": ([[[True, True]]], [[[False, True]]]),
+    "precision": ([[[True, True]]], [[[False, True]]]),
+    "recall": ([[[True, True]]], [[[False, True]]]),
+    "f1": ([[[True, True]]], [[[False, True]]]),
+    "tf_ap": ([[[0.5, 0.25]]], [[[False, True]]]),
+    "time_ap": ([[[0.5, 0.25]]], [[[False, True]]]),
+    "frequency_ap": ([[[0.5], [0.25]]], [[[False], [True]]]),
+    "profile_corr": ([[[0.5], [0.25]]], [[[False], [True]]]),
+    "tf_pointing": ([[[0.5, 0.25]]], [[[False, True]]]),
+    "truth_density": ([[[False, True]]],),
+    "swap_corr": ([[[0.5, 0.25]]], [[[3.0, 4.0]]]),
+    "deletion_drop": ([0.9, 0.8], [[0.1, 0.7], [0.9, 0.3]]),
+    "deletion_others": ([0.9, 0.8], [[0.1, 0.7], [0.9, 0.3]]),
+    "deletion_noise": ([0.9, 0.8], [0.7, 0.9]),
 }
 
 

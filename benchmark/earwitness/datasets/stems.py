@@ -28,7 +28,7 @@ def load(source: str = "", *, split: str = "test", items: int, seed: int = 0, re
 
 def _record(made: Clip) -> BandRecord:
     def audio(sample_rate: int) -> NDArray[np.float32]:
-        return _rendered(made, sample_rate).audio
+        return _rendered(made, sample_rate).audio.copy()
 
     def stems(sample_rate: int, instruments: tuple[str, ...]) -> NDArray[np.float32]:
         missing = [name for name in instruments if name not in made.instruments]

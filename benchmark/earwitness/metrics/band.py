@@ -159,7 +159,7 @@ def time_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     1.0
     """
     values, wanted = _pair(maps, truth)
-    return _mean_precision(values.mean(1), wanted.any(1))
+    return _mean_precision(values.mean(1), np.asarray(wanted.any(1)))
 
 
 @metric(direction="higher", range=(0.0, 1.0), reads=READS)
@@ -172,7 +172,7 @@ def frequency_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     0.5
     """
     values, wanted = _pair(maps, truth)
-    return _mean_precision(values.mean(2), wanted.any(2))
+    return _mean_precision(values.mean(2), np.asarray(wanted.any(2)))
 
 
 @metric(direction="higher", range=(-1.0, 1.0), reads=READS)
@@ -260,7 +260,7 @@ def _mean_precision(values: NDArray[np.float64], wanted: NDArray[np.bool_]) -> f
 def _informative(wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which instruments [I] sound in some but not in all places [I, ...]; raises UndefinedError where none does."""
     flat = wanted.reshape(len(wanted), -1)
-    found: NDArray[np.bool_] = flat.any(1) & ~flat.all(1)
+    found: NDArray[np.bool_] = np.asarray(flat.any(1) & ~flat.all(1))
     if not found.any():
         raise UndefinedError("each instrument of this item sounds everywhere or nowhere")
     return found

@@ -16,7 +16,10 @@ from earwitness.errors import EarwitnessError
 
 SAMPLE_RATE = 16_000
 """Hz."""
+SETTLE = 1024
+"""Samples after which a synthesiser that was told to be quiet is."""
 SOUNDFONT = "TimGM6mb.sf2"
+FADE = SAMPLE_RATE // 4
 HOW = "pip install pretty_midi && pip install --no-deps tinysoundfont"
 
 
@@ -50,7 +53,6 @@ def play(voice: Voice, notes: Sequence[Note], samples: int) -> NDArray[np.float3
     Raises EarwitnessError where the synthesiser or its soundfont is not installed.
     """
     synth, font = _synthesiser()
-    synth.sounds_off()
     synth.program_select(0, font, 128 if voice.percussion else 0, voice.program, voice.percussion)
     # Keys are let go before others are struck at the same sample.
     events = sorted(
@@ -72,6 +74,8 @@ def play(voice: Voice, notes: Sequence[Note], samples: int) -> NDArray[np.float3
         else:
             synth.noteoff(0, key)
     synth.sounds_off()
+    # What is turned off still fades for some milliseconds, which the next clip must not hear.
+    synth.generate(FADE)
     return wave
 
 

@@ -142,7 +142,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
         fresh = together(model, item, [item.prompt], [derive(self.seed_key, item.id, "fresh", self.seeds[0])])
         return Pairs(
             truth=clip.truth,
-            difference=np.abs(made.mel.float() - without.mel.float()).cpu().numpy(),
+            difference=np.ascontiguousarray((made.mel.float() - without.mel.float()).abs().cpu().numpy()),
             original=_waves(made)[0],
             without=_waves(without),
             fresh=_waves(fresh)[0],

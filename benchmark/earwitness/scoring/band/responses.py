@@ -43,10 +43,15 @@ class Respondent:
 
     def presence(self, item: BandItem, audio: NDArray[np.float32], judge: str) -> NDArray[np.float64]:
         """Presence [n, I] of an item's instruments in sounds [n, S]; 0 for one that the judge has no class of."""
-        listener = self.judges[judge]
-        found = listener.presence(self._resampled(audio, listener.sample_rate)).double().cpu().numpy()
-        columns = [classes_of(name, listener.labels) for name in item.instruments]
+        found = self.classes(audio, judge)
+        columns = [classes_of(name, self.judges[judge].labels) for name in item.instruments]
         return np.stack([found[:, own].max(1) if own else np.zeros(len(found)) for own in columns], axis=1)
+
+    def classes(self, audio: NDArray[np.float32], judge: str) -> NDArray[np.float64]:
+        """Presence [n, C] of each of a judge's classes in sounds [n, S]."""
+        listener = self.judges[judge]
+        found = listener.presence(self._resampled(audio, listener.sample_rate))
+        return np.asarray(found.double().cpu().numpy())
 
     @torch.inference_mode()
     def _generated(self, item: BandItem, keep: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -66,7 +71,8 @@ class Respondent:
 
 def repeated(text: Text, rows: int) -> Text:
     """One encoded prompt as so many rows."""
-    return Text(*(None if part is None else part.expand(rows, *part.shape[1:]) for part in text))
+    other = None if text.other is None else text.other.expand(rows, -1, -1)
+    return Text(text.states.expand(rows, -1, -1), text.mask.expand(rows, -1), other)
 
 
 def classes_of(instrument: str, labels: Sequence[str]) -> list[int]:

@@ -12,7 +12,7 @@ from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.band import top_cells, upper_half
 from earwitness.rows import Status
 from earwitness.scoring import Value, loading
-from earwitness.scoring.band.originals import BandOriginals, Pairs
+from earwitness.scoring.band.originals import BandOriginals
 from earwitness.scoring.band.readings import CHOSEN, DELETION, FREQUENCY, HALF, OF_TRUTH, Reading, read_card
 from earwitness.scoring.band.responses import Respondent
 from earwitness.scoring.certificates import read_certificate
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from earwitness.scoring import Setting
     from earwitness.tracks.band import BandItem, BandMap, BandModel
 
-INSTRUMENT, PLACE = "instrument", "place"
+INSTRUMENT, OTHERS, PLACE = "instrument", "others", "place"
 """Roles of the certificate that the truth of the stems needs."""
 
 
@@ -38,10 +38,12 @@ INSTRUMENT, PLACE = "instrument", "place"
 class Asked:
     """A map with what is known of its item and what the model and its judges answer to it."""
 
-    item: BandItem
     maps: NDArray[np.float64]
-    """[I, M, T] of the instrument words."""
-    pairs: Pairs
+    """[I, M, T] of the instrument words; alike in all bins where the model's attention has no frequency axis."""
+    truth: NDArray[np.bool_]
+    """[I, M, T]."""
+    difference: NDArray[np.float64]
+    """[I, M, T] what each word's removal changes, as coarse as the maps."""
     tie: NDArray[np.int64]
     """[M, T] order of equal cells, the same for every entrant."""
     before: dict[str, NDArray[np.float64]]
@@ -87,12 +89,13 @@ class BandScoring(Items["BandRecord", "BandItem"]):
 
     def _values(self, item: BandItem, explanation: BandMap, listen: Path | None) -> list[Value]:
         asked = self._ask(item, explanation.instruments(item), listen)
-        return [self._value(reading, asked) for reading in self.readings]
+        return [self._value(reading, asked, item) for reading in self.readings]
 
     def _ask(self, item: BandItem, maps: NDArray[np.float64], listen: Path | None) -> Asked:
         known = self.originals.pairs(self.chunk_of(item.id), self.model)[item.id]
+        difference = known.difference.astype(np.float64)
         if not self.model.has_frequency:
-            maps = np.repeat(maps.mean(1, keepdims=True), maps.shape[1], 1)
+            maps, difference = over_bins(maps), over_bins(difference)
         tie = tie_order(self.setting.task.seed_key, item, self.model.has_frequency)
         hear, judges = self.respondent.presence, self.respondent.judges
         before = {name: hear(item, known.original[None], name)[0] for name in judges}
@@ -104,7 +107,7 @@ class BandScoring(Items["BandRecord", "BandItem"]):
                 for word, sound in zip(item.instruments, sounds, strict=True):
                     name = f"{file_name(item.id)}.deleted-{file_name(word)}.ogg"
                     write_sound(listen / name, sound, self.model.sample_rate)
-        return Asked(item, maps, known, tie, before, fresh, after)
+        return Asked(maps, known.truth, difference, tie, before, fresh, after)
 
     def _deletions(
         self, item: BandItem, maps: NDArray[np.float64], tie: NDArray[np.int64]
@@ -113,16 +116,19 @@ class BandScoring(Items["BandRecord", "BandItem"]):
         tops, count = self._tops(), len(maps)
         if not tops:
             return {}
-        cells = [top_cells(own, round(top * own.size / 100), tie) for top in tops for own in maps]
+        # Cells go singly, or by whole frames where there is no frequency axis.
+        least = 1 if self.model.has_frequency else maps.shape[1]
+        size = maps[0].size // least
+        cells = [top_cells(own, round(top * size / 100) * least, tie) for top in tops for own in maps]
         sounds = self.respondent.deleted(item, list(range(count)) * len(tops), np.stack(cells))
         return {top: sounds[at * count : (at + 1) * count] for at, top in enumerate(tops)}
 
     def _tops(self) -> list[int]:
         return list(dict.fromkeys(reading.top for reading in self.readings if reading.name in DELETION))
 
-    def _value(self, reading: Reading, asked: Asked) -> Value:
+    def _value(self, reading: Reading, asked: Asked, item: BandItem) -> Value:
         seed = self.originals.seeds[0]
-        reason = self._unused(reading, asked.item)
+        reason = self._unused(reading, item)
         if reason:
             return Value(reading.id, seed, None, Status.SKIPPED, reason)
         try:
@@ -139,13 +145,22 @@ class BandScoring(Items["BandRecord", "BandItem"]):
             return ""
         if not item.start.size:
             return "the sound starts from noise alone, so that the stems do not say what is where in it"
-        refuted = [role for role in (INSTRUMENT, PLACE) if not self._stands(role)]
+        refuted = [role for role in (INSTRUMENT, OTHERS, PLACE) if not self._stands(role)]
         return f"the truth of the stems is not certified on this model: {', '.join(refuted)}" if refuted else ""
 
     def _stands(self, role: str) -> bool:
         """Whether a role is certified, or no intervention was tried on this task."""
         roles = self.certificate.get("roles", {})
         return role not in roles or bool(roles[role].get("certified", False))
+
+
+def over_bins(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values [I, M, T] as their mean over bins, in every bin.
+
+    >>> over_bins(np.array([[[1.0, 2.0], [3.0, 4.0]]])).tolist()
+    [[[2.0, 3.0], [2.0, 3.0]]]
+    """
+    return np.repeat(values.mean(1, keepdims=True), values.shape[1], 1)
 
 
 def tie_order(seed_key: str, item: BandItem, has_frequency: bool = True) -> NDArray[np.int64]:
@@ -159,7 +174,7 @@ def tie_order(seed_key: str, item: BandItem, has_frequency: bool = True) -> NDAr
 
 def _chosen(reading: Reading, asked: Asked) -> float:
     """Value of a metric that reads which cells a map marks."""
-    truth = asked.pairs.truth
+    truth = asked.truth
     if reading.cut == HALF:
         cells = [upper_half(own) for own in asked.maps]
     else:
@@ -174,19 +189,19 @@ def _deleted(reading: Reading, asked: Asked) -> float:
 
 def _of_truth(reading: Reading, asked: Asked) -> float:
     """Value of a metric that reads a map and where the stems sound."""
-    return reading.metric.function(asked.maps, asked.pairs.truth)
+    return reading.metric.function(asked.maps, asked.truth)
 
 
 def _swapped(reading: Reading, asked: Asked) -> float:
     """Value of a metric that reads a map and what the word's removal changes."""
-    return reading.metric.function(asked.maps, asked.pairs.difference)
+    return reading.metric.function(asked.maps, asked.difference)
 
 
 ARGUMENTS: dict[str, Callable[[Reading, Asked], float]] = {
     **dict.fromkeys(CHOSEN, _chosen),
     **dict.fromkeys(("tf_ap", "time_ap", "frequency_ap", "profile_corr"), _of_truth),
-    "tf_pointing": lambda reading, asked: reading.metric.function(asked.maps, asked.pairs.truth, reading.tolerance),
-    "truth_density": lambda reading, asked: reading.metric.function(asked.pairs.truth),
+    "tf_pointing": lambda reading, asked: reading.metric.function(asked.maps, asked.truth, reading.tolerance),
+    "truth_density": lambda reading, asked: reading.metric.function(asked.truth),
     "swap_corr": _swapped,
     **dict.fromkeys(DELETION, _deleted),
     "deletion_noise": lambda reading, asked: reading.metric.function(
