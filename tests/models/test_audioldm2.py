@@ -42,11 +42,12 @@ def test_the_model_says_what_it_is(model: AudioLDM2Model) -> None:
 def test_a_generation_equals_the_pipelines_own(model: AudioLDM2Model) -> None:
     pipeline = model.pipeline
     pipeline.set_progress_bar_config(disable=True)
-    noise = torch.stack([torch.randn(4, 16, 4, generator=torch.Generator().manual_seed(seed)) for seed in (5, 6)])
-    own = pipeline(PROMPTS, num_inference_steps=4, guidance_scale=3.0, latents=noise).audios
     found = model.generate(model.encode(PROMPTS), [5, 6]).audio.numpy()
-    assert np.abs(own).max() > 1e-3
-    np.testing.assert_allclose(found[:, : own.shape[1]], own, atol=1e-5)
+    for prompt, seed, audio in zip(PROMPTS, (5, 6), found, strict=True):
+        noise = torch.randn(1, 4, 16, 4, generator=torch.Generator().manual_seed(seed))
+        own = pipeline(prompt, num_inference_steps=4, guidance_scale=3.0, latents=noise).audios[0]
+        assert np.abs(own).max() > 1e-3
+        np.testing.assert_allclose(audio[: len(own)], own, atol=1e-5)
 
 
 def test_recording_leaves_every_sample_as_it_was(model: AudioLDM2Model) -> None:
@@ -198,10 +199,16 @@ def test_the_text_stream_is_t5s_and_not_the_language_models(model: AudioLDM2Mode
     assert text.states.shape == (2, 8, 12)
     assert text.other is not None
     assert text.other.shape == (2, 3, 8)
-    own = model.pipeline.text_encoder_2(
-        model.pipeline.tokenizer_2(PROMPTS, padding=True, return_tensors="pt").input_ids
-    )
-    torch.testing.assert_close(text.states[1], own[0][1], atol=1e-6, rtol=0)
+    own = model.pipeline.text_encoder_2(model.pipeline.tokenizer_2(PROMPTS[1:], return_tensors="pt").input_ids)
+    torch.testing.assert_close(text.states[1], own[0][0], atol=1e-6, rtol=0)
+
+
+def test_a_prompt_is_encoded_alike_whatever_stands_beside_it(model: AudioLDM2Model) -> None:
+    alone, together = model.encode(PROMPTS[:1]), model.encode(PROMPTS)
+    assert torch.equal(alone.states[0], together.states[0, : alone.states.shape[1]])
+    assert torch.equal(alone.other, together.other[:1])
+    one, two = model.generate(alone, 5).mel, model.generate(together, [5, 6]).mel
+    torch.testing.assert_close(one, two[:1], atol=1e-5, rtol=0)
 
 
 def test_a_pass_of_two_rows_counts_as_two(model: AudioLDM2Model) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from earwitness.errors import ModelError
-from earwitness.models.audioldm2_files import load_pipeline, word_layers
+from earwitness.models.audioldm2_files import empty_prompt, load_pipeline, word_layers
 from earwitness.models.cross_attention import kept, watched
 from earwitness.models.mel_vocoder import MelShape, log_mel
 from earwitness.models.prompt_tokens import PromptTokens
@@ -44,6 +44,7 @@ class AudioLDM2Model:
         self._layers = word_layers(pipeline.unet)
         self.layers = len(self._layers)
         self._tokens = PromptTokens(pipeline.tokenizer_2)
+        self._nulls: dict[int, Text] = {}
 
     def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """Rows of a pass of the denoiser: a guided step of one sound is two."""
@@ -63,11 +64,17 @@ class AudioLDM2Model:
         return [self._tokens.words(prompt) for prompt in prompts]
 
     def encode(self, prompts: Sequence[str]) -> Text:
-        """T5 states with their mask, and the language model's states."""
+        """T5 states with their mask, and the language model's states, each prompt by itself.
+
+        Padding would move the language model's positions, so that a prompt would depend on those beside it.
+        """
         for prompt in prompts:
             self._tokens.special(prompt)  # raises where a prompt is too long, which the pipeline would cut
-        states, mask, other = self.pipeline.encode_prompt(list(prompts), self.device, 1, False)
-        return Text(states, mask.bool(), other)
+        each = [Text(*self.pipeline.encode_prompt(prompt, self.device, 1, False)) for prompt in prompts]
+        longest = max(text.states.shape[1] for text in each)
+        states = torch.cat([_wide(text.states, longest) for text in each])
+        mask = torch.cat([_wide(text.mask, longest) for text in each])
+        return Text(states, mask.bool(), torch.cat([_other(text) for text in each]))
 
     def mel(self, audio: Tensor) -> Tensor:
         """Log-mel spectrogram [B, M, T] of audio [B, S], T a whole number of latent cells; silence is added for it."""
@@ -185,13 +192,11 @@ class AudioLDM2Model:
         """The null prompt's rows, as many, before the prompts' rows; as they are where nothing is guided."""
         if not self._guided:
             return text
-        null, rows, longest = self._null, len(text.states), text.states.shape[1]
-        wide = max(longest, null.states.shape[1])
-        states = torch.cat([_wide(null.states, wide).expand(rows, -1, -1), _wide(text.states, wide)])
-        mask = torch.cat([_wide(null.mask, wide).expand(rows, -1), _wide(text.mask, wide)])
-        assert text.other is not None
-        assert null.other is not None
-        return Text(states, mask, torch.cat([null.other.expand(rows, -1, -1), text.other]))
+        longest = text.states.shape[1]
+        null = [self._null(int(tokens)) for tokens in text.mask.sum(1)]
+        states = torch.cat([*(_wide(row.states, longest) for row in null), text.states])
+        mask = torch.cat([*(_wide(row.mask, longest) for row in null), text.mask])
+        return Text(states, mask, torch.cat([*(_other(row) for row in null), _other(text)]))
 
     @property
     def _guided(self) -> bool:
@@ -201,10 +206,12 @@ class AudioLDM2Model:
     def _scale(self) -> float:
         return float(self.pipeline.vae.config.scaling_factor)
 
-    @functools.cached_property
-    def _null(self) -> Text:
-        with torch.no_grad():
-            return self.encode([""])
+    def _null(self, tokens: int) -> Text:
+        """The empty prompt, padded to the tokens of the prompt that it stands beside, as the pipeline has it."""
+        if tokens not in self._nulls:
+            with torch.no_grad():
+                self._nulls[tokens] = empty_prompt(self.pipeline, tokens, self.device)
+        return self._nulls[tokens]
 
     @functools.cached_property
     def _schedule(self) -> Any:
@@ -233,6 +240,12 @@ class _Shares:
             small = nn.functional.adaptive_avg_pool2d(self._keep, self._grids[places])
             self._found[places] = small.flatten(2).transpose(1, 2)
         return self._found[places]
+
+
+def _other(text: Text) -> Tensor:
+    if text.other is None:
+        raise ModelError("AudioLDM2 needs the states of its language model: take the text that `encode` gives")
+    return text.other
 
 
 def _rows(text: Text, rows: int) -> Text:

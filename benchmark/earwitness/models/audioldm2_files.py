@@ -12,6 +12,7 @@ from torch import nn
 
 from earwitness.errors import ModelError
 from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.tracks.band import Text
 
 INDEX = "model_index.json"
 
@@ -77,3 +78,27 @@ def word_layers(denoiser: Any) -> list[nn.Module]:
             if place > 1 and widths[place] is not None:
                 found += [layer.attn2 for layer in transformer.transformer_blocks]
     return found
+
+
+def empty_prompt(pipeline: Any, tokens: int, device: torch.device) -> Text:
+    """The empty prompt with its T5 tokens padded to a number, through both text streams."""
+    clap, t5 = (
+        tokenizer("", padding="max_length", max_length=length, truncation=True, return_tensors="pt").to(device)
+        for tokenizer, length in (
+            (pipeline.tokenizer, pipeline.tokenizer.model_max_length),
+            (pipeline.tokenizer_2, tokens),
+        )
+    )
+    heard = pipeline.text_encoder.get_text_features(clap.input_ids, attention_mask=clap.attention_mask)
+    heard = getattr(heard, "pooler_output", heard)[:, None]
+    states = pipeline.text_encoder_2(t5.input_ids, attention_mask=t5.attention_mask)[0]
+    joined = pipeline.projection_model(
+        hidden_states=heard,
+        hidden_states_1=states,
+        attention_mask=clap.attention_mask.new_ones((1, 1)),
+        attention_mask_1=t5.attention_mask,
+    )
+    other = pipeline.generate_language_model(
+        joined.hidden_states, attention_mask=joined.attention_mask, max_new_tokens=None
+    )
+    return Text(states, t5.attention_mask.bool(), other)
