@@ -16,8 +16,6 @@ from earwitness.errors import EarwitnessError
 
 SAMPLE_RATE = 16_000
 """Hz."""
-SETTLE = 1024
-"""Samples after which a synthesiser that was told to be quiet is."""
 SOUNDFONT = "TimGM6mb.sf2"
 FADE = SAMPLE_RATE // 4
 HOW = "pip install pretty_midi && pip install --no-deps tinysoundfont"
