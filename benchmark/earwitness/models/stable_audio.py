@@ -1,0 +1,317 @@
+"""Stable Audio (Evans et al., arXiv 2407.14358) in diffusers' format, behind the band track's model interface.
+
+Its denoiser runs over latents of the waveform, so its attention has a time axis alone. It has no spectrogram of its
+own: `mel` is a log-mel of the waveform, `decode` that of the decoded waveform, channels averaged; and since its
+autoencoder cannot encode a log-mel, generations start from noise (`strength` 1).
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from earwitness.errors import ModelError
+from earwitness.models.audioldm2_files import INDEX, quiet_diffusers
+from earwitness.models.cross_attention import kept, watched
+from earwitness.models.mel_vocoder import MelShape, log_mel
+from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.models.prompt_tokens import PromptTokens
+from earwitness.tracks.band import Generated, Recorder, Start, Text
+
+BINS = 64
+HOPS = 4
+"""Mel frames to a latent: 86 a second where a latent is 2048 samples at 44.1 kHz. A frame's window is a latent long."""
+NO_START = (
+    "Stable Audio cannot start from a log-mel spectrogram, which its autoencoder does not encode; "
+    "set the model's strength to 1 in the task, so that items start from noise"
+)
+
+
+class StableAudioModel:
+    """A Stable Audio pipeline as a `BandModel`; `seconds` of audio are rounded up to whole latents."""
+
+    def __init__(self, pipeline: Any, *, steps: int, guidance: float, seconds: float | None = None) -> None:
+        self.pipeline = pipeline
+        self.module: nn.Module = pipeline.transformer
+        self.metered = self.module
+        self.device = next(self.module.parameters()).device
+        self.steps, self.guidance, self.strength = steps, guidance, 1.0
+        self.sample_rate, self.bins = int(pipeline.vae.config.sampling_rate), BINS
+        self._cell = int(pipeline.vae.hop_length)
+        self._shape = MelShape(self.sample_rate, n_fft=self._cell, hop=self._cell // HOPS, bins=BINS)
+        self.frame_rate = self._shape.frame_rate
+        longest = int(pipeline.transformer.config.sample_size)
+        self._seconds = longest * self._cell / self.sample_rate if seconds is None else seconds
+        self._cells = -(-round(self._seconds * self.sample_rate) // self._cell)
+        if not 0 < self._cells <= longest:
+            most = longest * self._cell / self.sample_rate
+            raise ModelError(f"this Stable Audio makes up to {most:.2f} s, not {seconds:g}; change the task's seconds")
+        self.frames = self._cells * HOPS
+        self.has_frequency = False
+        self._layers = cross_layers(pipeline.transformer)
+        self.layers = len(self._layers)
+        self._tokens = PromptTokens(pipeline.tokenizer)
+
+    def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
+        """Rows of a pass of the denoiser: a guided step of one sound is two."""
+        sample: Tensor = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
+        return float(len(sample))
+
+    def tokens(self, prompts: Sequence[str]) -> list[list[str]]:
+        """Texts of each prompt's T5 tokens."""
+        return [self._tokens.texts(prompt) for prompt in prompts]
+
+    def special(self, prompts: Sequence[str]) -> list[np.ndarray]:
+        """[N] bool for each prompt, True for the end of sequence."""
+        return [self._tokens.special(prompt) for prompt in prompts]
+
+    def words(self, prompts: Sequence[str]) -> list[np.ndarray]:
+        """[N] int for each prompt: index of the word that a token belongs to, -1 where special."""
+        return [self._tokens.words(prompt) for prompt in prompts]
+
+    def encode(self, prompts: Sequence[str]) -> Text:
+        """Projected T5 states with their mask; the states of the seconds, which no word has, are added later."""
+        _, mask = self._tokens.padded(prompts)
+        with torch.no_grad():
+            states = self.pipeline.encode_prompt(list(prompts), self.device, False)
+        return Text(states[:, : mask.shape[1]], mask.to(self.device))
+
+    def mel(self, audio: Tensor) -> Tensor:
+        """Log-mel spectrogram [B, M, T] of audio [B, S], T a whole number of latents; silence is added for it."""
+        padded = nn.functional.pad(audio.to(self.device), (0, -audio.shape[1] % self._cell))
+        return log_mel(padded, self._shape).transpose(1, 2)
+
+    def latents(self, mel: Tensor) -> NoReturn:
+        """Raise ModelError: there is no way back from a log-mel spectrogram."""
+        raise ModelError(NO_START)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Log-mel spectrogram [B, M, T] of the waveform of latents [B, C, t]."""
+        return self.mel(self._waveform(latents))
+
+    def noised(self, latents: Tensor, seed: Sequence[int], step: int) -> Tensor:
+        """Latents [B, C, t] as they are before a step; one row of latents serves all seeds."""
+        noise, _ = self._noise(seed)
+        noised: Tensor = latents + self._schedule.sigmas[step].to(latents) * noise
+        return noised
+
+    def denoised(self, noisy: Tensor, step: int, text: Text) -> Tensor:
+        """Clean latents [B, C, t] as the conditional branch foretells them."""
+        sigma = self._schedule.sigmas[step].to(noisy)
+        given = self._schedule.precondition_inputs(noisy, sigma)
+        states, seconds = self._conditions(text, len(noisy))
+        found = self._predict(given, self._schedule.timesteps[step], states, seconds)
+        clean: Tensor = self._schedule.precondition_outputs(noisy, found, sigma)
+        return clean
+
+    def generate(
+        self,
+        text: Text,
+        seed: int | Sequence[int],
+        start: Start | None = None,
+        record: Recorder | None = None,
+        keep: Tensor | None = None,
+    ) -> Generated:
+        """Sounds of prompts, as the pipeline itself makes them; see the interface. `keep` is averaged over M.
+
+        Raises ModelError where there is a start.
+        """
+        if start is not None:
+            raise ModelError(NO_START)
+        seeds = [seed] if isinstance(seed, int) else list(seed)
+        rows = max(len(seeds), len(text.states))
+        with torch.no_grad(), ExitStack() as stack:
+            latents, generators = self._noise(seeds * (rows // len(seeds)))
+            now = [0]
+            null_rows = rows if self._guided else 0
+            if record is not None:
+                stack.enter_context(watched(self._layers, self._seer(record, text, now), null_rows))
+            if keep is not None:
+                shares = functools.partial(self._shares, keep.to(self.device), int(latents.shape[-1]))
+                stack.enter_context(kept(self._layers, shares, null_rows))
+            latents = self._denoise(latents, generators, self._guided_conditions(text, rows), now)
+            audio = self._waveform(latents)
+        return Generated(audio, self.mel(audio))
+
+    def _seer(self, record: Recorder, text: Text, now: list[int]) -> Any:
+        """Hands a recorder the attention of the sound's own places over the prompt's tokens.
+
+        A pass has one place before the sound, which stands for step and seconds, and keys after the tokens.
+        """
+
+        def see(layer: int, attention: Tensor) -> None:
+            places = attention[:, :, 1 : 1 + self._cells, None, : text.states.shape[1]]
+            record(now[0], layer, places)
+
+        return see
+
+    def _shares(self, keep: Tensor, cells: int, layer: int, places: int) -> Tensor:
+        """[B, Q, keys] of `keep` [B, N, M, T]: 1 at places and keys that are no part of the sound or its prompt."""
+        over_time = nn.functional.adaptive_avg_pool1d(keep.mean(2), self._cells).transpose(1, 2)
+        share = keep.new_ones(len(keep), places, self._keys)
+        share[:, places - cells : places - cells + self._cells, : keep.shape[1]] = over_time
+        return share
+
+    def _denoise(
+        self, latents: Tensor, generators: list[torch.Generator], conditions: tuple[Tensor, Tensor], now: list[int]
+    ) -> Tensor:
+        """Latents after all steps, the number of each step being put into `now`."""
+        scheduler = copy.deepcopy(self._schedule)
+        latents = latents * scheduler.init_noise_sigma
+        drawn = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
+        for step, time in enumerate(scheduler.timesteps):
+            now[0] = step
+            given = scheduler.scale_model_input(torch.cat([latents] * 2) if self._guided else latents, time)
+            found = self._predict(given, time, *conditions)
+            if self._guided:
+                null, conditional = found.chunk(2)
+                found = null + self.guidance * (conditional - null)
+            latents = scheduler.step(found, time, latents, **drawn).prev_sample
+        return latents
+
+    def _predict(self, given: Tensor, time: Tensor, states: Tensor, seconds: Tensor) -> Tensor:
+        """What the denoiser says of scaled latents, row by row."""
+        from diffusers.models.embeddings import get_1d_rotary_pos_embed
+
+        places = given.shape[2] + seconds.shape[1]
+        rotary = get_1d_rotary_pos_embed(
+            self.pipeline.rotary_embed_dim, places, use_real=True, repeat_interleave_real=False
+        )
+        found: Tensor = self.module(
+            given,
+            time.reshape(1),
+            encoder_hidden_states=states,
+            global_hidden_states=seconds,
+            rotary_embedding=tuple(part.to(self.device) for part in rotary),
+            return_dict=False,
+        )[0]
+        return found
+
+    def _conditions(self, text: Text, rows: int) -> tuple[Tensor, Tensor]:
+        """Keys [B, K, D]: the prompt's tokens, padding, start and end in seconds; and the seconds [B, 1, 2 D]."""
+        ends = self.pipeline.encode_duration(0.0, self._seconds, self.device, False, rows)
+        states = text.states.expand(rows, -1, -1)
+        missing = self._keys - len(ends) - states.shape[1]
+        padding = states.new_zeros(rows, missing, states.shape[2])
+        return torch.cat([states, padding, *ends], 1), torch.cat(ends, 2)
+
+    def _guided_conditions(self, text: Text, rows: int) -> tuple[Tensor, Tensor]:
+        """The same with the null branch's rows before them, whose keys are zero."""
+        states, seconds = self._conditions(text, rows)
+        if not self._guided:
+            return states, seconds
+        return torch.cat([torch.zeros_like(states), states]), torch.cat([seconds] * 2)
+
+    def _waveform(self, latents: Tensor) -> Tensor:
+        """Audio [B, S] in [-1, 1] of latents [B, C, t], channels averaged."""
+        audio: Tensor = self.pipeline.vae.decode(latents).sample
+        return audio.mean(1)[:, : self._cells * self._cell].float().clamp(-1, 1)
+
+    def _noise(self, seeds: Sequence[int]) -> tuple[Tensor, list[torch.Generator]]:
+        """Standard noise [B, C, t] of each seed, and the generators that it was drawn from, for what comes after."""
+        config = self.pipeline.transformer.config
+        shape = (int(config.in_channels), int(config.sample_size))
+        generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        rows = [torch.randn(shape, generator=generator) for generator in generators]
+        return torch.stack(rows).to(self.device), generators
+
+    @property
+    def _keys(self) -> int:
+        """Keys of cross-attention: every prompt is padded to the longest, and two tell the seconds."""
+        return int(self.pipeline.tokenizer.model_max_length) + 2
+
+    @property
+    def _guided(self) -> bool:
+        return self.guidance > 1
+
+    @functools.cached_property
+    def _schedule(self) -> Any:
+        """The pipeline's scheduler, set to this model's steps; never stepped itself."""
+        scheduler = copy.deepcopy(self.pipeline.scheduler)
+        scheduler.set_timesteps(self.steps, device=self.device)
+        return scheduler
+
+
+def cross_layers(denoiser: Any) -> list[nn.Module]:
+    """The cross-attention layers of a Stable Audio denoiser, in the order of a pass."""
+    layers = [getattr(block, "attn2", None) for block in getattr(denoiser, "transformer_blocks", ())]
+    return [layer for layer in layers if layer is not None and layer.is_cross_attention]
+
+
+def load_pipeline(source: str, revision: str, device: str) -> Any:
+    """The pipeline in float32; raises ModelError, in one line, where it cannot be read or is of another kind."""
+    from diffusers import DiffusionPipeline, StableAudioPipeline
+
+    folder = Path(source)
+    if folder.is_dir() and not (folder / INDEX).is_file():
+        raise ModelError(f"{source} holds no {INDEX}: give a folder that a diffusers pipeline was saved to")
+    with quiet(), quiet_diffusers(), warnings.catch_warnings():
+        # Of arguments that diffusers and torch are about to rename: nothing that a user could change.
+        warnings.simplefilter("ignore", FutureWarning)
+        config = attempt("index", source, lambda: DiffusionPipeline.load_config(source, revision=revision))
+        found = config.get("_class_name")
+        if found != StableAudioPipeline.__name__:
+            raise ModelError(f"{source} holds a {found}, not a StableAudioPipeline; name its own adapter in the task")
+        _require_scheduler(source, config)
+        pipeline = attempt(
+            "pipeline",
+            source,
+            lambda: StableAudioPipeline.from_pretrained(
+                source, revision=revision, torch_dtype=torch.float32, low_cpu_mem_usage=False
+            ),
+        )
+    if not getattr(pipeline.tokenizer, "is_fast", False):
+        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
+    if not hasattr(pipeline.scheduler, "precondition_outputs"):
+        raise ModelError(f"the scheduler of {source} is no EDM one, {type(pipeline.scheduler).__name__}; save another")
+    for part in pipeline.components.values():
+        if isinstance(part, nn.Module):
+            part.to(device).requires_grad_(False).eval()
+    return pipeline
+
+
+def _require_scheduler(source: str, config: Any) -> None:
+    """Raise ModelError where the pipeline's scheduler needs a package that is not installed."""
+    import diffusers
+    from diffusers.utils import is_torchsde_available
+
+    name = str(config["scheduler"][1])
+    known = getattr(diffusers, name, None)
+    if "torchsde" in getattr(known, "_backends", ()) and not is_torchsde_available():
+        raise ModelError(f"the scheduler of {source}, {name}, needs torchsde; install it: pip install torchsde")
+
+
+def from_pretrained(
+    source: str,
+    revision: str = "main",
+    device: str = "cpu",
+    *,
+    steps: int = 100,
+    guidance: float = 7.0,
+    strength: float = 1.0,
+    seconds: float | None = None,
+) -> StableAudioModel:
+    """The pipeline of a hub id or of a folder in its format, in float32, for generations of `seconds`.
+
+    Raises ModelError, in one line, where the pipeline cannot be read or has no cross-attention, and for a `strength`
+    below 1.
+    """
+    if strength != 1:
+        raise ModelError(NO_START)
+    pipeline = load_pipeline(source, revision, device)
+    if not cross_layers(pipeline.transformer):
+        raise ModelError(
+            f"the denoiser of {source} has no cross-attention, so there is nothing to explain it by; give a Stable "
+            "Audio pipeline whose transformer has blocks"
+        )
+    return StableAudioModel(pipeline, steps=steps, guidance=guidance, seconds=seconds)
