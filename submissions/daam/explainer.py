@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import interpolate
 
-from earwitness.tracks.band import AttentionSums, BandExplainer, BandItem, BandMap, BandModel, generate
+from earwitness.tracks.band import AttentionSums, BandExplainer, BandItem, BandMap, BandModel, generate, layer_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,16 +25,9 @@ class Daam(BandExplainer):
     @torch.inference_mode()
     def explain(self, model: BandModel, item: BandItem) -> BandMap:
         """The map of one item; raises ValueError for a layer that the model has not."""
-        unknown = sorted(set(self.layers) - set(range(model.layers)))
-        if unknown:
-            raise ValueError(f"layers must be among 0 to {model.layers - 1}; found {unknown}")
-        seen = AttentionSums()
+        seen, layers = AttentionSums(), layer_numbers(model, self.layers)
         generate(model, item, record=seen)
-        maps = [
-            heat(total[0], item.mel.shape)
-            for layer, total in seen.sums.items()
-            if not self.layers or layer in self.layers
-        ]
+        maps = [heat(seen.sums[layer][0], item.mel.shape) for layer in layers]
         return BandMap(maps=torch.stack(maps).sum(0).cpu().numpy())
 
 

@@ -8,7 +8,7 @@ import torch
 
 from band_baselines import band_baseline, band_items, band_model
 from band_fakes import PLACES
-from earwitness.tracks.band import AttentionSums, BandItem, generate
+from earwitness.tracks.band import AttentionSums, BandItem, BandMap, attended, generate
 
 
 def maps_of(name: str, item: BandItem, **parameters: object) -> np.ndarray:
@@ -40,22 +40,22 @@ def test_the_wrong_words_map_points_to_where_the_next_instrument_attends() -> No
 
 def test_the_wrong_words_map_is_aibas_of_another_word_but_for_its_scale() -> None:
     item = band_items()[1]
-    own = band_baseline("aiba").explainer.read(band_model(), item)  # type: ignore[attr-defined]
+    own = BandMap(maps=attended(band_model(), item)).instruments(item)
     np.testing.assert_allclose(maps_of("wrong_word", item), own[[1, 2, 0]], rtol=1e-6)
 
 
 def test_the_printed_form_of_aiba_is_constant_and_ours_is_not() -> None:
     for item in band_items():
-        printed = band_baseline("aiba").build(form="printed").read(band_model(), item)
-        np.testing.assert_allclose(printed, 1 / len(item.tokens), atol=1e-6)
-        assert (np.ptp(printed, axis=(1, 2)) < 1e-6).all()
-        ours = band_baseline("aiba").build(form="ours").read(band_model(), item)
-        assert (np.ptp(ours, axis=(1, 2)) > 0.1).all()
+        tokens = attended(band_model(), item)
+        np.testing.assert_allclose(tokens.mean(0), 1 / len(item.tokens), atol=1e-6)
+        for found in maps_of("aiba_printed", item):
+            assert np.ptp(found) == 0
+            assert found[0, 0] == pytest.approx(1 / len(item.tokens), abs=1e-6)
+        assert (np.ptp(maps_of("aiba", item), axis=(1, 2)) > 0.1).all()
 
 
-def test_what_rounding_leaves_of_a_constant_map_is_not_blown_up() -> None:
+def test_aibas_maps_go_from_0_to_1() -> None:
     for item in band_items():
-        assert not maps_of("aiba", item, form="printed").any()
         ours = maps_of("aiba", item)
         np.testing.assert_allclose(ours.min((1, 2)), 0, atol=1e-12)
         np.testing.assert_allclose(ours.max((1, 2)), 1, rtol=1e-6)
@@ -66,7 +66,7 @@ def test_aiba_by_hand_of_one_layer_on_the_latent_grid() -> None:
     seen = AttentionSums()
     generate(band_model(), item, record=seen)
     attention = seen.means()[1][0].mean(0)[..., 1]  # the second layer's, on "bass"
-    found = band_baseline("aiba").build(layers=[1]).read(band_model(), item)[0]
+    found = BandMap(maps=attended(band_model(), item, [1])).instruments(item)[0]
     assert attention.shape == (6, 4)
     # Enlarged four times, the centre of cell (t, m) lies between cells 4 m + 1 and 4 m + 2, 4 t + 1 and 4 t + 2.
     centres = found.reshape(4, 4, 6, 4)[:, 1:3, :, 1:3].mean((1, 3))
@@ -82,10 +82,9 @@ def test_all_layers_are_the_sum_of_each(name: str) -> None:
     item = band_items()[0]
 
     def raw(*layers: int) -> np.ndarray:
-        explainer = band_baseline(name).build(layers=layers)
-        if name == "aiba":
-            return np.asarray(explainer.read(band_model(), item))
-        return np.asarray(explainer.explain(band_model(), item).instruments(item))
+        if name == "aiba":  # before it is brought to [0, 1]
+            return BandMap(maps=attended(band_model(), item, layers)).instruments(item)
+        return maps_of(name, item, layers=layers)
 
     scale = 2 if name == "aiba" else 1
     np.testing.assert_allclose(scale * raw(), raw(0) + raw(1), rtol=1e-5)
@@ -96,11 +95,6 @@ def test_all_layers_are_the_sum_of_each(name: str) -> None:
 def test_a_layer_that_the_model_has_not_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=r"^layers must be among 0 to 1; found \[2\]$"):
         maps_of(name, band_items()[0], layers=[0, 2])
-
-
-def test_aiba_knows_two_forms() -> None:
-    with pytest.raises(ValueError, match="form must be ours or printed; found 'both'"):
-        band_baseline("aiba").build(form="both")
 
 
 def test_daam_clamps_what_bicubic_resizing_undershoots() -> None:

@@ -216,9 +216,11 @@ class AudioLDM2Model:
     @functools.cached_property
     def _schedule(self) -> Any:
         """The pipeline's scheduler, set to this model's steps; never stepped itself."""
-        scheduler = copy.deepcopy(self.pipeline.scheduler)
-        scheduler.set_timesteps(self.steps, device=self.device)
-        return scheduler
+        # What is kept must serve gradients, even if it is first asked for in inference mode.
+        with torch.inference_mode(False):
+            scheduler = copy.deepcopy(self.pipeline.scheduler)
+            scheduler.set_timesteps(self.steps, device=self.device)
+            return scheduler
 
     def _frames(self, seconds: float | None) -> int:
         own = int(self._config.sample_size) * self._cell

@@ -39,7 +39,10 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
         raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
-            part.to(device, torch.float32).requires_grad_(False).eval()
+            # A cast is asked for only where one is needed: diffusers warns of every one.
+            if any(parameter.dtype != torch.float32 for parameter in part.parameters()):
+                part.float()
+            part.to(device).requires_grad_(False).eval()
     return pipeline
 
 

@@ -4,10 +4,7 @@ All that a submitter must read. Subclass `BandExplainer`, write `explain`, and r
 
     class MyExplainer(BandExplainer):
         def explain(self, model, item):
-            seen = AttentionSums()
-            generate(model, item, record=seen)
-            maps = on_mel_grid(..., item.mel.shape)
-            return BandMap(maps=maps)
+            return BandMap(maps=attended(model, item) ** 2)
 
 Letters of shapes: `B` batch, `N` prompt tokens, `I` instrument words, `M` mel bins, `T` mel frames, `S` samples, `L`
 cross-attention layers, `H` heads, `t x m` a layer's grid of time and frequency, `D` width.
@@ -303,6 +300,31 @@ def on_mel_grid(maps: Tensor, shape: tuple[int, ...]) -> Tensor:
     flat = maps.reshape(-1, 1, *maps.shape[-2:]).transpose(-1, -2).float()
     large = interpolate(flat, size=shape, mode="bilinear", align_corners=False)
     return large.reshape(*maps.shape[:-2], *shape)
+
+
+def attended(model: BandModel, item: BandItem, layers: Sequence[int] = ()) -> np.ndarray:
+    """Attention on each token [N, M, T] while the item's sound is generated: mean over heads, steps and layers.
+
+    Layers are all, or those of the given numbers, each brought to the mel grid. Raises ValueError for a layer that the
+    model has not.
+    """
+    import torch
+
+    seen = AttentionSums()
+    chosen = layer_numbers(model, layers)
+    generate(model, item, record=seen)
+    with torch.inference_mode():
+        means = seen.means()
+        maps = [on_mel_grid(means[layer][0].mean(0).movedim(-1, 0), item.mel.shape) for layer in chosen]
+        return np.asarray(torch.stack(maps).mean(0).cpu().numpy())
+
+
+def layer_numbers(model: BandModel, layers: Sequence[int]) -> list[int]:
+    """The layers of these numbers, all where there are none; raises ValueError for one that the model has not."""
+    unknown = sorted(set(layers) - set(range(model.layers)))
+    if unknown:
+        raise ValueError(f"layers must be among 0 to {model.layers - 1}; found {unknown}")
+    return sorted(set(layers)) or list(range(model.layers))
 
 
 def without_word(prompt: str, word: int) -> str:
