@@ -16,6 +16,15 @@ def test_arrays_and_fields_come_back(tmp_path: Path) -> None:
     assert found[1] == {"items": [{"id": "é"}]}
 
 
+def test_an_array_comes_back_however_it_lies_in_memory(tmp_path: Path) -> None:
+    turned = np.arange(6.0).reshape(2, 3).T
+    write_arrays(tmp_path / "a.safetensors", {"x": turned, "number": np.array(3.0)}, {})
+    found = read_arrays(tmp_path / "a.safetensors")
+    assert found is not None
+    assert found[0]["x"].tolist() == turned.tolist()
+    assert found[0]["number"].shape == ()
+
+
 def test_a_file_that_is_cut_short_counts_as_none(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     write_arrays(path, {"x": np.arange(1000)}, {})

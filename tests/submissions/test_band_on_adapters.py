@@ -56,7 +56,7 @@ def test_a_pipelines_sound_is_explained(name: str, pair: tuple[BandModel, BandIt
     assert item.named.sum(1).tolist() == [1, 2]
     found = band_baseline(name).explainer.explain(model, item)
     found.check(item)
-    if name != "all_ones":
+    if name not in {"all_ones", "aiba_printed"}:
         assert (np.ptp(found.instruments(item), axis=(1, 2)) > 0).all()
     again = band_baseline(name).explainer.explain(model, item)
     np.testing.assert_array_equal(found.maps, again.maps)

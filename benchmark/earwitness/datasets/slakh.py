@@ -190,10 +190,9 @@ def _record(folder: Path, plan: Plan) -> BandRecord:
     clip: Window | Fault
     try:
         track = _track(folder)
-        known = tuple(track.words)
-        start, loudest = _search(track, named(prompt, track.words) or known, plan.seconds)
+        start, loudest = _search(track, named(prompt, track.words) or tuple(track.words), plan.seconds)
         prompt = prompt or plan.template.format(instruments=_listed(loudest[: plan.most]))
-        clip = Window(track, start, plan.seconds)
+        known, clip = tuple(track.words), Window(track, start, plan.seconds)
     except InvalidItemError as error:
         clip = Fault(str(error))
     return BandRecord(

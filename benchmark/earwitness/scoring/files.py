@@ -48,8 +48,10 @@ def moved_into_place(path: Path) -> Iterator[Path]:
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], fields: Mapping[str, Any]) -> None:
     """Write arrays with JSON fields; raises EarwitnessError where they cannot be written."""
+    # safetensors writes memory as it lies, whatever the strides.
+    whole = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
     with moved_into_place(path) as temporary:
-        save_file(dict(arrays), temporary, metadata={"fields": json.dumps(dict(fields))})
+        save_file(whole, temporary, metadata={"fields": json.dumps(dict(fields))})
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:

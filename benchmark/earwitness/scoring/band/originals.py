@@ -112,6 +112,9 @@ class BandOriginals(Originals["BandRecord", BandItem]):
 
     def _item(self, record: BandRecord, model: BandModel) -> tuple[BandItem, Clip]:
         """The item of a record, its sound not made yet, and the clip that it starts from."""
+        if not record.known:
+            # A clip of which nothing is known is one that cannot be read: it says itself why.
+            record.audio(model.sample_rate)
         found = named(record.prompt, record.known)
         instruments = tuple(name for _, name in found)
         words = np.asarray(model.words([record.prompt])[0], dtype=np.int64)
@@ -130,7 +133,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
             instruments=instruments,
             words=words,
             named=owned,
-            start=_mel(clip.audio, model) if model.strength > 0 else nothing,
+            start=_mel(clip.audio, model) if model.strength < 1 else nothing,
             mel=nothing,
             prior=self.prior.of(instruments, model),
         )

@@ -74,7 +74,7 @@ def read_clip(record: BandRecord, instruments: tuple[str, ...], model: BandModel
         )
     for name, stem in zip(instruments, stems, strict=True):
         if not np.isfinite(stem).all() or float(np.abs(stem).max(initial=0.0)) <= SILENT:
-            raise InvalidItemError(f"the stem of {name} is silent")
+            raise InvalidItemError(f"the stem of {name} is silent or not finite")
     audio, stems = fitted(audio, model), fitted(stems, model)
     with torch.inference_mode():
         mels = model.mel(torch.from_numpy(stems).to(model.device)).float().cpu().numpy()
