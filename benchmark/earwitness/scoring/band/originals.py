@@ -133,7 +133,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
             instruments=instruments,
             words=words,
             named=owned,
-            start=_mel(clip.audio, model) if model.strength < 1 else nothing,
+            start=_mel(clip.audio, model) if 0 < model.strength < 1 else nothing,
             mel=nothing,
             prior=self.prior.of(instruments, model),
         )
