@@ -46,10 +46,17 @@ def _micro_translation(out: Path, work: Workshop) -> dict[str, Any]:
     return train_translator(out, work)
 
 
+def _micro_band(out: Path, work: Workshop) -> dict[str, Any]:
+    from earwitness.models.training.band import train_band
+
+    return train_band(out, work)
+
+
 RECIPES: dict[str, Callable[[Path, Workshop], dict[str, Any]]] = {
     "micro_prompt": _micro_prompt,
     "micro_speech": _micro_speech,
     "micro_translation": _micro_translation,
+    "micro_band": _micro_band,
 }
 """What trains a task's models into a folder and returns its seconds and floors."""
 
