@@ -1,0 +1,147 @@
+"""The band track's card for a published checkpoint runs end to end on a tiny random pipeline and made tracks."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from earwitness import board, rows, shelf
+from earwitness.board.store import connect, records
+from earwitness.stats.intervals import Sampling
+from slakh_tracks import Part, make_track
+from tiny_band import tiny_audioldm2
+
+TASK, SUBMISSIONS, RATE = "audioldm2_slakh", ("aiba", "random"), 22_050
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::FutureWarning")]
+BASS, DRUMS = Part("Bass", 33, 110.0, (0.0, 1.0)), Part("Drums", 128, 3000.0, (0.3, 1.0))
+REED = [Part("Reed", 66, 700.0, (0.0, 2.0)), Part("Pipe", 73, 1500.0, (0.0, 1.5), level=0.1)]
+FILES = ("missing-stem", "short-stem", "other-rate", "silence", "no-metadata")
+"""Tracks that are no use for what is wrong with their files."""
+
+
+def spoil(folder: Path) -> None:
+    """Break the stems and the metadata of the tracks that are called after it."""
+    (folder / "missing-stem" / "stems" / "S01.flac").unlink()
+    soundfile.write(folder / "short-stem" / "stems" / "S01.flac", np.zeros(100), RATE)
+    soundfile.write(folder / "other-rate" / "stems" / "S01.flac", np.zeros(2 * RATE), 16_000)
+    (folder / "no-metadata" / "metadata.yaml").unlink()
+
+
+@pytest.fixture
+def slakh(tmp_path: Path) -> Path:
+    """Slakh2100's layout with two good tracks, one of them with a word of two tokens, and one of every fault."""
+    folder = tmp_path / "slakh" / "test"
+    make_track(folder / "Track1", [BASS, DRUMS], 2.0, RATE)
+    make_track(folder / "Track2", REED, 2.0, RATE)
+    for name in (*FILES, "no-instrument", "named-twice", "silent-stem"):
+        parts = [BASS, DRUMS]
+        if name in ("silence", "silent-stem"):
+            parts = [Part(p.inst_class, p.program, p.hertz, (0, 0)) for p in parts]
+        if name == "silent-stem":
+            parts[0] = BASS
+        make_track(folder / name, parts, 2.0, RATE)
+    spoil(folder)
+    prompts = {"no-instrument": "a kazoo", "named-twice": "bass and bass", "silent-stem": "bass and drums"}
+    text = "".join(f"{track},{prompt}\n" for track, prompt in prompts.items())
+    (tmp_path / "slakh" / "prompts.csv").write_text("track,prompt\n" + text, encoding="utf-8")
+    return tmp_path / "slakh"
+
+
+BAD = {
+    "missing-stem": "S01.flac: no such file",
+    "short-stem": "100 samples long and the mix 44100",
+    "other-rate": "sampled at 16000 Hz and the mix at 22050 Hz",
+    "silence": "no stem of bass and drums sounds in it",
+    "no-metadata": "metadata.yaml: no such file",
+    "no-instrument": "the prompt names no known instrument (known: bass, drums)",
+    "named-twice": "the prompt names bass more than once",
+    "silent-stem": "S01.flac: silent from",
+}
+
+
+@pytest.fixture
+def task(tmp_path: Path, slakh: Path) -> Path:
+    """The card with nothing changed but where model and dataset are read from and how long a sound is."""
+    text = (shelf.task(TASK).folder / "task.toml").read_text(encoding="utf-8")
+    changes = {
+        '"cvssp/audioldm2"': '"model"',
+        '"slakh2100_flac_redux"': f'"{slakh}"',
+        "steps = 50, guidance = 3.5, strength = 0.6, seconds = 10.24": "steps = 4, strength = 0.6, seconds = 0.64",
+        "seconds = 10.24, most": "seconds = 0.64, most",
+    }
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    folder = tmp_path / TASK
+    tiny_audioldm2(folder / "model")
+    (folder / "task.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def run(task: Path, out: Path) -> str:
+    """What a run of both submissions on the task prints on stderr."""
+    command = ["run", "--task", str(task), "--submission", ",".join(SUBMISSIONS), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-c", "from earwitness.cli import main; main()", *command],
+        capture_output=True, text=True, timeout=580, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    return done.stderr
+
+
+def by_item(out: Path, submission: str) -> dict[str, list[dict[str, Any]]]:
+    """Rows of a submission by item."""
+    (folder,) = out.glob(f"{TASK}__{submission}__*")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.read_run(folder).to_pylist():
+        found.setdefault(row["item"], []).append(row)
+    return found
+
+
+def test_audioldm2_slakh_runs_on_a_tiny_checkpoint_and_shows_unusable_tracks(task: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    said = run(task, out)
+    metrics = {metric.id for metric in shelf.task(TASK).card.metrics}
+    values = {}
+    for submission in SUBMISSIONS:
+        found = by_item(out, submission)
+        assert set(found) == {*BAD, "Track1", "Track2"}
+        for item in ("Track1", "Track2"):
+            assert {row["metric"] for row in found[item]} == metrics
+            for row in found[item]:
+                undefined = row["metric"] == "time_ap" and row["status"] == "skipped"
+                assert (row["status"] == "ok" and np.isfinite(row["value"])) or undefined, row
+            values[submission, item] = {row["metric"]: row["value"] for row in found[item]}
+        for item, says in BAD.items():
+            assert {row["status"] for row in found[item]} == {"invalid"}
+            assert all(says in row["reason"] and "\n" not in row["reason"] for row in found[item]), item
+    assert any(says in said for says in BAD.values())
+    assert values["aiba", "Track2"] != values["random", "Track2"]
+    seen_on_the_board(out, tmp_path / "board")
+
+
+def seen_on_the_board(out: Path, folder: Path) -> None:
+    """The page is given the truth, the pair and the sounds of each instrument word."""
+    connection = connect(board.build(out, folder, Sampling(draws=50)))
+    (track,) = records(connection, "SELECT * FROM inputs WHERE item = 'Track2'")
+    connection.close()
+    fields, sounds = json.loads(track["fields"]), json.loads(track["sounds"])
+    assert fields["prompt"] == "a recording of saxophone and flute"
+    assert fields["instruments"] == ["saxophone", "flute"]
+    assert fields["tokens"][3:5] == ["saxo", "phone"]
+    assert set(fields["truth"]) == set(fields["swap"]) == {"saxophone", "flute"}
+    assert set(sounds) == {"mix", "stem-saxophone", "stem-flute", "without-saxophone", "without-flute"}
+    assert all((folder / path).is_file() for path in sounds.values())
+
+
+def test_the_card_names_its_own_adapters_and_no_judge() -> None:
+    card = shelf.task(TASK).card
+    assert (card.track, card.model.adapter, card.dataset.adapter, card.judges) == ("band", "audioldm2", "slakh", ())
+    assert {metric.id for metric in card.metrics if metric.headline} == {"tf_ap", "swap_corr"}
+    assert card.model.parameters["seconds"] == card.dataset.parameters["seconds"]
