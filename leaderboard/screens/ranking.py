@@ -186,6 +186,46 @@ def survival(picked: Record, entrants: list[Record]) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
 
 
+@st.fragment
+def against(picked: Record, entrants: list[Record], measured: list[Record]) -> None:
+    """Which entrants beat a control, metric by metric."""
+    found = query("SELECT * FROM contrasts WHERE task_key = ?", picked["task_key"])
+    names = {row["control"] for row in found}
+    controls = [entrant["entrant"] for entrant in entrants if entrant["entrant"] in names]
+    if not controls:
+        return
+    st.subheader("Who beats the controls?")
+    control = pick("Control", controls, "control", controls[0], str)
+    rows = {(row["entrant"], row["metric"]): row for row in found if row["control"] == control}
+    shown = [m for m in measured if m["headline"] and m["direction"] != "none"]
+    for metric in shown:
+        st.markdown(_verdict(control, metric["metric"], rows))
+    st.caption(
+        f"How much more faithful than {control} on the same items, with intervals; above 0 is more faithful, whichever "
+        "way the metric points. ▲ ahead and ▼ behind, by sign-flip tests adjusted for all submissions (Holm)."
+    )
+    others = [entrant["entrant"] for entrant in entrants if entrant["entrant"] != control]
+    table = [
+        {"Submission": name, **{m["metric"]: _gain(rows.get((name, m["metric"]))) for m in shown}} for name in others
+    ]
+    st.dataframe(pd.DataFrame(table), hide_index=True, height="content")
+
+
+def _verdict(control: str, metric: str, rows: dict[tuple[str, str], Record]) -> str:
+    """One sentence on a metric."""
+    ahead = [name for (name, of), row in rows.items() if of == metric and row["verdict"] == "ahead"]
+    return f"**{metric}**: " + (
+        f"ahead of {control}: {', '.join(sorted(ahead))}." if ahead else f"no submission is ahead of {control}."
+    )
+
+
+def _gain(row: Record | None) -> str:
+    if row is None or row["gain"] is None:
+        return "–"
+    mark = {"ahead": " ▲", "behind": " ▼"}.get(row["verdict"], "")
+    return with_interval(row, "gain", "") + mark
+
+
 def _place(row: Record) -> str:
     """Rank, its interval, and how far it moved."""
     step = row["rank_before"] - row["rank"] if "rank_before" in row else 0
@@ -294,6 +334,7 @@ def show() -> None:
         survival(picked, entrants)
     with right:
         cost(entrants)
+    against(picked, entrants, measured)
     curves(picked, entrants, measured)
     failures(picked)
     provenance(picked)

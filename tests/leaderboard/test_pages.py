@@ -71,6 +71,25 @@ def test_the_ranking_page_shows_whether_ranks_survive_and_which_items_failed(app
     assert failed[["Submission", "Item"]].values.tolist() == [["attention", "test-0003"]]
 
 
+def test_the_ranking_page_says_who_beats_the_chosen_control(app):
+    box = app.selectbox(key="control")
+    assert set(box.options) == {"random", "uniform"}
+    said = text(app)
+    assert f"**fid_f@top30**: ahead of {box.value}: attention, gradient_input, occlusion." in said
+    (table,) = [
+        d.value
+        for d in app.dataframe
+        if {"attention", "random", "uniform"} - set(d.value.get("Submission", [])) == {box.value}
+    ]
+    gains = table.set_index("Submission")["fid_f@top30"]
+    assert gains["gradient_input"].endswith("▲")
+    assert "[" in gains["gradient_input"]
+    other = ({"random", "uniform"} - {box.value}).pop()
+    assert "▲" not in gains[other]
+    box.set_value(other).run()
+    assert f"ahead of {other}: attention, gradient_input, occlusion." in text(app)
+
+
 def test_every_number_leads_to_its_runs_and_recipes(app):
     runs = next(frame.value for frame in app.dataframe if "Fingerprint" in frame.value.columns)
     assert len(runs) == 5

@@ -98,7 +98,7 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
     console.print(_other_table(task, others, entrants))
     for note in _notes(task, headline + others, entrants):
         console.print(Text(note, style="dim"))
-    for line in _survival(connection, task):
+    for line in (*_survival(connection, task), *_against(connection, task, headline, entrants)):
         console.print(line)
     console.print()
 
@@ -172,6 +172,22 @@ def _survival(connection: DuckDBPyConnection, task: Record) -> list[Text]:
         Text(f"Under {r['change']}: Kendall's tau {_short(r['tau'])}, {r['same']} of {r['entrants']} ranks as before")
         for r in records(connection, query, task["task_key"])
     ]
+
+
+def _against(
+    connection: DuckDBPyConnection, task: Record, headline: list[Record], entrants: list[Record]
+) -> list[Text]:
+    """Who is ahead of the best control, a line for each headline metric."""
+    query = "SELECT * FROM contrasts WHERE task_key = ?"
+    rows = records(connection, query, task["task_key"])
+    best = next((e["entrant"] for e in entrants if any(row["control"] == e["entrant"] for row in rows)), None)
+    lines = []
+    for metric in headline:
+        own = [row for row in rows if row["control"] == best and row["metric"] == metric["metric"]]
+        ahead = [f"{row['entrant']} by {_value(row, 'gain', '')}" for row in own if row["verdict"] == "ahead"]
+        if own:
+            lines.append(Text(f"{metric['metric']}: ahead of the control {best}: {', '.join(ahead) or 'none'}"))
+    return lines
 
 
 def _title(metric: Record) -> Text:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from earwitness.board.contrasts import contrasts
 from earwitness.board.facts import Run, task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
 from earwitness.board.part import Part, keys, part_of
@@ -54,6 +55,10 @@ def _tables(part: Part, runs: Sequence[Run], out: Path, board: Path, sampling: S
         "results": [_named(part, {**r, "direction": directions[r["metric"]]}) for r in summary.results()],
         "ranks": [_named(part, {**r, **costs[r["entrant"]]}) for r in summary.ranks()],
         "changes": [_named(part, record) for record in summary.changes()],
+        "contrasts": [
+            {**_named(part, record), "control": part.labels[record["control"]]}
+            for record in contrasts(part.measured, part.facts, _controls(part), sampling)
+        ],
         "submissions": [_submission(part, entrant) for entrant in range(len(part.labels))],
         "item_values": item_values(part),
         **item_tables(part, runs, out, board),
@@ -98,6 +103,11 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         "certificate": part.task.certificate,
         "readme": part.task.readme,
     }
+
+
+def _controls(part: Part) -> list[int]:
+    """Entrants that ignore what an explainer should read."""
+    return [number for number, facts in enumerate(part.submissions) if facts.card and facts.card.kind == "control"]
 
 
 def _submission(part: Part, entrant: int) -> Record:

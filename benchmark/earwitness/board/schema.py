@@ -79,6 +79,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         **RANK,
         **_with_interval("score", "score_"),
     ),
+    "contrasts": _schema(control=TEXT, entrant=TEXT, metric=TEXT, verdict=TEXT, **_with_interval("gain", "")),
     "submissions": _schema(
         entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
     ),
