@@ -12,9 +12,14 @@ import soundfile
 
 from earwitness import board, rows, shelf
 from earwitness.board.store import connect, records
+from earwitness.scoring import Setting
+from earwitness.scoring.band.scoring import open_scoring
 from earwitness.stats.intervals import Sampling
+from earwitness.task import read_task
+from earwitness.tracks.band import BandMap
 from slakh_tracks import Part, make_track
 from tiny_band import tiny_audioldm2
+from tiny_stable_audio import tiny_stable_audio
 
 TASK, SUBMISSIONS, RATE = "audioldm2_slakh", ("aiba", "random"), 22_050
 pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::FutureWarning")]
@@ -138,6 +143,24 @@ def seen_on_the_board(out: Path, folder: Path) -> None:
     assert set(fields["truth"]) == set(fields["swap"]) == {"saxophone", "flute"}
     assert set(sounds) == {"mix", "stem-saxophone", "stem-flute", "without-saxophone", "without-flute"}
     assert all((folder / path).is_file() for path in sounds.values())
+
+
+def test_stable_audio_on_the_same_tracks_is_scored_over_time_alone(task: Path, tmp_path: Path) -> None:
+    text = (task / "task.toml").read_text(encoding="utf-8")
+    text = text.replace('adapter = "audioldm2"', 'adapter = "stable_audio"').replace('"model"', '"stable"')
+    (task / "task.toml").write_text(text, encoding="utf-8")
+    tiny_stable_audio(task / "stable")
+    scoring = open_scoring(Setting(read_task(task), cache=tmp_path / "cache"))
+    items, problems = scoring.items()
+    assert {item.id for item in items} == {"Track1", "Track2"}
+    assert {problem.item for problem in problems} == set(BAD)
+    maps = [(item, BandMap(np.random.default_rng(0).random((len(item.tokens), *item.mel.shape)))) for item in items]
+    for values in scoring.score(maps):
+        found = {value.metric: value for value in values if value.status == "ok"}
+        assert set(found) <= {"swap_corr", "time_ap"}
+        assert "swap_corr" in found
+        (over_both,) = (value for value in values if value.metric == "tf_ap")
+        assert over_both.reason == "the model's attention has no frequency axis"
 
 
 def test_the_card_names_its_own_adapters_and_no_judge() -> None:

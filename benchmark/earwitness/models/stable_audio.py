@@ -1,8 +1,9 @@
 """Stable Audio (Evans et al., arXiv 2407.14358) in diffusers' format, behind the band track's model interface.
 
 Its denoiser runs over latents of the waveform, so its attention has a time axis alone. It has no spectrogram of its
-own: `mel` is a log-mel of the waveform, `decode` that of the decoded waveform, channels averaged; and since its
-autoencoder cannot encode a log-mel, generations start from noise (`strength` 1).
+own: `mel` is a log-mel of the waveform, `decode` that of the decoded waveform, channels averaged. Its autoencoder
+encodes no log-mel: `latents`, and so a generation's start, are those of the waveform that Griffin-Lim makes of one
+(ours).
 """
 
 from __future__ import annotations
@@ -10,42 +11,52 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from earwitness.errors import ModelError
-from earwitness.models.audioldm2_files import INDEX, quiet_diffusers
 from earwitness.models.cross_attention import kept, watched
-from earwitness.models.mel_vocoder import MelShape, log_mel
-from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.models.mel_vocoder import GriffinLimConfig, GriffinLimVocoder, MelShape, log_mel
 from earwitness.models.prompt_tokens import PromptTokens
+from earwitness.models.stable_audio_files import cross_layers, load_pipeline
 from earwitness.tracks.band import Generated, Recorder, Start, Text
 
 BINS = 64
 HOPS = 4
 """Mel frames to a latent: 86 a second where a latent is 2048 samples at 44.1 kHz. A frame's window is a latent long."""
-NO_START = (
-    "Stable Audio cannot start from a log-mel spectrogram, which its autoencoder does not encode; "
-    "set the model's strength to 1 in the task, so that items start from noise"
-)
+ITERATIONS = 32
+"""Of Griffin-Lim."""
+
+
+@dataclass
+class _Run:
+    """A generation under way."""
+
+    latents: Tensor
+    """[B, C, t] before `step`."""
+    step: int
+    scheduler: Any
+    generators: list[torch.Generator]
+    """Of each row, for schedulers that add noise between steps."""
 
 
 class StableAudioModel:
     """A Stable Audio pipeline as a `BandModel`; `seconds` of audio are rounded up to whole latents."""
 
-    def __init__(self, pipeline: Any, *, steps: int, guidance: float, seconds: float | None = None) -> None:
+    def __init__(
+        self, pipeline: Any, *, steps: int, guidance: float, strength: float = 1.0, seconds: float | None = None
+    ) -> None:
         self.pipeline = pipeline
         self.module: nn.Module = pipeline.transformer
         self.metered = self.module
         self.device = next(self.module.parameters()).device
-        self.steps, self.guidance, self.strength = steps, guidance, 1.0
+        self.steps, self.guidance, self.strength = steps, guidance, strength
         self.sample_rate, self.bins = int(pipeline.vae.config.sampling_rate), BINS
         self._cell = int(pipeline.vae.hop_length)
         self._shape = MelShape(self.sample_rate, n_fft=self._cell, hop=self._cell // HOPS, bins=BINS)
@@ -91,9 +102,14 @@ class StableAudioModel:
         padded = nn.functional.pad(audio.to(self.device), (0, -audio.shape[1] % self._cell))
         return log_mel(padded, self._shape).transpose(1, 2)
 
-    def latents(self, mel: Tensor) -> NoReturn:
-        """Raise ModelError: there is no way back from a log-mel spectrogram."""
-        raise ModelError(NO_START)
+    def latents(self, mel: Tensor) -> Tensor:
+        """Means [B, C, t] of the autoencoder's posterior for what Griffin-Lim makes of log-mels, and silence after."""
+        audio = self._vocoder(mel.transpose(1, 2))
+        longest = int(self.pipeline.transformer.config.sample_size) * self._cell
+        padded = nn.functional.pad(audio, (0, longest - audio.shape[1]))
+        channels = padded[:, None].expand(-1, int(self.pipeline.vae.config.audio_channels), -1)
+        mean: Tensor = self.pipeline.vae.encode(channels).latent_dist.mean
+        return mean
 
     def decode(self, latents: Tensor) -> Tensor:
         """Log-mel spectrogram [B, M, T] of the waveform of latents [B, C, t]."""
@@ -122,28 +138,34 @@ class StableAudioModel:
         record: Recorder | None = None,
         keep: Tensor | None = None,
     ) -> Generated:
-        """Sounds of prompts, as the pipeline itself makes them; see the interface. `keep` is averaged over M.
-
-        Raises ModelError where there is a start.
-        """
-        if start is not None:
-            raise ModelError(NO_START)
+        """Sounds of prompts, as the pipeline itself makes them; see the interface. `keep` is averaged over M."""
         seeds = [seed] if isinstance(seed, int) else list(seed)
         rows = max(len(seeds), len(text.states))
         with torch.no_grad(), ExitStack() as stack:
-            latents, generators = self._noise(seeds * (rows // len(seeds)))
-            now = [0]
+            run = self._begin(seeds * (rows // len(seeds)), start)
             null_rows = rows if self._guided else 0
             if record is not None:
-                stack.enter_context(watched(self._layers, self._seer(record, text, now), null_rows))
+                stack.enter_context(watched(self._layers, self._seer(record, text, run), null_rows))
             if keep is not None:
-                shares = functools.partial(self._shares, keep.to(self.device), int(latents.shape[-1]))
+                shares = functools.partial(self._shares, keep.to(self.device), int(run.latents.shape[-1]))
                 stack.enter_context(kept(self._layers, shares, null_rows))
-            latents = self._denoise(latents, generators, self._guided_conditions(text, rows), now)
-            audio = self._waveform(latents)
+            self._denoise(run, self._guided_conditions(text, rows))
+            audio = self._waveform(run.latents)
         return Generated(audio, self.mel(audio))
 
-    def _seer(self, record: Recorder, text: Text, now: list[int]) -> Any:
+    def _begin(self, seeds: list[int], start: Start | None) -> _Run:
+        """Latents before the first step that is run."""
+        noise, generators = self._noise(seeds)
+        scheduler = copy.deepcopy(self._schedule)
+        if start is None:
+            return _Run(noise * scheduler.init_noise_sigma, 0, scheduler, generators)
+        if not 0 < start.strength <= 1:
+            raise ModelError(f"the strength of a start lies in (0, 1], not {start.strength:g}; change the task's model")
+        first = self.steps - max(1, round(self.steps * start.strength))
+        scheduler.set_begin_index(first)
+        return _Run(self.noised(self.latents(start.mel), seeds, first), first, scheduler, generators)
+
+    def _seer(self, record: Recorder, text: Text, run: _Run) -> Any:
         """Hands a recorder the attention of the sound's own places over the prompt's tokens.
 
         A pass has one place before the sound, which stands for step and seconds, and keys after the tokens.
@@ -151,7 +173,7 @@ class StableAudioModel:
 
         def see(layer: int, attention: Tensor) -> None:
             places = attention[:, :, 1 : 1 + self._cells, None, : text.states.shape[1]]
-            record(now[0], layer, places)
+            record(run.step, layer, places)
 
         return see
 
@@ -162,22 +184,18 @@ class StableAudioModel:
         share[:, places - cells : places - cells + self._cells, : keep.shape[1]] = over_time
         return share
 
-    def _denoise(
-        self, latents: Tensor, generators: list[torch.Generator], conditions: tuple[Tensor, Tensor], now: list[int]
-    ) -> Tensor:
-        """Latents after all steps, the number of each step being put into `now`."""
-        scheduler = copy.deepcopy(self._schedule)
-        latents = latents * scheduler.init_noise_sigma
-        drawn = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
-        for step, time in enumerate(scheduler.timesteps):
-            now[0] = step
-            given = scheduler.scale_model_input(torch.cat([latents] * 2) if self._guided else latents, time)
-            found = self._predict(given, time, *conditions)
+    def _denoise(self, run: _Run, conditions: tuple[Tensor, Tensor]) -> None:
+        """Take all steps of a generation."""
+        takes = inspect.signature(run.scheduler.step).parameters
+        drawn = {"generator": run.generators} if "generator" in takes else {}
+        for step, time in enumerate(run.scheduler.timesteps[run.step :], start=run.step):
+            run.step = step
+            given = torch.cat([run.latents] * 2) if self._guided else run.latents
+            found = self._predict(run.scheduler.scale_model_input(given, time), time, *conditions)
             if self._guided:
                 null, conditional = found.chunk(2)
                 found = null + self.guidance * (conditional - null)
-            latents = scheduler.step(found, time, latents, **drawn).prev_sample
-        return latents
+            run.latents = run.scheduler.step(found, time, run.latents, **drawn).prev_sample
 
     def _predict(self, given: Tensor, time: Tensor, states: Tensor, seconds: Tensor) -> Tensor:
         """What the denoiser says of scaled latents, row by row."""
@@ -237,58 +255,26 @@ class StableAudioModel:
     @functools.cached_property
     def _schedule(self) -> Any:
         """The pipeline's scheduler, set to this model's steps; never stepped itself."""
-        scheduler = copy.deepcopy(self.pipeline.scheduler)
-        scheduler.set_timesteps(self.steps, device=self.device)
-        return scheduler
+        # What is kept must serve gradients, even if it is first asked for in inference mode.
+        with torch.inference_mode(False):
+            scheduler = copy.deepcopy(self.pipeline.scheduler)
+            scheduler.set_timesteps(self.steps, device=self.device)
+            return scheduler
 
-
-def cross_layers(denoiser: Any) -> list[nn.Module]:
-    """The cross-attention layers of a Stable Audio denoiser, in the order of a pass."""
-    layers = [getattr(block, "attn2", None) for block in getattr(denoiser, "transformer_blocks", ())]
-    return [layer for layer in layers if layer is not None and layer.is_cross_attention]
-
-
-def load_pipeline(source: str, revision: str, device: str) -> Any:
-    """The pipeline in float32; raises ModelError, in one line, where it cannot be read or is of another kind."""
-    from diffusers import DiffusionPipeline, StableAudioPipeline
-
-    folder = Path(source)
-    if folder.is_dir() and not (folder / INDEX).is_file():
-        raise ModelError(f"{source} holds no {INDEX}: give a folder that a diffusers pipeline was saved to")
-    with quiet(), quiet_diffusers(), warnings.catch_warnings():
-        # Of arguments that diffusers and torch are about to rename: nothing that a user could change.
-        warnings.simplefilter("ignore", FutureWarning)
-        config = attempt("index", source, lambda: DiffusionPipeline.load_config(source, revision=revision))
-        found = config.get("_class_name")
-        if found != StableAudioPipeline.__name__:
-            raise ModelError(f"{source} holds a {found}, not a StableAudioPipeline; name its own adapter in the task")
-        _require_scheduler(source, config)
-        pipeline = attempt(
-            "pipeline",
-            source,
-            lambda: StableAudioPipeline.from_pretrained(
-                source, revision=revision, torch_dtype=torch.float32, low_cpu_mem_usage=False
-            ),
-        )
-    if not getattr(pipeline.tokenizer, "is_fast", False):
-        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
-    if not hasattr(pipeline.scheduler, "precondition_outputs"):
-        raise ModelError(f"the scheduler of {source} is no EDM one, {type(pipeline.scheduler).__name__}; save another")
-    for part in pipeline.components.values():
-        if isinstance(part, nn.Module):
-            part.to(device).requires_grad_(False).eval()
-    return pipeline
-
-
-def _require_scheduler(source: str, config: Any) -> None:
-    """Raise ModelError where the pipeline's scheduler needs a package that is not installed."""
-    import diffusers
-    from diffusers.utils import is_torchsde_available
-
-    name = str(config["scheduler"][1])
-    known = getattr(diffusers, name, None)
-    if "torchsde" in getattr(known, "_backends", ()) and not is_torchsde_available():
-        raise ModelError(f"the scheduler of {source}, {name}, needs torchsde; install it: pip install torchsde")
+    @functools.cached_property
+    def _vocoder(self) -> Any:
+        """Griffin-Lim for this model's spectrograms."""
+        shape = self._shape
+        with torch.inference_mode(False):
+            return GriffinLimVocoder(
+                GriffinLimConfig(
+                    model_in_dim=shape.bins,
+                    sampling_rate=shape.sample_rate,
+                    upsample_rates=(shape.hop,),
+                    n_fft=shape.n_fft,
+                    iterations=ITERATIONS,
+                )
+            ).to(self.device)
 
 
 def from_pretrained(
@@ -303,15 +289,13 @@ def from_pretrained(
 ) -> StableAudioModel:
     """The pipeline of a hub id or of a folder in its format, in float32, for generations of `seconds`.
 
-    Raises ModelError, in one line, where the pipeline cannot be read or has no cross-attention, and for a `strength`
-    below 1.
+    `strength` is the share of the diffusion that a task's clips are sent back through; at 1 items start from noise.
+    Raises ModelError, in one line, where the pipeline cannot be read or has no cross-attention.
     """
-    if strength != 1:
-        raise ModelError(NO_START)
     pipeline = load_pipeline(source, revision, device)
     if not cross_layers(pipeline.transformer):
         raise ModelError(
             f"the denoiser of {source} has no cross-attention, so there is nothing to explain it by; give a Stable "
             "Audio pipeline whose transformer has blocks"
         )
-    return StableAudioModel(pipeline, steps=steps, guidance=guidance, seconds=seconds)
+    return StableAudioModel(pipeline, steps=steps, guidance=guidance, strength=strength, seconds=seconds)
