@@ -255,7 +255,14 @@ def test_the_printed_ranking_shows_ceiling_floor_and_cost_in_120_columns(standar
     text = printed(standard.path)
     assert max(len(line) for line in text.splitlines()) <= 120
     assert "…" not in text
-    for word in ("CEILING", "random (floor)", "ANTI-ORACLE", "forwards", "Kendall's tau", "fid_f@top30: ahead of the control "):
+    for word in (
+        "CEILING",
+        "random (floor)",
+        "ANTI-ORACLE",
+        "forwards",
+        "Kendall's tau",
+        "fid_f@top30: ahead of the control ",
+    ):
         assert word in text
 
 

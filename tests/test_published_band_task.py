@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from streamlit.testing.v1 import AppTest
 
 from earwitness import board, rows, shelf
 from earwitness.board.store import connect, records
@@ -109,7 +110,9 @@ def by_item(out: Path, submission: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_audioldm2_slakh_runs_on_a_tiny_checkpoint_and_shows_unusable_tracks(task: Path, tmp_path: Path) -> None:
+def test_audioldm2_slakh_runs_on_a_tiny_checkpoint_and_shows_unusable_tracks(
+    task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "runs"
     said = run(task, out)
     metrics = {metric.id for metric in shelf.task(TASK).card.metrics}
@@ -129,6 +132,8 @@ def test_audioldm2_slakh_runs_on_a_tiny_checkpoint_and_shows_unusable_tracks(tas
     assert any(says in said for says in BAD.values())
     assert values["aiba", "Track2"] != values["random", "Track2"]
     seen_on_the_board(out, tmp_path / "board")
+    monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board"))
+    drawn_on_the_page()
 
 
 def seen_on_the_board(out: Path, folder: Path) -> None:
@@ -143,6 +148,21 @@ def seen_on_the_board(out: Path, folder: Path) -> None:
     assert set(fields["truth"]) == set(fields["swap"]) == {"saxophone", "flute"}
     assert set(sounds) == {"mix", "stem-saxophone", "stem-flute", "without-saxophone", "without-flute"}
     assert all((folder / path).is_file() for path in sounds.values())
+
+
+def drawn_on_the_page() -> None:
+    """The map and the pair of the word that is chosen are drawn, and its sounds are played."""
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "leaderboard" / "app.py"), default_timeout=120)
+    for name, value in {"item": "Track2", "word": "1", "a": "aiba", "b": "random"}.items():
+        app.query_params[name] = value
+    app.run().switch_page("screens/item.py").run()
+    assert not app.exception, app.exception
+    assert app.button_group[0].options == ["saxophone", "flute"]
+    said = [caption.value for caption in app.caption]
+    assert "The stem of the clip: flute" in said
+    assert len(app.get("audio")) == 4
+    pictures = [element for element in app.get("html") if 'class="band"' in element.proto.body]
+    assert len(pictures) == 4, "two explanations, each with the pair"
 
 
 def test_stable_audio_on_the_same_tracks_is_scored_over_time_alone(task: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from earwitness.tracks.band import BandExplainer, BandItem, BandMap, BandModel, generate
+from earwitness.tracks.band import BandExplainer, BandItem, BandMap, BandModel, generate, loudness
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Swap(BandExplainer):
             raise ValueError(f"seeds must be at least 1; found {self.seeds}")
 
     def explain(self, model: BandModel, item: BandItem) -> BandMap:
-        """The map of one item: the mean over pairs of |mel with the word - mel without it|."""
+        """The map of one item: the mean over pairs of |loudness with the word - loudness without it|."""
         total = differences(model, item, item.mel)
         for seed in np.random.default_rng(item.explainer_seed).integers(2**31, size=self.seeds - 1):
             other = replace(item, seed=int(seed))
@@ -32,4 +32,5 @@ class Swap(BandExplainer):
 def differences(model: BandModel, item: BandItem, mel: np.ndarray) -> np.ndarray:
     """What each instrument word's absence changes [I, M, T] in a sound [M, T] of the item's prompt and seed."""
     without = [generate(model, item, prompt=item.without(word)).mel[0] for word in range(len(item.instruments))]
-    return np.asarray(np.abs(mel - np.stack([found.cpu().numpy() for found in without])), dtype=np.float64)
+    changed = loudness(mel) - loudness(np.stack([found.cpu().numpy() for found in without]))
+    return np.asarray(np.abs(changed), dtype=np.float64)

@@ -22,7 +22,7 @@ HEARD = 0.5
 
 @metric(direction="higher", range=(-1.0, 1.0), reads="the maps, and what each word's removal changes in the sound")
 def swap_corr(maps: ArrayLike, difference: ArrayLike) -> float:
-    """Pearson correlation over cells of a word's map with |mel with the word - mel without it|, mean over instruments.
+    """Pearson correlation over cells of a word's map with |loudness with the word - loudness without it|.
 
     `maps` and `difference` [I, M, T]; both sounds share start and noise, so that the difference is the word's doing. A
     constant map gets 0. Ours. Raises UndefinedError where no word's removal changes the sound, or each changes it

@@ -302,6 +302,18 @@ def on_mel_grid(maps: Tensor, shape: tuple[int, ...]) -> Tensor:
     return large.reshape(*maps.shape[:-2], *shape)
 
 
+def loudness(mel: Any) -> Any:
+    """Loudness [..., M, T] of a log-mel spectrogram's cells, an array or a tensor: intensity to the power of 0.3.
+
+    Stevens' power law (1957); a log-mel value is the natural logarithm of a magnitude, so intensity is exp(2 mel). What
+    the ear hears changes where loudness does; differences of the log itself are largest where nothing sounds.
+
+    >>> round(float(loudness(np.log(10.0)) / loudness(np.log(1.0))), 3)  # 20 dB: four times as loud
+    3.981
+    """
+    return (mel * 0.6).exp() if hasattr(mel, "exp") else np.exp(mel * 0.6)
+
+
 def attended(model: BandModel, item: BandItem, layers: Sequence[int] = ()) -> np.ndarray:
     """Attention on each token [N, M, T] while the item's sound is generated: mean over heads, steps and layers.
 

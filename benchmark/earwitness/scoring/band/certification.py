@@ -49,7 +49,7 @@ COUNTED = {
 EFFECT = {
     INSTRUMENT: "drop of presence",
     OTHERS: "change of presence",
-    PLACE: "log-mel change inside less outside",
+    PLACE: "change of loudness inside less outside",
     ATTENTION: "drop of presence",
     FILLER: "change of presence",
 }

@@ -15,7 +15,7 @@ from earwitness.scoring.band.truth import Clip, Prior, named, read_clip
 from earwitness.scoring.files import file_name, read_arrays, write_arrays, write_sound
 from earwitness.scoring.originals import Originals
 from earwitness.seeds import derive
-from earwitness.tracks.band import BandItem, Start, generate, start_of
+from earwitness.tracks.band import BandItem, Start, generate, loudness, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Pairs:
     truth: NDArray[np.bool_]
     """[I, M, T] cells in which each instrument's stem sounds."""
     difference: NDArray[np.float32]
-    """[I, M, T] |mel with the word - mel without it|, under the same start and noise."""
+    """[I, M, T] |loudness with the word - loudness without it|, under the same start and noise."""
     original: NDArray[np.float32]
     """[S] the item's sound."""
     without: NDArray[np.float32]
@@ -145,7 +145,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
         fresh = together(model, item, [item.prompt], [derive(self.seed_key, item.id, "fresh", self.seeds[0])])
         return Pairs(
             truth=clip.truth,
-            difference=np.ascontiguousarray((made.mel.float() - without.mel.float()).abs().cpu().numpy()),
+            difference=np.ascontiguousarray((loudness(made.mel) - loudness(without.mel)).abs().float().cpu().numpy()),
             original=_waves(made)[0],
             without=_waves(without),
             fresh=_waves(fresh)[0],
