@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import streamlit
 from streamlit.testing.v1 import AppTest
 
 from earwitness import board, rows, shelf
@@ -163,6 +164,7 @@ def drawn_on_the_page() -> None:
     assert len(app.get("audio")) == 4
     pictures = [element for element in app.get("html") if 'class="band"' in element.proto.body]
     assert len(pictures) == 4, "two explanations, each with the pair"
+    streamlit.cache_resource.clear()
 
 
 def test_stable_audio_on_the_same_tracks_is_scored_over_time_alone(task: Path, tmp_path: Path) -> None:
