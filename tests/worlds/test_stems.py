@@ -86,18 +86,24 @@ def test_other_seeds_and_other_indices_give_other_clips() -> None:
 
 
 def test_every_instrument_plays_low_in_one_clip_and_high_in_another() -> None:
-    centres: dict[tuple[str, str], list[float]] = {}
-    for index in range(120):
+    found: dict[str, list[tuple[int, float]]] = {name: [] for name in NAMES}
+    for index in range(150):
         item = clip("train", index)
         for part, stem in zip(item.parts, render(item).stems, strict=True):
-            centres.setdefault((part.instrument, part.register), []).append(_centre(stem))
-    assert set(centres) == {(name, register) for name in NAMES for register in ("low", "high")}
-    for name in ("bass", "organ", "trumpet", "flute", "bell", "drum"):
-        low, high = (float(np.median(centres[name, register])) for register in ("low", "high"))
+            found[part.instrument].append((part.centre, _centre(stem)))
+    spread = {}
+    for name, heard in found.items():
+        centres = np.array([centre for _, centre in heard])
+        low, high = np.quantile(centres, [0.1, 0.9])
         assert high > 1.5 * low, name
-    # Four bands: under 250 Hz, to 1 kHz, to 3 kHz, and above it.
-    bands = {int(np.digitize(np.median(values), [250, 1000, 3000])) for values in centres.values()}
-    assert bands == {0, 1, 2, 3}
+        spread[name] = centres
+    for name in ("bass", "organ", "trumpet", "bell"):
+        places, heard_at = np.array(found[name]).T
+        assert np.corrcoef(places, np.log(heard_at))[0, 1] > 0.8, name
+    # Four bands, up to 250 Hz, 1 kHz, 3 kHz and above: each is some instrument's in a tenth of its clips at least.
+    shares = {name: np.bincount(np.digitize(values, [250, 1000, 3000]), minlength=4) for name, values in spread.items()}
+    most = np.max([share / share.sum() for share in shares.values()], axis=0)
+    assert (most > 0.3).all()
 
 
 def test_parts_enter_late_end_early_and_pause() -> None:
@@ -108,7 +114,9 @@ def test_parts_enter_late_end_early_and_pause() -> None:
     assert 0.2 < np.mean(np.array(stops) < DURATION - 0.3) < 0.8
     for part in parts:
         assert part.notes[-1].stop <= DURATION
-        keys = INSTRUMENTS[part.instrument].keys[part.register]
+        played = INSTRUMENTS[part.instrument]
+        keys = played.keys[part.centre - played.reach : part.centre + played.reach + 1]
+        assert len(keys) == 2 * played.reach + 1
         assert all(note.key in keys and note.start < note.stop for note in part.notes)
 
 

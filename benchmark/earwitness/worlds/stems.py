@@ -1,7 +1,7 @@
 """The stems world: clips of a few instruments, each rendered alone from generated MIDI, and prompts that name them.
 
-No instrument keeps to a band or a time: each plays low in one clip and high in another, enters late or not, and pauses,
-so that the average of other clips says little about this one.
+No instrument keeps to a band or a time: each plays in another register in every clip, enters late or not, and pauses, so
+that the average of other clips says little about this one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ DURATION = SAMPLES / SAMPLE_RATE
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-Register = Literal["low", "high"]
-REGISTERS: tuple[Register, ...] = get_args(Register)
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,10 @@ class Instrument:
     """What an instrument sounds like and how it is played."""
 
     voice: Voice
-    keys: dict[Register, tuple[int, ...]]
-    """MIDI keys of each register."""
+    keys: tuple[int, ...]
+    """MIDI keys from the lowest to the highest; of a percussion voice its drums, by pitch."""
+    reach: int
+    """Neighbours among the keys, to each side of a clip's centre, that a clip's notes are drawn from."""
     hold: tuple[float, float]
     """Seconds that a key is held."""
     gap: tuple[float, float]
@@ -44,13 +44,12 @@ def _span(low: int, high: int) -> tuple[int, ...]:
 
 
 INSTRUMENTS: dict[str, Instrument] = {
-    "bass": Instrument(Voice(33), {"low": _span(28, 36), "high": _span(46, 54)}, (0.15, 0.45), (0.02, 0.2)),
-    "organ": Instrument(Voice(19), {"low": _span(40, 50), "high": _span(70, 80)}, (0.3, 0.9), (0.05, 0.3)),
-    "trumpet": Instrument(Voice(56), {"low": _span(52, 60), "high": _span(74, 82)}, (0.2, 0.6), (0.05, 0.25)),
-    "flute": Instrument(Voice(73), {"low": _span(60, 68), "high": _span(84, 94)}, (0.25, 0.8), (0.05, 0.3)),
-    "bell": Instrument(Voice(14), {"low": _span(55, 65), "high": _span(84, 94)}, (0.3, 0.6), (0.02, 0.25)),
-    "drum": Instrument(Voice(0, True), {"low": (36, 41, 43), "high": (60, 61, 76)}, (0.08, 0.14), (0.03, 0.22)),
-    "cymbal": Instrument(Voice(0, True), {"low": (46, 49), "high": (51, 70, 82)}, (0.08, 0.2), (0.05, 0.3)),
+    "bass": Instrument(Voice(33), _span(28, 66), 4, (0.15, 0.45), (0.02, 0.2)),
+    "organ": Instrument(Voice(19), _span(40, 84), 5, (0.3, 0.9), (0.05, 0.3)),
+    "trumpet": Instrument(Voice(56), _span(46, 86), 5, (0.2, 0.6), (0.05, 0.25)),
+    "bell": Instrument(Voice(14), _span(55, 96), 5, (0.3, 0.6), (0.02, 0.25)),
+    "drum": Instrument(Voice(0, True), (36, 41, 45, 50, 38, 61, 60), 0, (0.08, 0.14), (0.03, 0.22)),
+    "cymbal": Instrument(Voice(0, True), (46, 42, 44, 51, 82, 69, 70), 0, (0.08, 0.2), (0.05, 0.3)),
 }
 NAMES: tuple[str, ...] = tuple(INSTRUMENTS)
 
@@ -72,7 +71,8 @@ class Part:
     """What one instrument plays in a clip."""
 
     instrument: str
-    register: Register
+    centre: int
+    """Place, among the instrument's keys, that the notes are drawn around."""
     notes: tuple[Note, ...]
     gain_db: float
     """Root mean square of the stem over the clip, in dB below full scale."""
@@ -166,25 +166,25 @@ def _stem(part: Part) -> NDArray[np.float32]:
 
 
 def _part(instrument: str, rng: np.random.Generator) -> Part:
-    register = REGISTERS[int(rng.integers(2))]
+    played = INSTRUMENTS[instrument]
+    centre = int(rng.integers(played.reach, len(played.keys) - played.reach))
     while True:
         start = float(rng.uniform(0.3, 1.3)) if rng.random() < LATE else float(rng.uniform(0.0, 0.1))
         stop = float(rng.uniform(0.7, 1.7)) if rng.random() < LATE else DURATION
         if stop - start >= LEAST:
             break
-    notes = _notes(INSTRUMENTS[instrument], register, start, stop, rng)
-    return Part(instrument, register, notes, float(rng.uniform(*LEVELS)))
+    notes = _notes(played, centre, start, stop, rng)
+    return Part(instrument, centre, notes, float(rng.uniform(*LEVELS)))
 
 
-def _notes(
-    instrument: Instrument, register: Register, start: float, stop: float, rng: np.random.Generator
-) -> tuple[Note, ...]:
+def _notes(played: Instrument, centre: int, start: float, stop: float, rng: np.random.Generator) -> tuple[Note, ...]:
     """Notes between two times: about one in six is a rest."""
+    keys = played.keys[centre - played.reach : centre + played.reach + 1]
     notes: list[Note] = []
     at = start
     while at < stop - 0.1:
-        until = min(at + float(rng.uniform(*instrument.hold)), stop)
+        until = min(at + float(rng.uniform(*played.hold)), stop)
         if not notes or rng.random() > 0.17:
-            notes.append(Note(int(rng.choice(instrument.keys[register])), int(rng.integers(80, 127)), at, until))
-        at = until + float(rng.uniform(*instrument.gap))
+            notes.append(Note(int(rng.choice(keys)), int(rng.integers(80, 127)), at, until))
+        at = until + float(rng.uniform(*played.gap))
     return tuple(notes)

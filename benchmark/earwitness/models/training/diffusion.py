@@ -37,7 +37,7 @@ from earwitness.models.training.loop import Checkpoint, Plan, fit
 from earwitness.models.training.storage import halve
 from earwitness.worlds.stems import ARTICLES, CLOSINGS, JOINERS, NAMES, OPENINGS, Clip, prompt_words
 
-STEPS, BATCH, LEARNING_RATE = 4200, 16, 1.2e-3
+STEPS, BATCH, LEARNING_RATE = 6000, 16, 1.2e-3
 UNCONDITIONAL = 0.1
 """Share of samples without a prompt, for classifier-free guidance."""
 BEREFT = 0.2
