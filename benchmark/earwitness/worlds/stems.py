@@ -1,7 +1,7 @@
 """The stems world: clips of a few instruments, each rendered alone from generated MIDI, and prompts that name them.
 
-No instrument keeps to a band or a time: each plays in another register in every clip, enters late or not, and pauses, so
-that the average of other clips says little about this one.
+No instrument keeps to a band or a time: each plays in another register in every clip, enters late or not, and pauses,
+so that the average of other clips says little about this one.
 """
 
 from __future__ import annotations
