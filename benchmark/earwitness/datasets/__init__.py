@@ -1,7 +1,7 @@
 """Datasets: one file each, found by a task card: `load(source, split=..., items=..., seed=..., **parameters)`.
 
 A dataset of the prompt track yields `PromptRecord`s, one of the speech track `SpeechRecord`s, one of the band track
-`BandRecord`s. Truth stays with
+`BandRecord`s, one of the concept track `ConceptRecord`s. Truth stays with
 scoring: no explainer sees it. `MADE = True` marks a world that draws other items from another seed.
 """
 
@@ -96,3 +96,27 @@ class BandRecord:
     """Mono mix [S] in [-1, 1] at a sample rate; raises InvalidItemError, in one line, where a file is no use."""
     stems: Callable[[int, tuple[str, ...]], NDArray[np.float32]]
     """Stems [I, S] of instrument words at a sample rate; raises InvalidItemError, in one line, where one is no use."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Clips and what is known of them."""
+
+    audio: Callable[[int], list[NDArray[np.float32]]]
+    """Mono clips [S] in [-1, 1] at a sample rate; raises InvalidItemError, in one line, where a file is no use."""
+    factors: dict[str, NDArray[np.float64]]
+    """[n] value of each factor in each clip."""
+
+
+@dataclass(frozen=True)
+class ConceptRecord:
+    """Clips to fit a dictionary on, and clips to try it on."""
+
+    id: str
+    cluster: str
+    """Records of one cluster are not independent."""
+    train: Notes
+    """Their sounds are what dictionaries are fitted on; their factors are what probes are fitted on."""
+    test: Notes
+    estimated: tuple[str, ...] = ()
+    """Factors that were not known but estimated from the sound."""
