@@ -6,7 +6,7 @@ All that a submitter must read. Subclass `ConceptExplainer`, write `fit`, and re
         def fit(self, model, item, seed):
             frames = item.train.reshape(-1, item.train.shape[-1])
             ...
-            return Dictionary(encoder=encoder, bias=bias, decoder=decoder, offset=offset, activation=Activation.RELU)
+            return Dictionary(encoder, bias, decoder, offset, activation=Activation.RELU)
 
 Letters of shapes: `B` batch, `n` clips, `F` latent frames of a clip, `D` width of the latents, `C` features, `S` samples.
 """
