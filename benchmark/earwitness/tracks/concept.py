@@ -8,7 +8,8 @@ All that a submitter must read. Subclass `ConceptExplainer`, write `fit`, and re
             ...
             return Dictionary(encoder, bias, decoder, offset, activation=Activation.RELU)
 
-Letters of shapes: `B` batch, `n` clips, `F` latent frames of a clip, `D` width of the latents, `C` features, `S` samples.
+Letters of shapes: `B` batch, `n` clips, `F` latent frames of a clip, `D` width of the latents, `C` features, `S`
+samples.
 """
 
 from __future__ import annotations
