@@ -120,3 +120,5 @@ class ConceptRecord:
     test: Notes
     estimated: tuple[str, ...] = ()
     """Factors that were not known but estimated from the sound."""
+    correlated: tuple[str, ...] = ()
+    """Factors that move together in the training clips and not in the others; empty where none do."""

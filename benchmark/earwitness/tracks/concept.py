@@ -54,6 +54,8 @@ class ConceptModel(Protocol):
     """D."""
     kinds: tuple[Kind, ...]
     """The latents that it has."""
+    kind: Kind
+    """The latents that a task's items are of."""
     metered: nn.Module
     """The module whose passes are the cost: the autoencoder."""
 
