@@ -2,7 +2,7 @@
 
 Against known cells the best map is those cells and the worst is all others. What taking attention away does to a sound
 no formula tells, so that a few explanations are tried: the cells in which the stems sound, what each word's removal
-changes in the sound, the reverse of both, and seeded draws. Each is scored by the code that scores entrants, and each
+changes in the sound, the reverse of both, what the word is attended by, and seeded draws. Each is scored by the code that scores entrants, and each
 metric takes its best and its worst; the true cells' own values are kept beside them.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from earwitness.rows import Status
 from earwitness.scoring.ceilings import BEST, TRUTH, WORST, row
 from earwitness.seeds import derive
-from earwitness.tracks.band import BandMap
+from earwitness.tracks.band import BandMap, attended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,7 @@ def candidates(scoring: BandScoring, item: BandItem) -> Iterator[tuple[str, NDAr
         yield "not truth", (~known.truth).astype(np.float64)
     yield "swap", changed
     yield "not swap", changed.max((1, 2), keepdims=True) - changed
+    yield "attention", BandMap(maps=attended(scoring.model, item)).instruments(item)
     rng = np.random.default_rng(derive(scoring.setting.task.seed_key, item.id, "draws"))
     for _ in range(DRAWS):
         yield "draw", rng.random(changed.shape)
