@@ -116,7 +116,11 @@ def planted(
     noise = 0.05 * rng.normal(size=(clips, frames, width))
     latents = offset + codes @ directions + (linear @ rotated[:2])[:, None] + noise
     factors: dict[str, NDArray[np.float64]]
-    factors = {"pitch": LOWEST + 1.0 * pitch, "loudness": -20 + 5 * linear[:, 0], "brightness": 3 + linear[:, 1]}
+    factors = {
+        "pitch": LOWEST + pitch.astype(np.float64),
+        "loudness": -20 + 5 * linear[:, 0],
+        "brightness": 3 + linear[:, 1],
+    }
     return Planted(latents.astype(np.float32), factors, rotated[:2], directions, codes, offset)
 
 
