@@ -1,0 +1,183 @@
+"""Sparse autoencoders whose few active features are chosen by their size: TopK and BatchTopK.
+
+    x = frames @ encoder.T + bias;  z = the largest of max(x, 0), 0 elsewhere;  frames ~ z @ decoder
+
+TopK (Gao et al., arXiv 2406.04093) keeps the k largest of each frame; BatchTopK (Bussmann et al., arXiv 2412.06410) the
+k B largest of a batch of B frames. Gradients are written by hand: with few features active, the products over all C are
+sums over the active ones. Letters of shapes: `B` frames, `D` width of the latents, `C` features.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from earwitness.explaining.latents import directions
+from earwitness.explaining.training import Plan, train
+
+Choice = Callable[[np.ndarray, int], np.ndarray]
+"""From pre-activations [B, C] and k to the least value [B, 1] or [1, 1] that stays active."""
+ABOVE_ZERO = np.finfo(np.float32).tiny
+
+
+def of_frame(pre: np.ndarray, k: int) -> np.ndarray:
+    """TopK: the k-th largest pre-activation [B, 1] of each frame of [B, C].
+
+    >>> of_frame(np.array([[1.0, 5.0, 3.0]]), 2).tolist()
+    [[3.0]]
+    """
+    at = pre.shape[1] - min(k, pre.shape[1])
+    return np.asarray(np.partition(pre, at, axis=1)[:, at, None])
+
+
+def of_batch(pre: np.ndarray, k: int) -> np.ndarray:
+    """BatchTopK: the (k B)-th largest pre-activation [1, 1] of a batch [B, C].
+
+    >>> of_batch(np.array([[1.0, 5.0, 3.0], [0.0, 0.5, 0.2]]), 1).tolist()
+    [[3.0]]
+    """
+    at = pre.size - min(k * len(pre), pre.size)
+    return np.asarray(np.partition(pre, at, axis=None)[at]).reshape(1, 1)
+
+
+def active(pre: np.ndarray, k: int, choice: Choice) -> csr_matrix:
+    """Features [B, C] of pre-activations: those chosen that are above 0."""
+    rows, features = pre.shape
+    found = np.flatnonzero(pre >= np.maximum(choice(pre, k), ABOVE_ZERO))
+    starts = np.searchsorted(found, np.arange(rows + 1) * features).astype(np.int32)
+    return csr_matrix((pre.ravel()[found], (found % features).astype(np.int32), starts), shape=pre.shape)
+
+
+class Gradients(NamedTuple):
+    """Of the mean squared error, by parameter."""
+
+    encoder: np.ndarray
+    """[C, D]."""
+    bias: np.ndarray
+    """[C]."""
+    decoder: np.ndarray
+    """[C, D]."""
+
+
+def backward(
+    codes: csr_matrix, frames: np.ndarray, target: np.ndarray, decoder: np.ndarray
+) -> tuple[np.ndarray, Gradients]:
+    """What features [B, C] of frames [B, D] make of a target, less the target, [B, D]; gradients of its mean square.
+
+    Only active features enter: B k D operations for each of the four products, where dense ones need B C D.
+    """
+    residual = codes @ decoder - target
+    back = residual * np.float32(2 / residual.size)
+    values = _at(codes, back, decoder)
+    upstream = csr_matrix((values, codes.indices, codes.indptr), shape=codes.shape)
+    bias = np.bincount(codes.indices, values, codes.shape[1]).astype(np.float32)
+    return residual, Gradients(upstream.T @ frames, bias, codes.T @ back)
+
+
+def _at(codes: csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Entries of left [B, D] @ right.T [D, C] where features [B, C] are active, in their order."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch calls its sparse tensors a beta
+        starts, columns, values = (torch.from_numpy(part) for part in (codes.indptr, codes.indices, codes.data))
+        pattern = torch.sparse_csr_tensor(starts, columns, values, codes.shape, check_invariants=False)
+        found = torch.sparse.sampled_addmm(pattern, torch.from_numpy(left), torch.from_numpy(right).T, beta=0.0)
+        return np.asarray(found.values())
+
+
+@dataclass
+class SparseAutoencoder:
+    """Parameters of a TopK or BatchTopK autoencoder of frames with mean 0, and its training.
+
+    The decoder starts as unit directions drawn from the seed, its rows keep length 1, and the encoder starts as its
+    transpose. A feature that was not active in the last `patience` frames is dead: dead features are trained to
+    reconstruct what the others leave over, the `revived` largest of each frame (the auxiliary loss of Gao et al.).
+    """
+
+    features: int
+    width: int
+    k: int
+    seed: int
+    choice: Choice = of_frame
+    revived: int = 0
+    """Dead features that are active in a frame; 0: half the width, as published."""
+    weight: float = 1 / 32
+    """Of the auxiliary loss, as published."""
+    patience: int = 0
+    """Frames; 0: as many as a training set has."""
+    dead: int = field(init=False, default=0)
+    """Features that were dead at the last step."""
+
+    def __post_init__(self) -> None:
+        drawn = directions(self.features, self.width, self.seed)
+        self.encoder = torch.from_numpy(drawn.copy())
+        self.bias = torch.zeros(self.features)
+        self.decoder = torch.from_numpy(drawn)
+        self._idle = np.zeros(self.features, dtype=np.int64)
+
+    def fit(self, frames: np.ndarray, plan: Plan) -> SparseAutoencoder:
+        """Train on frames [T, D]; returns itself."""
+        if not self.patience:
+            self.patience = len(frames)
+        with torch.no_grad():
+            train(self.parameters, frames, self.step, plan, self.seed, self.settle)
+        return self
+
+    @property
+    def parameters(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What is trained: encoder [C, D], bias [C], decoder [C, D]."""
+        return self.encoder, self.bias, self.decoder
+
+    def pre(self, frames: Tensor) -> np.ndarray:
+        """Pre-activations [B, C] of frames [B, D]."""
+        return torch.addmm(self.bias, frames, self.encoder.T).numpy()
+
+    def step(self, batch: Tensor) -> float:
+        """Leave gradients of the loss of a batch [B, D] in the parameters; returns its mean squared error."""
+        frames, pre = batch.numpy(), self.pre(batch)
+        codes = active(pre, self.k, self.choice)
+        residual, found = backward(codes, frames, frames, self.decoder.numpy())
+        self._idle += len(frames)
+        self._idle[codes.indices] = 0
+        dead = np.flatnonzero(self._idle > self.patience) if self.patience else np.empty(0, dtype=np.int64)
+        self.dead = len(dead)
+        if len(dead):
+            self._revive(dead, pre, frames, residual, found)
+        # What would change a row's length is undone by `settle`, but would still enter Adam's moments.
+        along = np.einsum("cd,cd->c", found.decoder, self.decoder.numpy())
+        straight = found.decoder - along[:, None] * self.decoder.numpy()
+        for parameter, gradient in zip(self.parameters, (found.encoder, found.bias, straight), strict=True):
+            parameter.grad = torch.from_numpy(gradient)
+        return float(np.vdot(residual, residual) / residual.size)
+
+    def settle(self) -> None:
+        """Bring the decoder's rows back to length 1."""
+        self.decoder /= torch.linalg.vector_norm(self.decoder, dim=1, keepdim=True)
+
+    def _revive(
+        self, dead: np.ndarray, pre: np.ndarray, frames: np.ndarray, residual: np.ndarray, found: Gradients
+    ) -> None:
+        """Add the auxiliary loss's gradients to those found."""
+        codes = active(pre[:, dead], self.revived or max(1, self.width // 2), of_frame)
+        _, extra = backward(codes, frames, -residual, self.decoder.numpy()[dead])
+        for gradient, part in zip(found, extra, strict=True):
+            gradient[dead] += np.float32(self.weight) * part
+
+
+def least_active(model: SparseAutoencoder, frames: np.ndarray, batch: int) -> float:
+    """Mean over batches of frames [T, D] of the least pre-activation that stays: BatchTopK's threshold at inference.
+
+    Bussmann et al. (arXiv 2412.06410), section 3: with it, a frame's features do not depend on what it is batched with.
+    """
+    given = torch.from_numpy(frames)
+    kept = [
+        float(active(model.pre(part), model.k, of_batch).data.min(initial=np.inf)) for part in torch.split(given, batch)
+    ]
+    finite = [value for value in kept if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else 0.0
