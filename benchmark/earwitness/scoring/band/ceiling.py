@@ -2,8 +2,8 @@
 
 Against known cells the best map is those cells and the worst is all others. What taking attention away does to a sound
 no formula tells, so that a few explanations are tried: the cells in which the stems sound, what each word's removal
-changes in the sound, the reverse of both, what the word is attended by, and seeded draws. Each is scored by the code that scores entrants, and each
-metric takes its best and its worst; the true cells' own values are kept beside them.
+changes in the sound, the reverse of both, what the word is attended by, and seeded draws. Each is scored by the code
+that scores entrants, and each metric takes its best and its worst; the true cells' own values are kept beside them.
 """
 
 from __future__ import annotations

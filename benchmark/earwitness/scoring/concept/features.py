@@ -1,0 +1,71 @@
+"""What a dictionary makes of an item's latents: features of frames and of clips, and latents rebuilt from them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from earwitness.scoring.concept.originals import Known
+    from earwitness.tracks.concept import ConceptItem, Dictionary
+
+CELLS = 20_000_000
+"""Activations that are held at once."""
+
+
+class Features:
+    """A dictionary's features of an item."""
+
+    def __init__(self, item: ConceptItem, known: Known, dictionary: Dictionary) -> None:
+        self.dictionary = dictionary
+        self.train = item.train
+        self.test = known.latents
+
+    @cached_property
+    def train_means(self) -> NDArray[np.float64]:
+        """[n, C] of each training clip, mean over its frames."""
+        return self._means(self.train)
+
+    @cached_property
+    def test_means(self) -> NDArray[np.float64]:
+        """[m, C] of each held-out clip, mean over its frames."""
+        return self._means(self.test)
+
+    @cached_property
+    def frames(self) -> NDArray[np.float32]:
+        """[N, C] of held-out frames, every so many of them where all would be too many."""
+        return self.dictionary.encode(self.some_latents).astype(np.float32)
+
+    @cached_property
+    def some_latents(self) -> NDArray[np.float32]:
+        """[N, D] the latents that `frames` are of."""
+        return thinned(self.test, self.dictionary.features)
+
+    @property
+    def rebuilt(self) -> NDArray[np.float64]:
+        """[N, D] what the dictionary makes of `some_latents`."""
+        return self.dictionary.decode(self.frames.astype(np.float64))
+
+    @cached_property
+    def seen(self) -> NDArray[np.float32]:
+        """[N', C] features of training frames and held-out ones together, thinned alike."""
+        train = self.dictionary.encode(thinned(self.train, 2 * self.dictionary.features))
+        return np.concatenate([train.astype(np.float32), self.frames])
+
+    def _means(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
+        step = max(1, CELLS // (latents.shape[1] * self.dictionary.features))
+        parts = [
+            self.dictionary.encode(latents[start : start + step]).mean(1) for start in range(0, len(latents), step)
+        ]
+        return np.concatenate(parts).astype(np.float64)
+
+
+def thinned(latents: NDArray[np.float32], features: int) -> NDArray[np.float32]:
+    """Frames [N, D] of latents [n, F, D], every so many of them that N times `features` is bounded."""
+    flat = latents.reshape(-1, latents.shape[-1])
+    every = -(-len(flat) * features // CELLS)
+    return flat[:: max(1, every)]

@@ -1,0 +1,138 @@
+"""Originals of the concept track: latents to fit dictionaries on, and held-out clips that no explainer sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from earwitness.errors import InvalidItemError
+from earwitness.scoring import Problem
+from earwitness.scoring.files import read_arrays, write_arrays
+from earwitness.scoring.originals import Originals
+from earwitness.seeds import derive
+from earwitness.tracks.concept import ConceptItem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from earwitness.datasets import ConceptRecord, Notes
+    from earwitness.scoring import Setting
+    from earwitness.tracks.concept import ConceptModel
+
+BATCH = 16
+"""Clips that are encoded at once: fixed, so that an item depends on no other setting."""
+FITS = 2
+"""Seeds that each item asks a dictionary for."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of an item that no explainer sees."""
+
+    names: tuple[str, ...]
+    """K factors."""
+    correlated: tuple[str, ...]
+    """Those that move together in the training clips."""
+    train: NDArray[np.float64]
+    """[n, K] factors of the training clips."""
+    test: NDArray[np.float64]
+    """[m, K] factors of the held-out clips."""
+    latents: NDArray[np.float32]
+    """[m, F, D] of the held-out clips."""
+
+    def column(self, factor: str) -> int:
+        """Place of a factor; raises KeyError where the dataset has none of that name."""
+        if factor not in self.names:
+            raise KeyError(factor)
+        return self.names.index(factor)
+
+
+class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
+    """The latents that dictionaries are fitted on."""
+
+    item = ConceptItem
+
+    def __init__(self, setting: Setting, records: Sequence[ConceptRecord]) -> None:
+        super().__init__(setting, records)
+        self._seed = setting.seed
+        self._known: dict[int, dict[str, Known]] = {}
+
+    def make(self, records: Sequence[ConceptRecord], model: ConceptModel) -> tuple[list[ConceptItem], list[Problem]]:
+        """Items of some records, and those that cannot be used; leaves what is known of them in `folder`."""
+        items, problems, known = [], [], {}
+        for record in records:
+            try:
+                item, own = self._item(record, model)
+            except InvalidItemError as error:
+                problems.append(Problem(record.id, str(error)))
+                continue
+            items.append(item)
+            known[item.id] = own
+        if records:
+            arrays = {f"{item}/{part}": getattr(own, part) for item, own in known.items() for part in _ARRAYS}
+            fields = {item: [own.names, own.correlated] for item, own in known.items()}
+            write_arrays(self._path(self._chunk(records[0])), arrays, fields)
+        return items, problems
+
+    def known(self, chunk: int, model: ConceptModel) -> dict[str, Known]:
+        """What is known of the items of a chunk, by item id."""
+        if chunk not in self._known:
+            self.items(chunk, lambda: model)
+            found = read_arrays(self._path(chunk))
+            if found is None:
+                # The items are on disk and what is known of them is not: both are made again, the same bit for bit.
+                self.make([r for i, r in enumerate(self._records) if self.chunk_of(i) == chunk], model)
+                found = read_arrays(self._path(chunk))
+                assert found is not None
+            arrays, fields = found
+            self._known[chunk] = {
+                item: Known(tuple(names), tuple(pair), *(arrays[f"{item}/{part}"] for part in _ARRAYS))
+                for item, (names, pair) in fields.items()
+            }
+        return self._known[chunk]
+
+    def _path(self, chunk: int) -> Any:
+        return self.folder / f"known-{chunk:04d}.safetensors"
+
+    def _chunk(self, record: ConceptRecord) -> int:
+        return self.chunk_of(next(i for i, each in enumerate(self._records) if each.id == record.id))
+
+    def _item(self, record: ConceptRecord, model: ConceptModel) -> tuple[ConceptItem, Known]:
+        if set(record.train.factors) != set(record.test.factors):
+            raise InvalidItemError("training clips and held-out clips have different factors")
+        names = tuple(record.train.factors)
+        train, test = (np.stack([notes.factors[name] for name in names], 1) for notes in (record.train, record.test))
+        item = ConceptItem(
+            id=record.id,
+            kind=str(model.kind),
+            frame_rate=model.frame_rate,
+            explainer_seeds=tuple(
+                derive(self.seed_key, record.id, "explainer", self._seed, fit) for fit in range(FITS)
+            ),
+            train=encoded(record.train, model),
+        )
+        latents = encoded(record.test, model)
+        if len(item.train) != len(train) or len(latents) != len(test):
+            raise InvalidItemError("there are not as many clips as rows of factors")
+        return item, Known(names, record.correlated, train.astype(np.float64), test.astype(np.float64), latents)
+
+
+_ARRAYS = ("train", "test", "latents")
+
+
+def encoded(notes: Notes, model: ConceptModel) -> NDArray[np.float32]:
+    """Latents [n, F, D] of clips, of the model's kind; clips are as long as the longest, with silence at the end.
+
+    Raises InvalidItemError, in one line, where a file is no use.
+    """
+    clips = notes.audio(model.sample_rate)
+    longest = max(map(len, clips))
+    audio = torch.from_numpy(np.stack([np.pad(clip, (0, longest - len(clip))) for clip in clips]).astype(np.float32))
+    with torch.inference_mode():
+        parts = [model.encode(part.to(model.device), model.kind).float().cpu() for part in torch.split(audio, BATCH)]
+    return np.ascontiguousarray(torch.cat(parts).numpy())

@@ -1,0 +1,80 @@
+"""Readings: what each metric of a concept card reads, with its parameters checked before anything is encoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from earwitness import metrics
+from earwitness.errors import InvalidCardError
+
+if TYPE_CHECKING:
+    from earwitness.metrics import Metric
+    from earwitness.task import MetricCard, Task
+
+EVERY = "every"
+"""The factor of a metric that is the mean over all factors of the dataset."""
+PROBES = ("probe_r2", "transfer_r2", "sparse_probe_r2", "probe_accuracy")
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "probe_r2": ("factor",),
+    "transfer_r2": ("factor",),
+    "sparse_probe_r2": ("factor", "k"),
+    "probe_accuracy": ("factor", "classes"),
+    "steer": ("factor", "k"),
+    "fvu": (),
+    "l0": (),
+    "dead": (),
+    "stability": (),
+}
+"""Parameters of each metric of the track."""
+ACCURACY_CLASSES = 20
+"""Equal-width bins of a factor, as published (arXiv 2510.23802); 0 takes each whole value as a class."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One metric of a card."""
+
+    id: str
+    metric: Metric
+    factor: str
+    k: int
+    """How many features a probe reads, or are steered; 0 for all."""
+    classes: int
+
+    @property
+    def name(self) -> str:
+        """Name of the metric."""
+        return self.metric.name
+
+
+def read_card(task: Task) -> list[Reading]:
+    """Readings of a task's metrics, in the card's order.
+
+    Raises InvalidCardError where a metric is not of this track, or has an unknown parameter or value.
+    """
+    return [_read(task, card) for card in task.card.metrics]
+
+
+def _read(task: Task, card: MetricCard) -> Reading:
+    where = f"{task.folder / 'task.toml'}: metric {card.id}"
+    metric, given = metrics.get(card.metric), card.parameters
+    if metric.name not in PARAMETERS:
+        raise InvalidCardError(f"{where} is not scored in the concept track")
+    unknown = sorted(set(given) - set(PARAMETERS[metric.name]))
+    if unknown:
+        raise InvalidCardError(f"{where} has no parameter {', '.join(unknown)}")
+    least = 1 if metric.name == "sparse_probe_r2" else 0
+    return Reading(
+        id=card.id,
+        metric=metric,
+        factor=str(given.get("factor", EVERY)),
+        k=_whole(where, "k", given.get("k", least), least),
+        classes=_whole(where, "classes", given.get("classes", ACCURACY_CLASSES), 0),
+    )
+
+
+def _whole(where: str, name: str, value: Any, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidCardError(f"{where}: {name} is a whole number, at least {least}, not {value!r}")
+    return value

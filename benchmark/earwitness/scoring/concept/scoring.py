@@ -1,0 +1,119 @@
+"""Items of a concept task, and the metrics of dictionaries."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from earwitness.errors import InvalidCardError
+from earwitness.metrics.arrays import UndefinedError
+from earwitness.rows import Status
+from earwitness.scoring import Value, loading
+from earwitness.scoring.concept.features import Features
+from earwitness.scoring.concept.originals import ConceptOriginals
+from earwitness.scoring.concept.readings import EVERY, PROBES, Reading, read_card
+from earwitness.scoring.concept.steering import Steering
+from earwitness.scoring.items import Items
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from earwitness.datasets import ConceptRecord
+    from earwitness.scoring import Setting
+    from earwitness.scoring.concept.originals import Known
+    from earwitness.tracks.concept import ConceptItem, ConceptModel, Dictionaries
+
+
+class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
+    """Items of a concept task, and the metrics of dictionaries."""
+
+    def __init__(self, setting: Setting) -> None:
+        records: list[ConceptRecord] = loading.load_records(setting)
+        self.readings = read_card(setting.task)
+        self.originals = ConceptOriginals(setting, records)
+        super().__init__(setting, records, self.originals)
+        names = {name for record in records for name in record.train.factors}
+        for reading in self.readings:
+            if names and reading.factor not in {EVERY, *names}:
+                raise InvalidCardError(
+                    f"{setting.task.folder / 'task.toml'}: metric {reading.id}: the dataset has no factor "
+                    f"{reading.factor!r}; factors: {', '.join(sorted(names))}"
+                )
+
+    @cached_property
+    def model(self) -> ConceptModel:
+        """The trusted copy of the model."""
+        return cast("ConceptModel", loading.load_model(self.setting.task, self.setting.device))
+
+    @cached_property
+    def steering(self) -> Steering:
+        """The model, with the estimators that the dataset names."""
+        dataset = loading.adapter("earwitness.datasets", self.setting.task.card.dataset.adapter, self.setting.task)
+        return Steering(self.model, getattr(dataset, "ESTIMATORS", {}))
+
+    def score(self, pairs: Sequence[tuple[ConceptItem, Dictionaries]], listen: Path | None = None) -> list[list[Value]]:
+        """Values of every metric of the card for each pair; the same pairs give the same bits."""
+        return [self._values(item, explanation) for item, explanation in pairs]
+
+    def _values(self, item: ConceptItem, explanation: Dictionaries) -> list[Value]:
+        known = self.originals.known(self.chunk_of(item.id), self.model)[item.id]
+        fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
+        return [self._value(reading, fits, known) for reading in self.readings]
+
+    def _value(self, reading: Reading, fits: list[Features], known: Known) -> Value:
+        seed = self.originals.seeds[0]
+        try:
+            number = float(np.mean([self._of(reading, column, fits, known) for column in columns(reading, known)]))
+        except UndefinedError as error:
+            return Value(reading.id, seed, None, Status.SKIPPED, str(error))
+        return Value(reading.id, seed, number, Status.OK)
+
+    def _of(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
+        return ARGUMENTS[reading.name](self, reading, column, fits, known)
+
+    def _probe(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
+        """A probe of one factor, on the first fit."""
+        clips = (fits[0].train_means, known.train[:, column], fits[0].test_means, known.test[:, column])
+        more = {"sparse_probe_r2": (reading.k,), "probe_accuracy": (reading.classes,)}.get(reading.name, ())
+        return float(reading.metric.function(*clips, *more))
+
+    def _steer(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
+        return float(reading.metric.function(self.steering.moved(fits[0], known, column, reading.k), column))
+
+
+def columns(reading: Reading, known: Known) -> list[int]:
+    """The factors that a metric is the mean over, by their place; raises UndefinedError where it has none here.
+
+    `transfer_r2` reads training clips in which two factors move together, those two; the other metrics of factors read
+    training clips in which all are independent.
+    """
+    if reading.name not in (*PROBES, "steer"):
+        return [0]
+    transfer = reading.name == "transfer_r2"
+    if transfer != bool(known.correlated):
+        told = "no factors move together" if transfer else f"{' and '.join(known.correlated)} move together"
+        raise UndefinedError(f"{told} in the training clips of this item")
+    names = known.correlated if transfer else known.names
+    found = [known.column(name) for name in names if reading.factor in {EVERY, name}]
+    if not found:
+        raise UndefinedError(f"{reading.factor} is not among the factors that this metric reads here")
+    return found
+
+
+ARGUMENTS: dict[str, Callable[[ConceptScoring, Reading, int, list[Features], Known], float]] = {
+    **dict.fromkeys(PROBES, ConceptScoring._probe),
+    "steer": ConceptScoring._steer,
+    "fvu": lambda self, reading, column, fits, known: reading.metric.function(fits[0].some_latents, fits[0].rebuilt),
+    "l0": lambda self, reading, column, fits, known: reading.metric.function(fits[0].frames),
+    "dead": lambda self, reading, column, fits, known: reading.metric.function(fits[0].seen),
+    "stability": lambda self, reading, column, fits, known: reading.metric.function(fits[0].frames, fits[1].frames),
+}
+"""How each metric of the track gets its arguments."""
+
+
+def open_scoring(setting: Setting) -> ConceptScoring:
+    """Scoring of a concept task; raises EarwitnessError where the dataset or the card cannot be used."""
+    return ConceptScoring(setting)
