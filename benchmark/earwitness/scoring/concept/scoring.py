@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from earwitness.errors import InvalidCardError
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.rows import Status
 from earwitness.scoring import Value, loading
+from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.originals import ConceptOriginals
 from earwitness.scoring.concept.readings import EVERY, PROBES, Reading, read_card
@@ -80,7 +81,17 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
         more = {"sparse_probe_r2": (reading.k,), "probe_accuracy": (reading.classes,)}.get(reading.name, ())
         return float(reading.metric.function(*clips, *more))
 
+    @cached_property
+    def certificate(self) -> dict[str, Any]:
+        """What is certified of the task's factors; empty where nothing was tried."""
+        return read_certificate(self.setting.task)
+
     def _steer(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
+        """What steering one factor moves; every factor's estimator must be able to hear it."""
+        roles = self.certificate.get("roles", {})
+        deaf = [name for name in known.names if name in roles and not roles[name]["certified"]]
+        if deaf:
+            raise UndefinedError(f"not certified to be heard in decoded clips: {', '.join(deaf)}")
         return float(reading.metric.function(self.steering.moved(fits[0], known, column, reading.k), column))
 
 

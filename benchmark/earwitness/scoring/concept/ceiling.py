@@ -1,0 +1,87 @@
+"""Ceilings of a concept task: the best and the worst that is known to be reached on an item.
+
+A few dictionaries are tried that no submission could fit, since they know the factors of the training clips: one
+feature for each factor's own direction, and one for each class of each factor. Beside them stand the latents
+themselves, and a dictionary of nothing but noise. Each is scored by the code that scores entrants, and each metric takes
+its best and its worst.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earwitness.rows import Status
+from earwitness.scoring.ceilings import BEST, WORST, row
+from earwitness.scoring.concept.steering import patterns
+from earwitness.seeds import derive
+from earwitness.tracks.concept import Activation, Dictionaries, Dictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from earwitness.scoring.concept.originals import Known
+    from earwitness.scoring.concept.scoring import ConceptScoring
+    from earwitness.tracks.concept import ConceptItem
+
+CLASSES = 20
+"""Equal-width classes of a factor."""
+RIDGE = 1e-3
+"""Of the directions' regression, relative to the latents' mean variance."""
+
+
+def search(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:
+    """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction."""
+    found: dict[str, list[float]] = {}
+    directions = {reading.id: reading.metric.direction for reading in scoring.readings}
+    known = scoring.originals.known(scoring.chunk_of(item.id), scoring.model)[item.id]
+    for first, second in candidates(item, known, scoring.setting.task.seed_key):
+        for value in scoring.score([(item, Dictionaries((first, second)))])[0]:
+            if value.status == Status.OK and value.value is not None and directions[value.metric] != "none":
+                found.setdefault(value.metric, []).append(value.value)
+    rows, seed = [], scoring.originals.seeds[0]
+    for metric, values in found.items():
+        low, high = min(values), max(values)
+        best, worst = (high, low) if directions[metric] == "higher" else (low, high)
+        rows += [row(BEST, metric, item.id, seed, best), row(WORST, metric, item.id, seed, worst)]
+    return rows
+
+
+def candidates(item: ConceptItem, known: Known, seed_key: str) -> Iterator[tuple[Dictionary, Dictionary]]:
+    """Dictionaries that are tried, each under two seeds; where nothing is random both are one."""
+    frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
+    mean, width = frames.mean(0), frames.shape[1]
+    raw = Dictionary(np.eye(width), np.zeros(width), np.eye(width), mean, Activation.IDENTITY)
+    yield raw, raw
+    for informed in (of_factors(item, known, mean), of_classes(item, known, mean)):
+        yield informed, informed
+    rng = np.random.default_rng(derive(seed_key, item.id, "draws"))
+    drawn = [rng.normal(size=(8 * width, width)) for _ in range(2)]
+    one, other = (Dictionary(rows.T, np.full(8 * width, -1e6), rows, mean, Activation.RELU) for rows in drawn)
+    yield one, other
+
+
+def of_factors(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Dictionary:
+    """A feature for each factor: what ridge regression reads it by, and the pattern that it leaves in the latents."""
+    means = item.train.mean(1, dtype=np.float64) - mean
+    scaled = (known.train - known.train.mean(0)) / known.train.std(0)
+    gram = means.T @ means
+    penalty = RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+    read = np.linalg.solve(gram + penalty, means.T @ scaled)
+    count = known.train.shape[1]
+    return Dictionary(read, np.zeros(count), patterns(means, known.train), mean, Activation.IDENTITY)
+
+
+def of_classes(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Dictionary:
+    """A feature for each class of each factor, active where latents are nearer to its mean than to the mean of all."""
+    means = item.train.mean(1, dtype=np.float64) - mean
+    rows = []
+    for column in known.train.T:
+        edges = np.linspace(column.min(), column.max(), CLASSES + 1)[1:-1]
+        labels = np.digitize(column, edges)
+        rows += [means[labels == label].mean(0) for label in range(CLASSES) if (labels == label).any()]
+    centres = np.stack(rows)
+    return Dictionary(centres.T, -0.5 * np.square(centres).sum(1), centres, mean, Activation.RELU)
