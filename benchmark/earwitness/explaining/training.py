@@ -48,6 +48,29 @@ class Plan:
         return min(1.0, rising, falling)
 
 
+class Adam:
+    """Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1), in place.
+
+    torch's own imports its compiler when it is built, which takes longer than many a fit.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], betas: tuple[float, float] = (0.9, 0.999)) -> None:
+        self._parameters, self._betas, self._steps = parameters, betas, 0
+        self._moments = [(torch.zeros_like(parameter), torch.zeros_like(parameter)) for parameter in parameters]
+
+    @torch.no_grad()
+    def step(self, rate: float, eps: float = 6.25e-10) -> None:
+        """Move parameters against their `grad`; eps as in Gao et al. (arXiv 2406.04093), for small gradients."""
+        self._steps += 1
+        first, second = (1 - beta**self._steps for beta in self._betas)
+        for parameter, (mean, square) in zip(self._parameters, self._moments, strict=True):
+            gradient = parameter.grad
+            assert gradient is not None
+            mean.lerp_(gradient, 1 - self._betas[0])
+            square.mul_(self._betas[1]).addcmul_(gradient, gradient, value=1 - self._betas[1])
+            parameter.addcdiv_(mean, (square / second).sqrt_().add_(eps), value=-rate / first)
+
+
 def train(
     parameters: Sequence[Tensor], frames: np.ndarray, step: Step, plan: Plan, seed: int, settle: Callable[[], None]
 ) -> None:
@@ -58,8 +81,7 @@ def train(
     given = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
     size, rng = min(plan.batch, len(given)), np.random.default_rng((seed, 1))
     steps = plan.steps(len(given))
-    # eps as in Gao et al. (arXiv 2406.04093): gradients of a mean over many frames are small.
-    optimiser = torch.optim.Adam(parameters, lr=plan.rate, eps=6.25e-10, fused=True)
+    optimiser = Adam(parameters)
     order = np.empty(0, dtype=np.int64)
     with progress() as bar:
         task = bar.add_task("dictionary", total=steps)
@@ -68,8 +90,7 @@ def train(
                 order = rng.permutation(len(given))
             batch, order = given[torch.from_numpy(order[:size])], order[size:]
             loss = step(batch)
-            optimiser.param_groups[0]["lr"] = plan.rate * plan.share(number, steps)
-            optimiser.step()
+            optimiser.step(plan.rate * plan.share(number, steps))
             settle()
             if number % 20 == 0 or number == steps - 1:
                 bar.update(task, completed=number + 1, description=f"dictionary, loss {loss:.3f}")
