@@ -35,7 +35,7 @@ def of_frame(pre: np.ndarray, k: int) -> np.ndarray:
     """
     at = pre.shape[1] - min(k, pre.shape[1])
     pre.partition(at, axis=1)
-    return pre[:, at, None]
+    return np.asarray(pre[:, at, None])
 
 
 def of_batch(pre: np.ndarray, k: int) -> np.ndarray:
@@ -47,7 +47,7 @@ def of_batch(pre: np.ndarray, k: int) -> np.ndarray:
     flat = pre.reshape(-1)
     at = pre.size - min(k * len(pre), pre.size)
     flat.partition(at)
-    return flat[at].reshape(1, 1)
+    return np.asarray(flat[at]).reshape(1, 1)
 
 
 class Selector:

@@ -128,4 +128,6 @@ def frame_shape(source: str, encode: Callable[[Tensor], Tensor], decode: Callabl
 
 def frozen(module: nn.Module, device: str) -> nn.Module:
     """The module on a device, in evaluation mode, its weights without gradients."""
-    return module.to(device).requires_grad_(False).eval()
+    for weight in module.parameters():
+        weight.requires_grad_(False)
+    return module.to(device).eval()

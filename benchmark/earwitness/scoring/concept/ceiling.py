@@ -1,9 +1,10 @@
 """Ceilings of a concept task: the best and the worst that is known to be reached on an item.
 
-A few dictionaries are tried that no submission could fit, since they know the factors of the training clips: one feature
-for each factor's own direction, and one for each class of each factor. Beside them stand the latents themselves, and a
-dictionary of nothing but noise that is never active. Each is scored by the code that scores entrants, and each metric
-takes its best and its worst.
+A few dictionaries are tried that no submission could fit, since they know the factors of the training clips: one
+feature for each factor's own direction, and one for each class of each factor. Beside them stand the latents
+themselves, and a dictionary of noise that is never active. Each is scored by the code that scores entrants, and each
+metric takes its best and its worst.
+"""
 
 from __future__ import annotations
 
