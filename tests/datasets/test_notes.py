@@ -1,0 +1,245 @@
+"""Folders of notes: a table of factors or estimates, how clips are dealt, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from earwitness.datasets import ConceptRecord, notes
+from earwitness.errors import EarwitnessError, InvalidItemError
+
+RATE = 16_000
+SHORT: dict[str, Any] = {"seconds": 0.2, "folds": 2}
+CLIPS = 12
+
+
+def wave(hertz: float, level: float = 0.3, seconds: float = 0.25) -> np.ndarray:
+    return np.asarray(level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE), dtype=np.float32)
+
+
+def rows(count: int = CLIPS) -> list[list[str]]:
+    """Of every three clips two are for training."""
+    splits = ("train", "train", "test")
+    return [[f"{index:02d}.wav", splits[index % 3], str(60 + index), f"-{index}.5"] for index in range(count)]
+
+
+def write(folder: Path, lines: list[list[str]], header: str = "file,split,pitch,loudness") -> Path:
+    (folder / "notes.csv").write_text("\n".join([header, *(",".join(line) for line in lines), ""]))
+    return folder / "notes.csv"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve clips, whose level tells which they are, and their table."""
+    for index in range(CLIPS):
+        soundfile.write(tmp_path / f"{index:02d}.wav", wave(440, 0.05 * (index + 1)), RATE)
+    write(tmp_path, rows())
+    return tmp_path
+
+
+def levels(record: ConceptRecord) -> tuple[list[int], list[int]]:
+    """Numbers of the training and test clips, heard from their level."""
+    first, second = (
+        [round(float(np.abs(clip).max()) / 0.05) - 1 for clip in part.audio(RATE)]
+        for part in (record.train, record.test)
+    )
+    return first, second
+
+
+def faults(records: list[ConceptRecord]) -> list[str]:
+    """What is wrong with each record, empty where nothing is."""
+    found = []
+    for record in records:
+        try:
+            record.train.audio(RATE)
+            record.test.audio(RATE)
+            found.append("")
+        except InvalidItemError as error:
+            found.append(str(error))
+    assert not any("\n" in each for each in found)
+    return found
+
+
+def test_a_table_gives_each_split_its_clips_with_their_factors(folder: Path) -> None:
+    record = notes.load(str(folder), items=1, **SHORT)[0]
+    train, test = levels(record)
+    assert (train, test) == ([0, 1, 3, 4, 6, 7, 9, 10], [2, 5, 8, 11])
+    assert {len(clip) for clip in record.train.audio(RATE)} == {3_200}
+    assert record.train.factors["pitch"].tolist() == [60 + index for index in train]
+    assert record.test.factors["loudness"].tolist() == [-(index + 0.5) for index in test]
+    assert record.estimated == record.correlated == ()
+
+
+def test_clips_are_dealt_to_items_that_share_none_and_another_seed_deals_otherwise(folder: Path) -> None:
+    dealt = [levels(record) for record in notes.load(str(folder), items=2, **SHORT)]
+    assert sorted(dealt[0][0] + dealt[1][0]) == [0, 1, 3, 4, 6, 7, 9, 10]
+    assert sorted(dealt[0][1] + dealt[1][1]) == [2, 5, 8, 11]
+    assert [len(part) for each in dealt for part in each] == [4, 2, 4, 2]
+    assert dealt == [levels(record) for record in notes.load(str(folder), items=2, **SHORT)]
+    assert dealt != [levels(record) for record in notes.load(str(folder), items=2, seed=1, **SHORT)]
+
+
+def test_without_a_split_column_a_hash_of_the_name_deals_three_fifths_to_training(tmp_path: Path) -> None:
+    write(tmp_path, [[f"{index}.wav", str(index)] for index in range(500)], "file,pitch")
+    tried = {split: notes.load(str(tmp_path), split=split, items=1)[0] for split in ("validation", "test")}
+    pitches = {split: set(record.test.factors["pitch"]) for split, record in tried.items()}
+    train = set(tried["test"].train.factors["pitch"])
+    assert train == set(tried["validation"].train.factors["pitch"])
+    assert not train & (pitches["test"] | pitches["validation"])
+    assert not pitches["test"] & pitches["validation"]
+    assert [len(part) for part in (train, *pitches.values())] == pytest.approx([300, 100, 100], abs=30)
+
+
+def test_a_file_keeps_its_split_when_others_are_added(tmp_path: Path) -> None:
+    write(tmp_path, [[f"{index}.wav", str(index)] for index in range(100)], "file,pitch")
+    few = set(notes.load(str(tmp_path), items=1)[0].test.factors["pitch"])
+    write(tmp_path, [[f"{index}.wav", str(index)] for index in reversed(range(150))], "file,pitch")
+    many = set(notes.load(str(tmp_path), items=1)[0].test.factors["pitch"])
+    assert few == {pitch for pitch in many if pitch < 100}
+
+
+def test_factors_may_be_some_of_the_columns(folder: Path) -> None:
+    write(
+        folder, [[*line, "a violin, of a sort".replace(",", "")] for line in rows()], "file,split,pitch,level,comment"
+    )
+    record = notes.load(str(folder), items=1, factors=["level"], **SHORT)[0]
+    assert list(record.train.factors) == ["level"]
+
+
+def test_factors_are_estimated_from_the_sound_and_marked_with_or_without_a_table(tmp_path: Path) -> None:
+    for index in range(18):
+        soundfile.write(tmp_path / f"{index}.flac", wave(220 * 2 ** (index / 12), 0.05 * (index + 1)), RATE)
+    (tmp_path / "._0.flac").write_bytes(b"what another system left there")
+    record = notes.load(str(tmp_path), items=1, factors="estimated", **SHORT)[0]
+    assert record.estimated == tuple(record.train.factors) == ("pitch", "loudness", "brightness")
+    for part, numbers in zip((record.train, record.test), levels(record), strict=True):
+        assert part.factors["pitch"] == pytest.approx([57 + index for index in numbers], abs=0.11)
+        assert part.factors["loudness"] == pytest.approx(
+            [20 * np.log10(0.05 * (index + 1) / np.sqrt(2)) for index in numbers], abs=0.1
+        )
+    write(tmp_path, [[f"{index}.flac", ("train", "test")[index % 2]] for index in range(6)], "file,split")
+    tabled = notes.load(str(tmp_path), items=1, factors="estimated", **SHORT)[0]
+    assert levels(tabled) == ([0, 2, 4], [1, 3, 5])
+    assert tabled.estimated == record.estimated
+
+
+def test_a_clip_without_pitch_cannot_have_it_estimated(folder: Path) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(4_000)
+    soundfile.write(folder / "03.wav", noise, RATE)
+    said = faults(notes.load(str(folder), items=1, factors="estimated", **SHORT))[0]
+    assert said == f"{folder / '03.wav'}: no pitch is found in it; take it out of the folder or its table"
+
+
+@pytest.mark.parametrize(
+    ("sound", "rate", "said"),
+    [
+        (np.zeros(4_000), RATE, "silent: no sample exceeds 0.001 of full scale"),
+        (np.sign(wave(440)), RATE, "clipped: "),
+        (wave(440, seconds=0.1), RATE, "0.10 s long, and clips of 0.2 s are used; lower the dataset's seconds"),
+        (wave(440), 8_000, "sampled at 8000 Hz, and the model hears 16000 Hz"),
+        (np.stack([wave(440), wave(440)], 1), RATE, "2 channels; mix to one"),
+        (None, RATE, "no such file; fetch it, or take its line out of the dataset"),
+    ],
+)
+def test_a_clip_that_is_no_use_is_told_in_one_line_and_the_other_items_are_read(
+    folder: Path, sound: np.ndarray | None, rate: int, said: str
+) -> None:
+    if sound is None:
+        (folder / "05.wav").unlink()
+    else:
+        soundfile.write(folder / "05.wav", sound, rate)
+    found = sorted(faults(notes.load(str(folder), items=2, **SHORT)))
+    assert found[0] == ""
+    assert found[1].startswith(f"{folder / '05.wav'}: ")
+    assert said in found[1]
+
+
+@pytest.mark.parametrize("cell", ["nan", "C4", "inf", ""])
+def test_a_factor_that_is_no_number_is_told_with_its_line_and_the_other_items_are_read(folder: Path, cell: str) -> None:
+    lines = rows()
+    lines[5][2] = cell
+    path = write(folder, lines)
+    found = sorted(faults(notes.load(str(folder), items=2, **SHORT)))
+    assert found == [
+        "",
+        f"{path}, line 7: factor pitch is {cell!r}, which is no finite number; write one, or take the line out",
+    ]
+
+
+def test_a_factor_with_one_value_in_an_items_clips_fails_that_item_alone(folder: Path) -> None:
+    lines = rows()
+    held = levels(notes.load(str(folder), items=2, **SHORT)[0])[1]
+    for index in held:
+        lines[index][2] = "60"
+    write(folder, lines)
+    assert faults(notes.load(str(folder), items=2, **SHORT)) == [
+        "factor pitch has one value, 60, in the item's 2 test clips; lower the dataset's items, or leave the factor "
+        "out",
+        "",
+    ]
+
+
+def refused(folder: Path, **parameters: Any) -> str:
+    with pytest.raises(EarwitnessError) as caught:
+        notes.load(str(folder), **{"items": 1, **SHORT, **parameters})
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_column_with_one_value_or_without_a_number_is_refused(folder: Path) -> None:
+    path = write(folder, [[*line[:3], "-20"] for line in rows()])
+    assert refused(folder) == (
+        f"{path}: factor loudness has one value, -20, in all lines; leave it out of the dataset's factors"
+    )
+    write(folder, [[*line[:3], "loud"] for line in rows()])
+    assert f"{path}: factor loudness holds no number, 'loud' in its first line" in refused(folder)
+
+
+def test_fewer_clips_than_probe_folds_are_refused(folder: Path) -> None:
+    assert refused(folder, folds=5) == (
+        f"{folder}: 4 test clips where items = 1, and an item needs at least 5, the folds of a probe; add clips, or "
+        "lower the dataset's items"
+    )
+    assert "8 train clips where items = 5" in refused(folder, items=5)
+    assert "0 validation clips" in refused(folder, split="validation")
+    write(folder, [])
+    assert "0 train clips" in refused(folder)
+
+
+def test_a_table_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = write(folder, rows(), "clip,split,pitch,loudness")
+    assert refused(folder) == f"{path}: no column file; found clip, split, pitch, loudness"
+    write(folder, rows(), "file,split,pitch,pitch")
+    assert refused(folder) == f"{path}: two columns 'pitch'; take one out"
+    write(folder, [line[:2] for line in rows()], "file,split")
+    assert "no column of a factor" in refused(folder)
+    write(folder, [*rows(), rows()[3]])
+    assert f"{path}, line 14: 03.wav stands in {path}, line 5 already" in refused(folder)
+    write(folder, [*rows(), ["", "train", "1", "2"]])
+    assert f"{path}, line 14: no file" in refused(folder)
+    write(folder, [*rows(), ["a.wav"]])
+    assert f"{path}, line 14: split is ''; write one of train, validation, test" in refused(folder)
+    write(folder, [*rows(), ['"a.wav', "train", "1", "2"]])
+    assert "not CSV" in refused(folder)
+    path.write_bytes(b"file,pitch\n\xff,1\n")
+    assert f"{path}, line 2: not UTF-8" in refused(folder)
+    path.unlink()
+    assert f"{path}: no such file; write there a table of file and factors, or set the dataset's factors to \"esti" in (
+        refused(folder)
+    )
+
+
+def test_parameters_that_make_no_sense_are_refused(folder: Path, tmp_path: Path) -> None:
+    assert "no column timbre; found file" in refused(folder, factors=["timbre"])
+    assert """factors is a list of columns of notes.csv, or "estimated"; found 'pitch'""" in (
+        refused(folder, factors="pitch")
+    )
+    assert "found split = 'train'" in refused(folder, split="train")
+    assert "found items = 0, folds = 2, seconds = 0.2" in refused(folder, items=0)
+    assert "no such folder" in refused(folder / "absent")
+    (tmp_path / "bare").mkdir()
+    assert "no audio (.wav, .flac, .ogg) in it" in refused(tmp_path / "bare", factors="estimated")
