@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from earwitness.models.training import Workshop
 
 CLIPS, HELD_OUT = 4000, 100
-STEPS, BATCH, LEARNING_RATE = 2500, 8, 1e-3
-CROP = 10_240
-"""Samples of a crop: 16 latent frames."""
+STEPS, BATCH, LEARNING_RATE = 2500, 4, 1e-3
+CROP = 7_680
+"""Samples of a crop: 12 latent frames."""
 LATENTS = 16
 """D."""
+DECODER_WIDTH = 16
+MULTIPLES = (1, 1, 2, 3)
+"""Of the width, at each level."""
 RATIOS = (4, 4, 4, 10)
 """640 samples a latent frame, 25 frames a second, as the micro codec has it; even ones, so that frames stay whole."""
 WINDOWS = (256, 512, 1024, 2048)
@@ -52,12 +55,12 @@ _HELD_OUT_SPLITS: tuple[Split, ...] = ("validation", "test")
 
 
 def compose() -> AutoencoderOobleck:
-    """An untrained mono autoencoder of 1.4 M parameters."""
+    """An untrained mono autoencoder of 0.4 M parameters."""
     return AutoencoderOobleck(
         encoder_hidden_size=2 * LATENTS,
         downsampling_ratios=list(RATIOS),
-        channel_multiples=[1, 2, 3, 4],
-        decoder_channels=24,
+        channel_multiples=list(MULTIPLES),
+        decoder_channels=DECODER_WIDTH,
         decoder_input_channels=LATENTS,
         audio_channels=1,
         sampling_rate=SAMPLE_RATE,
