@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
-    {"errors", "seeds", "tracks", "rows", "metrics", "stats"},
+    {"errors", "seeds", "tracks", "rows", "metrics", "stats", "explaining"},
     {"models", "worlds", "datasets", "judges"},
     {"task", "submission", "shelf"},
     {"scoring", "box", "harness"},
@@ -76,8 +76,8 @@ def test_what_serves_every_track_names_none(name: str) -> None:
         assert "scoring.prompt" not in text, path
 
 
-def test_submissions_import_only_their_tracks_file() -> None:
+def test_submissions_import_only_their_tracks_file_and_what_explainers_share() -> None:
     files = sorted((ROOT / "submissions").glob("*/*.py"))
     assert files
     for path in files:
-        assert imports(path) <= {"tracks"}, path
+        assert imports(path) <= {"tracks", "explaining", "errors"}, path
