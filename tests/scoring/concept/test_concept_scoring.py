@@ -209,3 +209,24 @@ def test_frames_are_thinned_where_features_are_many() -> None:
     latents = np.arange(600, dtype=np.float32).reshape(10, 20, 3)
     assert thinned(latents, 8).shape == (200, 3)
     assert thinned(latents, 20_000_000 // 50).shape[0] <= 50
+
+
+def test_factors_that_are_no_numbers_are_a_problem_of_their_item(
+    opened: Opened, model: FakeConceptModel, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    good = fake_record(model, 0, "good")
+    odd = {**good.test.factors, "loudness": np.full(40, np.nan)}
+    short = {name: values[:-1] for name, values in good.test.factors.items()}
+    records = [
+        replace(good, id="odd", test=replace(good.test, factors=odd)),
+        replace(good, id="short", test=replace(good.test, factors=short)),
+        good,
+    ]
+    items, problems = opened(task(tmp_path / "task"), records).items()
+    assert [item.id for item in items] == ["good"]
+    assert [problem.reason for problem in problems] == [
+        "factors are no numbers in some clips: loudness",
+        "there are 40 clips and 39 rows of factors",
+    ]

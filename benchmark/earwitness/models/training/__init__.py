@@ -52,11 +52,18 @@ def _micro_band(out: Path, work: Workshop) -> dict[str, Any]:
     return train_band(out, work)
 
 
+def _micro_oobleck(out: Path, work: Workshop) -> dict[str, Any]:
+    from earwitness.models.training.oobleck import train_oobleck
+
+    return train_oobleck(out, work)
+
+
 RECIPES: dict[str, Callable[[Path, Workshop], dict[str, Any]]] = {
     "micro_prompt": _micro_prompt,
     "micro_speech": _micro_speech,
     "micro_translation": _micro_translation,
     "micro_band": _micro_band,
+    "micro_oobleck": _micro_oobleck,
 }
 """What trains a task's models into a folder and returns its seconds and floors."""
 

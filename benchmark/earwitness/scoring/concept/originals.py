@@ -103,10 +103,11 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
         return self.chunk_of(next(i for i, each in enumerate(self._records) if each.id == record.id))
 
     def _item(self, record: ConceptRecord, model: ConceptModel) -> tuple[ConceptItem, Known]:
+        # Sounds first: a clip that cannot be read says so itself, and its factors are no numbers.
+        train, test = encoded(record.train, model), encoded(record.test, model)
         if set(record.train.factors) != set(record.test.factors):
             raise InvalidItemError("training clips and held-out clips have different factors")
         names = tuple(record.train.factors)
-        train, test = (np.stack([notes.factors[name] for name in names], 1) for notes in (record.train, record.test))
         item = ConceptItem(
             id=record.id,
             kind=str(model.kind),
@@ -114,15 +115,26 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             explainer_seeds=tuple(
                 derive(self.seed_key, record.id, "explainer", self._seed, fit) for fit in range(FITS)
             ),
-            train=encoded(record.train, model),
+            train=train,
         )
-        latents = encoded(record.test, model)
-        if len(item.train) != len(train) or len(latents) != len(test):
-            raise InvalidItemError("there are not as many clips as rows of factors")
-        return item, Known(names, record.correlated, train.astype(np.float64), test.astype(np.float64), latents)
+        factors = tuple(
+            factors_of(notes, names, len(clips)) for notes, clips in ((record.train, train), (record.test, test))
+        )
+        return item, Known(names, record.correlated, *factors, test)
 
 
 _ARRAYS = ("train", "test", "latents")
+
+
+def factors_of(notes: Notes, names: tuple[str, ...], clips: int) -> NDArray[np.float64]:
+    """[n, K] factors of clips; raises InvalidItemError where there are not as many, or one is no number."""
+    found = np.stack([np.asarray(notes.factors[name], dtype=np.float64) for name in names], 1)
+    if len(found) != clips:
+        raise InvalidItemError(f"there are {clips} clips and {len(found)} rows of factors")
+    bad = [name for name, column in zip(names, found.T, strict=True) if not np.isfinite(column).all()]
+    if bad:
+        raise InvalidItemError(f"factors are no numbers in some clips: {', '.join(bad)}")
+    return found
 
 
 def encoded(notes: Notes, model: ConceptModel) -> NDArray[np.float32]:
