@@ -109,6 +109,17 @@ def test_the_hash_is_of_card_and_data_alone(task: Task, tmp_path: Path) -> None:
     assert task.hash != before
 
 
+def test_the_hash_is_of_what_another_tasks_folder_holds_too(tmp_path: Path) -> None:
+    lender = tmp_path / "lender" / "model"
+    lender.mkdir(parents=True)
+    (lender / "model.safetensors").write_bytes(b"weights")
+    task = read_task(write(tmp_path / "small", CARD.replace('source = "model"', 'source = "../lender/model"')))
+    assert Path(task.source("../lender/model")).resolve() == lender.resolve()
+    before = task.hash
+    (lender / "model.safetensors").write_bytes(b"other weights")
+    assert task.hash != before
+
+
 def test_a_comment_in_the_card_does_not_change_the_hash(task: Task) -> None:
     card = task.folder / "task.toml"
     card.write_text("# for people\n" + card.read_text())

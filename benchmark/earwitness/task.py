@@ -152,6 +152,10 @@ class Task:
         for path in self.data_files():
             digest.update(path.relative_to(self.folder).as_posix().encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
+        for source in self._shared_sources():
+            for path in _files(self.folder / source):
+                digest.update(f"{source}/{path.relative_to(self.folder / source).as_posix()}".encode())
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()[:16]
 
     @property
@@ -169,10 +173,22 @@ class Task:
             and not any(part.startswith(".") for part in path.relative_to(self.folder).parts)
         )
 
+    def _shared_sources(self) -> list[str]:
+        """Sources that are folders of another task: what they hold is part of this task, too."""
+        card = self.card
+        named = {card.model.source, card.dataset.source, *(judge.source for judge in card.judges)}
+        own = self.folder.resolve()
+        folders = [source for source in named if source.startswith("..") and (self.folder / source).is_dir()]
+        return sorted(source for source in folders if not (self.folder / source).resolve().is_relative_to(own))
+
     def source(self, source: str) -> str:
         """A card's source as a path where it names a folder of the task, else as the hub id it is."""
         folder = self.folder / source
         return str(folder) if folder.is_dir() else source
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def read_task(folder: Path) -> Task:

@@ -117,10 +117,8 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             ),
             train=train,
         )
-        factors = tuple(
-            factors_of(notes, names, len(clips)) for notes, clips in ((record.train, train), (record.test, test))
-        )
-        return item, Known(names, record.correlated, *factors, test)
+        known, wanted = factors_of(record.train, names, len(train)), factors_of(record.test, names, len(test))
+        return item, Known(names, record.correlated, known, wanted, test)
 
 
 _ARRAYS = ("train", "test", "latents")
