@@ -111,6 +111,18 @@ class GriffinLimVocoder(PreTrainedModel):  # type: ignore[no-untyped-call]
     def _init_weights(self, module: torch.nn.Module) -> None:
         """Keep the one parameter at 1."""
 
+    @classmethod
+    def of(cls, shape: MelShape, iterations: int = 16) -> GriffinLimVocoder:
+        """A vocoder of spectrograms of a shape."""
+        config = GriffinLimConfig(
+            model_in_dim=shape.bins,
+            sampling_rate=shape.sample_rate,
+            upsample_rates=[shape.hop],
+            n_fft=shape.n_fft,
+            iterations=iterations,
+        )
+        return cls(config)
+
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Audio [B, hop T] of log-mel spectrograms [B, T, M], or [hop T] of one [T, M]."""
         if spectrogram.dim() == 2:

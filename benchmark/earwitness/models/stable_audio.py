@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from earwitness.errors import ModelError
 from earwitness.models.cross_attention import kept, watched
-from earwitness.models.mel_vocoder import GriffinLimConfig, GriffinLimVocoder, MelShape, log_mel
+from earwitness.models.mel_vocoder import GriffinLimVocoder, MelShape, log_mel
 from earwitness.models.prompt_tokens import PromptTokens
 from earwitness.models.stable_audio_files import cross_layers, load_pipeline
 from earwitness.tracks.band import Generated, Recorder, Start, Text
@@ -264,17 +264,9 @@ class StableAudioModel:
     @functools.cached_property
     def _vocoder(self) -> Any:
         """Griffin-Lim for this model's spectrograms."""
-        shape = self._shape
         with torch.inference_mode(False):
-            return GriffinLimVocoder(
-                GriffinLimConfig(
-                    model_in_dim=shape.bins,
-                    sampling_rate=shape.sample_rate,
-                    upsample_rates=(shape.hop,),
-                    n_fft=shape.n_fft,
-                    iterations=ITERATIONS,
-                )
-            ).to(self.device)
+            vocoder: Any = GriffinLimVocoder.of(self._shape, ITERATIONS)
+            return vocoder.to(self.device)
 
 
 def from_pretrained(

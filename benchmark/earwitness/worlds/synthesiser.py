@@ -18,6 +18,7 @@ SAMPLE_RATE = 16_000
 """Hz."""
 SOUNDFONT = "TimGM6mb.sf2"
 FADE = SAMPLE_RATE // 4
+"""Samples after which what was turned off is silent."""
 HOW = "pip install pretty_midi && pip install --no-deps tinysoundfont"
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from earwitness.judges.cnn import CNNJudge, small_cnn
-from earwitness.models.mel_vocoder import GriffinLimConfig, GriffinLimVocoder
+from earwitness.models.mel_vocoder import GriffinLimVocoder
 from earwitness.models.training.autoencoder import train_autoencoder
 from earwitness.models.training.clips import SHAPE, StemClips, stem_clips
 from earwitness.models.training.diffusion import compose, plan_of, save_pipeline, train_diffusion
@@ -88,15 +88,7 @@ def fit_diffusion(
 @torch.inference_mode()
 def through(autoencoder: AutoencoderKL, clips: StemClips, count: int, batch: int = 50) -> Tensor:
     """The first `count` clips [count, S] in half precision, through autoencoder and vocoder."""
-    vocoder = GriffinLimVocoder(
-        GriffinLimConfig(
-            model_in_dim=SHAPE.bins,
-            sampling_rate=SHAPE.sample_rate,
-            upsample_rates=[SHAPE.hop],
-            n_fft=SHAPE.n_fft,
-            iterations=8,
-        )
-    )
+    vocoder = GriffinLimVocoder.of(SHAPE, iterations=8)
     parts = []
     for start in range(0, min(count, len(clips.mels)), batch):
         mel = torch.from_numpy(clips.mels[start : min(start + batch, count)].astype(np.float32))[:, None]

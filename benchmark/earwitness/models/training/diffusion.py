@@ -30,7 +30,7 @@ from transformers import (
     T5Tokenizer,
 )
 
-from earwitness.models.mel_vocoder import GriffinLimConfig, GriffinLimVocoder
+from earwitness.models.mel_vocoder import GriffinLimVocoder
 from earwitness.models.training.autoencoder import LATENTS, latents_of
 from earwitness.models.training.clips import FRAMES, SHAPE, StemClips
 from earwitness.models.training.loop import Checkpoint, Plan, fit
@@ -86,14 +86,7 @@ def compose(autoencoder: AutoencoderKL) -> AudioLDM2Pipeline:
             set_alpha_to_one=True,
             timestep_spacing="trailing",
         ),
-        vocoder=GriffinLimVocoder(
-            GriffinLimConfig(
-                model_in_dim=SHAPE.bins,
-                sampling_rate=SHAPE.sample_rate,
-                upsample_rates=[SHAPE.hop],
-                n_fft=SHAPE.n_fft,
-            )
-        ),
+        vocoder=GriffinLimVocoder.of(SHAPE),
     )
 
 

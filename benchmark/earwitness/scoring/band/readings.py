@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from earwitness import metrics
 from earwitness.errors import InvalidCardError
+from earwitness.scoring.declared import declared, where
 
 if TYPE_CHECKING:
     from earwitness.metrics import Metric
@@ -68,37 +68,31 @@ def read_card(task: Task) -> list[Reading]:
 
 
 def _read(task: Task, card: MetricCard) -> Reading:
-    where = f"{task.folder / 'task.toml'}: metric {card.id}"
-    metric, given = metrics.get(card.metric), card.parameters
-    if metric.name not in PARAMETERS:
-        raise InvalidCardError(f"{where} is not scored in the band track")
-    unknown = sorted(set(given) - set(PARAMETERS[metric.name]))
-    if unknown:
-        raise InvalidCardError(f"{where} has no parameter {', '.join(unknown)}")
+    at, metric, given = where(task, card), declared(task, card, PARAMETERS), card.parameters
     cut = str(given.get("cut", DENSITY))
     if cut not in CUTS:
-        raise InvalidCardError(f"{where}: cut is one of {', '.join(CUTS)}, not {cut!r}")
+        raise InvalidCardError(f"{at}: cut is one of {', '.join(CUTS)}, not {cut!r}")
     return Reading(
         id=card.id,
         metric=metric,
         cut=cut,
-        tolerance=_whole(where, "tolerance", given.get("tolerance", 0), (0, 1000)),
-        top=_whole(where, "top", given.get("top", TOP), (1, 100)),
-        judge=_judge(where, task, given) if "judge" in PARAMETERS[metric.name] else "",
+        tolerance=_whole(at, "tolerance", given.get("tolerance", 0), (0, 1000)),
+        top=_whole(at, "top", given.get("top", TOP), (1, 100)),
+        judge=_judge(at, task, given) if "judge" in PARAMETERS[metric.name] else "",
     )
 
 
-def _whole(where: str, name: str, value: Any, ends: tuple[int, int]) -> int:
+def _whole(at: str, name: str, value: Any, ends: tuple[int, int]) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not ends[0] <= value <= ends[1]:
-        raise InvalidCardError(f"{where}: {name} is a whole number from {ends[0]} to {ends[1]}, not {value!r}")
+        raise InvalidCardError(f"{at}: {name} is a whole number from {ends[0]} to {ends[1]}, not {value!r}")
     return value
 
 
-def _judge(where: str, task: Task, given: dict[str, Any]) -> str:
+def _judge(at: str, task: Task, given: dict[str, Any]) -> str:
     names = [judge.name for judge in task.card.judges]
     if not names:
-        raise InvalidCardError(f"{where} asks a judge, and the card has none")
+        raise InvalidCardError(f"{at} asks a judge, and the card has none")
     name = str(given.get("judge", names[0]))
     if name not in names:
-        raise InvalidCardError(f"{where}: judge is one of {', '.join(names)}, not {name!r}")
+        raise InvalidCardError(f"{at}: judge is one of {', '.join(names)}, not {name!r}")
     return name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from earwitness import metrics
 from earwitness.errors import InvalidCardError
+from earwitness.scoring.declared import declared, where
 
 if TYPE_CHECKING:
     from earwitness.metrics import Metric
@@ -57,24 +57,18 @@ def read_card(task: Task) -> list[Reading]:
 
 
 def _read(task: Task, card: MetricCard) -> Reading:
-    where = f"{task.folder / 'task.toml'}: metric {card.id}"
-    metric, given = metrics.get(card.metric), card.parameters
-    if metric.name not in PARAMETERS:
-        raise InvalidCardError(f"{where} is not scored in the concept track")
-    unknown = sorted(set(given) - set(PARAMETERS[metric.name]))
-    if unknown:
-        raise InvalidCardError(f"{where} has no parameter {', '.join(unknown)}")
+    at, metric, given = where(task, card), declared(task, card, PARAMETERS), card.parameters
     least = 1 if metric.name == "sparse_probe_r2" else 0
     return Reading(
         id=card.id,
         metric=metric,
         factor=str(given.get("factor", EVERY)),
-        k=_whole(where, "k", given.get("k", least), least),
-        classes=_whole(where, "classes", given.get("classes", ACCURACY_CLASSES), 0),
+        k=_whole(at, "k", given.get("k", least), least),
+        classes=_whole(at, "classes", given.get("classes", ACCURACY_CLASSES), 0),
     )
 
 
-def _whole(where: str, name: str, value: Any, least: int) -> int:
+def _whole(at: str, name: str, value: Any, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidCardError(f"{where}: {name} is a whole number, at least {least}, not {value!r}")
+        raise InvalidCardError(f"{at}: {name} is a whole number, at least {least}, not {value!r}")
     return value

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from earwitness import metrics
 from earwitness.errors import EarwitnessError, InvalidCardError
+from earwitness.scoring.declared import declared, where
 from earwitness.scoring.prompt.masks import SOFT, share
 from earwitness.tracks.prompt import Removal
 
@@ -96,13 +96,8 @@ def read_card(task: Task) -> list[Reading]:
 
 
 def _read(task: Task, card: MetricCard) -> Reading:
-    metric = metrics.get(card.metric)
-    if metric.name not in SOURCES:
-        raise _complaint(task, card, "is not scored in the prompt track")
+    metric = declared(task, card, {name: PARAMETERS.get(source, set()) for name, source in SOURCES.items()})
     source = SOURCES[metric.name]
-    unknown = sorted(set(card.parameters) - PARAMETERS.get(source, set()))
-    if unknown:
-        raise _complaint(task, card, f"has no parameter {', '.join(unknown)}")
     mask, roles = str(card.parameters.get("mask", SOFT)), str(card.parameters.get("roles", "class"))
     removal = str(card.parameters.get("removal", Removal.SCALE))
     try:
@@ -130,4 +125,4 @@ def _judge(task: Task, card: MetricCard, source: Source) -> str:
 
 def _complaint(task: Task, card: MetricCard, what: str) -> InvalidCardError:
     gap = "" if what.startswith(":") else " "
-    return InvalidCardError(f"{task.folder / 'task.toml'}: metric {card.id}{gap}{what}")
+    return InvalidCardError(f"{where(task, card)}{gap}{what}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from earwitness import metrics
 from earwitness.errors import InvalidCardError
+from earwitness.scoring.declared import declared, where
 from earwitness.tracks.speech import Fill
 
 if TYPE_CHECKING:
@@ -67,15 +67,9 @@ def read_card(task: Task) -> list[Reading]:
 
 
 def _read(task: Task, card: MetricCard) -> Reading:
-    where = f"{task.folder / 'task.toml'}: metric {card.id}"
-    metric = metrics.get(card.metric)
-    if metric.name not in PARAMETERS:
-        raise InvalidCardError(f"{where} is not scored in the speech track")
-    unknown = sorted(set(card.parameters) - set(PARAMETERS[metric.name]))
-    if unknown:
-        raise InvalidCardError(f"{where} has no parameter {', '.join(unknown)}")
+    at, metric = where(task, card), declared(task, card, PARAMETERS)
     values = {name: str(card.parameters.get(name, known[0])) for name, known in CHOICES.items()}
     for name, value in values.items():
         if value not in CHOICES[name]:
-            raise InvalidCardError(f"{where}: {name} is one of {', '.join(CHOICES[name])}, not {value!r}")
+            raise InvalidCardError(f"{at}: {name} is one of {', '.join(CHOICES[name])}, not {value!r}")
     return Reading(card.id, metric, Fill(values["fill"]), values["against"], values["level"])
