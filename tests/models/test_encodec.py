@@ -197,6 +197,15 @@ def test_missing_files_and_weights_and_bandwidths_end_in_one_line(plain: Path, s
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("codec", ["plain", "spectral"])
+def test_a_task_says_of_which_latents_its_items_are(codec: str, request: pytest.FixtureRequest) -> None:
+    folder = str(request.getfixturevalue(codec))
+    assert encodec.from_pretrained(folder).kind is Kind.CONTINUOUS
+    assert encodec.from_pretrained(folder, kind="quantised").kind is Kind.QUANTISED
+    with pytest.raises(ModelError, match="no discrete latents; choose among its own kinds: continuous, quantised"):
+        encodec.from_pretrained(folder, kind="discrete")
+
+
 def test_arrays_of_another_shape_and_unknown_kinds_end_in_one_line(spectral: Path) -> None:
     model = encodec.from_pretrained(str(spectral))
     with pytest.raises(ModelError, match=r"audio must be \[B, S\] with S at least 1, not \[640\]"):

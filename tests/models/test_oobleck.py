@@ -151,6 +151,15 @@ def test_there_are_no_quantised_latents(diffusers: Path) -> None:
         oobleck.from_pretrained(str(diffusers)).encode(_noise(1), Kind.QUANTISED)
 
 
+@pytest.mark.parametrize("form", ["diffusers", "script"])
+def test_a_task_of_quantised_latents_ends_in_one_line(form: str, request: pytest.FixtureRequest) -> None:
+    folder = str(request.getfixturevalue(form))
+    assert oobleck.from_pretrained(folder, kind="continuous").kind is Kind.CONTINUOUS
+    with pytest.raises(ModelError, match="no quantised latents; choose among its own kinds: continuous") as caught:
+        oobleck.from_pretrained(folder, kind="quantised")
+    assert "\n" not in str(caught.value)
+
+
 def test_what_is_no_oobleck_autoencoder_ends_in_one_line(diffusers: Path, script: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     encodec = tiny_encodec(tmp_path / "encodec")

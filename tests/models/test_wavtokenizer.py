@@ -92,6 +92,13 @@ def test_a_clip_there_and_back_costs_one_pass_of_either_kind(model: LatentFrames
         assert meter.reading().forwards == 6.0
 
 
+def test_a_task_says_of_which_latents_its_items_are(model: LatentFrames, files: Path) -> None:
+    assert model.kind is Kind.CONTINUOUS
+    assert wavtokenizer.from_pretrained(str(files), kind="quantised").kind is Kind.QUANTISED
+    with pytest.raises(ModelError, match="no discrete latents; choose among its own kinds: continuous, quantised"):
+        wavtokenizer.from_pretrained(str(files), kind="discrete")
+
+
 def test_what_the_install_prints_stays_from_the_terminal(
     files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,8 @@
 """Any folder of audio with a CSV of factors, or with factors that are estimated from the sound.
 
 `notes.csv` has a line for each clip: `file`, a path from the folder; `split` (train, validation or test), if the folder
-is split already; and a column for each factor. A clip that is no use is found when its study is read, so that the
+is split already; and a column for each factor. What steering moves is measured in factors of the estimators' names and
+units: pitch as a MIDI number, loudness in dB, brightness in octaves above 1 kHz. A clip that is no use is found when its study is read, so that the
 other studies are scored.
 """
 
@@ -23,9 +24,12 @@ from earwitness.datasets import ConceptRecord, Notes
 from earwitness.datasets.audio_files import opened, read_audio
 from earwitness.datasets.text_files import read_text
 from earwitness.errors import EarwitnessError, InvalidItemError
+from earwitness.worlds.estimators import ESTIMATORS, estimate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+__all__ = ["ESTIMATORS", "load"]
 
 TABLE = "notes.csv"
 SUFFIXES = (".wav", ".flac", ".ogg")
@@ -262,8 +266,6 @@ def _estimates(line: Line, plan: Plan) -> list[float]:
 @functools.lru_cache(maxsize=65_536)
 def _estimated(path: Path, changed: int, rate: int, seconds: float) -> tuple[float, ...]:
     """Estimates of a file as it was when it was last changed, kept: pYIN takes a tenth of a second a clip."""
-    from earwitness.worlds.estimators import estimate
-
     return tuple(estimate(read_clip(path, rate, seconds), rate, ESTIMATES).values())
 
 

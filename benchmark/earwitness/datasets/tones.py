@@ -10,12 +10,15 @@ import numpy as np
 from earwitness.datasets import ConceptRecord, Notes
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.seeds import derive
+from earwitness.worlds import estimators
 from earwitness.worlds.tones import FACTORS, MOVE_TOGETHER, SAMPLE_RATE, SPLITS, Tone, render, tone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MADE = True
+ESTIMATORS = {name: estimators.ESTIMATORS[name] for name in FACTORS}
+"""What measures each factor in a sound, however it was made."""
 WORLDS = ("independent", "correlated")
 
 

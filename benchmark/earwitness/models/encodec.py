@@ -73,13 +73,19 @@ class SpectralLatents(LatentFrames):
 
 
 def from_pretrained(
-    source: str, revision: str = "main", device: str = "cpu", *, bandwidth: float | None = None
+    source: str,
+    revision: str = "main",
+    device: str = "cpu",
+    *,
+    kind: str = Kind.CONTINUOUS,
+    bandwidth: float | None = None,
 ) -> LatentFrames:
     """The codec of a hub id or of a folder in its format, in float32.
 
-    It may be an EncodecModel, a SpectralCodec or a MusicGen with either. `bandwidth` is one of EnCodec's, in thousand
-    bits per second; the smallest unless given, as transformers has it.
-    Raises ModelError, in one line, where the codec cannot be read, or where its latents alone do not say the sound.
+    It may be an EncodecModel, a SpectralCodec or a MusicGen with either. `kind` says which of its latents a task's items
+    are of. `bandwidth` is one of EnCodec's, in thousand bits per second; the smallest unless given, as transformers has
+    it. Raises ModelError, in one line, where the codec cannot be read, has no such latents, or where its latents alone
+    do not say the sound.
     """
     from transformers import AutoConfig, EncodecConfig
 
@@ -96,8 +102,8 @@ def from_pretrained(
         module = frozen(_read(source, revision, config, within=config is not whole), device)
     place = torch.device(device)
     if rate is None:
-        return SpectralLatents(source, cast("SpectralCodec", module), place)
-    return EncodecLatents(source, module, place, rate)
+        return SpectralLatents(source, cast("SpectralCodec", module), place).of_kind(kind)
+    return EncodecLatents(source, module, place, rate).of_kind(kind)
 
 
 def _read(source: str, revision: str, config: Any, *, within: bool) -> nn.Module:

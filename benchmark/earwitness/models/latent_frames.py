@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,12 @@ class LatentFrames(ABC):
         self._samples = frames.samples
 
     kinds: tuple[Kind, ...] = (Kind.CONTINUOUS, Kind.QUANTISED)
+    kind: Kind = Kind.CONTINUOUS
+
+    def of_kind(self, kind: str) -> Self:
+        """This model, with a task's items made of its latents of a kind; raises ModelError where it has none such."""
+        self.kind = self._own(kind)
+        return self
 
     @abstractmethod
     def halves(self, module: nn.Module) -> tuple[nn.Module, nn.Module]:
@@ -64,14 +70,11 @@ class LatentFrames(ABC):
 
         Raises ModelError where the audio has another shape or the model no latents of that kind.
         """
-        if kind not in self.kinds:
-            raise ModelError(
-                f"{self._source} has no {kind!s} latents; choose among its own kinds: {', '.join(self.kinds)}"
-            )
+        kind = self._own(kind)
         if audio.ndim != 2 or not audio.shape[1]:
             raise ModelError(f"audio must be [B, S] with S at least 1, not {list(audio.shape)}; give mono clips")
         audio = nn.functional.pad(audio.to(self.device), (0, -audio.shape[1] % self._samples))
-        return self.latents(audio, Kind(kind))
+        return self.latents(audio, kind)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Audio [B, S] of latents [B, F, D] of either kind, as they are: nothing is quantised again.
@@ -87,6 +90,13 @@ class LatentFrames(ABC):
         audio = self.audio(latents.to(self.device))[:, :samples]
         # Transposed convolutions of an odd stride give a few samples less than whole frames.
         return nn.functional.pad(audio, (0, samples - audio.shape[1]))
+
+    def _own(self, kind: str) -> Kind:
+        if kind not in self.kinds:
+            raise ModelError(
+                f"{self._source} has no {kind!s} latents; choose among its own kinds: {', '.join(self.kinds)}"
+            )
+        return Kind(kind)
 
 
 class HalfPasses(nn.Module):

@@ -105,30 +105,32 @@ def from_pretrained(
     revision: str = "main",
     device: str = "cpu",
     *,
+    kind: str = Kind.CONTINUOUS,
     subfolder: str = "",
     script: str = "",
     sample_rate: int = 44_100,
     channels: int = 2,
 ) -> LatentFrames:
-    """The autoencoder of a hub id or of a folder in its format, in float32.
+    """The autoencoder of a hub id or of a folder in its format, in float32; it has latents of one kind, continuous.
 
     `subfolder` is where a pipeline keeps it ("vae", taken of itself where a folder is a pipeline). `script` names a
     TorchScript file of the folder or of the hub id instead (`vae_model.pt`, taken of itself where the folder has no
     configuration; a source may also be the file); its sample rate in Hz and its channels no such file says, so that
     they are given, DiffRhythm's unless others are.
 
-    Raises ModelError, in one line, where nothing of the kind can be read.
+    Raises ModelError, in one line, where no such autoencoder can be read, or another kind of latents is asked for.
     """
     place = Path(source)
     if place.is_file():
-        return _scripted(source, place, device, sample_rate, channels)
+        return _scripted(source, place, device, sample_rate, channels).of_kind(kind)
     if place.is_dir() and not script and not subfolder:
         subfolder = "vae" if (place / INDEX).is_file() else ""
         if not subfolder and not (place / "config.json").is_file() and (place / SCRIPT).is_file():
             script = SCRIPT
     if script:
-        return _scripted(source, _script_file(source, revision, script), device, sample_rate, channels)
-    return OobleckLatents(source, frozen(_read(source, revision, subfolder), device), torch.device(device))
+        return _scripted(source, _script_file(source, revision, script), device, sample_rate, channels).of_kind(kind)
+    module = frozen(_read(source, revision, subfolder), device)
+    return OobleckLatents(source, module, torch.device(device)).of_kind(kind)
 
 
 def _read(source: str, revision: str, subfolder: str) -> nn.Module:

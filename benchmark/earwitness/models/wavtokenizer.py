@@ -61,12 +61,12 @@ class WavTokenizerLatents(LatentFrames):
 
 
 def from_pretrained(
-    source: str, revision: str = "main", device: str = "cpu", *, bandwidth_id: int = 0
+    source: str, revision: str = "main", device: str = "cpu", *, kind: str = Kind.CONTINUOUS, bandwidth_id: int = 0
 ) -> WavTokenizerLatents:
     """The WavTokenizer of a hub id or of a folder: one .yaml configuration and one .ckpt checkpoint beside it.
 
-    `bandwidth_id` is the index that its methods take. Raises ModelError, in one line, where the install is missing or
-    the files are.
+    `kind` says which of its latents a task's items are of; `bandwidth_id` is the index that its methods take. Raises
+    ModelError, in one line, where the install or the files are missing, or it has no such latents.
     """
     tokenizer = _installed()
     if not Path(source).is_dir():
@@ -75,7 +75,7 @@ def from_pretrained(
     # It prints what it has loaded.
     with contextlib.redirect_stdout(io.StringIO()):
         module = attempt("checkpoint", source, lambda: tokenizer.from_pretrained0802(config, weights))
-    return WavTokenizerLatents(source, frozen(module, device), torch.device(device), bandwidth_id)
+    return WavTokenizerLatents(source, frozen(module, device), torch.device(device), bandwidth_id).of_kind(kind)
 
 
 def _installed() -> Any:
