@@ -2,8 +2,8 @@
 
 `notes.csv` has a line for each clip: `file`, a path from the folder; `split` (train, validation or test), if the folder
 is split already; and a column for each factor. What steering moves is measured in factors of the estimators' names and
-units: pitch as a MIDI number, loudness in dB, brightness in octaves above 1 kHz. A clip that is no use is found when its study is read, so that the
-other studies are scored.
+units: pitch as a MIDI number, loudness in dB, brightness in octaves above 1 kHz. A clip that is no use is found when
+its study is read, so that the other studies are scored.
 """
 
 from __future__ import annotations

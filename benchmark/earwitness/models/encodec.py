@@ -82,10 +82,10 @@ def from_pretrained(
 ) -> LatentFrames:
     """The codec of a hub id or of a folder in its format, in float32.
 
-    It may be an EncodecModel, a SpectralCodec or a MusicGen with either. `kind` says which of its latents a task's items
-    are of. `bandwidth` is one of EnCodec's, in thousand bits per second; the smallest unless given, as transformers has
-    it. Raises ModelError, in one line, where the codec cannot be read, has no such latents, or where its latents alone
-    do not say the sound.
+    It may be an EncodecModel, a SpectralCodec or a MusicGen with either. `kind` says which of its latents a task's
+    items are of. `bandwidth` is one of EnCodec's, in thousand bits per second; the smallest unless given, as
+    transformers has it. Raises ModelError, in one line, where the codec cannot be read, has no such latents, or where
+    its latents alone do not say the sound.
     """
     from transformers import AutoConfig, EncodecConfig
 
