@@ -122,3 +122,5 @@ class ConceptRecord:
     """Factors that were not known but estimated from the sound."""
     correlated: tuple[str, ...] = ()
     """Factors that move together in the training clips and not in the others; empty where none do."""
+    prompts: tuple[str, ...] = ()
+    """Prompts whose generation is traced step by step, where the model is a diffusion's autoencoder."""

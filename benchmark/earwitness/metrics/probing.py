@@ -35,7 +35,7 @@ def probe_r2(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayL
     1.0
     """
     x, y, z, t = _checked(train, known, test, wanted)
-    return _r2(_ridge(x, y, z), t)
+    return _r2(ridge(x, y, z), t)
 
 
 @metric(direction="higher", range=(-1.0, 1.0), reads=READS)
@@ -62,7 +62,7 @@ def sparse_probe_r2(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted:
     """
     x, y, z, t = _checked(train, known, test, wanted)
     chosen = pursuit(x, y, int(k))
-    return _r2(_ridge(x[:, chosen], y, z[:, chosen]), t)
+    return _r2(ridge(x[:, chosen], y, z[:, chosen]), t)
 
 
 @metric(direction="higher", range=(0.0, 1.0), reads=READS)
@@ -105,7 +105,7 @@ def pursuit(features: NDArray[np.float64], factor: NDArray[np.float64], k: int) 
     return chosen
 
 
-def _ridge(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
+def ridge(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Predictions [m] for features z [m, C] of ridge regression fitted on x [n, C] and y [n]."""
     mean, scale = _scale(x)
     u, s, v = np.linalg.svd((x - mean) / scale, full_matrices=False)

@@ -28,12 +28,12 @@ class Features:
     @cached_property
     def train_means(self) -> NDArray[np.float64]:
         """[n, C] of each training clip, mean over its frames."""
-        return self._means(self.train)
+        return self.means(self.train)
 
     @cached_property
     def test_means(self) -> NDArray[np.float64]:
         """[m, C] of each held-out clip, mean over its frames."""
-        return self._means(self.test)
+        return self.means(self.test)
 
     @cached_property
     def frames(self) -> NDArray[np.float32]:
@@ -56,7 +56,8 @@ class Features:
         train = self.dictionary.encode(thinned(self.train, 2 * self.dictionary.features))
         return np.concatenate([train.astype(np.float32), self.frames])
 
-    def _means(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
+    def means(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Features [n, C] of clips' latents [n, F, D], mean over their frames."""
         step = max(1, CELLS // (latents.shape[1] * self.dictionary.features))
         parts = [
             self.dictionary.encode(latents[start : start + step]).mean(1) for start in range(0, len(latents), step)
