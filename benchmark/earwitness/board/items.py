@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 ORIGINALS = ".originals"
 """Folder beside the runs that scoring keeps originals in."""
+ENDINGS = {"kept": "ogg", "removed": "ogg", "curves": "json", "features": "json", "trace": "json"}
+"""Of the single files that scoring leaves of an item, by what they are."""
+SOUNDS = ("ogg", "flac")
+"""Endings of sounds."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
             original = folder / f"{file_name(fields['id'])}.original.ogg"
             heard = original if original.is_file() else None
             page = {**fields, **shown.get(fields["id"], {})}
-            sounds = _sounds(folder, fields["id"], ("mix", "stem", "without"))
+            sounds = _sounds(folder, fields["id"], ("mix", "stem", "without", "clip"))
             found[fields["id"]] = Input(page, path, heard, _seconds(heard), sounds=sounds)
         for item, reason in described.get("problems", []):
             found[item] = Input(problem=reason)
@@ -75,22 +79,22 @@ def explanations(run: Path) -> dict[str, Path]:
 
 
 def listened(run: Path, items: Iterable[str]) -> dict[str, dict[str, Path]]:
-    """Kept, removed and deleted sounds and curves of a run by item id, where scoring left them."""
+    """Kept, removed, deleted and steered sounds, curves, features and traces of a run by item id, where they are."""
     found: dict[str, dict[str, Path]] = defaultdict(dict)
     for item in items:
-        for kind, ending in (("kept", "ogg"), ("removed", "ogg"), ("curves", "json")):
+        for kind, ending in ENDINGS.items():
             path = run / "listen" / f"{file_name(item)}.{kind}.{ending}"
             if path.is_file():
                 found[item][kind] = path
-        found[item] |= _sounds(run / "listen", item, ("deleted",))
+        found[item] |= _sounds(run / "listen", item, ("deleted", "steer"))
     return found
 
 
 def _sounds(folder: Path, item: str, kinds: Iterable[str]) -> dict[str, Path]:
-    """An item's sounds in a folder, `<item>.<kind>.ogg` or `<item>.<kind>-<word>.ogg`, by kind and word."""
+    """An item's sounds in a folder, `<item>.<kind>` or `<item>.<kind>-<word>`, by kind and word."""
     start = f"{file_name(item)}."
-    paths = sorted(folder.glob(f"{glob.escape(start)}*.ogg"))
-    named = {unquote(path.name.removeprefix(start).removesuffix(".ogg")): path for path in paths}
+    paths = [path for ending in SOUNDS for path in sorted(folder.glob(f"{glob.escape(start)}*.{ending}"))]
+    named = {unquote(path.name.removeprefix(start).rpartition(".")[0]): path for path in paths}
     return {name: path for name, path in named.items() if name.partition("-")[0] in kinds}
 
 

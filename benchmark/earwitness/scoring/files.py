@@ -1,4 +1,4 @@
-"""Files that scoring leaves: arrays as safetensors, sounds as Ogg Vorbis, each moved into its place when complete."""
+"""Files that scoring leaves: arrays as safetensors, sounds as Ogg Vorbis or FLAC, moved into place when complete."""
 
 from __future__ import annotations
 
@@ -66,6 +66,11 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | 
 
 
 def write_sound(path: Path, wave: NDArray[np.float32], sample_rate: int) -> None:
-    """Write audio [S] as Ogg Vorbis; raises EarwitnessError where it cannot be written."""
+    """Write audio [S] as Ogg Vorbis, or as FLAC of 16 bits where the path says so.
+
+    Ogg streams carry a random number, so that the same sound is another file each time; FLAC is the same bytes. Raises
+    EarwitnessError where it cannot be written.
+    """
+    kind, coding = ("FLAC", "PCM_16") if path.suffix == ".flac" else ("OGG", "VORBIS")
     with moved_into_place(path) as temporary:
-        soundfile.write(temporary, np.clip(wave, -1.0, 1.0), sample_rate, format="OGG", subtype="VORBIS")
+        soundfile.write(temporary, np.clip(wave, -1.0, 1.0), sample_rate, format=kind, subtype=coding)

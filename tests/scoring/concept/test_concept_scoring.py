@@ -129,7 +129,7 @@ def test_every_dictionary_moves_latents_as_far(model: FakeConceptModel, opened: 
     item = scoring.items()[0][0]
     known = scoring.originals.known(0, model)[item.id]
     sizes = [
-        float(np.linalg.norm(Steering(model, {})._shift(Features(item, known, dictionary), known, 1, k)))
+        float(np.linalg.norm(Steering(model, {}).shift(Features(item, known, dictionary), known, 1, k)))
         for dictionary in (raw(model.width), holding(planted(model.width)), untrained(model.width, 32, 0))
         for k in (0, 1)
     ]

@@ -10,6 +10,7 @@ import torch
 
 from earwitness.errors import InvalidItemError
 from earwitness.scoring import Problem
+from earwitness.scoring.concept import listening
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals
 from earwitness.seeds import derive
@@ -78,6 +79,10 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             fields = {item: [own.names, own.correlated] for item, own in known.items()}
             write_arrays(self._path(self._chunk(records[0])), arrays, fields)
         return items, problems
+
+    def page(self, records: Sequence[ConceptRecord], model: ConceptModel) -> dict[str, dict[str, Any]]:
+        """What the page tells of each record."""
+        return {record.id: listening.page(record) for record in records}
 
     def known(self, chunk: int, model: ConceptModel) -> dict[str, Known]:
         """What is known of the items of a chunk, by item id."""

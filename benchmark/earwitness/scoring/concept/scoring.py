@@ -12,6 +12,7 @@ from earwitness.metrics.arrays import UndefinedError
 from earwitness.rows import Status
 from earwitness.scoring import Value, loading
 from earwitness.scoring.certificates import read_certificate
+from earwitness.scoring.concept import listening
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.originals import ConceptOriginals
 from earwitness.scoring.concept.readings import EVERY, PROBES, Reading, read_card
@@ -56,12 +57,17 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
         return Steering(self.model, getattr(dataset, "ESTIMATORS", {}))
 
     def score(self, pairs: Sequence[tuple[ConceptItem, Dictionaries]], listen: Path | None = None) -> list[list[Value]]:
-        """Values of every metric of the card for each pair; the same pairs give the same bits."""
-        return [self._values(item, explanation) for item, explanation in pairs]
+        """Values of every metric of the card for each pair; the same pairs give the same bits.
 
-    def _values(self, item: ConceptItem, explanation: Dictionaries) -> list[Value]:
+        Leaves under `listen`, where given, what `listening` says.
+        """
+        return [self._values(item, explanation, listen) for item, explanation in pairs]
+
+    def _values(self, item: ConceptItem, explanation: Dictionaries, listen: Path | None) -> list[Value]:
         known = self.originals.known(self.chunk_of(item.id), self.model)[item.id]
         fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
+        if listen is not None:
+            listening.leave(self, item, fits[0], known, listen)
         return [self._value(reading, fits, known) for reading in self.readings]
 
     def _value(self, reading: Reading, fits: list[Features], known: Known) -> Value:

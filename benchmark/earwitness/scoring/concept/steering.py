@@ -45,13 +45,16 @@ class Steering:
         lacking = [name for name in known.names if name not in self.estimators]
         if lacking:
             raise UndefinedError(f"no estimator measures {', '.join(lacking)}")
-        shift = self._shift(features, known, column, k)
+        shift = self.shift(features, known, column, k)
         chosen = np.linspace(0, len(known.latents) - 1, min(CLIPS, len(known.latents))).round().astype(int)
         up, down = (self._measured(known, known.latents[chosen] + sign * shift) for sign in (1, -1))
         return np.asarray((up - down) / 2 / known.train.std(0))
 
-    def _shift(self, features: Features, known: Known, column: int, k: int) -> NDArray[np.float32]:
-        """[D] by which latents move, as long as the factor's pattern in the latents themselves."""
+    def shift(self, features: Features, known: Known, column: int, k: int) -> NDArray[np.float32]:
+        """[D] by which latents move, as long as the factor's pattern in the latents themselves.
+
+        Raises UndefinedError where no feature has a pattern of the factor.
+        """
         pattern = patterns(features.train_means, known.train)[column]
         if k:
             kept = pursuit(features.train_means, known.train[:, column], k)
