@@ -136,20 +136,35 @@ class AudioLDM2Model:
                 stack.enter_context(kept(self._layers, shares, null_rows))
             for step, time in enumerate(scheduler.timesteps[first:], start=first):
                 now = step
-                latents = self._step(scheduler, latents, time, both)
+                latents = self._step(scheduler, latents, time, both)[0].prev_sample
             mel = self.decode(latents)
             audio = self.pipeline.vocoder(mel.transpose(1, 2))
         return Generated(audio.reshape(rows, -1).float(), mel)
 
-    def _step(self, scheduler: Any, latents: Tensor, time: Tensor, both: Text) -> Tensor:
-        """Latents after one guided step."""
+    def trajectory(self, text: Text, seeds: Sequence[int]) -> Tensor:
+        """Clean latents [B, T, C, t, m] that each step of guided generations from noise alone predicts.
+
+        The last are the generations' latents.
+        """
+        latents, _, scheduler = self._begin(list(seeds), None)
+        both = self._with_null(_rows(text, len(seeds)))
+        found = []
+        with torch.no_grad():
+            for time in scheduler.timesteps:
+                stepped, said = self._step(scheduler, latents, time, both)
+                clean = getattr(stepped, "pred_original_sample", None)
+                found.append(self._clean(latents, said, time) if clean is None else clean)
+                latents = stepped.prev_sample
+        return torch.stack([*found[:-1], latents], 1)
+
+    def _step(self, scheduler: Any, latents: Tensor, time: Tensor, both: Text) -> tuple[Any, Tensor]:
+        """What the scheduler makes of one guided step, and what the denoiser says, guided."""
         given = scheduler.scale_model_input(torch.cat([latents] * 2) if self._guided else latents, time)
         found = self._predict(given, time, both)
         if self._guided:
             null, conditional = found.chunk(2)
             found = null + self.guidance * (conditional - null)
-        after: Tensor = scheduler.step(found, time, latents).prev_sample
-        return after
+        return scheduler.step(found, time, latents), found
 
     def _begin(self, seeds: list[int], start: Start | None) -> tuple[Tensor, int, Any]:
         """Latents before the first step that is run, that step's number, and a scheduler of one's own."""
