@@ -82,7 +82,7 @@ def test_the_second_stream_is_the_same_for_every_prompt(pipeline: AudioLDM2Pipel
 def test_prompts_name_what_plays_and_now_and_then_have_lost_a_word() -> None:
     rng = np.random.default_rng(0)
     made = clip("train", 3)
-    drawn = [draw_prompt(made, rng) for _ in range(400)]
+    drawn = [draw_prompt(made, rng).text for _ in range(400)]
     named = [[word for word in prompt.split() if word in NAMES] for prompt in drawn]
     empty = np.mean([not prompt for prompt in drawn])
     assert abs(empty - UNCONDITIONAL) < 0.05
@@ -90,6 +90,20 @@ def test_prompts_name_what_plays_and_now_and_then_have_lost_a_word() -> None:
     joiners = {"and", "plus", "over", "then"}  # "with" may open a prompt
     lost = [sum(word in joiners for word in prompt.split()) >= len(made.instruments) for prompt in drawn if prompt]
     assert 0.08 < np.mean(lost) < 0.25
+
+
+def test_an_instrument_whose_word_nothing_attends_to_does_not_play() -> None:
+    rng, made = np.random.default_rng(0), clip("train", 3)
+    drawn = [draw_prompt(made, rng, 0.3) for _ in range(400)]
+    marked = [prompt for prompt in drawn if prompt.unheard is not None]
+    assert abs(len(marked) / len(drawn) - 0.3) < 0.06
+    for prompt in marked:
+        words = prompt.text.split()
+        assert words[prompt.unheard] in set(NAMES) - set(made.instruments)
+        assert set(made.instruments) <= set(words)
+    plain = [np.random.default_rng(1), np.random.default_rng(1)]
+    kinds = [draw_prompt(made, plain[0]), draw_prompt(made, plain[1], 0.0)]
+    assert kinds[0] == kinds[1]
 
 
 def test_latents_have_variance_one_once_they_are_scaled(handful: StemClips, tmp_path: Path) -> None:
@@ -135,10 +149,37 @@ def test_the_denoiser_learns_a_handful_by_heart_and_resumes_to_the_same_weights(
 
 def test_a_batch_holds_scaled_latents_and_padded_ids(handful: StemClips) -> None:
     latents = torch.arange(HANDFUL, dtype=torch.float32)[:, None, None, None].expand(-1, 8, 16, 16)
-    found, ids = DiffusionData(handful, latents, build_tokenizer()).batch(np.random.default_rng(0), 5)
+    found, ids, attended = DiffusionData(handful, latents, build_tokenizer()).batch(np.random.default_rng(0), 5)
     assert found.shape == (5, 8, 16, 16)
     assert ids.shape[0] == 5
     assert (ids == 1).sum(1).tolist() == [1] * 5
+    assert attended.shape == ids.shape
+    assert (attended == 1).all()
+
+
+def test_in_some_rows_of_a_batch_nothing_attends_to_the_token_of_one_instrument(handful: StemClips) -> None:
+    latents, tokenizer = torch.zeros(HANDFUL, 8, 16, 16), build_tokenizer()
+    _, ids, attended = DiffusionData(handful, latents, tokenizer, 0.5).batch(np.random.default_rng(0), 40)
+    rows, places = torch.nonzero(attended == 0, as_tuple=True)
+    assert 10 < len(rows) < 30
+    assert len(set(rows.tolist())) == len(rows)
+    assert {tokenizer.convert_ids_to_tokens(int(token))[1:] for token in ids[rows, places]} <= set(NAMES)
+
+
+def test_training_without_attention_to_some_words_is_another_and_leaves_the_denoiser_as_it_was(
+    handful: StemClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diffusion, "BATCH", 2)
+    plan = Plan("refining", 2, 1e-3, 0, warm_up=1)
+    losses = []
+    for share in (0.0, 0.89):
+        torch.manual_seed(0)
+        made = compose(compose_autoencoder())
+        processors = [type(each) for each in made.unet.attn_processors.values()]
+        train_diffusion(made, handful, plan, Checkpoint(tmp_path / f"{share}.pt"), unheard=share)
+        assert [type(each) for each in made.unet.attn_processors.values()] == processors
+        losses.append({name: value.clone() for name, value in made.unet.state_dict().items()})
+    assert any(not torch.equal(losses[0][name], losses[1][name]) for name in losses[0])
 
 
 def test_what_the_recipe_writes_is_read_by_the_adapter_and_measured(
@@ -148,6 +189,7 @@ def test_what_the_recipe_writes_is_read_by_the_adapter_and_measured(
     monkeypatch.setattr(band, "JUDGE_STEPS", 2)
     monkeypatch.setattr(band, "JUDGE_BATCH", 4)
     monkeypatch.setattr(diffusion, "STEPS", 1)
+    monkeypatch.setattr(diffusion, "REFINING_STEPS", 1)
     monkeypatch.setattr(diffusion, "BATCH", 2)
     vae = compose_autoencoder()
     band.fit_judge(handful, vae, tmp_path / "out", work)

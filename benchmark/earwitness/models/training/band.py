@@ -14,7 +14,14 @@ from earwitness.judges.cnn import CNNJudge, small_cnn
 from earwitness.models.mel_vocoder import GriffinLimVocoder
 from earwitness.models.training.autoencoder import train_autoencoder
 from earwitness.models.training.clips import SHAPE, StemClips, stem_clips
-from earwitness.models.training.diffusion import compose, plan_of, save_pipeline, train_diffusion
+from earwitness.models.training.diffusion import (
+    UNHEARD,
+    compose,
+    plan_of,
+    refining_plan_of,
+    save_pipeline,
+    train_diffusion,
+)
 from earwitness.models.training.judges import colour, disturb, train_judge
 from earwitness.models.training.loop import Checkpoint, Plan
 from earwitness.models.training.storage import save_half
@@ -81,6 +88,8 @@ def fit_diffusion(
     look = None if visit is None else lambda reached: visit(pipeline, reached)
     checkpoint = Checkpoint(work.checkpoint("diffusion"))
     seconds = train_diffusion(pipeline, clips, plan_of(work.seed), checkpoint, look)
+    checkpoint = Checkpoint(work.checkpoint("refining"))
+    seconds += train_diffusion(pipeline, clips, refining_plan_of(work.seed), checkpoint, look, UNHEARD)
     save_pipeline(pipeline, out / "model")
     return seconds
 

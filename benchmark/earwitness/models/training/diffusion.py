@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from transformers import (
     T5Tokenizer,
 )
 
+from earwitness.models.audioldm2_files import word_layers
+from earwitness.models.cross_attention import kept
 from earwitness.models.mel_vocoder import GriffinLimVocoder
 from earwitness.models.training.autoencoder import LATENTS, latents_of
 from earwitness.models.training.clips import FRAMES, SHAPE, StemClips
@@ -42,6 +45,9 @@ UNCONDITIONAL = 0.1
 """Share of samples without a prompt, for classifier-free guidance."""
 BEREFT = 0.2
 """Share of samples whose prompt was written for one more instrument and has lost its word."""
+REFINING_STEPS, REFINING_RATE = 900, 4e-4
+UNHEARD = 0.3
+"""Share of samples of the second training whose prompt names one more instrument, with no attention to its word."""
 TEXT_WIDTH, OTHER_WIDTH = 64, 16
 LONGEST = 24
 """Tokens of a prompt, at most."""
@@ -194,33 +200,64 @@ class Denoiser(nn.Module):
         return found
 
 
+class Prompt(NamedTuple):
+    """A prompt that a sample is trained with."""
+
+    text: str
+    unheard: int | None = None
+    """Place of the word that nothing attends to."""
+
+
+class Batch(NamedTuple):
+    """Samples of one step."""
+
+    latents: Tensor
+    """[B, C, t, m]."""
+    ids: Tensor
+    """[B, N] tokens, 0 where padded."""
+    attended: Tensor
+    """[B, N] 0 for the tokens that nothing attends to, 1 for the others."""
+
+
 class DiffusionData:
     """Latents and prompts, drawn afresh at every step."""
 
-    def __init__(self, clips: StemClips, latents: Tensor, tokenizer: T5Tokenizer) -> None:
+    def __init__(self, clips: StemClips, latents: Tensor, tokenizer: T5Tokenizer, unheard: float = 0.0) -> None:
         self._clips = clips
         self._latents = latents
         self._tokenizer: Any = tokenizer
+        self._unheard = unheard
 
-    def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
-        """Latents [size, C, t, m] and token ids [size, N], 0 where padded."""
+    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+        """Samples with their prompts."""
         chosen = rng.integers(0, len(self._latents), size)
-        prompts = [draw_prompt(self._clips.made[index], rng) for index in chosen]
-        ids = self._tokenizer(prompts, padding=True, return_tensors="pt").input_ids
-        return self._latents[torch.from_numpy(chosen)].float(), ids
+        prompts = [draw_prompt(self._clips.made[index], rng, self._unheard) for index in chosen]
+        ids = self._tokenizer([prompt.text for prompt in prompts], padding=True, return_tensors="pt").input_ids
+        attended = torch.ones(ids.shape)
+        for row, prompt in enumerate(prompts):
+            if prompt.unheard is not None:
+                # Every word of the world is one token.
+                attended[row, prompt.unheard] = 0
+        return Batch(self._latents[torch.from_numpy(chosen)].float(), ids, attended)
 
 
-def draw_prompt(made: Clip, rng: np.random.Generator) -> str:
-    """A prompt of a clip's instruments; now and then none, or one that has lost the word of an absent instrument."""
+def draw_prompt(made: Clip, rng: np.random.Generator, unheard: float = 0.0) -> Prompt:
+    """A prompt of a clip's instruments; now and then none, or one that was written for an absent instrument, too.
+
+    Its word is gone, or, in a share `unheard` of all, there and marked.
+    """
     share = rng.random()
     if share < UNCONDITIONAL:
-        return ""
+        return Prompt("")
     names = list(made.instruments)
-    if share > 1 - BEREFT:
+    if share > 1 - BEREFT - unheard:
         absent = str(rng.choice([name for name in NAMES if name not in names]))
         words = prompt_words([*names, absent], "train", rng)
-        return " ".join(word.text for word in words if word.part != len(names))
-    return " ".join(word.text for word in prompt_words(names, "train", rng))
+        place = next(place for place, word in enumerate(words) if word.part == len(names))
+        if share > 1 - BEREFT:
+            return Prompt(" ".join(word.text for word in words[:place] + words[place + 1 :]))
+        return Prompt(" ".join(word.text for word in words), place)
+    return Prompt(" ".join(word.text for word in prompt_words(names, "train", rng)))
 
 
 @torch.inference_mode()
@@ -236,26 +273,42 @@ def train_diffusion(
     plan: Plan,
     checkpoint: Checkpoint,
     visit: Callable[[Checkpoint], None] | None = None,
+    unheard: float = 0.0,
 ) -> float:
-    """Train text encoder and denoiser in place; the seconds it took."""
+    """Train text encoder and denoiser in place; the seconds it took.
+
+    In a share `unheard` of the samples the prompt names an instrument that is not there, and its word's attention is
+    0 in every layer: what a word makes then goes with its attention, and no other word brings it back.
+    """
     scale = float(pipeline.vae.config.scaling_factor)
     latents = (latents_of(pipeline.vae, clips.mels) * scale).half()
-    data = DiffusionData(clips, latents, pipeline.tokenizer_2)
+    data = DiffusionData(clips, latents, pipeline.tokenizer_2, unheard)
     other, denoiser, scheduler = constant_stream(pipeline), Denoiser(pipeline), pipeline.scheduler
+    attended = torch.ones(1, 1)
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
-        clean, ids = data.batch(rng, BATCH)
+        nonlocal attended
+        clean, ids, attended = data.batch(rng, BATCH)
         noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
         times = torch.from_numpy(rng.integers(0, scheduler.config.num_train_timesteps, BATCH))
         found = denoiser(scheduler.add_noise(clean, noise, times), times, ids, other)
         return nn.functional.mse_loss(found, scheduler.get_velocity(clean, noise, times))
 
-    return fit(denoiser, loss, plan, checkpoint, visit)
+    with ExitStack() as stack:
+        if unheard:
+            layers = word_layers(pipeline.unet)
+            stack.enter_context(kept(layers, lambda layer, places: attended[:, None].expand(-1, places, -1), 0))
+        return fit(denoiser, loss, plan, checkpoint, visit)
 
 
 def plan_of(seed: int) -> Plan:
     """How the denoiser is trained."""
     return Plan("diffusion", STEPS, LEARNING_RATE, seed)
+
+
+def refining_plan_of(seed: int) -> Plan:
+    """How it is trained on, with words that nothing attends to."""
+    return Plan("refining", REFINING_STEPS, REFINING_RATE, seed)
 
 
 def save_pipeline(pipeline: AudioLDM2Pipeline, folder: Path) -> None:
