@@ -7,7 +7,7 @@ scoring: no explainer sees it. `MADE = True` marks a world that draws other item
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -104,8 +104,8 @@ class Notes:
 
     audio: Callable[[int], list[NDArray[np.float32]]]
     """Mono clips [S] in [-1, 1] at a sample rate; raises InvalidItemError, in one line, where a file is no use."""
-    factors: dict[str, NDArray[np.float64]]
-    """[n] value of each factor in each clip."""
+    factors: Mapping[str, NDArray[np.float64]]
+    """[n] value of each factor in each clip; only a value may cost something, no name does."""
 
 
 @dataclass(frozen=True)
