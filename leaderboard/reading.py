@@ -111,6 +111,22 @@ def item_arrays(path: str, item: str) -> dict[str, np.ndarray]:
     return {} if found is None else arrays(str(found), item, found.stat().st_mtime)
 
 
+@st.cache_data(max_entries=256, show_spinner=False)
+def _document(path: str, changed: float) -> Record:
+    """A JSON file; `changed` is its time, so that a replaced file is read again."""
+    try:
+        found: Record = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def document(path: str) -> Record:
+    """A JSON file that the board points to; empty where there is none that can be read."""
+    found = beside(path)
+    return {} if found is None else _document(str(found), found.stat().st_mtime)
+
+
 def parsed(text: str) -> Any:
     """JSON that the board keeps as text; None where there is none."""
     return json.loads(text) if text else None

@@ -13,4 +13,4 @@ def play(label: str, path: str) -> None:
     if found is None:
         st.caption("— not kept —")
     else:
-        st.audio(str(found), format="audio/ogg")
+        st.audio(str(found), format=f"audio/{found.suffix.removeprefix('.')}")

@@ -45,9 +45,11 @@ def original(item: Record, view: Any) -> None:
     st.subheader(view.title(parsed(item["fields"]) or {}) or item["item"])
     if item["problem"]:
         st.warning(f"This item cannot be explained: {item['problem']}")
+    if not view.ORIGINAL:
+        return
     left, _ = st.columns(2, gap="large")
     with left:
-        play("The sound that is explained", item["original"])
+        play(view.ORIGINAL, item["original"])
 
 
 def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
@@ -61,9 +63,9 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     if left["status"] not in ("ok", "skipped"):
         st.error(f"{left['status']}: {left['reason']}")
     fields = described(item, parsed(left["sounds"]) or {})
-    answered = item_arrays(left["explanation"], item["item"])
-    drawn = {**answered, **curves(left["curves"])}
-    view.draw(fields, item_arrays(item["arrays"], item["item"]), drawn, item["seconds"])
+    answered = item_arrays(left["explanation"], item["item"]) if view.GIVEN else {}
+    given = item_arrays(item["arrays"], item["item"]) if view.GIVEN else {}
+    view.draw(fields, given, {**answered, **curves(left["curves"])}, item["seconds"])
     for column, (kind, label) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
         with column:
             play(label, left[kind])

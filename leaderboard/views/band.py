@@ -12,6 +12,8 @@ from sounds import play
 from wording import plain
 
 Arrays = dict[str, np.ndarray]
+ORIGINAL = "The sound that is explained"
+GIVEN = True
 SOUNDS: dict[str, str] = {}
 """All sounds of this track belong to the word that is chosen."""
 WORD = "word"

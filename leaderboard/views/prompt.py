@@ -10,6 +10,8 @@ import streamlit as st
 from pictures import axis, data_url
 
 Arrays = dict[str, np.ndarray]
+ORIGINAL = "The sound that is explained"
+GIVEN = True
 SOUNDS = {"kept": "Kept: only the words it marks", "removed": "Removed: without the words it marks"}
 """What scoring leaves to listen to, and how the page calls it."""
 INK = (20, 149, 138)

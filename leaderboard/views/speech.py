@@ -15,6 +15,8 @@ from pictures import INK, SCALE, axis, blend, data_url, scale
 from wording import plain
 
 Arrays = dict[str, np.ndarray]
+ORIGINAL = "The sound that is explained"
+GIVEN = True
 SOUNDS: dict[str, str] = {}
 """A spectrogram with cells removed is nothing to listen to."""
 TOKEN = "token"

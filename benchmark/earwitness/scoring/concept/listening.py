@@ -78,8 +78,7 @@ def described(features: Features, known: Known) -> dict[str, Any]:
     """What the page draws of a dictionary, as JSON types.
 
     `clips`: value of each factor in the held-out clips that are drawn. `best`: for each factor the feature that tells
-    most of it. `features`: what those and the liveliest ones respond to. `deviation`: of each factor over training
-    clips, the unit in which steering's effects are compared.
+    most of it. `features`: what those and the liveliest ones respond to.
     """
     best = telling(features, known)
     numbers = list(dict.fromkeys([*best.values(), *lively(features)]))
@@ -89,7 +88,6 @@ def described(features: Features, known: Known) -> dict[str, Any]:
         "best": best,
         "width": features.dictionary.features,
         "features": [response(features, known, number) for number in numbers],
-        "deviation": {name: short(known.train[:, column].std()) for column, name in enumerate(known.names)},
     }
 
 
@@ -98,7 +96,8 @@ def steered(
 ) -> dict[str, Any]:
     """Render one held-out clip with each factor steered by each of `SIZES`, and measure all factors in each sound.
 
-    Features are moved as the card's first steering metric of that factor moves them.
+    Features are moved as the card's first steering metric of that factor moves them. `measured` is in each factor's own
+    unit, `moved` its change in standard deviations of the training clips.
     """
     base = middle(known)
     own = known.latents[base]
@@ -114,10 +113,12 @@ def steered(
         for place, sound in enumerate(sounds):
             path = listen / f"{file_name(item.id)}.steer-{file_name(name)}-{place}.flac"
             write_sound(path, sound, scoring.model.sample_rate)
+        measured = _measured(scoring, sounds, known.names)
         found["factors"][name] = {
             "k": k,
             "sounds": [f"steer-{name}-{place}" for place in range(len(SIZES))],
-            "measured": _measured(scoring, sounds, known.names),
+            "measured": measured,
+            "moved": {each: moved(values, known.train[:, known.column(each)]) for each, values in measured.items()},
         }
     return found
 
@@ -127,6 +128,18 @@ def middle(known: Known) -> int:
     spread = known.train.std(0)
     away = (known.test - known.train.mean(0)) / np.where(spread > 0, spread, 1.0)
     return int(np.square(away).sum(1).argmin())
+
+
+def moved(measured: Sequence[float | None], factor: NDArray[np.float64]) -> list[float | None]:
+    """Change of a factor from size 0 in standard deviations of training clips' [n]; None where one is not known.
+
+    >>> moved([None, 1.0, 2.0, 3.0, 6.0], np.array([0.0, 4.0]))
+    [None, -0.5, 0.0, 0.5, 2.0]
+    """
+    start, spread = measured[SIZES.index(0.0)], float(factor.std())
+    if start is None or not spread > 0:
+        return [None] * len(measured)
+    return [None if value is None else short((value - start) / spread) for value in measured]
 
 
 def _steered_by(scoring: ConceptScoring, factor: str) -> int:

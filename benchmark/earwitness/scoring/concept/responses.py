@@ -58,8 +58,13 @@ def response(features: Features, known: Known, number: int) -> dict[str, Any]:
         "means": [short(value) for value in means[drawn(known)]],
         "tells": {name: tells(features, known, number, column) for column, name in enumerate(known.names)},
         "binned": {name: binned(known.test[:, column], means) for column, name in enumerate(known.names)},
-        "top": [{"clip": clip, "mean": short(means[clip])} for clip in top(means)],
+        "top": [_clip(known, clip, means[clip]) for clip in top(means)],
     }
+
+
+def _clip(known: Known, clip: int, mean: float) -> dict[str, Any]:
+    factors = {name: short(value) for name, value in zip(known.names, known.test[clip], strict=True)}
+    return {"clip": clip, "mean": short(mean), "factors": factors}
 
 
 def tells(features: Features, known: Known, number: int, column: int) -> float | None:
