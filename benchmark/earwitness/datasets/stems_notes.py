@@ -14,7 +14,7 @@ from earwitness.datasets import ConceptRecord, Notes
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.seeds import derive
 from earwitness.worlds import estimators
-from earwitness.worlds.stems import SPLITS, Clip, clip, render
+from earwitness.worlds.stems import SPLITS, Split, clip, render
 from earwitness.worlds.synthesiser import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -80,40 +80,41 @@ def load(
             "a study has at least 1 training and 1 test clip, and traces the prompts of some test clips; found "
             f"train = {train}, test = {test}, traced = {traced}"
         )
-    studies = [(index, derive("stems_notes", split, index, seed)) for index in range(items)]
+    names = [f"{split}-{index:05d}" + (f"-{seed}" if seed else "") for index in range(items)]
     return [
         ConceptRecord(
-            id=(name := f"{split}-{index:05d}" + (f"-{seed}" if seed else "")),
+            id=name,
             cluster=name,
-            train=_notes([clip("train", number, drawn) for number in range(train)], derive(drawn, "train")),
-            test=_notes(held := [clip(known, number, drawn) for number in range(test)], derive(drawn, "test")),
+            train=_notes("train", train, drawn),
+            test=_notes(known, test, drawn),
             estimated=FACTORS,
-            prompts=tuple(each.prompt for each in held[:traced]),
+            prompts=tuple(clip(known, number, drawn).prompt for number in range(traced)),
         )
-        for index, drawn in studies
+        for index, name in enumerate(names)
+        for drawn in [derive("stems_notes", split, index, seed)]
     ]
 
 
-def _notes(made: list[Clip], seed: int) -> Notes:
-    gains = np.random.default_rng(seed).uniform(*GAINS, len(made))
-    measured = _Measured(made, gains)
+def _notes(split: Split, count: int, drawn: int) -> Notes:
+    measured = _Measured(split, count, drawn)
     return Notes(measured.audio, measured)
 
 
 class _Measured(Mapping[str, "NDArray[np.float64]"]):
     """Factors of clips, measured when their sounds are first rendered: rendering a study takes seconds."""
 
-    def __init__(self, made: list[Clip], gains: NDArray[np.float64]) -> None:
-        self._made, self._gains = made, gains
+    def __init__(self, split: Split, count: int, drawn: int) -> None:
+        self._split, self._count, self._drawn = split, count, drawn
         self._found: dict[str, NDArray[np.float64]] = {}
 
     def audio(self, sample_rate: int) -> list[NDArray[np.float32]]:
         """Mixes [S] of the clips at their gains; raises InvalidItemError at another sample rate than the world's."""
         if sample_rate != SAMPLE_RATE:
             raise InvalidItemError(f"stems are made at {SAMPLE_RATE} Hz, and the model hears {sample_rate} Hz")
+        gains = np.random.default_rng(derive(self._drawn, "gains", self._split)).uniform(*GAINS, self._count)
         sounds = [
-            render(made).audio * np.float32(10 ** (gain / 20))
-            for made, gain in zip(self._made, self._gains, strict=True)
+            render(clip(self._split, number, self._drawn)).audio * np.float32(10 ** (gain / 20))
+            for number, gain in enumerate(gains)
         ]
         self._found = {
             name: np.array([measure(sound, sample_rate) for sound in sounds]) for name, measure in ESTIMATORS.items()

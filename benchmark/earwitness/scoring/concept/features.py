@@ -21,9 +21,11 @@ class Features:
     """A dictionary's features of an item."""
 
     def __init__(self, item: ConceptItem, known: Known, dictionary: Dictionary) -> None:
+        self.item = item.id
         self.dictionary = dictionary
         self.train = item.train
         self.test = known.latents
+        self._traced = known.traced
 
     @cached_property
     def train_means(self) -> NDArray[np.float64]:
@@ -34,6 +36,14 @@ class Features:
     def test_means(self) -> NDArray[np.float64]:
         """[m, C] of each held-out clip, mean over its frames."""
         return self.means(self.test)
+
+    @cached_property
+    def traced_means(self) -> NDArray[np.float64] | None:
+        """[B, T, C] of the clean latents that each step of traced generations predicts; None where none is traced."""
+        if self._traced is None:
+            return None
+        clips, steps, *frame = self._traced.shape
+        return self.means(self._traced.reshape(clips * steps, *frame)).reshape(clips, steps, -1)
 
     @cached_property
     def frames(self) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from earwitness.errors import InvalidItemError
+from earwitness.errors import InvalidItemError, ModelError
 from earwitness.scoring import Problem
 from earwitness.scoring.concept import listening
 from earwitness.scoring.files import read_arrays, write_arrays
@@ -45,6 +45,8 @@ class Known:
     """[m, K] factors of the held-out clips."""
     latents: NDArray[np.float32]
     """[m, F, D] of the held-out clips."""
+    traced: NDArray[np.float32] | None = None
+    """[B, T, F, D] clean latents that each step of traced generations predicts; None where no prompt is traced."""
 
     def column(self, factor: str) -> int:
         """Place of a factor; raises KeyError where the dataset has none of that name."""
@@ -75,7 +77,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             items.append(item)
             known[item.id] = own
         if records:
-            arrays = {f"{item}/{part}": getattr(own, part) for item, own in known.items() for part in _ARRAYS}
+            arrays = {f"{item}/{part}": array for item, own in known.items() for part, array in _arrays(own).items()}
             fields = {item: [own.names, own.correlated] for item, own in known.items()}
             write_arrays(self._path(self._chunk(records[0])), arrays, fields)
         return items, problems
@@ -96,7 +98,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
                 assert found is not None
             arrays, fields = found
             self._known[chunk] = {
-                item: Known(tuple(names), tuple(pair), *(arrays[f"{item}/{part}"] for part in _ARRAYS))
+                item: Known(tuple(names), tuple(pair), **_of_item(arrays, item))
                 for item, (names, pair) in fields.items()
             }
         return self._known[chunk]
@@ -123,10 +125,41 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             train=train,
         )
         known, wanted = factors_of(record.train, names, len(train)), factors_of(record.test, names, len(test))
-        return item, Known(names, record.correlated, known, wanted, test)
+        return item, Known(names, record.correlated, known, wanted, test, self._traced(record, model))
+
+    def _traced(self, record: ConceptRecord, model: ConceptModel) -> NDArray[np.float32] | None:
+        """Clean latents [B, T, F, D] of the generations of a record's prompts, each from a seed of its own.
+
+        Raises ModelError where the model has no diffusion.
+        """
+        if not record.prompts:
+            return None
+        trajectories = getattr(model, "trajectories", None)
+        if trajectories is None:
+            raise ModelError(
+                f"{record.id} has prompts to trace, and the task's model has no diffusion; name one that has in the "
+                "task, or a dataset without prompts"
+            )
+        seeds = [derive(self.seed_key, record.id, "trace", self._seed, number) for number in range(len(record.prompts))]
+        parts = [
+            trajectories(record.prompts[start : start + BATCH], seeds[start : start + BATCH]).float().cpu()
+            for start in range(0, len(seeds), BATCH)
+        ]
+        return np.ascontiguousarray(torch.cat(parts).numpy())
 
 
-_ARRAYS = ("train", "test", "latents")
+_ARRAYS = ("train", "test", "latents", "traced")
+
+
+def _arrays(known: Known) -> dict[str, NDArray[Any]]:
+    """Arrays of what is known, by field; those that it has."""
+    found = {part: getattr(known, part) for part in _ARRAYS}
+    return {part: array for part, array in found.items() if array is not None}
+
+
+def _of_item(arrays: dict[str, NDArray[Any]], item: str) -> dict[str, NDArray[Any]]:
+    """Arrays of one item among those of a chunk, by field."""
+    return {part: arrays[f"{item}/{part}"] for part in _ARRAYS if f"{item}/{part}" in arrays}
 
 
 def factors_of(notes: Notes, names: tuple[str, ...], clips: int) -> NDArray[np.float64]:

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 EVERY = "every"
 """The factor of a metric that is the mean over all factors of the dataset."""
 PROBES = ("probe_r2", "transfer_r2", "sparse_probe_r2", "probe_accuracy")
+TRACES = ("trace", "trace_error")
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "probe_r2": ("factor",),
     "transfer_r2": ("factor",),
     "sparse_probe_r2": ("factor", "k"),
     "probe_accuracy": ("factor", "classes"),
     "steer": ("factor", "k"),
+    "trace": ("factor",),
+    "trace_error": ("factor",),
     "fvu": (),
     "l0": (),
     "dead": (),

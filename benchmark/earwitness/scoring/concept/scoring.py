@@ -15,8 +15,9 @@ from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.concept import listening
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.originals import ConceptOriginals
-from earwitness.scoring.concept.readings import EVERY, PROBES, Reading, read_card
+from earwitness.scoring.concept.readings import EVERY, PROBES, TRACES, Reading, read_card
 from earwitness.scoring.concept.steering import Steering
+from earwitness.scoring.concept.tracing import Tracing, curves, told
 from earwitness.scoring.items import Items
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
         dataset = loading.adapter("earwitness.datasets", self.setting.task.card.dataset.adapter, self.setting.task)
         return Steering(self.model, getattr(dataset, "ESTIMATORS", {}))
 
+    @cached_property
+    def tracing(self) -> Tracing:
+        """What the estimators hear at each step of traced generations."""
+        return Tracing(self.model, self.steering.estimators, self.originals.folder)
+
     def score(self, pairs: Sequence[tuple[ConceptItem, Dictionaries]], listen: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs give the same bits.
 
@@ -68,6 +74,8 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
         fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
         if listen is not None:
             listening.leave(self, item, fits[0], known, listen)
+            if known.traced is not None:
+                listening.leave_trace(listen, item.id, curves(self.tracing, fits[0], known))
         return [self._value(reading, fits, known) for reading in self.readings]
 
     def _value(self, reading: Reading, fits: list[Features], known: Known) -> Value:
@@ -94,11 +102,25 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
 
     def _steer(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
         """What steering one factor moves; every factor's estimator must be able to hear it."""
+        self._require_heard(known.names)
+        return float(reading.metric.function(self.steering.moved(fits[0], known, column, reading.k), column))
+
+    def _trace(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
+        """How a factor settles along the traced steps, by the first fit's probe."""
+        return float(reading.metric.function(told(fits[0], known, column)))
+
+    def _trace_error(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
+        """How far that is from how it settles in the sound, which the factor's estimator must be able to hear."""
+        self._require_heard(known.names[column : column + 1])
+        probe = told(fits[0], known, column)
+        return float(reading.metric.function(probe, self.tracing.heard(fits[0].item, known)[:, :, column]))
+
+    def _require_heard(self, names: Sequence[str]) -> None:
+        """Raise UndefinedError where a factor is not certified to be heard in decoded clips."""
         roles = self.certificate.get("roles", {})
-        deaf = [name for name in known.names if name in roles and not roles[name]["certified"]]
+        deaf = [name for name in names if name in roles and not roles[name]["certified"]]
         if deaf:
             raise UndefinedError(f"not certified to be heard in decoded clips: {', '.join(deaf)}")
-        return float(reading.metric.function(self.steering.moved(fits[0], known, column, reading.k), column))
 
 
 def columns(reading: Reading, known: Known) -> list[int]:
@@ -107,7 +129,7 @@ def columns(reading: Reading, known: Known) -> list[int]:
     `transfer_r2` reads training clips in which two factors move together, those two; the other metrics of factors read
     training clips in which all are independent.
     """
-    if reading.name not in (*PROBES, "steer"):
+    if reading.name not in (*PROBES, *TRACES, "steer"):
         return [0]
     transfer = reading.name == "transfer_r2"
     if transfer != bool(known.correlated):
@@ -123,6 +145,8 @@ def columns(reading: Reading, known: Known) -> list[int]:
 ARGUMENTS: dict[str, Callable[[ConceptScoring, Reading, int, list[Features], Known], float]] = {
     **dict.fromkeys(PROBES, ConceptScoring._probe),
     "steer": ConceptScoring._steer,
+    "trace": ConceptScoring._trace,
+    "trace_error": ConceptScoring._trace_error,
     "fvu": lambda self, reading, column, fits, known: reading.metric.function(fits[0].some_latents, fits[0].rebuilt),
     "l0": lambda self, reading, column, fits, known: reading.metric.function(fits[0].frames),
     "dead": lambda self, reading, column, fits, known: reading.metric.function(fits[0].seen),

@@ -1,0 +1,104 @@
+"""Tracing: what a dictionary's probes, and the sounds themselves, tell of a factor at each step of a diffusion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from earwitness.metrics.arrays import UndefinedError
+from earwitness.metrics.probing import ridge
+from earwitness.metrics.tracing import settling
+from earwitness.scoring.files import file_name, read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from earwitness.scoring.concept.features import Features
+    from earwitness.scoring.concept.originals import Known
+    from earwitness.tracks.concept import ConceptModel
+
+    Estimator = Callable[[NDArray[np.float32], int], float]
+
+BATCH = 16
+"""Steps that are decoded at once: fixed, so that an estimate depends on no other setting."""
+
+
+class Tracing:
+    """Factors of the sound that each step of traced generations decodes to, kept on disk: no dictionary has a part."""
+
+    def __init__(self, model: ConceptModel, estimators: Mapping[str, Estimator], folder: Path) -> None:
+        self.model = model
+        self.estimators = estimators
+        self._folder = folder
+        self._heard: dict[str, NDArray[np.float64]] = {}
+
+    def heard(self, item: str, known: Known) -> NDArray[np.float64]:
+        """[B, T, K] of each traced clip, step and factor; NaN where the estimator hears nothing, or there is none.
+
+        Raises UndefinedError where no prompt of the item is traced.
+        """
+        if item not in self._heard:
+            if known.traced is None:
+                raise UndefinedError("no prompt of this item is traced")
+            path = self._folder / f"heard-{file_name(item)}.safetensors"
+            found = read_arrays(path)
+            if found is None:
+                write_arrays(path, {"heard": self._measured(known.traced, known.names)}, {})
+                found = read_arrays(path)
+                assert found is not None
+            self._heard[item] = found[0]["heard"]
+        return self._heard[item]
+
+    def _measured(self, traced: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float64]:
+        clips, steps, *frame = traced.shape
+        flat = torch.from_numpy(traced.reshape(clips * steps, *frame))
+        rows, rate = [], self.model.sample_rate
+        for part in torch.split(flat, BATCH):
+            with torch.inference_mode():
+                sounds = self.model.decode(part.to(self.model.device)).float().cpu().numpy()
+            rows += [[self._estimate(name, sound, rate) for name in names] for sound in sounds]
+        return np.array(rows, dtype=np.float64).reshape(clips, steps, len(names))
+
+    def _estimate(self, name: str, sound: NDArray[np.float32], rate: int) -> float:
+        return self.estimators[name](sound, rate) if name in self.estimators else float("nan")
+
+
+def told(features: Features, known: Known, column: int) -> NDArray[np.float64]:
+    """[B, T] what a probe of a dictionary's features tells of a factor at each step of traced generations.
+
+    The probe is that of `probe_r2`, fitted on the training clips. Raises UndefinedError where no prompt of the item is
+    traced.
+    """
+    traced = features.traced_means
+    if traced is None:
+        raise UndefinedError("no prompt of this item is traced")
+    found = ridge(features.train_means, known.train[:, column], traced.reshape(-1, traced.shape[-1]))
+    return found.reshape(traced.shape[:2])
+
+
+def curves(tracing: Tracing, features: Features, known: Known) -> dict[str, dict[str, list[float]]]:
+    """Settling at each step, by factor: `probe` [T] of a dictionary and `sound` [T]; NaN where it is undefined.
+
+    A clip in which an estimator hears nothing counts in neither, as in `trace_error`. Raises UndefinedError where no
+    prompt of the item is traced.
+    """
+    heard = tracing.heard(features.item, known)
+    found = {}
+    for column, name in enumerate(known.names):
+        probe, sound = told(features, known, column), heard[:, :, column]
+        if name in tracing.estimators:
+            probe = np.where(np.isfinite(sound), probe, np.nan)
+        found[name] = {"probe": _settling(probe), "sound": _settling(sound)}
+    return found
+
+
+def _settling(values: NDArray[np.float64]) -> list[float]:
+    try:
+        return [float(value) for value in settling(values)]
+    except UndefinedError:
+        return [float("nan")] * values.shape[1]
