@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from earwitness.board.contrasts import AHEAD, BEHIND, NEITHER, Record, contrasts
+from earwitness.board.contrasts import AHEAD, BEHIND, FEW, NEITHER, Record, contrasts
 from earwitness.board.facts import MetricFacts
 from earwitness.board.values import Measured
 from earwitness.stats.intervals import Sampling
@@ -85,3 +85,14 @@ def test_a_description_has_no_contrast_and_a_metric_without_values_no_verdict() 
 def test_without_a_control_there_is_nothing_to_compare() -> None:
     assert contrasts(_measured(np.zeros((3, 2, 1))), _facts("higher"), [], SAMPLING) == []
     assert contrasts(_measured(np.zeros((3, 1, 1))), _facts("higher"), [0], SAMPLING) == []
+
+
+def test_too_few_items_to_tell_are_said_to_be_so() -> None:
+    values = np.zeros((8, 3, 2))
+    values[:, 1:, :] = 1.0
+    values[:6, :, 1] = np.nan
+    records = contrasts(_measured(values), _facts("higher", "higher"), [0], SAMPLING)
+    # Two are tested on each side: 2 * 2 / 2 ** 8 is below the level, 2 * 2 / 2 ** 2 is not.
+    assert {_found(records, 0, entrant, "m0")["verdict"] for entrant in (1, 2)} == {AHEAD}
+    assert {_found(records, 0, entrant, "m1")["verdict"] for entrant in (1, 2)} == {FEW}
+    assert _found(records, 0, 1, "m1")["gain"] == 1.0

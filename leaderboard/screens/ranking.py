@@ -213,10 +213,13 @@ def against(picked: Record, entrants: list[Record], measured: list[Record]) -> N
 
 def _verdict(control: str, metric: str, rows: dict[tuple[str, str], Record]) -> str:
     """One sentence on a metric."""
-    ahead = [name for (name, of), row in rows.items() if of == metric and row["verdict"] == "ahead"]
-    return f"**{metric}**: " + (
-        f"ahead of {control}: {', '.join(sorted(ahead))}." if ahead else f"no submission is ahead of {control}."
-    )
+    own = {name: row["verdict"] for (name, of), row in rows.items() if of == metric}
+    ahead = sorted(name for name, verdict in own.items() if verdict == "ahead")
+    if ahead:
+        return f"**{metric}**: ahead of {control}: {', '.join(ahead)}."
+    if own and set(own.values()) == {"too few items"}:
+        return f"**{metric}**: too few items: not even a gain on every one of them would be told from chance."
+    return f"**{metric}**: no submission is ahead of {control}."
 
 
 def _gain(row: Record | None) -> str:

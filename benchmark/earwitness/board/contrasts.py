@@ -13,6 +13,8 @@ from earwitness.stats.paired import cluster_sums, sign_flip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from earwitness.board.facts import MetricFacts
     from earwitness.board.values import Measured
     from earwitness.stats.intervals import Array, Interval, Sampling
@@ -21,6 +23,8 @@ Record = dict[str, Any]
 LEVEL = 0.05
 """Of the chance, for each control and metric, that any entrant is said to be ahead or behind without being so."""
 AHEAD, BEHIND, NEITHER = "ahead", "behind", "not told apart"
+FEW = "too few items"
+"""Not even a gain on every item would be told from chance."""
 
 
 def contrasts(
@@ -30,7 +34,7 @@ def contrasts(
 
     A gain is the mean over items of entrant less control, its sign turned where lower is more faithful, so that above
     0 is more faithful; its interval is a cluster bootstrap's. The verdict is that of two one-sided sign-flip tests,
-    adjusted for all entrants (Holm) and for both sides.
+    adjusted for all entrants (Holm) and for both sides; `FEW` where they could not reach the level on so few clusters.
     """
     columns = [number for number, metric in enumerate(facts) if metric.direction != "none"]
     signs = np.array([-1.0 if facts[number].direction == "lower" else 1.0 for number in columns])
@@ -44,9 +48,11 @@ def contrasts(
         gains = values[:, others] - values[:, [control]]
         found = mean_interval(gains, measured.clusters, sampling)
         above, below = _tested(gains, measured)
+        few = ~_decidable(gains, measured.clusters)
         for place, entrant in enumerate(others):
             for at, number in enumerate(columns):
-                verdict = AHEAD if above[place, at] < LEVEL else BEHIND if below[place, at] < LEVEL else NEITHER
+                told = AHEAD if above[place, at] < LEVEL else BEHIND if below[place, at] < LEVEL else NEITHER
+                verdict = FEW if few[place, at] else told
                 record = {"control": control, "entrant": entrant, "metric": facts[number].id, "verdict": verdict}
                 records.append(record | _gain(found, place, at))
     return records
@@ -65,6 +71,15 @@ def _tested(gains: Array, measured: Measured) -> tuple[Array, Array]:
             adjusted[rows, column] = np.minimum(2 * holm(side[rows, column]), 1.0)
         sides.append(adjusted)
     return sides[0], sides[1]
+
+
+def _decidable(gains: Array, clusters: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """[E, M] whether a gain in all clusters would be told: of n clusters the least p-value of a side is 2 ** -n."""
+    known = ~np.isnan(gains)
+    flat = known.reshape(len(known), -1).astype(np.float64)
+    counts = (cluster_sums(flat, clusters) > 0).sum(axis=0).reshape(known.shape[1:])
+    tested = (counts > 0).sum(axis=0)
+    return np.asarray(2 * tested * 0.5**counts < LEVEL)
 
 
 def _gain(found: Interval, entrant: int, metric: int) -> Record:

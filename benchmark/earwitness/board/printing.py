@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from earwitness.board.contrasts import FEW
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
 
@@ -185,8 +186,9 @@ def _against(
     for metric in headline:
         own = [row for row in rows if row["control"] == best and row["metric"] == metric["metric"]]
         ahead = [f"{row['entrant']} by {_value(row, 'gain', '')}" for row in own if row["verdict"] == "ahead"]
+        nobody = "none" if any(row["verdict"] != FEW for row in own) else FEW
         if own:
-            lines.append(Text(f"{metric['metric']}: ahead of the control {best}: {', '.join(ahead) or 'none'}"))
+            lines.append(Text(f"{metric['metric']}: ahead of the control {best}: {', '.join(ahead) or nobody}"))
     return lines
 
 
