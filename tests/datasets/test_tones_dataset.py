@@ -16,8 +16,9 @@ from earwitness.worlds.tones import FACTORS, MOVE_TOGETHER, SAMPLE_RATE, SAMPLES
 SMALL: dict[str, Any] = {"train": 6, "test": 4}
 
 
-def test_a_study_has_the_clips_that_were_asked_for_with_every_factor_known() -> None:
-    record = tones.load(items=1, **SMALL)[0]
+def test_a_study_has_the_clips_and_the_factors_that_were_asked_for() -> None:
+    assert set(tones.load(items=1, **SMALL)[0].test.factors) == set(tones.EXPLAINED)
+    record = tones.load(items=1, factors=FACTORS, **SMALL)[0]
     for notes, count in ((record.train, 6), (record.test, 4)):
         clips = notes.audio(SAMPLE_RATE)
         assert [clip.shape for clip in clips] == [(SAMPLES,)] * count
@@ -76,6 +77,8 @@ def test_the_world_draws_afresh() -> None:
         ({"split": "dev"}, "no split 'dev'; splits: train, validation, test"),
         ({"worlds": ["odd"]}, r"worlds is a list of some of independent, correlated; found \['odd'\]"),
         ({"worlds": "correlated"}, "worlds is a list"),
+        ({"factors": ["odd"]}, r"factors is a list of some of pitch, loudness, brightness, attack; found \['odd'\]"),
+        ({"factors": "pitch"}, "factors is a list"),
         ({"train": 0}, "found train = 0, test = 100"),
     ],
 )

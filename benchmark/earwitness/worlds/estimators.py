@@ -21,6 +21,9 @@ PERIODS = 4
 """Periods of the lowest pitch that a frame of pYIN holds at least."""
 RESOLUTION = 0.2
 """Semitones to which pYIN rounds a pitch."""
+THRESHOLDS = (2, 6)
+"""Shape of the beta distribution of pYIN's thresholds, of mean a quarter: sound that a codec has roughened is voiced,
+and noise is not."""
 QUIETEST = 1e-6
 """Root mean square, full scale 1, under which loudness is not told further apart: -120 dB."""
 SPECTRUM = 0.064
@@ -43,6 +46,7 @@ def pitch(audio: NDArray[np.float32], sample_rate: int) -> float:
         frame_length=length,
         hop_length=length // 2,
         resolution=RESOLUTION,
+        beta_parameters=THRESHOLDS,
     )
     return float(69 + 12 * np.log2(np.median(found[voiced]) / 440)) if voiced.any() else float("nan")
 

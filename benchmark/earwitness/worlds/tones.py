@@ -1,8 +1,9 @@
 """The tones world: notes and phrases of three notes whose pitch, loudness, brightness and attack are drawn.
 
-The four are independent of each other. In the correlated variant, loudness and brightness of the training clips move
-together, and those of the others do not: a probe that reads one for the other is found out. The marginal
-distributions are the same in all.
+The four are independent of each other. They lie where the micro codec, which learnt other sounds, can render them:
+notes whose partials its spectrum of 31 Hz resolves, with a strong fundamental, and none above 5 kHz. In the correlated
+variant, loudness and brightness of the training clips move together, and those of the others do not: a probe that reads
+one for the other is found out. The marginal distributions are the same in all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from scipy.special import ndtr
 
 from earwitness.errors import EarwitnessError
 
-VERSION = 1
+VERSION = 2
 SAMPLE_RATE = 16_000
 """Hz."""
 SAMPLES = 20_480
@@ -27,11 +28,11 @@ DURATION = SAMPLES / SAMPLE_RATE
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-PITCHES = (48, 79)
+PITCHES = (60, 77)
 """Lowest and highest MIDI number of a clip; its phrase reaches three semitones further."""
-LOUDNESSES = (-36.0, -16.0)
+LOUDNESSES = (-46.0, -16.0)
 """Root mean square of a clip in dB below full scale."""
-BRIGHTNESSES = (0.2, 1.6)
+BRIGHTNESSES = (0.35, 1.45)
 """Spectral centroid in octaves above 1 kHz: all above the highest note, so that any note can have any."""
 ATTACKS = (-1.6, -0.7)
 """Base 10 logarithm of the seconds in which the envelope rises from a tenth to nine tenths: 25 to 200 ms."""
@@ -48,10 +49,14 @@ RELEASE = 0.04
 """Seconds in which a note fades."""
 RISE = 0.8
 """Share of a linear rise that lies between a tenth and nine tenths of it."""
-HIGHEST_PARTIAL = 7_600.0
+HIGHEST_PARTIAL = 5_000.0
 """Hz."""
-TILTS = (-4.0, 16.0)
-"""Exponents of 1 / partial between which the one that gives a centroid is searched."""
+RESONANCE = 900.0
+"""Deviation in Hz of the resonance that partials are heard through."""
+CENTRES = (0.0, 5_000.0)
+"""Hz between which the centre of the resonance that gives a centroid is searched."""
+SOURCE = 0.8
+"""Amplitude of the fundamental without the resonance, whose own is 1."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +134,17 @@ def frequency(pitch: float) -> float:
 def partials(pitch: int, brightness: float) -> NDArray[np.float64]:
     """Amplitudes [H] of the partials of a note, whose mean frequency they weigh is the brightness.
 
-    They fall, or rise, as a power of the partial's number, which is searched by bisection.
+    They fall with the square of the partial's number, so that the fundamental stays strong, and a resonance is added,
+    whose centre is searched by bisection.
     """
-    numbers = np.arange(1, _partials(pitch) + 1)
-    wanted = 1000 * 2**brightness / frequency(pitch)
-    low, high = TILTS
+    numbers = np.arange(1.0, _partials(pitch) + 1)
+    frequencies = frequency(pitch) * numbers
+    wanted = 1000 * 2**brightness
+    low, high = CENTRES
     for _ in range(50):
         middle = (low + high) / 2
-        amplitudes = numbers**-middle
-        if (numbers * amplitudes).sum() > wanted * amplitudes.sum():
+        amplitudes = SOURCE * numbers**-2 + np.exp(-0.5 * ((frequencies - middle) / RESONANCE) ** 2)
+        if (frequencies * amplitudes).sum() < wanted * amplitudes.sum():
             low = middle
         else:
             high = middle
