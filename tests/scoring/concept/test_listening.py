@@ -52,7 +52,7 @@ def left(scoring: ConceptScoring, dictionary: Dictionary, listen: Path) -> dict[
 
 
 def tiny(train: np.ndarray, test: np.ndarray, factor: np.ndarray) -> tuple[Features, Known]:
-    """Features that are the latents [n, C] themselves, of clips of two equal frames, with one factor [n] in both sets."""
+    """Features that are the latents [n, C], of clips of two equal frames, with one factor [n] in both sets."""
     width = train.shape[1]
     held = np.repeat(test[:, None].astype(np.float32), 2, 1)
     item = ConceptItem("x", "continuous", 25.0, (0,), np.repeat(train[:, None].astype(np.float32), 2, 1))
