@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from earwitness.explaining.latents import count, directions, scaled
+from earwitness.explaining.untrained import untrained
 from earwitness.tracks.concept import Activation, ConceptExplainer, ConceptItem, ConceptModel, Dictionary
 
 
@@ -21,12 +19,4 @@ class RandomTopK(ConceptExplainer):
 
     def fit(self, model: ConceptModel, item: ConceptItem, seed: int) -> Dictionary:
         """A dictionary of directions drawn from the seed."""
-        features = count(item, self.features, self.k)
-        found = scaled(item)
-        drawn = directions(features, len(found.offset), seed)
-        bias = np.zeros(features)
-        same = Dictionary(drawn.T, bias, drawn, np.zeros(len(found.offset)), Activation.TOPK, k=self.k)
-        made = same.decode(same.encode(found.frames))
-        # The one number that is fitted, by least squares: else a wide dictionary's output would be too large.
-        length = np.vdot(found.frames, made) / max(float(np.vdot(made, made)), 1e-12)
-        return found.dictionary(drawn.T, bias, length * drawn, Activation.TOPK, k=self.k)
+        return untrained(item, self.features, seed, Activation.TOPK, self.k)

@@ -15,7 +15,7 @@ from earwitness.submission import read_submission
 from earwitness.tracks.concept import Dictionaries, Dictionary
 
 ISSUE = "raw_latents pca random_relu random_topk sae_l1 sae_topk sae_batch_topk"
-CONTROLS = {"raw_latents", "random_relu", "random_topk"}
+CONTROLS = {"random", "raw_latents", "random_relu", "random_topk"}
 FIXED = {"raw_latents", "pca"}
 QUICK = {"epochs": 2, "batch": 128, "features": 40}
 MODEL = FakeConceptModel()
@@ -133,3 +133,11 @@ def test_our_penalty_does_not_move_with_the_encoder() -> None:
     printed = [float(module.penalty(each, frames, "printed")) for each in (weights, small)]
     assert ours[1] == pytest.approx(ours[0], rel=1e-4)
     assert printed[1] == pytest.approx(0.1 * printed[0], rel=1e-4)
+
+
+def test_the_floor_is_another_draw_of_the_random_rectified_dictionary() -> None:
+    item = concept_world()[1]
+    floor, control = (concept_baseline(name).fit(MODEL, item, 0) for name in ("random", "random_relu"))
+    assert floor.encoder.shape == control.encoder.shape
+    assert floor.activation == control.activation
+    assert not np.isclose(floor.encoder, control.encoder).all(0).any()
