@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
+
+from earwitness import board
+from earwitness.stats.intervals import Sampling
+from synthetic import Plan, item_ids, write_run
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 SIZES = [-2.0, -1.0, 0.0, 1.0, 2.0]
@@ -87,7 +92,7 @@ HEARD = {
 }
 
 
-def page(view: ModuleType, body: str = DRAW, factor: str | None = None, **fields: object) -> AppTest:
+def shown(view: ModuleType, body: str = DRAW, factor: str | None = None, **fields: object) -> AppTest:
     told = {**ITEM, "heard": HEARD, **fields}
     app = AppTest.from_string(SCRIPT.format(fields=told, body=body), default_timeout=60)
     if factor is not None:
@@ -123,15 +128,15 @@ def test_the_title_says_which_latents_and_what_moves_together(view: ModuleType) 
 
 
 def test_the_study_is_told_in_words(view: ModuleType) -> None:
-    app = page(view, correlated=["pitch", "loudness"], estimated=["*sharp*"])
+    app = shown(view, correlated=["pitch", "loudness"], estimated=["*sharp*"])
     assert "60 training clips" in app.caption[0].value
     assert "pitch and loudness move together" in app.caption[0].value
     assert r"Estimated from the sound, not known: \*sharp\*." in app.caption[0].value
-    assert "together" not in captions(page(view))
+    assert "together" not in captions(shown(view))
 
 
 def test_factors_are_pills_and_the_address_holds_the_chosen_one(view: ModuleType) -> None:
-    app = page(view)
+    app = shown(view)
     (pills,) = app.button_group
     assert pills.options == ["pitch", "loudness", r"\*sharp\*"]
     pills.set_value("loudness").run()
@@ -142,12 +147,12 @@ def test_factors_are_pills_and_the_address_holds_the_chosen_one(view: ModuleType
 
 
 def test_an_address_that_names_no_factor_shows_the_first(view: ModuleType) -> None:
-    assert page(view, factor="size").session_state["factor"] == "pitch"
-    assert page(view, factor="loudness").session_state["factor"] == "loudness"
+    assert shown(view, factor="size").session_state["factor"] == "pitch"
+    assert shown(view, factor="loudness").session_state["factor"] == "loudness"
 
 
 def test_the_feature_that_tells_most_of_the_factor_is_shown_first(view: ModuleType) -> None:
-    app = page(view)
+    app = shown(view)
     (box,) = app.selectbox
     assert box.value == 17
     assert box.options == [
@@ -163,14 +168,14 @@ def test_the_feature_that_tells_most_of_the_factor_is_shown_first(view: ModuleTy
 
 
 def test_a_response_is_drawn_against_each_factor_in_its_unit(view: ModuleType) -> None:
-    app = page(view)
+    app = shown(view)
     assert titles(app)[:3] == ["pitch, MIDI number", "loudness, dB", "*sharp*"]
     chosen = [chart["layer"][1]["mark"]["color"] for chart in charts(app)[:3]]
     assert chosen[0] != chosen[1] == chosen[2]
 
 
 def test_top_clips_are_played_with_their_factors(view: ModuleType) -> None:
-    app = page(view)
+    app = shown(view)
     assert len(app.get("audio")) == 2 + 1
     assert app.get("audio")[0].proto.url.endswith(".flac")
     assert "feature 3.00: pitch 61.0, loudness 61.0" in captions(app)
@@ -178,7 +183,7 @@ def test_top_clips_are_played_with_their_factors(view: ModuleType) -> None:
 
 
 def test_the_slider_moves_over_the_steered_clips_with_what_is_measured(view: ModuleType) -> None:
-    app = page(view)
+    app = shown(view)
     (slider,) = app.select_slider
     assert slider.options == ["−2", "−1", "0: as it was", "+1", "+2"]
     assert slider.value == 1.0
@@ -193,19 +198,19 @@ def test_the_slider_moves_over_the_steered_clips_with_what_is_measured(view: Mod
 
 
 def test_steering_is_drawn_over_sizes_with_the_sliders_place(view: ModuleType) -> None:
-    app = page(view)
+    app = shown(view)
     (chart,) = [chart for chart in charts(app) if "pitch steered by" in json.dumps(chart)]
     colours = [layer["encoding"]["color"] for layer in chart["layer"] if "color" in layer.get("encoding", {})]
     assert colours[0]["scale"]["domain"] == ["pitch", "loudness"], "the steered factor first"
 
 
 def test_a_factor_that_is_not_steered_says_why(view: ModuleType) -> None:
-    assert "Not steered: no feature has a pattern of this factor." in captions(page(view, factor="loudness"))
+    assert "Not steered: no feature has a pattern of this factor." in captions(shown(view, factor="loudness"))
 
 
 def test_an_item_without_sounds_still_shows_its_responses(view: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "features.json").write_text(json.dumps({k: v for k, v in FOUND.items() if k != "steering"}))
-    app = page(view, heard={"features": "features.json"})
+    app = shown(view, heard={"features": "features.json"})
     assert len(charts(app)) == 3
     assert captions(app).count("of a task's first items only") == 2
     assert not app.get("audio")
@@ -213,29 +218,53 @@ def test_an_item_without_sounds_still_shows_its_responses(view: ModuleType, tmp_
 
 def test_the_trace_is_drawn_where_there_is_one(view: ModuleType) -> None:
     traced = {**HEARD, "trace": "trace.json"}
-    app = page(view, heard=traced)
+    app = shown(view, heard=traced)
     assert titles(app)[-1] == "step, from noise to the end"
     assert "still has to go" in captions(app)
-    assert "still has to go" not in captions(page(view, heard=traced, factor="loudness")), "none of this factor"
-    assert "still has to go" not in captions(page(view))
+    assert "still has to go" not in captions(shown(view, heard=traced, factor="loudness")), "none of this factor"
+    assert "still has to go" not in captions(shown(view))
 
 
 def test_a_dictionary_that_is_never_active_is_said_to_be_so(view: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "features.json").write_text(json.dumps({**FOUND, "features": [], "best": {}}))
-    assert page(view).info[0].value == "No feature of this dictionary is ever active."
+    assert shown(view).info[0].value == "No feature of this dictionary is ever active."
 
 
 def test_an_item_that_is_not_kept_is_said_to_be_so(view: ModuleType, tmp_path: Path) -> None:
-    assert captions(page(view, heard={})).endswith("Nothing of this item is kept.")
-    assert page(view, factors={}, clips=None).caption[0].value == "Nothing of this item is kept."
+    assert captions(shown(view, heard={})).endswith("Nothing of this item is kept.")
+    assert shown(view, factors={}, clips=None).caption[0].value == "Nothing of this item is kept."
     (tmp_path / "features.json").write_text("{")
-    assert captions(page(view)).endswith("Nothing of this item is kept.")
+    assert captions(shown(view)).endswith("Nothing of this item is kept.")
 
 
 def test_two_explanations_share_the_factor_and_have_sliders_of_their_own(view: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps(FOUND))
     more = "OTHER = {**FIELDS, 'heard': {**FIELDS['heard'], 'features': 'other.json'}}"
-    app = page(view, f"{more}\n{DRAW}\nconcept.draw(OTHER, {{}}, {{}}, None)")
+    app = shown(view, f"{more}\n{DRAW}\nconcept.draw(OTHER, {{}}, {{}}, None)")
     assert len(app.select_slider) == len(app.selectbox) == 2
     app.select_slider[0].set_value(2.0).run()
     assert [slider.value for slider in app.select_slider] == [2.0, 1.0]
+
+
+def test_the_whole_page_reads_what_scoring_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
+    plan = Plan(items=1, skill={"random": 0.0})
+    run = write_run(tmp_path / "runs", plan, "random")
+    recipe = json.loads((run / "run.json").read_text())
+    recipe["task"]["card"]["track"] = "concept"
+    (run / "run.json").write_text(json.dumps(recipe))
+    (item,) = item_ids(plan)
+    (run / "listen").mkdir()
+    (run / "listen" / f"{item}.features.json").write_text(json.dumps(FOUND))
+    soundfile.write(run / "listen" / f"{item}.steer-pitch-3.flac", np.zeros(800), 8000)
+    originals = tmp_path / "runs" / ".originals" / f"{plan.task_hash}-seed0"
+    originals.mkdir(parents=True)
+    described = {"items": [{"id": item, "kind": "continuous"}], "problems": [], "page": {item: ITEM}}
+    save_file({f"{item}/train": np.zeros(1)}, originals / "items-0000.safetensors", {"fields": json.dumps(described)})
+    soundfile.write(originals / f"{item}.clip-3.flac", np.zeros(800), 8000)
+    monkeypatch.setenv("EARWITNESS_BOARD", str(board.build(tmp_path / "runs", tmp_path / "board", Sampling(draws=20))))
+    app = AppTest.from_file(str(page), default_timeout=60).run()
+    app.switch_page("screens/item.py").run()
+    assert not app.exception, app.exception
+    assert app.subheader[0].value == "Continuous latents, 60 training clips"
+    assert len(app.get("audio")) == 2, "one clip and one steered sound are kept"
+    assert "The sound that is explained" not in captions(app)
