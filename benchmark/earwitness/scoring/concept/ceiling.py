@@ -1,8 +1,9 @@
 """Ceilings of a concept task: the best and the worst that is known to be reached on an item.
 
 A few dictionaries are tried that no submission could fit, since they know the factors of the training clips: one
-feature for each factor's own direction, and one for each class of each factor. Beside them stand the latents
-themselves, and a dictionary of noise that is never active. Each is scored by the code that scores entrants, and each
+feature for each factor's own direction, and one for each class of each factor; where generations are traced, one that
+knows what is heard at each step, too. Beside them stand the latents themselves, and a dictionary of noise that is never
+active. Each is scored by the code that scores entrants, and each
 metric takes its best and its worst.
 """
 
@@ -32,13 +33,20 @@ CLASSES = 20
 RIDGE = 1e-3
 """Of the directions' regression, relative to the latents' mean variance."""
 
+TRACED = 3.0
+"""Weight of a step of a traced generation against a training clip in that regression."""
+
 
 def search(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:
     """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction."""
     found: dict[str, list[float]] = {}
     directions = {reading.id: reading.metric.direction for reading in scoring.readings}
     known = scoring.originals.known(scoring.chunk_of(item.id), scoring.model)[item.id]
-    for first, second in candidates(item, known, scoring.setting.task.seed_key):
+    tried = list(candidates(item, known, scoring.setting.task.seed_key))
+    if known.traced is not None and any(reading.name == "trace_error" for reading in scoring.readings):
+        informed = of_traces(item, known, known.traced, scoring.tracing.heard(item.id, known))
+        tried.append((informed, informed))
+    for first, second in tried:
         for value in scoring.score([(item, Dictionaries((first, second)))])[0]:
             if value.status == Status.OK and value.value is not None and directions[value.metric] != "none":
                 found.setdefault(value.metric, []).append(value.value)
@@ -85,3 +93,26 @@ def of_classes(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Di
         rows += [means[labels == label].mean(0) for label in range(CLASSES) if (labels == label).any()]
     centres = np.stack(rows)
     return Dictionary(centres.T, -0.5 * np.square(centres).sum(1), centres, mean, Activation.RELU)
+
+
+def of_traces(item: ConceptItem, known: Known, traced: NDArray[np.float32], heard: NDArray[np.float64]) -> Dictionary:
+    """A feature for each factor, fitted on training clips and on what is heard [B, T, K] of traced latents, too.
+
+    Both have an intercept of their own, since settling is told by differences alone.
+    """
+    mean = item.train.mean((0, 1), dtype=np.float64)
+    steps = traced.mean(2, dtype=np.float64).reshape(-1, len(mean)) - mean
+    factors = heard.reshape(len(steps), -1)
+    audible = np.isfinite(factors).all(1)
+    steps, factors = steps[audible], factors[audible]
+    clips = item.train.mean(1, dtype=np.float64) - mean
+    weight, spread = np.r_[np.ones(len(clips)), np.full(len(steps), TRACED)][:, None], known.train.std(0)
+    own = np.zeros((len(clips) + len(steps), 2))
+    own[: len(clips), 0] = own[len(clips) :, 1] = 1
+    rows = weight * np.concatenate([np.concatenate([clips, steps]), own], 1)
+    wanted = weight * np.concatenate([known.train, factors]) / spread
+    gram = rows.T @ rows
+    penalty = np.full(len(gram), RIDGE * np.trace(gram[:-2, :-2]) / len(mean))
+    penalty[-2:] = 1e-9
+    read = np.linalg.solve(gram + np.diag(penalty), rows.T @ wanted)[:-2]
+    return Dictionary(read, np.zeros(len(spread)), np.linalg.pinv(read), mean, Activation.IDENTITY)
