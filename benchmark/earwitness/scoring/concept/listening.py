@@ -39,6 +39,7 @@ UNITS = {
     "loudness": "dB",
     "brightness": "octaves above 1 kHz",
     "attack": "log10 s",
+    "low_share": "dB",
 }
 """Of the factors that our estimators measure, whatever the dataset."""
 
