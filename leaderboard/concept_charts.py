@@ -15,8 +15,11 @@ SMALL, LARGE = 200, 300
 """Pixels of charts that stand side by side, and of those that have a row for themselves."""
 
 
-def response(points: pd.DataFrame, bins: pd.DataFrame, title: str, picked: bool) -> alt.LayerChart:
-    """A feature's mean in held-out clips against a factor; columns factor, mean; of bins low, high, mean, clips."""
+def response(points: pd.DataFrame, bins: pd.DataFrame, title: list[str], picked: bool) -> alt.LayerChart:
+    """A feature's mean in held-out clips against a factor; columns factor, mean; of bins low, high, mean, clips.
+
+    The title of the axis has several lines, so that it is not cut where the chart is narrow.
+    """
     colour = ORANGE if picked else TEAL
     x = alt.X("factor:Q", title=title, scale=alt.Scale(zero=False, padding=8), axis=QUIET)
     y = alt.Y("mean:Q", title=None, scale=alt.Scale(padding=8), axis=QUIET)

@@ -107,7 +107,7 @@ def _feature(found: Record, factors: dict[str, str], factor: str, place: tuple[s
     st.markdown("**What it responds to**")
     for columns in _pairs(list(factors)):
         for column, name in zip(st.columns(2), columns, strict=False):
-            axis = f"{name}, {factors[name]}" if factors[name] else name
+            axis = [name, factors[name]] if factors[name] else [name]
             points = pd.DataFrame({"factor": found["clips"][name], "mean": feature["means"]})
             with column:
                 bins = pd.DataFrame(feature["binned"][name])
@@ -178,14 +178,13 @@ def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[
     play(f"Held-out clip {found['clip']}, decoded, steered through {through}", heard.get(own["sounds"][at], ""))
     rows = [
         {
-            "Factor": f"{name}, {unit}" if unit else name,
+            "Factor": f"{name} (steered)" if name == factor else name,
+            "Moved by": number(own["moved"][name][at]),
             "Measured": _value(own["measured"][name][at]),
             "Was": _value(own["measured"][name][sizes.index(0.0)]),
-            "Moved by": number(own["moved"][name][at]),
-            "": "steered" if name == factor else "",
+            "Unit": factors[name],
         }
-        for name, unit in factors.items()
-        if name in own["measured"]
+        for name in sorted(own["measured"], key=lambda name: name != factor)
     ]
     if not rows:
         st.caption("No estimator measures these factors.")

@@ -169,7 +169,7 @@ def test_the_feature_that_tells_most_of_the_factor_is_shown_first(view: ModuleTy
 
 def test_a_response_is_drawn_against_each_factor_in_its_unit(view: ModuleType) -> None:
     app = shown(view)
-    assert titles(app)[:3] == ["pitch, MIDI number", "loudness, dB", "*sharp*"]
+    assert titles(app)[:3] == [["pitch", "MIDI number"], ["loudness", "dB"], ["*sharp*"]]
     chosen = [chart["layer"][1]["mark"]["color"] for chart in charts(app)[:3]]
     assert chosen[0] != chosen[1] == chosen[2]
 
@@ -188,11 +188,11 @@ def test_the_slider_moves_over_the_steered_clips_with_what_is_measured(view: Mod
     assert slider.options == ["−2", "−1", "0: as it was", "+1", "+2"]
     assert slider.value == 1.0
     table = app.dataframe[0].value
-    assert table["Factor"].tolist() == ["pitch, MIDI number", "loudness, dB"]
+    assert table["Factor"].tolist() == ["pitch (steered)", "loudness"]
+    assert table["Unit"].tolist() == ["MIDI number", "dB"]
     assert table["Measured"].tolist() == ["42.0", "40.0"]
     assert table["Was"].tolist() == ["40.0", "40.0"]
     assert table["Moved by"].tolist() == ["0.50", "0.00"]
-    assert table[""].tolist() == ["steered", ""]
     slider.set_value(2.0).run()
     assert app.dataframe[0].value["Moved by"].tolist() == ["–", "0.00"], "not heard"
 
