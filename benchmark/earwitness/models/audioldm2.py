@@ -7,12 +7,10 @@ Of its two text streams only the T5 one maps to the prompt's words; the language
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,22 +18,21 @@ from earwitness.errors import ModelError
 from earwitness.models.audioldm2_files import empty_prompt, load_pipeline, word_layers
 from earwitness.models.cross_attention import kept, watched
 from earwitness.models.mel_vocoder import MelShape, log_mel
-from earwitness.models.prompt_tokens import PromptTokens
+from earwitness.models.prompted_diffusion import PromptedDiffusion
 from earwitness.tracks.band import Generated, Recorder, Start, Text
 
 
-class AudioLDM2Model:
+class AudioLDM2Model(PromptedDiffusion):
     """An AudioLDM2 pipeline as a `BandModel`."""
 
     def __init__(
         self, pipeline: Any, *, steps: int, guidance: float, strength: float, seconds: float | None = None
     ) -> None:
-        self.pipeline = pipeline
+        super().__init__(pipeline, pipeline.tokenizer_2, steps=steps, guidance=guidance, strength=strength)
         self.module: nn.Module = pipeline.unet
         self._config = pipeline.unet.config
         self.metered = self.module
         self.device = next(self.module.parameters()).device
-        self.steps, self.guidance, self.strength = steps, guidance, strength
         self._shape = MelShape.of(pipeline.vocoder)
         self.sample_rate, self.frame_rate, self.bins = self._shape.sample_rate, self._shape.frame_rate, self._shape.bins
         self._cell = int(pipeline.vae_scale_factor)
@@ -43,25 +40,12 @@ class AudioLDM2Model:
         self.has_frequency = True
         self._layers = word_layers(pipeline.unet)
         self.layers = len(self._layers)
-        self._tokens = PromptTokens(pipeline.tokenizer_2)
         self._nulls: dict[int, Text] = {}
 
     def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """Rows of a pass of the denoiser: a guided step of one sound is two."""
         sample: Tensor = kwargs["sample"] if "sample" in kwargs else args[0]
         return float(len(sample))
-
-    def tokens(self, prompts: Sequence[str]) -> list[list[str]]:
-        """Texts of each prompt's T5 tokens."""
-        return [self._tokens.texts(prompt) for prompt in prompts]
-
-    def special(self, prompts: Sequence[str]) -> list[np.ndarray]:
-        """[N] bool for each prompt, True for the end of sequence."""
-        return [self._tokens.special(prompt) for prompt in prompts]
-
-    def words(self, prompts: Sequence[str]) -> list[np.ndarray]:
-        """[N] int for each prompt: index of the word that a token belongs to, -1 where special."""
-        return [self._tokens.words(prompt) for prompt in prompts]
 
     def encode(self, prompts: Sequence[str]) -> Text:
         """T5 states with their mask, and the language model's states, each prompt by itself.
@@ -159,11 +143,8 @@ class AudioLDM2Model:
 
     def _step(self, scheduler: Any, latents: Tensor, time: Tensor, both: Text) -> tuple[Any, Tensor]:
         """What the scheduler makes of one guided step, and what the denoiser says, guided."""
-        given = scheduler.scale_model_input(torch.cat([latents] * 2) if self._guided else latents, time)
-        found = self._predict(given, time, both)
-        if self._guided:
-            null, conditional = found.chunk(2)
-            found = null + self.guidance * (conditional - null)
+        given = scheduler.scale_model_input(self._doubled(latents), time)
+        found = self._guide(self._predict(given, time, both))
         return scheduler.step(found, time, latents), found
 
     def _begin(self, seeds: list[int], start: Start | None) -> tuple[Tensor, int, Any]:
@@ -172,9 +153,7 @@ class AudioLDM2Model:
         if start is None:
             shape = (int(self._config.in_channels), self.frames // self._cell, self.bins // self._cell)
             return self._noise(seeds, shape) * scheduler.init_noise_sigma, 0, scheduler
-        if not 0 < start.strength <= 1:
-            raise ModelError(f"the strength of a start lies in (0, 1], not {start.strength:g}; change the task's model")
-        first = self.steps - max(1, round(self.steps * start.strength))
+        first = self._first(start)
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(first)
         with torch.no_grad():
@@ -214,10 +193,6 @@ class AudioLDM2Model:
         return Text(states, mask, torch.cat([*(_other(row) for row in null), _other(text)]))
 
     @property
-    def _guided(self) -> bool:
-        return self.guidance > 1
-
-    @property
     def _scale(self) -> float:
         return float(self.pipeline.vae.config.scaling_factor)
 
@@ -227,15 +202,6 @@ class AudioLDM2Model:
             with torch.no_grad():
                 self._nulls[tokens] = empty_prompt(self.pipeline, tokens, self.device)
         return self._nulls[tokens]
-
-    @functools.cached_property
-    def _schedule(self) -> Any:
-        """The pipeline's scheduler, set to this model's steps; never stepped itself."""
-        # What is kept must serve gradients, even if it is first asked for in inference mode.
-        with torch.inference_mode(False):
-            scheduler = copy.deepcopy(self.pipeline.scheduler)
-            scheduler.set_timesteps(self.steps, device=self.device)
-            return scheduler
 
     def _frames(self, seconds: float | None) -> int:
         own = int(self._config.sample_size) * self._cell

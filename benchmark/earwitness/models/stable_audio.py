@@ -16,14 +16,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from earwitness.errors import ModelError
 from earwitness.models.cross_attention import kept, watched
 from earwitness.models.mel_vocoder import GriffinLimVocoder, MelShape, log_mel
-from earwitness.models.prompt_tokens import PromptTokens
+from earwitness.models.prompted_diffusion import PromptedDiffusion
 from earwitness.models.stable_audio_files import cross_layers, load_pipeline
 from earwitness.tracks.band import Generated, Recorder, Start, Text
 
@@ -46,17 +45,16 @@ class _Run:
     """Of each row, for schedulers that add noise between steps."""
 
 
-class StableAudioModel:
+class StableAudioModel(PromptedDiffusion):
     """A Stable Audio pipeline as a `BandModel`; `seconds` of audio are rounded up to whole latents."""
 
     def __init__(
         self, pipeline: Any, *, steps: int, guidance: float, strength: float = 1.0, seconds: float | None = None
     ) -> None:
-        self.pipeline = pipeline
+        super().__init__(pipeline, pipeline.tokenizer, steps=steps, guidance=guidance, strength=strength)
         self.module: nn.Module = pipeline.transformer
         self.metered = self.module
         self.device = next(self.module.parameters()).device
-        self.steps, self.guidance, self.strength = steps, guidance, strength
         self.sample_rate, self.bins = int(pipeline.vae.config.sampling_rate), BINS
         self._cell = int(pipeline.vae.hop_length)
         self._shape = MelShape(self.sample_rate, n_fft=self._cell, hop=self._cell // HOPS, bins=BINS)
@@ -71,24 +69,11 @@ class StableAudioModel:
         self.has_frequency = False
         self._layers = cross_layers(pipeline.transformer)
         self.layers = len(self._layers)
-        self._tokens = PromptTokens(pipeline.tokenizer)
 
     def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """Rows of a pass of the denoiser: a guided step of one sound is two."""
         sample: Tensor = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
         return float(len(sample))
-
-    def tokens(self, prompts: Sequence[str]) -> list[list[str]]:
-        """Texts of each prompt's T5 tokens."""
-        return [self._tokens.texts(prompt) for prompt in prompts]
-
-    def special(self, prompts: Sequence[str]) -> list[np.ndarray]:
-        """[N] bool for each prompt, True for the end of sequence."""
-        return [self._tokens.special(prompt) for prompt in prompts]
-
-    def words(self, prompts: Sequence[str]) -> list[np.ndarray]:
-        """[N] int for each prompt: index of the word that a token belongs to, -1 where special."""
-        return [self._tokens.words(prompt) for prompt in prompts]
 
     def encode(self, prompts: Sequence[str]) -> Text:
         """Projected T5 states with their mask; the states of the seconds, which no word has, are added later."""
@@ -159,9 +144,7 @@ class StableAudioModel:
         scheduler = copy.deepcopy(self._schedule)
         if start is None:
             return _Run(noise * scheduler.init_noise_sigma, 0, scheduler, generators)
-        if not 0 < start.strength <= 1:
-            raise ModelError(f"the strength of a start lies in (0, 1], not {start.strength:g}; change the task's model")
-        first = self.steps - max(1, round(self.steps * start.strength))
+        first = self._first(start)
         scheduler.set_begin_index(first)
         return _Run(self.noised(self.latents(start.mel), seeds, first), first, scheduler, generators)
 
@@ -190,11 +173,8 @@ class StableAudioModel:
         drawn = {"generator": run.generators} if "generator" in takes else {}
         for step, time in enumerate(run.scheduler.timesteps[run.step :], start=run.step):
             run.step = step
-            given = torch.cat([run.latents] * 2) if self._guided else run.latents
-            found = self._predict(run.scheduler.scale_model_input(given, time), time, *conditions)
-            if self._guided:
-                null, conditional = found.chunk(2)
-                found = null + self.guidance * (conditional - null)
+            given = run.scheduler.scale_model_input(self._doubled(run.latents), time)
+            found = self._guide(self._predict(given, time, *conditions))
             run.latents = run.scheduler.step(found, time, run.latents, **drawn).prev_sample
 
     def _predict(self, given: Tensor, time: Tensor, states: Tensor, seconds: Tensor) -> Tensor:
@@ -247,19 +227,6 @@ class StableAudioModel:
     def _keys(self) -> int:
         """Keys of cross-attention: every prompt is padded to the longest, and two tell the seconds."""
         return int(self.pipeline.tokenizer.model_max_length) + 2
-
-    @property
-    def _guided(self) -> bool:
-        return self.guidance > 1
-
-    @functools.cached_property
-    def _schedule(self) -> Any:
-        """The pipeline's scheduler, set to this model's steps; never stepped itself."""
-        # What is kept must serve gradients, even if it is first asked for in inference mode.
-        with torch.inference_mode(False):
-            scheduler = copy.deepcopy(self.pipeline.scheduler)
-            scheduler.set_timesteps(self.steps, device=self.device)
-            return scheduler
 
     @functools.cached_property
     def _vocoder(self) -> Any:
