@@ -18,7 +18,7 @@ from earwitness.tracks.band import Start
 from earwitness.worlds.stems import Clip, Split, clip, render
 
 BATCH = 20
-STEPS, GUIDANCE = 20, 3.0
+STEPS, GUIDANCE = 12, 2.5
 """Of the denoiser, as the task has them."""
 
 

@@ -45,7 +45,7 @@ UNCONDITIONAL = 0.1
 """Share of samples without a prompt, for classifier-free guidance."""
 BEREFT = 0.2
 """Share of samples whose prompt was written for one more instrument and has lost its word."""
-REFINING_STEPS, REFINING_RATE = 900, 4e-4
+REFINING_STEPS, REFINING_RATE = 1800, 4e-4
 UNHEARD = 0.3
 """Share of samples of the second training whose prompt names one more instrument, with no attention to its word."""
 TEXT_WIDTH, OTHER_WIDTH = 64, 16
@@ -308,7 +308,7 @@ def plan_of(seed: int) -> Plan:
 
 def refining_plan_of(seed: int) -> Plan:
     """How it is trained on, with words that nothing attends to."""
-    return Plan("refining", REFINING_STEPS, REFINING_RATE, seed)
+    return Plan("refining", REFINING_STEPS, REFINING_RATE, seed, cycles=2)
 
 
 def save_pipeline(pipeline: AudioLDM2Pipeline, folder: Path) -> None:
