@@ -174,8 +174,10 @@ def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[
         label_visibility="collapsed",
     )
     at = sizes.index(size)
-    through = "all features" if not own["k"] else f"the {plural(own['k'], 'feature')} that tell most of it"
-    play(f"Held-out clip {found['clip']}, decoded, steered through {through}", heard.get(own["sounds"][at], ""))
+    play(
+        f"Held-out clip {found['clip']}, decoded, steered through {_through(own['k'])}",
+        heard.get(own["sounds"][at], ""),
+    )
     rows = [
         {
             "Factor": f"{name} (steered)" if name == factor else name,
@@ -201,6 +203,13 @@ def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[
         "training clips, so that factors can be compared. A step of 1 moves the latents as far as one standard "
         "deviation of the factor does; a factor that follows as asked lies on the dashed line."
     )
+
+
+def _through(k: int) -> str:
+    """Which features are moved."""
+    if not k:
+        return "all features"
+    return "the feature that tells most of it" if k == 1 else f"the {k} features that tell most of it"
 
 
 def _trace(found: Record, factor: str) -> None:

@@ -204,6 +204,11 @@ def test_steering_is_drawn_over_sizes_with_the_sliders_place(view: ModuleType) -
     assert colours[0]["scale"]["domain"] == ["pitch", "loudness"], "the steered factor first"
 
 
+def test_it_is_said_through_which_features_a_clip_is_steered(view: ModuleType) -> None:
+    said = [view._through(k) for k in (0, 1, 4)]
+    assert said == ["all features", "the feature that tells most of it", "the 4 features that tell most of it"]
+
+
 def test_a_factor_that_is_not_steered_says_why(view: ModuleType) -> None:
     assert "Not steered: no feature has a pattern of this factor." in captions(shown(view, factor="loudness"))
 

@@ -20,6 +20,7 @@ from earwitness.scoring import Setting, loading
 from earwitness.scoring.concept import listening, open_scoring, responses
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.originals import Known
+from earwitness.scoring.concept.readings import read_card
 from earwitness.scoring.concept.scoring import ConceptScoring
 from earwitness.tracks.concept import Activation, ConceptItem, Dictionaries, Dictionary
 
@@ -152,6 +153,22 @@ def test_steering_along_a_planted_axis_is_measured_as_asked(
     assert (loudness["measured"]["loudness"][4] - loudness["measured"]["loudness"][2]) / spread == pytest.approx(
         loudness["moved"]["loudness"][4], abs=1e-3
     )
+
+
+def test_a_factor_is_steered_as_the_cards_headline_steers_it(scoring: ConceptScoring, tmp_path: Path) -> None:
+    first, headline = ({"metric": "steer", "parameters": {"factor": "loudness", "k": k}} for k in (1, 4))
+    some = task(tmp_path / "other", [first, headline])
+    one, other = some.card.metrics
+    scoring.readings = read_card(some)
+    for chosen, k in ((other, 4), (one, 1)):
+        marked = SimpleNamespace(
+            metrics=[SimpleNamespace(id=card.id, headline=card is chosen) for card in (one, other)]
+        )
+        scoring.setting = SimpleNamespace(task=SimpleNamespace(card=marked))  # type: ignore[assignment]
+        assert listening._steered_by(scoring, "loudness") == k
+        assert listening._steered_by(scoring, "pitch") == k, "as another factor, where the card steers it by none"
+    scoring.readings = []
+    assert listening._steered_by(scoring, "loudness") == 0
 
 
 def test_the_same_explanations_leave_the_same_bytes(

@@ -97,7 +97,7 @@ def steered(
 ) -> dict[str, Any]:
     """Render one held-out clip with each factor steered by each of `SIZES`, and measure all factors in each sound.
 
-    Features are moved as the card's first steering metric of that factor moves them. `measured` is in each factor's own
+    Features are moved as the card's steering metric of that factor moves them. `measured` is in each factor's own
     unit, `moved` its change in standard deviations of the training clips.
     """
     base = middle(known)
@@ -144,9 +144,11 @@ def moved(measured: Sequence[float | None], factor: NDArray[np.float64]) -> list
 
 
 def _steered_by(scoring: ConceptScoring, factor: str) -> int:
-    """Number of features by which the card's first steering metric of a factor moves it; 0, all, where it has none."""
-    of = {reading.factor: reading.k for reading in reversed(scoring.readings) if reading.name == "steer"}
-    return of.get(factor, next(iter(of.values()), 0))
+    """Number of features by which the card's metrics steer a factor, a headline before others; 0, all, without any."""
+    headline = {metric.id for metric in scoring.setting.task.card.metrics if metric.headline}
+    found = [reading for reading in scoring.readings if reading.name == "steer"]
+    found.sort(key=lambda reading: (reading.factor != factor, reading.id not in headline))
+    return found[0].k if found else 0
 
 
 def _decoded(scoring: ConceptScoring, latents: NDArray[np.float32]) -> NDArray[np.float32]:
