@@ -134,6 +134,6 @@ def test_dictionaries_that_know_the_factors_hold_them(
             assert np.corrcoef(read[:, column], known.test[:, column])[0, 1] > 0.95
     assert of_classes(item, known, mean).features > 20
     pairs = list(candidates(item, known, "x"))
-    assert len(pairs) == 4
+    assert len(pairs) == 5
     for pair in pairs:
         Dictionaries(pair).check(item)

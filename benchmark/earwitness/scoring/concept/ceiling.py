@@ -2,9 +2,9 @@
 
 A few dictionaries are tried that no submission could fit, since they know the factors of the training clips: one
 feature for each factor's own direction, and one for each class of each factor; where generations are traced, one that
-knows what is heard at each step, too. Beside them stand the latents themselves, and a dictionary of noise that is never
-active. Each is scored by the code that scores entrants, and each
-metric takes its best and its worst.
+knows what is heard at each step, too. Beside them stand the latents themselves, and dictionaries of noise, one that is
+active and one that never is. Each is scored by the code that scores entrants, and each metric takes its best and its
+worst.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ def candidates(item: ConceptItem, known: Known, seed_key: str) -> Iterator[tuple
     for informed in (of_factors(item, known, mean), of_classes(item, known, mean)):
         yield informed, informed
     rng = np.random.default_rng(derive(seed_key, item.id, "draws"))
-    drawn = [rng.normal(size=(8 * width, width)) for _ in range(2)]
-    one, other = (Dictionary(rows.T, np.full(8 * width, -1e6), rows, mean, Activation.RELU) for rows in drawn)
-    yield one, other
+    drawn = [rng.normal(size=(8 * width, width)) / width for _ in range(2)]
+    for bias in (0.0, -1e6):
+        one, other = (Dictionary(rows.T, np.full(8 * width, bias), rows, mean, Activation.RELU) for rows in drawn)
+        yield one, other
 
 
 def of_factors(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Dictionary:
@@ -92,7 +93,10 @@ def of_classes(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Di
         labels = np.digitize(column, edges)
         rows += [means[labels == label].mean(0) for label in range(CLASSES) if (labels == label).any()]
     centres = np.stack(rows)
-    return Dictionary(centres.T, -0.5 * np.square(centres).sum(1), centres, mean, Activation.RELU)
+    bias = -0.5 * np.square(centres).sum(1)
+    # Classes overlap, so that the sum of their means is no reconstruction; the least squares of the clips is.
+    decoder = np.linalg.lstsq(np.maximum(means @ centres.T + bias, 0), means, rcond=1e-3)[0]
+    return Dictionary(centres.T, bias, decoder, mean, Activation.RELU)
 
 
 def of_traces(item: ConceptItem, known: Known, traced: NDArray[np.float32], heard: NDArray[np.float64]) -> Dictionary:
