@@ -165,11 +165,8 @@ def _heading(metric: Record) -> str:
     return f"{metric['metric']} {ARROWS[metric['direction']]}" + (" °" if dull else "")
 
 
-def survival(picked: Record, entrants: list[Record]) -> None:
+def survival(found: list[Record], entrants: list[Record]) -> None:
     """Ranks under other judges and removal operators."""
-    found = query("SELECT * FROM changes WHERE task_key = ? ORDER BY change", picked["task_key"])
-    if not found:
-        return
     st.subheader("Does the rank survive?")
     st.caption(
         "Ranks under another judge, removal, mask or comparison; τ (Kendall's) and ▲▼ compare with the same headline "
@@ -332,10 +329,12 @@ def show() -> None:
     entrants, measured = ranking(picked["task_key"]), metrics(picked["task_key"])
     header(picked, entrants)
     values(picked, entrants, measured)
-    left, right = st.columns(2, gap="large")
-    with left:
-        survival(picked, entrants)
-    with right:
+    halves = iter(st.columns(2, gap="large"))
+    changes = query("SELECT * FROM changes WHERE task_key = ? ORDER BY change", picked["task_key"])
+    if changes:
+        with next(halves):
+            survival(changes, entrants)
+    with next(halves):
         cost(entrants)
     against(picked, entrants, measured)
     curves(picked, entrants, measured)
