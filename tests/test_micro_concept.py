@@ -1,0 +1,78 @@
+"""What ships with the concept track's micro tasks: a codec that is shared, factors that are heard, ends in order."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from earwitness import metrics, shelf
+from earwitness.datasets import tones
+from earwitness.scoring import Setting
+from earwitness.scoring.certificates import read_certificate
+from earwitness.scoring.concept.scoring import open_scoring
+from earwitness.scoring.loading import load_model, load_records
+from earwitness.stats.calibration import scale
+from earwitness.stats.intervals import mean_interval
+from earwitness.task import Task
+from earwitness.tracks.concept import Kind
+
+TASKS = [shelf.task("micro_concept"), shelf.task("micro_concept_quantised")]
+KILOBYTES = 64
+UNTOLD = {"steer@brightness+4"}
+"""Headline metrics whose ends touch: four features of noise that hold some of brightness steer it nearly as well."""
+
+
+@pytest.fixture(params=TASKS, ids=[task.id for task in TASKS])
+def task(request: pytest.FixtureRequest) -> Task:
+    found: Task = request.param
+    return found
+
+
+def ends(task: Task, metric: str, kind: str) -> np.ndarray:
+    rows = pq.read_table(task.folder / "truth" / "ceiling.parquet").to_pylist()
+    values = {row["item"]: row["value"] for row in rows if (row["kind"], row["metric"]) == (kind, metric)}
+    return np.array([values[item] for item in sorted(values)])
+
+
+def test_the_codec_is_the_prompt_tracks_and_nothing_is_copied(task: Task) -> None:
+    assert Path(task.source(task.card.model.source)).resolve() == shelf.task("micro_prompt").folder / "model"
+    assert sum(path.stat().st_size for path in task.folder.rglob("*") if path.is_file()) <= KILOBYTES * 2**10
+
+
+def test_items_are_of_the_kind_of_latents_that_the_task_names(task: Task) -> None:
+    model = load_model(task, "cpu")
+    assert model.kind is (Kind.QUANTISED if task.id.endswith("quantised") else Kind.CONTINUOUS)
+    assert (model.width, model.frame_rate) == (48, 25)
+
+
+def test_every_third_study_has_correlated_training_clips(task: Task) -> None:
+    records = load_records(Setting(task))
+    assert [bool(record.correlated) for record in records] == [False, False, True] * 6
+    assert {len(values) for values in records[0].train.factors.values()} == {400}
+    assert {len(values) for values in records[0].test.factors.values()} == {100}
+
+
+def test_every_metric_of_the_card_names_a_factor_of_the_world(task: Task, tmp_path: Path) -> None:
+    readings = open_scoring(Setting(task, items=1, cache=tmp_path)).readings
+    assert {reading.factor for reading in readings} == {*tones.EXPLAINED, "every"}
+
+
+@pytest.mark.skipif(not (TASKS[0].folder / "truth").is_dir(), reason="no certificate is stored")
+def test_every_factor_of_the_continuous_task_is_certified_to_be_heard() -> None:
+    roles = read_certificate(TASKS[0])["roles"]
+    assert {name: role["certified"] for name, role in roles.items()} == dict.fromkeys(tones.EXPLAINED, True)
+
+
+def test_ceiling_and_anti_oracle_are_told_apart_on_headline_metrics(task: Task) -> None:
+    if not (task.folder / "truth").is_dir():
+        pytest.skip("no ceiling is stored")
+    for metric in [metric for metric in task.card.metrics if metric.headline]:
+        anti, ceiling = ends(task, metric.id, "anti"), ends(task, metric.id, "ceiling")
+        if metric.metric == "steer" and not len(ceiling):
+            assert not all(role["certified"] for role in read_certificate(task)["roles"].values())
+            continue
+        assert len(anti) == len(ceiling) == task.card.dataset.items * 2 // 3
+        floor, best = (mean_interval(values, np.arange(len(values))) for values in (anti, ceiling))
+        told = scale(floor, best, metrics.get(metric.metric).direction).informative
+        assert told == (metric.id not in UNTOLD)
