@@ -20,15 +20,15 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from earwitness.explaining.latents import directions
+from earwitness.explaining.selection import ABOVE_ZERO, RowsLargest
 from earwitness.explaining.training import Plan, train
 
 Choice = Callable[[np.ndarray, int], np.ndarray]
 """From pre-activations [B, C], which it may reorder, and k to the least value [B, 1] or [1, 1] that stays active."""
-ABOVE_ZERO = np.finfo(np.float32).tiny
 
 
 def of_frame(pre: np.ndarray, k: int) -> np.ndarray:
-    """TopK: the k-th largest pre-activation [B, 1] of each frame of [B, C].
+    """TopK: the k-th largest pre-activation [B, 1] of each frame of [B, C]; training finds them by `RowsLargest`.
 
     >>> of_frame(np.array([[1.0, 5.0, 3.0]]), 2).tolist()
     [[3.0]]
@@ -55,12 +55,16 @@ class Selector:
 
     def __init__(self, k: int, choice: Choice) -> None:
         self._k, self._choice = k, choice
+        self._largest = RowsLargest(k)
         self._scratch = np.empty((0, 0), dtype=np.float32)
         self._kept = np.empty((0, 0), dtype=np.bool_)
 
     def __call__(self, pre: np.ndarray) -> csr_matrix:
         """Features [B, C] of pre-activations: those chosen that are above 0."""
         rows, features = pre.shape
+        if self._choice is of_frame:
+            values, columns, starts = self._largest(pre)
+            return csr_matrix((values, columns, starts), shape=pre.shape)
         if self._scratch.shape != pre.shape:
             self._scratch, self._kept = np.empty_like(pre), np.empty(pre.shape, dtype=np.bool_)
         np.copyto(self._scratch, pre)
