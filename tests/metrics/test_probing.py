@@ -27,7 +27,7 @@ def test_the_probe_is_ridge_regression_with_leave_one_out_choice_of_penalty(feat
     y, t = x[:, 0] + 0.5 * rng.normal(size=60), z[:, 0] + 0.5 * rng.normal(size=30)
     scaler = StandardScaler().fit(x)
     other = RidgeCV(alphas=PENALTIES).fit(scaler.transform(x), y)
-    found = other.predict(scaler.transform(z))
+    found = other.predict(scaler.transform(np.clip(z, x.min(0), x.max(0))))
     wanted = max(-1.0, 1 - np.square(t - found).sum() / np.square(t - t.mean()).sum())
     assert probe_r2(x, y, z, t) == pytest.approx(wanted, abs=1e-6)
 
@@ -96,3 +96,12 @@ def test_a_factor_of_one_value_is_undefined_and_shapes_must_agree() -> None:
         probe_accuracy(x, np.linspace(0, 1, 80), z, t, 1)
     with pytest.raises(ValueError, match="do not agree"):
         probe_r2(x, y[:-1], z, t)
+
+
+def test_a_feature_that_one_training_clip_activates_decides_nothing_in_held_out_clips() -> None:
+    rng = np.random.default_rng(0)
+    known, wanted = rng.normal(size=60), rng.normal(size=40)
+    train, test = (np.stack([values + 0.1 * rng.normal(size=len(values)), 0 * values], 1) for values in (known, wanted))
+    train[0, 1], test[:5, 1] = 0.01, 10.0
+    assert probe_r2(train, known, test, wanted) > 0.9
+    assert sparse_probe_r2(train, known, test, wanted, k=2) > 0.9

@@ -1,8 +1,9 @@
 """Probes: how much of a factor can be read off features by a linear map (data truth of the concept track).
 
 Features are a clip's, mean over its frames. Probes are fitted on training clips, whose factors no explainer sees, and
-tried on held-out clips. That a factor can be read off says nothing of what the features are: a wide untrained
-dictionary probes well, too.
+tried on held-out clips, no feature of which is taken to go beyond the training clips': one that hardly any of those
+activates would, once standardised, outweigh all others in a held-out clip that does. That a factor can be read off says
+nothing of what the features are: a wide untrained dictionary probes well, too.
 """
 
 from __future__ import annotations
@@ -156,4 +157,4 @@ def _checked(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayL
         )
     if np.ptp(y) == 0 or np.ptp(t) == 0:
         raise UndefinedError("the factor has one value in these clips")
-    return x, y, z, t
+    return x, y, np.clip(z, x.min(0), x.max(0)), t
