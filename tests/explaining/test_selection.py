@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import platform
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
-from earwitness.explaining.selection import RowsLargest, lower_bounds
+from earwitness.explaining.selection import RowsLargest, compiled, group_maxima, lower_bounds
+from earwitness.explaining.sparse import add_transposed, left_over
 
 
 def sorted_out(pre: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
@@ -50,4 +53,23 @@ def test_columns_in_any_layout_and_of_another_number_are_chosen_from_anew() -> N
 def test_no_bound_is_above_the_entry_that_it_bounds() -> None:
     pre = np.random.default_rng(2).normal(size=(200, 130)).astype(np.float32)
     kth = np.sort(pre, axis=1)[:, -7]
-    assert (lower_bounds(pre, 7) <= np.maximum(kth, np.finfo(np.float32).tiny)).all()
+    assert (lower_bounds(group_maxima(pre, 7), 7) <= np.maximum(kth, np.finfo(np.float32).tiny)).all()
+
+
+def assert_same(found: np.ndarray, scipys: np.ndarray) -> None:
+    """To the bit, where scipy's compiler rounds products before it adds them; elsewhere it may fuse the two."""
+    exact = platform.machine() in ("x86_64", "AMD64")
+    np.testing.assert_allclose(found, scipys, rtol=0, atol=0 if exact else 1e-5)
+
+
+def test_sums_over_the_entries_have_the_bits_of_scipys_products() -> None:
+    rng = np.random.default_rng(3)
+    values, columns, starts = RowsLargest(5)(rng.normal(size=(300, 40)).astype(np.float32))
+    matrix, scale = csr_matrix((values, columns, starts), shape=(300, 40)), np.float32(0.1)
+    given, decoder = (rng.normal(size=(size, 13)).astype(np.float32) for size in (300, 40))
+    sums, residual, scaled = np.zeros_like(decoder), np.empty_like(given), np.empty_like(given)
+    compiled(add_transposed)(starts, columns, values, given, sums)
+    assert_same(sums, matrix.T @ given)
+    compiled(left_over)(starts, columns, values, decoder, given, scale, (residual, scaled))
+    assert_same(residual, matrix @ decoder - given)
+    assert_same(scaled, (matrix @ decoder - given) * scale)

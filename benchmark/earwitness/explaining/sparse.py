@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from earwitness.explaining.latents import directions
-from earwitness.explaining.selection import ABOVE_ZERO, RowsLargest
+from earwitness.explaining.selection import ABOVE_ZERO, RowsLargest, compiled
 from earwitness.explaining.training import Plan, train
 
 Choice = Callable[[np.ndarray, int], np.ndarray]
@@ -50,6 +50,26 @@ def of_batch(pre: np.ndarray, k: int) -> np.ndarray:
     return np.asarray(flat[at]).reshape(1, 1)
 
 
+class Codes(NamedTuple):
+    """Features [B, C] in compressed rows, without the checks of scipy's matrices, which cost as much as a product."""
+
+    data: np.ndarray
+    """Active values, frame after frame."""
+    indices: np.ndarray
+    """Their columns, in order within a frame."""
+    indptr: np.ndarray
+    """Where each frame starts, and the end [B + 1]."""
+    shape: tuple[int, int]
+
+    def matrix(self) -> csr_matrix:
+        """The same as scipy's matrix."""
+        return csr_matrix((self.data, self.indices, self.indptr), shape=self.shape)
+
+    def toarray(self) -> np.ndarray:
+        """The same, dense [B, C]."""
+        return np.asarray(self.matrix().toarray())
+
+
 class Selector:
     """Chooses active features; keeps its buffers from batch to batch, since fresh memory costs more than the choice."""
 
@@ -59,12 +79,11 @@ class Selector:
         self._scratch = np.empty((0, 0), dtype=np.float32)
         self._kept = np.empty((0, 0), dtype=np.bool_)
 
-    def __call__(self, pre: np.ndarray) -> csr_matrix:
+    def __call__(self, pre: np.ndarray) -> Codes:
         """Features [B, C] of pre-activations: those chosen that are above 0."""
         rows, features = pre.shape
         if self._choice is of_frame:
-            values, columns, starts = self._largest(pre)
-            return csr_matrix((values, columns, starts), shape=pre.shape)
+            return Codes(*self._largest(pre), shape=(rows, features))
         if self._scratch.shape != pre.shape:
             self._scratch, self._kept = np.empty_like(pre), np.empty(pre.shape, dtype=np.bool_)
         np.copyto(self._scratch, pre)
@@ -72,7 +91,7 @@ class Selector:
         found = np.flatnonzero(np.greater_equal(pre, least, out=self._kept))
         starts = np.searchsorted(found, np.arange(rows + 1) * features).astype(np.int32)
         columns = (found - np.repeat(np.arange(rows) * features, np.diff(starts))).astype(np.int32)
-        return csr_matrix((pre.ravel()[found], columns, starts), shape=pre.shape)
+        return Codes(pre.ravel()[found], columns, starts, shape=(rows, features))
 
 
 class Gradients(NamedTuple):
@@ -86,22 +105,65 @@ class Gradients(NamedTuple):
     """[C, D]."""
 
 
-def backward(
-    codes: csr_matrix, frames: np.ndarray, target: np.ndarray, decoder: np.ndarray
-) -> tuple[np.ndarray, Gradients]:
+def backward(codes: Codes, frames: np.ndarray, target: np.ndarray, decoder: np.ndarray) -> tuple[np.ndarray, Gradients]:
     """What features [B, C] of frames [B, D] make of a target, less the target, [B, D]; gradients of its mean square.
 
     Only active features enter: B k D operations for each of the four products, where dense ones need B C D.
     """
-    residual = codes @ decoder - target
-    back = residual * np.float32(2 / residual.size)
+    residual, back = np.empty_like(target), np.empty_like(target)
+    scale = np.float32(2 / residual.size)
+    compiled(left_over)(codes.indptr, codes.indices, codes.data, decoder, target, scale, (residual, back))
     values = _at(codes, back, decoder)
-    upstream = csr_matrix((values, codes.indices, codes.indptr), shape=codes.shape)
     bias = np.bincount(codes.indices, values, codes.shape[1]).astype(np.float32)
-    return residual, Gradients(upstream.T @ frames, bias, codes.T @ back)
+    found = Gradients(np.zeros_like(decoder), bias, np.zeros_like(decoder))
+    add = compiled(add_transposed)
+    add(codes.indptr, codes.indices, values, frames, found.encoder)
+    add(codes.indptr, codes.indices, codes.data, back, found.decoder)
+    return residual, found
 
 
-def _at(codes: csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def left_over(
+    starts: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    decoder: np.ndarray,
+    target: np.ndarray,
+    scale: np.float32,
+    filled: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Fill S @ decoder - target [B, D], for S [B, C] in compressed rows, and the same times a scale.
+
+    Feature after feature, each product rounded before it is added, as scipy does on x86: the bits are the same.
+    """
+    residual, scaled = filled
+    for row in range(len(starts) - 1):
+        for place in range(target.shape[1]):
+            residual[row, place] = 0
+        for at in range(starts[row], starts[row + 1]):
+            column, value = columns[at], values[at]
+            for place in range(target.shape[1]):
+                residual[row, place] += value * decoder[column, place]
+        for place in range(target.shape[1]):
+            residual[row, place] -= target[row, place]
+            scaled[row, place] = residual[row, place] * scale
+
+
+def add_transposed(
+    starts: np.ndarray, columns: np.ndarray, values: np.ndarray, given: np.ndarray, sums: np.ndarray
+) -> None:
+    """Add S.T @ given [B, D] to sums [C, D], for S [B, C] in compressed rows.
+
+    Frame after frame, each product rounded before it is added, as scipy does on x86: the bits are the same, without
+    the transposed matrix that scipy builds and checks first.
+    """
+    for row in range(len(starts) - 1):
+        for at in range(starts[row], starts[row + 1]):
+            column, value = columns[at], values[at]
+            for place in range(given.shape[1]):
+                sums[column, place] += value * given[row, place]
+
+
+def _at(codes: Codes, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Entries of left [B, D] @ right.T [D, C] where features [B, C] are active, in their order."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # torch calls its sparse tensors a beta
@@ -165,7 +227,7 @@ class SparseAutoencoder:
 
     def codes(self, frames: Tensor) -> csr_matrix:
         """Features [B, C] of frames [B, D], chosen as in training."""
-        return self._select(self.pre(frames))
+        return self._select(self.pre(frames)).matrix()
 
     def step(self, batch: Tensor) -> float:
         """Leave gradients of the loss of a batch [B, D] in the parameters; returns its mean squared error."""

@@ -88,7 +88,8 @@ def train(
         for number in range(steps):
             if len(order) < size:
                 order = rng.permutation(len(given))
-            batch, order = given[torch.from_numpy(order[:size])], order[size:]
+            # Copies whole rows, where indexing would go entry by entry.
+            batch, order = given.index_select(0, torch.from_numpy(order[:size])), order[size:]
             loss = step(batch)
             optimiser.step(plan.rate * plan.share(number, steps))
             settle()
