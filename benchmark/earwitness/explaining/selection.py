@@ -2,8 +2,7 @@
 
 A row's columns fall into groups. No fewer than k entries reach the k-th largest of the groups' maxima, so that it
 bounds the k-th largest entry from below, and few entries lie above it: maxima are quick to find and to rank. Those few
-are gathered without a branch from the groups whose maxima reach the bound, and the least of them dropped until k are
-left, which are then put in the order of their columns.
+are gathered in one pass without a branch, and the least of them dropped until k are left.
 """
 
 from __future__ import annotations
@@ -48,67 +47,35 @@ class RowsLargest:
             self._values = np.empty(pre.size + 1, dtype=np.float32)
             self._columns = np.empty(pre.size + 1, dtype=np.int32)
         starts = np.zeros(len(pre) + 1, dtype=np.int32)
-        maxima = group_maxima(pre, self._k)
-        bounds = lower_bounds(maxima, self._k)
-        count = compiled(_gathered)(pre, maxima, bounds, self._k, self._values, self._columns, starts)
-        values, columns = self._values[:count].copy(), self._columns[:count].copy()
-        compiled(_put_in_order)(values, columns, starts)
-        return values, columns, starts
+        count = compiled(_gathered)(pre, lower_bounds(pre, self._k), self._k, self._values, self._columns, starts)
+        return self._values[:count].copy(), self._columns[:count].copy(), starts
 
 
-def group_maxima(pre: np.ndarray, k: int) -> np.ndarray:
-    """The largest entry of each group of columns of [B, C], [B, G]: columns that lie G apart make a group.
-
-    The last C mod G columns belong to none. With C no more than `GROUPS` k, each column is a group.
-
-    >>> group_maxima(np.array([[3.0, 9.0, 1.0, 7.0, 4.0, 5.0]], dtype=np.float32), 1).tolist()
-    [[3.0, 9.0, 1.0, 7.0]]
-    """
-    rows, features = pre.shape
-    groups = min(features, 1 << (GROUPS * k - 1).bit_length())
-    whole = features // groups * groups
-    return np.asarray(torch.from_numpy(pre[:, :whole]).view(rows, -1, groups).amax(1).numpy())
-
-
-def lower_bounds(maxima: np.ndarray, k: int) -> np.ndarray:
-    """A number [B] above 0 for each row that its k-th largest entry is no less than, if that is above 0.
+def lower_bounds(pre: np.ndarray, k: int) -> np.ndarray:
+    """A number [B] above 0 for each row of [B, C] that its k-th largest entry is no less than, if that is above 0.
 
     >>> lower_bounds(np.array([[3.0, 9.0, 1.0, 7.0]], dtype=np.float32), 2).tolist()
     [7.0]
     """
-    rows, groups = maxima.shape
+    rows, features = pre.shape
+    groups = min(features, 1 << (GROUPS * k - 1).bit_length())
     if k >= groups:
         return np.full(rows, ABOVE_ZERO, dtype=np.float32)
-    ranked = np.partition(maxima, groups - k, axis=1)
-    return np.asarray(np.maximum(ranked[:, groups - k], ABOVE_ZERO))
+    whole = features // groups * groups
+    # Columns that lie `groups` apart make a group: their maxima are found many at once.
+    maxima = torch.from_numpy(pre[:, :whole]).view(rows, -1, groups).amax(1).numpy()
+    maxima.partition(groups - k, axis=1)
+    return np.asarray(np.maximum(maxima[:, groups - k], ABOVE_ZERO))
 
 
 def _gathered(
-    pre: np.ndarray,
-    maxima: np.ndarray,
-    bounds: np.ndarray,
-    k: int,
-    values: np.ndarray,
-    columns: np.ndarray,
-    starts: np.ndarray,
+    pre: np.ndarray, bounds: np.ndarray, k: int, values: np.ndarray, columns: np.ndarray, starts: np.ndarray
 ) -> int:
-    """Fill values, columns (in any order) and row starts; returns how many entries are kept."""
-    groups, features = maxima.shape[1], pre.shape[1]
-    reaching = np.empty(groups + 1, dtype=np.int32)
+    """Fill values, columns and row starts; returns how many entries are kept."""
     end = 0
     for row in range(pre.shape[0]):
         first, bound = end, bounds[row]
-        count = 0
-        for group in range(groups):
-            reaching[count] = group
-            count += maxima[row, group] >= bound
-        for group in reaching[:count]:
-            for column in range(group, features // groups * groups, groups):
-                value = pre[row, column]
-                values[end] = value
-                columns[end] = column
-                end += value >= bound
-        for column in range(features // groups * groups, features):
+        for column in range(pre.shape[1]):
             value = pre[row, column]
             values[end] = value
             columns[end] = column
@@ -131,15 +98,3 @@ def _gathered(
             end = to
         starts[row + 1] = end
     return end
-
-
-def _put_in_order(values: np.ndarray, columns: np.ndarray, starts: np.ndarray) -> None:
-    """Sort each row's entries by column, in place, by insertion: a row has few."""
-    for row in range(len(starts) - 1):
-        first = starts[row]
-        for at in range(first + 1, starts[row + 1]):
-            value, column, to = values[at], columns[at], at
-            while to > first and columns[to - 1] > column:
-                values[to], columns[to] = values[to - 1], columns[to - 1]
-                to -= 1
-            values[to], columns[to] = value, column
