@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from earwitness.tracks.concept import ConceptItem
 
 LISTENED = 2
-"""Items of a task, from the first, of which sounds are kept: where two worlds take turns, one of each."""
+"""Items of a task, from the first, of which sounds are kept."""
 SIZES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """How far a clip is steered: 1 is as far as one standard deviation of the factor moves the latents themselves."""
 UNITS = {
