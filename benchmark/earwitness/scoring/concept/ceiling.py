@@ -32,7 +32,6 @@ CLASSES = 20
 """Equal-width classes of a factor."""
 RIDGE = 1e-3
 """Of the directions' regression, relative to the latents' mean variance."""
-
 TRACED = 3.0
 """Weight of a step of a traced generation against a training clip in that regression."""
 
