@@ -193,8 +193,9 @@ def against(picked: Record, entrants: list[Record], measured: list[Record]) -> N
         return
     st.subheader("Who beats the controls?")
     control = pick("Control", controls, "control", controls[0], str)
-    rows = {(row["entrant"], row["metric"]): row for row in found if row["control"] == control}
-    shown = [m for m in measured if m["headline"] and m["direction"] != "none"]
+    told = [row for row in found if row["control"] == control and row["gain"] is not None]
+    rows = {(row["entrant"], row["metric"]): row for row in told}
+    shown = [m for m in measured if m["headline"] and any(metric == m["metric"] for _, metric in rows)]
     for metric in shown:
         st.markdown(_verdict(control, metric["metric"], rows))
     st.caption(

@@ -184,7 +184,8 @@ def _against(
     best = next((e["entrant"] for e in entrants if any(row["control"] == e["entrant"] for row in rows)), None)
     lines = []
     for metric in headline:
-        own = [row for row in rows if row["control"] == best and row["metric"] == metric["metric"]]
+        own = [row for row in rows if (row["control"], row["metric"]) == (best, metric["metric"])]
+        own = [row for row in own if row["gain"] is not None]
         ahead = [f"{row['entrant']} by {_value(row, 'gain', '')}" for row in own if row["verdict"] == "ahead"]
         nobody = "none" if any(row["verdict"] != FEW for row in own) else FEW
         if own:
