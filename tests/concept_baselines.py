@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,6 @@ from concept_fakes import FakeConceptModel, fake_item, planted
 from earwitness.submission import load_explainer, read_submission
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from concept_fakes import Planted
     from earwitness.tracks.concept import ConceptItem
 
@@ -32,11 +29,6 @@ def concept_baseline(name: str, **parameters: Any) -> Any:
     explainer = load_explainer(read_submission(SUBMISSIONS / name), "concept")
     own = vars(explainer)
     return type(explainer)(**{**own, **{key: value for key, value in parameters.items() if key in own}})
-
-
-def module_of(name: str) -> ModuleType:
-    """The module of a submission."""
-    return sys.modules[type(concept_baseline(name)).__module__]
 
 
 @cache

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from concept_baselines import CONCEPT_IDS, SUBMISSIONS, concept_baseline, concept_world, module_of
+from concept_baselines import CONCEPT_IDS, SUBMISSIONS, concept_baseline, concept_world
 from concept_fakes import FakeConceptModel, fake_item, planted
 from earwitness.errors import EarwitnessError
+from earwitness.explaining import l1
 from earwitness.submission import read_submission
 from earwitness.tracks.concept import Dictionaries, Dictionary
 
-ISSUE = "raw_latents pca random_relu random_topk sae_l1 sae_topk sae_batch_topk"
+ISSUE = "raw_latents pca random_relu random_topk sae_l1 sae_l1_printed sae_topk sae_batch_topk"
 CONTROLS = {"random", "raw_latents", "random_relu", "random_topk"}
 FIXED = {"raw_latents", "pca"}
 QUICK = {"epochs": 2, "batch": 128, "features": 40}
@@ -116,7 +117,7 @@ def test_batch_topk_has_k_active_features_on_average_on_clips_it_has_not_seen() 
 
 def test_the_printed_penalty_falls_with_the_encoder_and_its_output_stays() -> None:
     item = concept_world()[1]
-    found = concept_baseline("sae_l1", form="printed", **QUICK).fit(MODEL, item, 0)
+    found = concept_baseline("sae_l1_printed", **QUICK).fit(MODEL, item, 0)
     small = replace(found, encoder=found.encoder * np.float32(0.1), bias=found.bias * np.float32(0.1))
     frames = item.train.reshape(-1, MODEL.width)
     np.testing.assert_allclose(small.decode(small.encode(frames)), found.decode(found.encode(frames)), atol=1e-3)
@@ -125,14 +126,26 @@ def test_the_printed_penalty_falls_with_the_encoder_and_its_output_stays() -> No
 
 
 def test_our_penalty_does_not_move_with_the_encoder() -> None:
-    module, rng = module_of("sae_l1"), torch.Generator().manual_seed(0)
-    weights = module.Weights(*(torch.randn(shape, generator=rng) for shape in ((40, 16), (40,), (40, 16))))
+    rng = torch.Generator().manual_seed(0)
+    weights = l1.Weights(*(torch.randn(shape, generator=rng) for shape in ((40, 16), (40,), (40, 16))))
     frames = torch.randn(64, 16, generator=rng)
     small = weights._replace(encoder=weights.encoder * 0.1, bias=weights.bias * 0.1)
-    ours = [float(module.penalty(each, frames, "ours")) for each in (weights, small)]
-    printed = [float(module.penalty(each, frames, "printed")) for each in (weights, small)]
+    ours, printed = (
+        [float(concept_baseline(name).penalised(l1.activity(each, frames))) for each in (weights, small)]
+        for name in ("sae_l1", "sae_l1_printed")
+    )
     assert ours[1] == pytest.approx(ours[0], rel=1e-4)
     assert printed[1] == pytest.approx(0.1 * printed[0], rel=1e-4)
+
+
+def test_the_printed_loss_is_lowered_by_shrinking_the_encoder_and_ours_is_not() -> None:
+    item = concept_world()[1]
+    size = []
+    for name in ("sae_l1", "sae_l1_printed"):
+        found = concept_baseline(name, **{**QUICK, "epochs": 30}).fit(MODEL, item, 0)
+        frames = item.train.reshape(-1, MODEL.width)
+        size.append(np.maximum((frames - found.offset) @ found.encoder + found.bias, 0).mean())
+    assert size[1] < 0.2 * size[0]
 
 
 def test_the_floor_is_another_draw_of_the_random_rectified_dictionary() -> None:
