@@ -70,10 +70,11 @@ def test_ceilings_bracket_what_a_dictionary_of_the_planted_axes_reaches(
         assert ends["ceiling", "sparse_probe_r2@loudness+1", item.id] > 0.9
 
 
-def test_factors_that_are_heard_are_certified_and_others_steer_nothing(
+def test_factors_that_are_heard_are_certified_and_others_are_not_steered(
     tmp_path: Path, model: FakeConceptModel, dataset: SimpleNamespace
 ) -> None:
-    some = task(tmp_path / "task", CARDS)
+    steers = [{"metric": "steer", "parameters": {"factor": name}} for name in ("loudness", "brightness")]
+    some = task(tmp_path / "task", steers)
     rng = np.random.default_rng(0)
     dataset.ESTIMATORS["brightness"] = lambda audio, rate: float(rng.normal())
     certify(some)
@@ -86,9 +87,10 @@ def test_factors_that_are_heard_are_certified_and_others_steer_nothing(
     assert roles["loudness"]["correlation"]["mean"] > 0.95
     scoring = open_scoring(Setting(some, cache=tmp_path / "cache"))
     item, own = scoring.items()[0][0], holding(planted(model.width))
-    steered = {value.metric: value for value in scoring.score([(item, Dictionaries((own, own)))])[0]}["steer@loudness"]
-    assert steered.value is None
-    assert steered.reason == "not certified to be heard in decoded clips: brightness"
+    steered = {value.metric: value for value in scoring.score([(item, Dictionaries((own, own)))])[0]}
+    assert steered["steer@loudness"].value is not None
+    assert steered["steer@brightness"].value is None
+    assert steered["steer@brightness"].reason == "not certified to be heard in decoded clips: brightness"
 
 
 def test_a_certification_that_was_stopped_goes_on_to_the_same_rows(

@@ -101,8 +101,11 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
         return read_certificate(self.setting.task)
 
     def _steer(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
-        """What steering one factor moves; every factor's estimator must be able to hear it."""
-        self._require_heard(known.names)
+        """What steering one factor moves; that factor must be certified to be heard.
+
+        How far the others moved is heard in the sound itself, whether they were or not in what it was decoded from.
+        """
+        self._require_heard(known.names[column : column + 1])
         return float(reading.metric.function(self.steering.moved(fits[0], known, column, reading.k), column))
 
     def _trace(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
