@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from earwitness.models import oobleck as adapter
 from earwitness.models.training import Workshop, oobleck
 from earwitness.models.training.loop import Checkpoint, Plan
 from earwitness.worlds.tones import SAMPLES, render, tone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HANDFUL = 4
 
@@ -32,7 +36,7 @@ def handful(cache: Path) -> np.ndarray:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two short crops a step, through a narrow autoencoder."""
     crops = oobleck.crops
-    for name, value in (("LATENTS", 4), ("DECODER_WIDTH", 4), ("MULTIPLES", (1, 1, 1, 1))):
+    for name, value in (("LATENTS", 4), ("DECODER_WIDTH", 4), ("MULTIPLES", (1, 1))):
         monkeypatch.setattr(oobleck, name, value)
     monkeypatch.setattr(oobleck, "BATCH", 2)
     monkeypatch.setattr(oobleck, "crops", lambda audio, rng, size: crops(audio, rng, size, 2560))
@@ -53,19 +57,28 @@ def test_the_loss_of_a_sound_at_half_its_level_is_worked_out_by_hand() -> None:
     assert float(oobleck.spectral_loss(0.5 * sound, sound)) == pytest.approx(0.5 + math.log(2), abs=2e-3)
 
 
-def test_gradients_stay_finite_in_silence() -> None:
+def test_the_error_of_a_wave_is_relative_to_its_level() -> None:
+    sound = torch.randn(2, 4096, generator=torch.Generator().manual_seed(0))
+    quieter = sound * torch.tensor([[1.0], [0.1]])
+    assert float(oobleck.wave_loss(0.5 * quieter, quieter)) == pytest.approx(0.5, abs=1e-3)
+    assert float(oobleck.wave_loss(torch.zeros(1, 4096), torch.zeros(1, 4096))) < 1e-4
+
+
+@pytest.mark.parametrize("loss", [oobleck.wave_loss, oobleck.spectral_loss])
+def test_gradients_stay_finite_in_silence(loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
     silent = torch.zeros(1, 4096, requires_grad=True)
-    oobleck.spectral_loss(silent, torch.zeros(1, 4096)).backward()
+    loss(silent, torch.zeros(1, 4096)).backward()
     assert silent.grad is not None
     assert torch.isfinite(silent.grad).all()
 
 
-def test_latents_have_the_micro_codecs_frames() -> None:
+def test_a_clip_has_whole_frames_and_the_posterior_is_narrow_before_training() -> None:
     model = oobleck.compose()
-    assert model.hop_length == 640
-    latents = model.encode(torch.zeros(1, 1, SAMPLES)).latent_dist.mean
-    assert latents.shape == (1, oobleck.LATENTS, SAMPLES // 640)
-    assert model.decode(latents).sample.shape == (1, 1, SAMPLES)
+    assert model.hop_length == 80
+    posterior = model.encode(torch.zeros(1, 1, SAMPLES)).latent_dist
+    assert posterior.mean.shape == (1, oobleck.LATENTS, SAMPLES // 80)
+    assert float(posterior.std.detach().mean()) < 0.02
+    assert model.decode(posterior.mean).sample.shape == (1, 1, SAMPLES)
     assert sum(weight.numel() for weight in model.parameters()) < 5e5
 
 
@@ -111,10 +124,12 @@ def test_what_the_recipe_writes_is_read_by_the_adapter_and_measured(
     found = oobleck.train_oobleck(tmp_path / "out", Workshop(tmp_path / "work", 3))
     assert found["seed"] == 3
     for split in ("validation", "test"):
-        assert set(found["floors"][split]) == {"decoded_decibels", "silence_decibels"}
-        assert found["floors"][split]["silence_decibels"] > 1
+        floors = found["floors"][split]
+        assert floors["silence_decibels"] > 1
+        assert floors["decoded_decibels"] >= 0
+        assert floors["signal_to_noise_low"] <= floors["signal_to_noise"] < 60
     folder = tmp_path / "out" / "model"
     model = adapter.from_pretrained(str(folder))
-    assert (model.frame_rate, model.width) == (25, oobleck.LATENTS)
+    assert (model.frame_rate, model.width) == (200, oobleck.LATENTS)
     assert {weight.dtype for weight in model.module.parameters()} == {torch.float32}
     assert (folder / "diffusion_pytorch_model.safetensors").stat().st_size < 4e6
