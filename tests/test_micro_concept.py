@@ -14,7 +14,10 @@ from earwitness.task import Task
 from earwitness.tracks.concept import Kind
 from shipped import ends, told_apart
 
-TASKS = [shelf.task("micro_concept"), shelf.task("micro_concept_quantised")]
+CODEC, QUANTISED, OOBLECK = map(shelf.task, ("micro_concept", "micro_concept_quantised", "micro_oobleck"))
+TASKS = [CODEC, QUANTISED, OOBLECK]
+LATENTS = {CODEC.id: (48, 25), QUANTISED.id: (48, 25), OOBLECK.id: (16, 200)}
+"""Latents of a frame, and frames a second."""
 KILOBYTES = 64
 UNTOLD = {"steer@brightness+4"}
 """Headline metrics whose ends touch: four features of noise that hold some of brightness steer it nearly as well."""
@@ -26,6 +29,7 @@ def task(request: pytest.FixtureRequest) -> Task:
     return found
 
 
+@pytest.mark.parametrize("task", [CODEC, QUANTISED], ids=["continuous", "quantised"])
 def test_the_codec_is_the_prompt_tracks_and_nothing_is_copied(task: Task) -> None:
     assert Path(task.source(task.card.model.source)).resolve() == shelf.task("micro_prompt").folder / "model"
     assert sum(path.stat().st_size for path in task.folder.rglob("*") if path.is_file()) <= KILOBYTES * 2**10
@@ -34,13 +38,14 @@ def test_the_codec_is_the_prompt_tracks_and_nothing_is_copied(task: Task) -> Non
 def test_items_are_of_the_kind_of_latents_that_the_task_names(task: Task) -> None:
     model = load_model(task, "cpu")
     assert model.kind is (Kind.QUANTISED if task.id.endswith("quantised") else Kind.CONTINUOUS)
-    assert (model.width, model.frame_rate) == (48, 25)
+    assert (model.width, model.frame_rate) == LATENTS[task.id]
 
 
 def test_every_third_study_has_correlated_training_clips(task: Task) -> None:
     records = load_records(Setting(task))
     assert [bool(record.correlated) for record in records] == [False, False, True] * 6
-    assert {len(values) for values in records[0].train.factors.values()} == {400}
+    clips = 200 if task == OOBLECK else 400
+    assert {len(values) for values in records[0].train.factors.values()} == {clips}
     assert {len(values) for values in records[0].test.factors.values()} == {100}
 
 

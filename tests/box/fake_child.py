@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from earwitness.box import frames
 def main() -> None:
     behaviour, read, write = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     brief = frames.read(read).fields
-    assert set(brief) == {"track", "adapter", "source", "revision", "parameters", "submission", "device"}
+    assert set(brief) == {"track", "adapter", "source", "revision", "parameters", "submission", "device", "scratch"}
     if behaviour == "refuses":
         frames.write(write, frames.pack({"error": "SyntaxError: invalid\nsyntax"}, {}))
         sys.exit()
@@ -29,6 +30,11 @@ def main() -> None:
                 sys.exit(3)
             case "is_killed":
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "keeps":
+                kept = Path(os.environ["EARWITNESS_SCRATCH"], "kept")
+                if not kept.exists():
+                    kept.write_text("half of it")
+                    sys.exit(3)
             case "sleeps":
                 time.sleep(1000)
             case "burns":

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,21 @@ def test_a_lost_box_opens_again_by_itself(child: Callable[..., ProcessBox]) -> N
         answer(box)
     box.child = (box.child[0], "good")
     assert box.explain([item("item-0")])[0].status == Status.OK
+
+
+def test_what_a_submission_keeps_outlives_its_run_and_not_its_own_death(tmp_path: Path) -> None:
+    def box() -> ProcessBox:
+        made = ProcessBox(replace(BRIEF, scratch=str(tmp_path)), GUARD, tmp_path.with_suffix(".log"), lambda: False)
+        made.child = (str(Path(__file__).with_name("fake_child.py")), "keeps")
+        return made
+
+    lost = box()
+    for _ in range(2):
+        with pytest.raises(BoxError, match="exit code 3"):
+            lost.explain([item("item-0")])
+    resumed = box()
+    assert answer(resumed).status == Status.OK
+    resumed.close()
 
 
 def test_a_box_that_cannot_start_says_why_in_one_line(child: Callable[..., ProcessBox]) -> None:

@@ -58,6 +58,27 @@ def test_a_box_that_cannot_be_opened_fails_every_item_and_is_tried_once(make_run
     assert len(tries) == 1
 
 
+def test_a_submission_may_keep_what_it_has_until_its_shard_is_stored(make_run: Any, box: Any) -> None:
+    run = make_run()
+    assert explain.brief_of(run).scratch == ""
+    found = []
+
+    def interrupted(item: Any) -> str | None:
+        (run.scratch / item.id).write_text("fitted")
+        if item.id == "item-5":
+            raise KeyboardInterrupt
+        return None
+
+    box.behave = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        explain.explain(run, explain.shards(ITEMS))
+    box.behave = lambda item: found.append((run.scratch / item.id).exists())
+    explain.explain(run, explain.shards(ITEMS))
+    assert found
+    assert all(found)
+    assert not run.scratch.exists()
+
+
 def test_explanations_come_back_from_their_file(make_run: Any, box: Any) -> None:
     run = make_run()
     box.behave = lambda item: "invalid" if item.id == "item-1" else None

@@ -52,6 +52,8 @@ class Brief:
     """Folder of the submission."""
     device: str
     """auto, cpu or cuda; asked of torch in the box."""
+    scratch: str = ""
+    """Folder in which a submission may keep what it has until its answers are stored; empty for none."""
 
     def fields(self) -> dict[str, Any]:
         """The brief as JSON types."""

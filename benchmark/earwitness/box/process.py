@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from earwitness import tracks
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard, frames
 from earwitness.box.reasons import short
 from earwitness.errors import EarwitnessError
+from earwitness.explaining.checkpoints import SCRATCH
 from earwitness.rows import Status
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class ProcessBox:
     def explain(self, items: Sequence[Item]) -> list[Answer]:
         """One answer for each item, in their order; raises BoxError where the child dies, hangs or answers nonsense."""
         if self._process is None:
+            # The last child was lost: what it kept would let this one spend the budget again.
+            self._forget()
             self.open()
         arrays = {f"{i}/{name}": array for i, item in enumerate(items) for name, array in item.arrays().items()}
         question = frames.pack({"items": [item.fields() for item in items]}, arrays)
@@ -82,12 +86,19 @@ class ProcessBox:
             self._process.wait()
             self._process = None
 
+    def _forget(self) -> None:
+        if self._brief.scratch:
+            shutil.rmtree(self._brief.scratch, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                Path(self._brief.scratch).mkdir()
+
     def _start(self) -> None:
         child_read, self._write = os.pipe()
         self._read, child_write = os.pipe()
         os.set_blocking(self._write, False)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment[SCRATCH] = self._brief.scratch
         command = [sys.executable, *self.child, str(child_read), str(child_write), str(os.getpid())]
         try:
             with self._log.open("ab") as log:

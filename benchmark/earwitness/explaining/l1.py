@@ -87,7 +87,7 @@ class L1Autoencoder(ConceptExplainer):
 
         for parameter in weights:
             parameter.requires_grad_()
-        train(weights, found.frames, step, Plan(self.epochs, self.batch, self.rate), seed, lambda: None)
+        train(weights, found.frames, step, Plan(self.epochs, self.batch, self.rate), seed)
         encoder, bias, decoder = (parameter.detach().numpy() for parameter in weights)
         return found.dictionary(encoder.T, bias, decoder, Activation.RELU, normalise=True)
 

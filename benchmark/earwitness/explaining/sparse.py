@@ -211,7 +211,7 @@ class SparseAutoencoder:
         if not self.patience:
             self.patience = len(frames)
         with torch.no_grad():
-            train(self.parameters, frames, self.step, plan, self.seed, self.settle)
+            train(self.parameters, frames, self.step, plan, self.seed, self.settle, [self._idle])
         return self
 
     @property

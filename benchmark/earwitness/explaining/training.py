@@ -1,7 +1,4 @@
-"""The training loop of dictionaries: frames in batches, Adam, a bar where a terminal shows it.
-
-Nothing is kept on disk: a box gives a submission no folder of its own, and a fit takes seconds.
-"""
+"""The training loop of dictionaries: frames in batches, Adam, a bar where a terminal shows it, checkpoints."""
 
 from __future__ import annotations
 
@@ -13,6 +10,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
+
+from earwitness.explaining.checkpoints import Checkpoint
 
 Step = Callable[[Tensor], float]
 """From a batch of frames [B, D] to its loss; leaves the parameters' gradients in their `grad`."""
@@ -55,14 +54,20 @@ class Adam:
     """
 
     def __init__(self, parameters: Sequence[Tensor], betas: tuple[float, float] = (0.9, 0.999)) -> None:
-        self._parameters, self._betas, self._steps = parameters, betas, 0
+        self._parameters, self._betas = parameters, betas
+        self.steps = 0
         self._moments = [(torch.zeros_like(parameter), torch.zeros_like(parameter)) for parameter in parameters]
+
+    @property
+    def moments(self) -> list[np.ndarray]:
+        """What a step changes beside the parameters and `steps`."""
+        return [moment.numpy() for pair in self._moments for moment in pair]
 
     @torch.no_grad()
     def step(self, rate: float, eps: float = 6.25e-10) -> None:
         """Move parameters against their `grad`; eps as in Gao et al. (arXiv 2406.04093), for small gradients."""
-        self._steps += 1
-        first, second = (1 - beta**self._steps for beta in self._betas)
+        self.steps += 1
+        first, second = (1 - beta**self.steps for beta in self._betas)
         for parameter, (mean, square) in zip(self._parameters, self._moments, strict=True):
             gradient = parameter.grad
             assert gradient is not None
@@ -72,29 +77,45 @@ class Adam:
 
 
 def train(
-    parameters: Sequence[Tensor], frames: np.ndarray, step: Step, plan: Plan, seed: int, settle: Callable[[], None]
+    parameters: Sequence[Tensor],
+    frames: np.ndarray,
+    step: Step,
+    plan: Plan,
+    seed: int,
+    settle: Callable[[], None] = lambda: None,
+    others: Sequence[np.ndarray] = (),
 ) -> None:
     """Train parameters in place on frames [T, D], by Adam, in an order drawn from `seed`; `settle` follows each step.
 
-    Learning rate: linear up, constant, linear down. Runs on the CPU, in one thread where torch is set to one.
+    `others` are what steps change beside the parameters. Goes on from its checkpoint, where it has one, to the same
+    bits. Learning rate: linear up, constant, linear down. Runs on the CPU, in one thread where torch is set to one.
     """
     given = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
     size, rng = min(plan.batch, len(given)), np.random.default_rng((seed, 1))
-    steps = plan.steps(len(given))
+    steps, an_epoch = plan.steps(len(given)), max(1, len(given) // plan.batch)
     optimiser = Adam(parameters)
+    own = [parameter.detach().numpy() for parameter in parameters]
+    checkpoint = Checkpoint([*own, *optimiser.moments, *others], [given.numpy()], f"{plan} {seed}")
+    optimiser.steps = reached = checkpoint.load()
     order = np.empty(0, dtype=np.int64)
     with progress() as bar:
         task = bar.add_task("dictionary", total=steps)
         for number in range(steps):
-            if len(order) < size:
+            if number % an_epoch == 0:
                 order = rng.permutation(len(given))
+            if number < reached:
+                continue
+            at = number % an_epoch * size
             # Copies whole rows, where indexing would go entry by entry.
-            batch, order = given.index_select(0, torch.from_numpy(order[:size])), order[size:]
-            loss = step(batch)
+            loss = step(given.index_select(0, torch.from_numpy(order[at : at + size])))
             optimiser.step(plan.rate * plan.share(number, steps))
             settle()
+            if checkpoint.due():
+                checkpoint.save(number + 1)
             if number % 20 == 0 or number == steps - 1:
                 bar.update(task, completed=number + 1, description=f"dictionary, loss {loss:.3f}")
+    if reached < steps:
+        checkpoint.save(steps)
 
 
 def progress() -> Progress:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+import shutil
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
@@ -69,20 +71,24 @@ def explain(
     on_shard: Callable[[int], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Explain the given shards in one box.
+    """Explain the given shards in one box, which may keep what it has of a shard in `run.scratch` until that is stored.
 
     An item that its explainer fails on is stored with a status and a reason. Raises EarwitnessError where a file cannot
     be written.
     """
-    box = boxes.create(run.arguments.isolation, brief_of(run), guard_of(run), run.folder / "explain.log", stopped)
+    brief = replace(brief_of(run), scratch=str(run.scratch.resolve()))
+    box = boxes.create(run.arguments.isolation, brief, guard_of(run), run.folder / "explain.log", stopped)
     try:
         refusal = _opened(box)
         for shard in todo:
+            with suppress(OSError):
+                run.scratch.mkdir(parents=True, exist_ok=True)
             if refusal is None:
                 answers = answers_of(box, shard.items)
             else:
                 answers = [_lost(item, refusal) for item in shard.items]
             write(path_of(run, shard.name), answers, {"run": run.name, "isolation": box.isolation})
+            shutil.rmtree(run.scratch, ignore_errors=True)
             on_shard(len(shard.items))
     finally:
         box.close()

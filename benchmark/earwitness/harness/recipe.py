@@ -27,7 +27,9 @@ ORIGINALS = ".originals"
 """Folder beside the runs in which scoring keeps originals."""
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "soundfile", "pyarrow", "datasets")
 """Packages whose version can change a row."""
-EXPLAIN_CODE = ("seeds.py", "submission.py", "task.py", "tracks", "models", "worlds", "datasets", "box")
+EXPLAIN_CODE = (
+    "seeds.py", "submission.py", "task.py", "tracks", "models", "worlds", "datasets", "explaining", "box",
+)  # fmt: skip
 SCORE_CODE = (*EXPLAIN_CODE, "rows.py", "metrics", "judges", "scoring")
 
 
@@ -73,6 +75,11 @@ class Run:
     def explanations(self) -> Path:
         """Folder of the explanations' parts."""
         return self.folder / "explanations"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder that the submission's box may write to, emptied with every shard that is stored."""
+        return self.folder / "scratch"
 
     @property
     def rows(self) -> Path:
