@@ -131,7 +131,10 @@ def test_our_penalty_does_not_move_with_the_encoder() -> None:
     frames = torch.randn(64, 16, generator=rng)
     small = weights._replace(encoder=weights.encoder * 0.1, bias=weights.bias * 0.1)
     ours, printed = (
-        [float(concept_baseline(name).penalised(l1.activity(each, frames))) for each in (weights, small)]
+        [
+            float(concept_baseline(name).penalised(l1.activity(each.encoder, each.bias, frames)))
+            for each in (weights, small)
+        ]
         for name in ("sae_l1", "sae_l1_printed")
     )
     assert ours[1] == pytest.approx(ours[0], rel=1e-4)

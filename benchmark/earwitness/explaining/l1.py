@@ -44,9 +44,9 @@ class Activity(NamedTuple):
     """f [B, C]: h divided by its root mean square over features."""
 
 
-def activity(weights: Weights, frames: Tensor) -> Activity:
-    """h and f of frames [B, D]."""
-    hidden = torch.addmm(weights.bias, frames, weights.encoder.T).relu()
+def activity(encoder: Tensor, bias: Tensor, frames: Tensor) -> Activity:
+    """h and f of frames [B, D], by an encoder [C, D] and a bias [C]."""
+    hidden = torch.addmm(bias, frames, encoder.T).relu()
     return Activity(hidden, hidden * (hidden.square().mean(-1, keepdim=True) + EPS).rsqrt())
 
 
@@ -93,6 +93,6 @@ class L1Autoencoder(ConceptExplainer):
 
     def loss(self, weights: Weights, frames: Tensor) -> Tensor:
         """Mean squared error and weighted penalty of frames [B, D]."""
-        found = activity(weights, frames)
+        found = activity(weights.encoder, weights.bias, frames)
         error = (found.features @ weights.decoder - frames).square().mean()
         return error + self.penalty * self.penalised(found)

@@ -12,11 +12,13 @@ from concept_scoring_fakes import estimators, holding, task
 
 from concept_fakes import FakeConceptModel, fake_record, planted
 from earwitness.errors import EarwitnessError
+from earwitness.metrics.probing import sparse_probe_r2
 from earwitness.scoring import Setting, certify, loading
 from earwitness.scoring.certificates import read_certificate
-from earwitness.scoring.concept import certification, open_scoring
-from earwitness.scoring.concept.ceiling import candidates, of_classes, of_factors
-from earwitness.tracks.concept import Dictionaries
+from earwitness.scoring.concept import ceiling, certification, open_scoring
+from earwitness.scoring.concept.ceiling import candidates, of_classes, of_factors, of_lessons
+from earwitness.scoring.concept.originals import Known
+from earwitness.tracks.concept import ConceptItem, Dictionaries
 
 CARDS = [
     {"metric": "sparse_probe_r2", "parameters": {"factor": "loudness", "k": 1}},
@@ -35,6 +37,7 @@ def model() -> FakeConceptModel:
 @pytest.fixture
 def dataset(monkeypatch: pytest.MonkeyPatch, model: FakeConceptModel) -> SimpleNamespace:
     found = SimpleNamespace(MADE=True, ESTIMATORS=estimators(model, planted(model.width)))
+    monkeypatch.setattr(ceiling, "LESSONS", 5)
     monkeypatch.setattr(loading, "load_model", lambda task, device: model)
     monkeypatch.setattr(loading, "adapter", lambda package, name, task: found)
     monkeypatch.setattr(certification, "adapter", lambda package, name, task: found)
@@ -136,6 +139,29 @@ def test_dictionaries_that_know_the_factors_hold_them(
             assert np.corrcoef(read[:, column], known.test[:, column])[0, 1] > 0.95
     assert of_classes(item, known, mean).features > 20
     pairs = list(candidates(item, known, "x"))
-    assert len(pairs) == 5
+    assert len(pairs) == 6
     for pair in pairs:
         Dictionaries(pair).check(item)
+
+
+def test_lessons_find_a_factor_that_latents_hold_without_a_mean() -> None:
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0.2, np.pi / 2 - 0.2, 160)
+    wave = rng.normal(size=(160, 40)) * rng.uniform(0.1, 1.0, (160, 1))
+    latents = np.zeros((160, 40, 4))
+    latents[..., 0], latents[..., 1] = wave * np.cos(angles)[:, None], wave * np.sin(angles)[:, None]
+    latents += 0.01 * rng.normal(size=latents.shape)
+    train, test = latents[:100].astype(np.float32), latents[100:].astype(np.float32)
+    item = ConceptItem("x", "continuous", 25.0, (0, 1), train)
+    known = Known(("angle",), (), angles[:100, None], angles[100:, None], test)
+    found, again, other = (of_lessons(item, known, seed) for seed in (0, 0, 1))
+    told = {
+        name: sparse_probe_r2(of(train).mean(1), angles[:100], of(test).mean(1), angles[100:], 1)
+        for name, of in (("raw", lambda given: given.astype(np.float64)), ("lessons", found.encode))
+    }
+    assert told["raw"] < 0.1
+    assert told["lessons"] > 0.8
+    np.testing.assert_array_equal(found.encoder, again.encoder)
+    assert not np.array_equal(found.encoder, other.encoder)
+    rebuilt = found.decode(found.encode(train.reshape(-1, 4)))
+    assert np.square(rebuilt - train.reshape(-1, 4)).mean() < np.square(train).mean()

@@ -19,7 +19,7 @@ from earwitness.errors import ModelError
 from earwitness.metrics.tracing import trace_error
 from earwitness.rows import Status
 from earwitness.scoring import Setting, certificates, loading
-from earwitness.scoring.concept import open_scoring, tracing
+from earwitness.scoring.concept import ceiling, open_scoring, tracing
 from earwitness.scoring.concept.ceiling import of_traces, search
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.scoring import ConceptScoring
@@ -195,7 +195,8 @@ def test_what_moves_nowhere_or_has_no_estimator_has_no_curve(opened: Any, model:
     assert np.isfinite(found["pitch"]["probe"]).all()
 
 
-def test_the_ceiling_of_the_error_is_below_its_worst(opened: Any) -> None:
+def test_the_ceiling_of_the_error_is_below_its_worst(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ceiling, "LESSONS", 5)
     scoring = opened()
     rows = search(scoring, scoring.items()[0][0])
     found = {row["kind"]: row["value"] for row in rows if row["metric"] == "trace_error@loudness"}

@@ -1,10 +1,10 @@
 """Ceilings of a concept task: the best and the worst that is known to be reached on an item.
 
 A few dictionaries are tried that no submission could fit, since they know the factors of the training clips: one
-feature for each factor's own direction, and one for each class of each factor; where generations are traced, one that
-knows what is heard at each step, too. Beside them stand the latents themselves, and dictionaries of noise, one that is
-active and one that never is. Each is scored by the code that scores entrants, and each metric takes its best and its
-worst.
+feature for each factor's own direction, one for each class of each factor, and some that are trained to tell each
+factor by what clips have of them on average; where generations are traced, one that knows what is heard at each step,
+too. Beside them stand the latents themselves, and dictionaries of noise, one that is active and one that never is. Each
+is scored by the code that scores entrants, and each metric takes its best and its worst.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
+from earwitness.explaining.l1 import activity
+from earwitness.explaining.training import Adam
 from earwitness.rows import Status
 from earwitness.scoring.ceilings import BEST, WORST, row
 from earwitness.scoring.concept.steering import patterns
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from earwitness.scoring.concept.originals import Known
     from earwitness.scoring.concept.scoring import ConceptScoring
@@ -32,6 +36,12 @@ CLASSES = 20
 """Equal-width classes of a factor."""
 RIDGE = 1e-3
 """Of the directions' regression, relative to the latents' mean variance."""
+TAUGHT = 8
+"""Features of each factor that are trained to tell it."""
+LESSONS, CLIPS, RATE = 300, 100, 0.03
+"""Steps of that training, clips a step, and Adam's step, which falls to 0 over the second half."""
+SLACK = 1e-2
+"""Ridge of the regression that a step reads the factor by."""
 TRACED = 3.0
 """Weight of a step of a traced generation against a training clip in that regression."""
 
@@ -65,6 +75,8 @@ def candidates(item: ConceptItem, known: Known, seed_key: str) -> Iterator[tuple
     yield raw, raw
     for informed in (of_factors(item, known, mean), of_classes(item, known, mean)):
         yield informed, informed
+    one, other = (of_lessons(item, known, derive(seed_key, item.id, "lessons", number)) for number in range(2))
+    yield one, other
     rng = np.random.default_rng(derive(seed_key, item.id, "draws"))
     drawn = [rng.normal(size=(8 * width, width)) / width for _ in range(2)]
     for bias in (0.0, -1e6):
@@ -96,6 +108,48 @@ def of_classes(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Di
     # Classes overlap, so that the sum of their means is no reconstruction; the least squares of the clips is.
     decoder = np.linalg.lstsq(np.maximum(means @ centres.T + bias, 0), means, rcond=1e-3)[0]
     return Dictionary(centres.T, bias, decoder, mean, Activation.RELU)
+
+
+def of_lessons(item: ConceptItem, known: Known, seed: int) -> Dictionary:
+    """Normalised features that are trained to tell the factors of clips by their means, alone and by fours.
+
+    Latents that hold the wave itself mean nothing when they are averaged; rectified and divided by their size, they do.
+    """
+    clips, _, width = item.train.shape
+    frames = torch.from_numpy(item.train).float()
+    offset, scale = frames.mean((0, 1)), frames.std((0, 1)).clamp_min(1e-6)
+    frames = (frames - offset) / scale
+    wanted = torch.from_numpy((known.train - known.train.mean(0)) / known.train.std(0)).float()
+    rng, features = torch.Generator().manual_seed(seed % 2**63), wanted.shape[1] * TAUGHT
+    encoder = (torch.randn(features, width, generator=rng) / width**0.5).requires_grad_()
+    bias = torch.zeros(features, requires_grad=True)
+    optimiser = Adam((encoder, bias))
+    for lesson in range(LESSONS):
+        chosen = torch.randperm(clips, generator=rng)[:CLIPS]
+        found = activity(encoder, bias, frames[chosen].flatten(0, 1)).features
+        means = torch.split(found.reshape(len(chosen), -1, features).mean(1), TAUGHT, 1)
+        loss = torch.stack([untold(part, wanted[chosen, number]) for number, part in enumerate(means)]).sum()
+        encoder.grad, bias.grad = torch.autograd.grad(loss, (encoder, bias))
+        optimiser.step(RATE * min(1.0, 2 * (1 - lesson / LESSONS)))
+    with torch.no_grad():
+        flat = frames.flatten(0, 1)
+        told = activity(encoder, bias, flat).features.double()
+        gram = told.T @ told
+        ridge = RIDGE * gram.diagonal().mean() * torch.eye(features, dtype=torch.float64)
+        decoder = torch.linalg.solve(gram + ridge, told.T @ (flat * scale).double())
+        rows, move, back, mean = (part.numpy() for part in ((encoder / scale).T, bias, decoder, offset))
+    return Dictionary(rows, move, back, mean, Activation.RELU, normalise=True)
+
+
+def untold(means: Tensor, wanted: Tensor) -> Tensor:
+    """What regressions on the first and on the first four features [n, C] of clips leave of a factor [n], summed."""
+    scaled = (means - means.mean(0)) / (means.std(0) + 1e-6)
+    left = []
+    for count in (1, 4):
+        own = scaled[:, :count]
+        gram = own.T @ own / len(own) + SLACK * torch.eye(count)
+        left.append((wanted - own @ torch.linalg.solve(gram, own.T @ wanted / len(own))).square().mean())
+    return torch.stack(left).sum()
 
 
 def of_traces(item: ConceptItem, known: Known, traced: NDArray[np.float32], heard: NDArray[np.float64]) -> Dictionary:
