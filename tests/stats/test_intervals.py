@@ -33,6 +33,24 @@ def test_with_25_clusters_the_interval_still_covers_93_to_97_percent():
     assert 0.93 <= coverage(columns, 0.0, np.arange(25), "percentile") <= 0.97
 
 
+@pytest.mark.parametrize("seen", [6, 12])
+def test_a_column_of_few_of_the_clusters_still_covers_the_truth(seen):
+    """Some draws have none of them, and tails are those of as many clusters as the column has."""
+    columns = np.full((18, 3000), np.nan)
+    columns[:seen] = np.random.default_rng(6).normal(size=(seen, 3000))
+    assert 0.93 <= coverage(columns, 0.0, np.arange(18), "percentile") <= 0.98
+    found = mean_interval(columns, np.arange(18), SMALL)
+    assert (found.low < found.value).all()
+    assert (found.value < found.high).all()
+
+
+def test_a_column_of_one_of_the_clusters_has_no_interval():
+    found = mean_interval(np.array([[0.5, 1.0], [np.nan, 2.0], [np.nan, 4.0]]), np.arange(3), SMALL)
+    assert found.value.tolist() == pytest.approx([0.5, 7 / 3])
+    assert np.isnan([found.low[0], found.high[0]]).all()
+    assert np.isfinite([found.low[1], found.high[1]]).all()
+
+
 def test_items_of_one_cluster_count_as_one_and_ignoring_that_covers_far_too_rarely():
     random = np.random.default_rng(2)
     shared = np.repeat(random.normal(size=(60, 2000)), 4, axis=0)

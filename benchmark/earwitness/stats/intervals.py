@@ -31,6 +31,8 @@ class Sampling:
 
 
 DEFAULT = Sampling()
+ROUNDING = 1e-12
+"""Relative difference up to which two values of a statistic are one."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +83,25 @@ def interval(statistic: Statistic, clusters: int, sampling: Sampling = DEFAULT) 
     """The bootstrap interval of a statistic over C clusters, by percentile or BCa (Efron 1987, eq. 3.9 and 6.6).
 
     Nominal tails are widened for few clusters (Hesterberg 2015, arXiv 1411.5279, section 5.3): the plain percentile
-    interval of a mean is too short by a factor of sqrt((C - 1) / C) and by the tails of t.
+    interval of a mean is too short by a factor of sqrt((C - 1) / C) and by the tails of t. Clusters that a column has
+    nothing of do not count there; a draw of such clusters alone is left out.
     """
     value = statistic(np.ones((1, clusters)))[0]
     if clusters < 2:
         nothing = np.full_like(value, np.nan)
         return Interval(value, nothing, nothing, np.broadcast_to(value, (sampling.draws, *value.shape)))
-    draws = statistic(weights(clusters, sampling))
-    z = float(np.sqrt(clusters / (clusters - 1)) * t.ppf((1 + sampling.level) / 2, clusters - 1))
+    draws, without = statistic(weights(clusters, sampling)), statistic(1 - np.eye(clusters))
+    seen = _seen(without, value)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.sqrt(seen / (seen - 1)) * t.ppf((1 + sampling.level) / 2, seen - 1)
     bias, acceleration = np.zeros_like(value), np.zeros_like(value)
     if sampling.method == "bca":
         bias = norm.ppf(np.clip(_below(draws, value), 1 / sampling.draws, 1 - 1 / sampling.draws))
-        acceleration = _acceleration(statistic(1 - np.eye(clusters)))
+        acceleration = _acceleration(without)
     ends = []
     for side in (-z, z):
         tilt = bias + (bias + side) / (1 - acceleration * (bias + side))
-        ends.append(_quantiles(draws, norm.cdf(tilt)))
+        ends.append(np.where(seen > 1, _quantiles(draws, norm.cdf(tilt)), np.nan))
     return Interval(value, ends[0], ends[1], draws)
 
 
@@ -114,11 +119,22 @@ def numbered(names: list[str]) -> NDArray[np.int64]:
     return np.unique(np.asarray(names, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64)
 
 
+def _seen(without: Array, value: Array) -> Array:
+    """Number of clusters that a column has anything of: those without which it is not the same; all where none is."""
+    same = np.abs(without - value) <= ROUNDING * np.maximum(np.abs(value), 1.0)
+    seen = (~same).sum(axis=0)
+    return np.where(seen > 0, seen, len(without)).astype(np.float64)
+
+
 def _below(draws: Array, value: Array) -> Array:
     """Share of draws below the estimate, ties counted half; what differs by rounding alone is a tie."""
-    rounding = 1e-9 * np.ptp(draws, axis=0)
+    there = ~np.isnan(draws)
+    spread = np.max(draws, axis=0, where=there, initial=-np.inf) - np.min(draws, axis=0, where=there, initial=np.inf)
     above = draws - value
-    share: Array = (above < -rounding).mean(axis=0) + 0.5 * (np.abs(above) <= rounding).mean(axis=0)
+    with np.errstate(invalid="ignore"):
+        rounding = 1e-9 * np.maximum(spread, 0.0)
+        lower = (above < -rounding).sum(axis=0) + 0.5 * (np.abs(above) <= rounding).sum(axis=0)
+    share: Array = lower / np.maximum(there.sum(axis=0), 1)
     return share
 
 
@@ -134,9 +150,10 @@ def _acceleration(leave_one_out: Array) -> Array:
 def _quantiles(draws: Array, shares: Array) -> Array:
     """Quantile of each column of draws `[R, ...]` at its own share `[...]`, linear between order statistics."""
     ordered = np.sort(draws.reshape(len(draws), -1), axis=0)
-    place = np.nan_to_num(shares.reshape(-1)) * (len(draws) - 1)
+    last = np.maximum((~np.isnan(ordered)).sum(axis=0) - 1, 0)
+    place = np.nan_to_num(shares.reshape(-1)) * last
     under = np.floor(place).astype(np.int64)
-    over = np.minimum(under + 1, len(draws) - 1)
+    over = np.minimum(under + 1, last)
     columns = np.arange(ordered.shape[1])
     low, high = ordered[under, columns], ordered[over, columns]
     between: Array = low + (place - under) * (high - low)
