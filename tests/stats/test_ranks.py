@@ -30,6 +30,16 @@ def test_entrants_that_cannot_be_told_apart_share_a_group_and_a_rank_interval():
     assert found.group.tolist() == [1, 2, 2]
 
 
+def test_scores_that_few_clusters_have_leave_their_doubt():
+    data = np.full((12, 3), np.nan)
+    data[:3] = entrants([1.0, 1.1, 1.2], seed=4, items=3)
+    found = mean_interval(data, np.arange(12), Sampling(draws=500))
+    assert np.isnan(found.draws).any()
+    placed = ranks(found.value, found.draws)
+    assert (placed.high - placed.low).max() > 0
+    assert placed.group.tolist() == [1, 1, 1]
+
+
 def test_identical_entrants_tie():
     data = entrants([1.0], seed=0)
     found = ranked(np.concatenate([data, data], axis=1))

@@ -47,8 +47,11 @@ def ranks(scores: Array, draws: Array, level: float = 0.95) -> Ranks:
     An entrant's interval runs from 1 + (entrants proven better) to E - (entrants proven worse); its differences to all
     others are judged together by the bootstrap of their largest studentised deviation (Mogstad, Romano, Shaikh and
     Wilhelm 2024, algorithm 3.2). Unlike quantiles of bootstrapped ranks, it covers the true rank among near-ties too.
-    Groups compare many pairs, so all pairs are judged together there.
+    Groups compare many pairs, so all pairs are judged together there. Draws in which an entrant has no score (NaN),
+    since none of the clusters that have one was drawn, are left out.
     """
+    whole = ~np.isnan(draws).any(axis=1)
+    draws = draws[whole] if whole.any() else draws
     difference = scores[None, :] - scores[:, None]
     deviation = draws[:, None, :] - draws[:, :, None] - difference
     error = deviation.std(axis=0)
