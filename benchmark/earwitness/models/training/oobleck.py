@@ -179,7 +179,7 @@ def save(model: AutoencoderOobleck, folder: Path) -> None:
 
 
 @torch.inference_mode()
-def measure(folder: Path, audio: NDArray[np.float16], batch: int = 4) -> dict[str, float]:
+def measure(folder: Path, audio: NDArray[np.floating], batch: int = 4) -> dict[str, float]:
     """What comes back of clips [n, S]: the wave's signal-to-noise ratio in dB, median and 10th percentile of the clips.
 
     `decoded_decibels` is the mean distance of log magnitudes in dB over the cells within `AUDIBLE` dB of a clip's
