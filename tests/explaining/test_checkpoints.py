@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 
 from concept_baselines import concept_baseline, concept_world
 from concept_fakes import FakeConceptModel
 from earwitness.explaining import checkpoints
 from earwitness.explaining.checkpoints import Checkpoint
-from earwitness.explaining.training import Adam
+from earwitness.explaining.training import Adam, Plan, train
 
 if TYPE_CHECKING:
     from earwitness.tracks.concept import Dictionary
@@ -81,6 +82,21 @@ def test_another_seed_is_another_fit(scratch: Path) -> None:
     assert len(list(scratch.iterdir())) == 2
 
 
+def test_fits_that_differ_in_their_objective_alone_are_not_taken_for_one(scratch: Path) -> None:
+    item = concept_world()[1]
+    fits = [concept_baseline("sae_topk", **SIZE, k=k).fit(MODEL, item, 0) for k in (2, 4)]
+    fits += [concept_baseline("sae_l1", **SIZE, penalty=penalty).fit(MODEL, item, 0) for penalty in (0.1, 1.0)]
+    assert len({found.decoder.tobytes() for found in fits}) == len(list(scratch.iterdir())) == 4
+
+
+def test_a_fit_that_says_nothing_of_itself_is_not_kept(scratch: Path) -> None:
+    parameter = torch.zeros(1)
+    parameter.grad = torch.ones(1)
+    train([parameter], np.zeros((8, 1)), lambda batch: 0.0, Plan(epochs=2, batch=4), 0)
+    assert parameter.item() < 0
+    assert not list(scratch.iterdir())
+
+
 @pytest.mark.parametrize("wrong", ["broken", "folder", "nowhere"])
 def test_what_cannot_be_read_or_written_is_made_again(
     wrong: str, scratch: Path, monkeypatch: pytest.MonkeyPatch
@@ -99,9 +115,9 @@ def test_what_cannot_be_read_or_written_is_made_again(
 
 def test_nothing_is_written_before_its_time(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "EVERY", 3600.0)
-    checkpoint = Checkpoint([np.zeros(3)], [], "plan")
+    checkpoint = Checkpoint([np.zeros(3)], np.zeros(2), "plan")
     assert not checkpoint.due()
     monkeypatch.setattr(checkpoints, "EVERY", 0.0)
     assert checkpoint.due()
     monkeypatch.delenv(checkpoints.SCRATCH)
-    assert not Checkpoint([np.zeros(3)], [], "plan").due()
+    assert not Checkpoint([np.zeros(3)], np.zeros(2), "plan").due()

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +20,26 @@ EVERY = 30.0
 """Seconds between two writes."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a trainer says of a fit that is to be kept: two that differ in anything else must not be taken for one."""
+
+    about: str
+    """What the fit depends on beside its frames, its plan, its seed and the first values of all arrays."""
+    arrays: Sequence[np.ndarray] = ()
+    """What steps change in place beside the parameters."""
+
+
 class Checkpoint:
     """Arrays that a fit changes in place, and the step that they have reached."""
 
-    def __init__(self, arrays: Sequence[np.ndarray], given: Sequence[np.ndarray], plan: str) -> None:
-        """`given` and `plan` are what the fit depends on beside the arrays' first values: other fits, other files."""
-        folder = os.environ.get(SCRATCH)
-        self._path = Path(folder) / f"fit-{_digest([*given, *arrays], plan)}.safetensors" if folder else None
+    def __init__(self, arrays: Sequence[np.ndarray], given: np.ndarray, about: str) -> None:
+        """`given` and `about` are what the fit depends on beside the arrays' first values: other fits, other files.
+
+        Nothing is kept where `about` is empty.
+        """
+        folder = os.environ.get(SCRATCH) if about else None
+        self._path = Path(folder) / f"fit-{_digest([given, *arrays], about)}.safetensors" if folder else None
         self._arrays = {str(number): array for number, array in enumerate(arrays)}
         self._last = time.monotonic()
 
@@ -58,8 +72,8 @@ class Checkpoint:
             os.replace(part, self._path)
 
 
-def _digest(arrays: Sequence[np.ndarray], plan: str) -> str:
-    found = hashlib.sha256(plan.encode())
+def _digest(arrays: Sequence[np.ndarray], about: str) -> str:
+    found = hashlib.sha256(about.encode())
     for array in arrays:
         found.update(f"{array.dtype}{array.shape}".encode())
         found.update(np.ascontiguousarray(array).data)

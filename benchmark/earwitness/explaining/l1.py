@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from earwitness.explaining.checkpoints import Kept
 from earwitness.explaining.latents import count, directions, scaled
 from earwitness.explaining.training import Plan, train
 from earwitness.tracks.concept import Activation, ConceptExplainer, ConceptItem, ConceptModel, Dictionary
@@ -87,7 +88,8 @@ class L1Autoencoder(ConceptExplainer):
 
         for parameter in weights:
             parameter.requires_grad_()
-        train(weights, found.frames, step, Plan(self.epochs, self.batch, self.rate), seed)
+        plan = Plan(self.epochs, self.batch, self.rate)
+        train(weights, found.frames, step, plan, seed, kept=Kept(repr(self)))
         encoder, bias, decoder = (parameter.detach().numpy() for parameter in weights)
         return found.dictionary(encoder.T, bias, decoder, Activation.RELU, normalise=True)
 

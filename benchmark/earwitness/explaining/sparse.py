@@ -19,6 +19,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from earwitness.explaining.checkpoints import Kept
 from earwitness.explaining.latents import directions
 from earwitness.explaining.selection import ABOVE_ZERO, RowsLargest, compiled
 from earwitness.explaining.training import Plan, train
@@ -211,8 +212,13 @@ class SparseAutoencoder:
         if not self.patience:
             self.patience = len(frames)
         with torch.no_grad():
-            train(self.parameters, frames, self.step, plan, self.seed, self.settle, [self._idle])
+            train(self.parameters, frames, self.step, plan, self.seed, self.settle, self._kept)
         return self
+
+    @property
+    def _kept(self) -> Kept:
+        settings = (self.k, self.choice.__qualname__, self.revived, self.weight, self.patience)
+        return Kept(f"sparse {settings}", [self._idle])
 
     @property
     def parameters(self) -> tuple[Tensor, Tensor, Tensor]:

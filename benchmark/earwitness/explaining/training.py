@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from earwitness.explaining.checkpoints import Checkpoint
+from earwitness.explaining.checkpoints import Checkpoint, Kept
 
 Step = Callable[[Tensor], float]
 """From a batch of frames [B, D] to its loss; leaves the parameters' gradients in their `grad`."""
@@ -83,19 +83,20 @@ def train(
     plan: Plan,
     seed: int,
     settle: Callable[[], None] = lambda: None,
-    others: Sequence[np.ndarray] = (),
+    kept: Kept | None = None,
 ) -> None:
     """Train parameters in place on frames [T, D], by Adam, in an order drawn from `seed`; `settle` follows each step.
 
-    `others` are what steps change beside the parameters. Goes on from its checkpoint, where it has one, to the same
-    bits. Learning rate: linear up, constant, linear down. Runs on the CPU, in one thread where torch is set to one.
+    Where `kept` says what the fit is, it goes on from its checkpoint, if it has one, to the same bits. Learning rate:
+    linear up, constant, linear down. Runs on the CPU, in one thread where torch is set to one.
     """
     given = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
     size, rng = min(plan.batch, len(given)), np.random.default_rng((seed, 1))
     steps, an_epoch = plan.steps(len(given)), max(1, len(given) // plan.batch)
     optimiser = Adam(parameters)
     own = [parameter.detach().numpy() for parameter in parameters]
-    checkpoint = Checkpoint([*own, *optimiser.moments, *others], [given.numpy()], f"{plan} {seed}")
+    about, others = (f"{kept.about} {plan} {seed}", kept.arrays) if kept else ("", ())
+    checkpoint = Checkpoint([*own, *optimiser.moments, *others], given.numpy(), about)
     optimiser.steps = reached = checkpoint.load()
     order = np.empty(0, dtype=np.int64)
     with progress() as bar:

@@ -37,7 +37,7 @@ CLASSES = 20
 RIDGE = 1e-3
 """Of the directions' regression, relative to the latents' mean variance."""
 TAUGHT = 8
-"""Features of each factor that are trained to tell it."""
+"""Features of each factor that are trained for it: the first four to tell it, all to divide by."""
 LESSONS, CLIPS, RATE = 300, 100, 0.03
 """Steps of that training, clips a step, and Adam's step, which falls to 0 over the second half."""
 SLACK = 1e-2
