@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earwitness import rows
-from earwitness.rows import Row, Status
+from earwitness.results import rows
+from earwitness.results.rows import Row, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import soundfile
 from safetensors.numpy import save_file
 
-from earwitness.rows import Row, Status, write_part
+from earwitness.results.rows import Row, Status, write_part
 
 WORDS = ("a", "loud", "bark", "then", "a", "quiet", "siren", "far", "away")
 FRAMES, RATE = 50, 16000

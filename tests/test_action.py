@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import yaml
 
-from earwitness import gate, rows
-from earwitness.rows import Row
+from earwitness import gate
+from earwitness.results import rows
+from earwitness.results.rows import Row
 
 ACTION = Path(__file__).parents[1] / "action.yml"
 ITEMS = 60

@@ -11,7 +11,7 @@ from scipy.stats import kendalltau
 
 from earwitness import board, shelf
 from earwitness.errors import EarwitnessError
-from earwitness.rows import Row, read_run, write_part
+from earwitness.results.rows import Row, read_run, write_part
 from earwitness.stats.intervals import Sampling
 from earwitness.task import read_task
 from synthetic import Plan, item_ids, write_originals, write_run, write_task

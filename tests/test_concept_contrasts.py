@@ -11,7 +11,7 @@ import pytest
 
 from earwitness import board, shelf
 from earwitness.board.contrasts import FEW
-from earwitness.rows import Row, Status, write_part
+from earwitness.results.rows import Row, Status, write_part
 from earwitness.stats.intervals import Sampling
 
 VALUES = {"sae_topk": (0.8, 0.02), "random_relu": (0.3, 0.05), "random_topk": (0.2, 0.5)}

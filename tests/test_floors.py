@@ -9,11 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
-    {"errors", "seeds", "tracks", "rows", "metrics", "stats", "explaining"},
+    {"errors", "seeds", "tracks", "results", "metrics", "stats", "explaining"},
     {"models", "worlds", "datasets", "judges"},
     {"task", "submission", "shelf"},
     {"scoring", "box", "harness"},
-    {"board", "gate"},
+    {"board", "gate", "authoring"},
     {"cli", "pytest_plugin"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
@@ -48,14 +48,14 @@ def test_an_import_goes_only_downwards(path: Path) -> None:
 def test_a_planted_climb_is_seen(tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
     planted.write_text(
-        "from earwitness.board import build\nfrom earwitness import rows\nimport earwitness.scoring.prompt.scoring\n"
+        "from earwitness.board import build\nfrom earwitness import seeds\nimport earwitness.scoring.prompt.scoring\n"
     )
-    assert imports(planted) == {"board", "rows", "scoring"}
+    assert imports(planted) == {"board", "seeds", "scoring"}
 
 
 def test_the_board_knows_rows_and_stats_and_cards_alone() -> None:
     below = {name for name in FLOOR if FLOOR[name] < FLOOR["board"]}
-    forbidden = below - {"rows", "stats", "metrics", "errors", "shelf", "task", "submission"}
+    forbidden = below - {"stats", "metrics", "errors", "shelf", "task", "submission"}
     for path in (p for p in sources() if part(p) in {"board", "gate"}):
         assert not imports(path) & forbidden, path
 

@@ -3,7 +3,7 @@
 import pytest
 
 from earwitness import shelf
-from earwitness.models.training.band_floors import Band, shares
+from earwitness.authoring.training.band_floors import Band, shares
 from earwitness.scoring.certificates import read_certificate
 from earwitness.worlds.stems import clip
 from shipped import ends, told_apart

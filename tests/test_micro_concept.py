@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from earwitness import shelf
+from earwitness.authoring.training.oobleck import measure
 from earwitness.datasets import tones
-from earwitness.models.training.oobleck import measure
 from earwitness.scoring import Setting
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.concept.scoring import open_scoring

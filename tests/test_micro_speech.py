@@ -10,9 +10,9 @@ import soundfile
 import torch
 
 from earwitness import shelf
+from earwitness.authoring.training.spoken import SHIPPED
 from earwitness.datasets.spoken import write_audio
 from earwitness.models import speech2text
-from earwitness.models.training.spoken import SHIPPED
 from earwitness.scoring import Setting
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.loading import load_records

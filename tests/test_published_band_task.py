@@ -12,8 +12,9 @@ import soundfile
 import streamlit
 from streamlit.testing.v1 import AppTest
 
-from earwitness import board, rows, shelf
+from earwitness import board, shelf
 from earwitness.board.store import connect, records
+from earwitness.results import rows
 from earwitness.scoring import Setting
 from earwitness.scoring.band.scoring import open_scoring
 from earwitness.stats.intervals import Sampling

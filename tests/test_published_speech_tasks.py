@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from earwitness import rows, shelf
+from earwitness.results import rows, shelf
 from tiny_speech import tiny_speech2text, tiny_whisper
 
 RATE = 16000

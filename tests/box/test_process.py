@@ -13,7 +13,7 @@ from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Guard
 from earwitness.box.process import ProcessBox, session_seconds
 from earwitness.errors import EarwitnessError
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.tracks.prompt import PromptItem
 
 BRIEF = Brief("prompt", "musicgen", "model", "main", {}, "submission", "cpu")

@@ -13,7 +13,7 @@ import pytest
 
 from earwitness.cli import main
 from earwitness.errors import DONE, ITEM_FAILED, NO, NOT_COMPARABLE, USAGE
-from earwitness.rows import write_table
+from earwitness.results.rows import write_table
 from gate_rows import scores, table
 
 RULE = "fid_cf worse by >2% at p<0.05"

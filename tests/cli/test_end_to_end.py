@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_task import PROMPTS, make_tiny_task
 
-from earwitness import rows
+from earwitness.results import rows
 
 CRASH = """
 from earwitness.tracks.prompt import PromptExplainer

@@ -10,7 +10,7 @@ import pytest
 
 from earwitness.errors import ITEM_FAILED, USAGE, EarwitnessError, ExplainerFailedError
 from earwitness.gate import Changes, read_baseline, read_rows, update_baseline
-from earwitness.rows import ordered, write_table
+from earwitness.results.rows import ordered, write_table
 from gate_rows import scores, table
 
 HIGHER, LOWER = "fid_cf@top30", "fid_f@top30"

@@ -15,7 +15,7 @@ from earwitness.errors import (
     NotComparableError,
 )
 from earwitness.gate import Mode, Outcome, Report, RuleError, Verdict, check, parse
-from earwitness.rows import SCHEMA
+from earwitness.results.rows import SCHEMA
 from earwitness.stats.paired import paired_difference, sign_flip
 from gate_rows import scores, table
 

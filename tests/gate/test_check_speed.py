@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from earwitness.gate import read_rows, update_baseline
-from earwitness.rows import write_table
+from earwitness.results.rows import write_table
 from gate_rows import table
 
 METRICS = [

@@ -72,7 +72,7 @@ def test_a_baseline_forgets_the_fingerprints_of_tasks_that_it_no_longer_holds(tm
 
 
 def test_a_run_of_a_task_that_is_not_on_the_shelf_has_the_fingerprints_of_its_recipes_card(tmp_path: Path) -> None:
-    from earwitness.rows import write_table
+    from earwitness.results.rows import write_table
 
     write_table(table(VALUES), tmp_path / "rows" / "0.parquet")
     recipe = {"state": "done", "task": {"id": "planted", "hash": "h1", "card": CARD}}

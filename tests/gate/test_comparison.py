@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from earwitness.gate.comparison import Compared, compare, direction
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from gate_rows import table
 
 HIGHER, LOWER, ENDLESS = "fid_cf@top30", "fid_f@top30", "kl_f@top30"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from earwitness.box import Answer, BoxError, Cost
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Problem, Setting, Value
 from earwitness.submission import Submission, read_submission
 from earwitness.task import Task, read_task

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from earwitness import rows
 from earwitness.errors import NOT_COMPARABLE, EarwitnessError
 from earwitness.harness.compare import compare
 from earwitness.harness.recipe import NotComparableError
-from earwitness.rows import Row
+from earwitness.results import rows
+from earwitness.results.rows import Row
 
 ROW = Row(
     submission="mine", submission_hash="s", task="t", task_version=1, task_hash="h", metric="fid_cf@top30", item="a",

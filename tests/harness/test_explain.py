@@ -7,7 +7,7 @@ from fakes import FakeBox, make_item
 from earwitness.box import BoxError
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 
 ITEMS = tuple(make_item(f"item-{i}") for i in range(6))
 

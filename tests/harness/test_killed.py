@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import make_submission, make_task
 
-from earwitness import rows
+from earwitness.results import rows
 
 SCRIPT = Path(__file__).with_name("killed_run.py")
 

@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness import rows
 from earwitness.errors import EarwitnessError
 from earwitness.harness import recipe
 from earwitness.harness.run import execute, rescore
+from earwitness.results import rows
 
 
 def test_a_run_leaves_recipe_explanations_and_a_row_for_each_item_and_metric(

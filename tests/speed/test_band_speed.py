@@ -13,10 +13,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from earwitness.authoring.training.autoencoder import compose_autoencoder
+from earwitness.authoring.training.diffusion import compose
 from earwitness.models import audioldm2
 from earwitness.models.audioldm2 import AudioLDM2Model
-from earwitness.models.training.autoencoder import compose_autoencoder
-from earwitness.models.training.diffusion import compose
 from earwitness.tracks.band import AttentionSums
 
 pytestmark = pytest.mark.slow

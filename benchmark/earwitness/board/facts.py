@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from earwitness import metrics, shelf
 from earwitness.errors import EarwitnessError
-from earwitness.rows import FRESH, RECIPE, fingerprint, read_recipe, read_run
+from earwitness.results.rows import FRESH, RECIPE, fingerprint, read_recipe, read_run
 from earwitness.submission import SubmissionCard
 from earwitness.task import Card, TaskCard
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from earwitness.board import items as seen
 from earwitness.board.values import Variant
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 import soundfile
 from safetensors import SafetensorError, safe_open
 
-from earwitness.rows import FRESH
+from earwitness.results.rows import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

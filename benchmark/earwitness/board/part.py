@@ -10,7 +10,7 @@ from earwitness import shelf
 from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, submission_facts
 from earwitness.board.values import FLOOR, Measured, Variant, measure, of_variant
 from earwitness.errors import EarwitnessError
-from earwitness.rows import FRESH
+from earwitness.results.rows import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from earwitness.board.part import Part, keys, part_of
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.board.values import FLOOR, variants
-from earwitness.rows import FRESH, SCHEMA
+from earwitness.results.rows import FRESH, SCHEMA
 from earwitness.stats.intervals import DEFAULT, Sampling
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from earwitness.rows import KEY, Status
+from earwitness.results.rows import KEY, Status
 from earwitness.stats.intervals import numbered
 
 if TYPE_CHECKING:

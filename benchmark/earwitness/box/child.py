@@ -25,7 +25,7 @@ from earwitness.box.meter import Meter, Reading
 from earwitness.box.orphan import end_with
 from earwitness.box.reasons import one_line
 from earwitness.errors import InvalidExplanationError
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.seeds import derive
 from earwitness.submission import load_explainer, read_submission
 

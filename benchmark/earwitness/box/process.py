@@ -18,7 +18,7 @@ from earwitness.box import Answer, BoxError, Brief, Cost, Guard, frames
 from earwitness.box.reasons import short
 from earwitness.errors import EarwitnessError
 from earwitness.explaining.checkpoints import SCRATCH
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -29,8 +29,8 @@ def train(
     """
     import shutil
 
-    from earwitness import scoring, shelf
-    from earwitness.models.training import train as train_task
+    from earwitness import authoring, shelf
+    from earwitness.authoring.training import train as train_task
     from earwitness.task import read_task
 
     shipped = shelf.task(task)
@@ -39,7 +39,7 @@ def train(
     figures = train_task(shipped.id, folder, seed)
     if not (folder / CARD).exists():
         shutil.copyfile(shipped.folder / CARD, folder / CARD)
-    scoring.certify(read_task(folder))
+    authoring.certify(read_task(folder))
     if json:
         print_json(figures)
     else:

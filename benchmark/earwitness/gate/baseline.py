@@ -14,7 +14,7 @@ from earwitness.errors import EarwitnessError, ExplainerFailedError
 from earwitness.gate import comparability
 from earwitness.gate.comparability import attach, attached
 from earwitness.gate.comparison import direction, rows_of
-from earwitness.rows import (
+from earwitness.results.rows import (
     COSTS,
     FRESH,
     KEY,

@@ -15,7 +15,7 @@ from earwitness.gate.comparison import Compared, compare, direction, rows_of
 from earwitness.gate.matching import Match, match
 from earwitness.gate.rules import Mode, Rule, RuleError
 from earwitness.gate.verdicts import Outcome, Report, Verdict
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.stats.intervals import Sampling
 from earwitness.stats.multiplicity import holm
 from earwitness.stats.paired import (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from earwitness.errors import NotComparableError
-from earwitness.rows import FRESH, Status
+from earwitness.results.rows import FRESH, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

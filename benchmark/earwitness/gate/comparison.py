@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from earwitness import metrics as declared
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.stats.intervals import numbered
 
 if TYPE_CHECKING:

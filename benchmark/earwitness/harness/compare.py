@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness import metrics, rows
+from earwitness import metrics
 from earwitness.errors import EarwitnessError, NotComparableError
-from earwitness.rows import Status
+from earwitness.results import rows
+from earwitness.results.rows import Status
 from earwitness.stats.intervals import numbered
 from earwitness.stats.paired import paired_difference
 

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.errors import EarwitnessError
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,7 +22,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.harness import explain, score
 from earwitness.harness.recipe import ORIGINALS, Arguments, Run
 from earwitness.harness.run import execute
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import load_model
 from earwitness.submission import ExplainerCard, Submission, SubmissionCard

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness import __version__, shelf
 from earwitness.errors import EarwitnessError, NotComparableError
-from earwitness.rows import FRESH, RECIPE
+from earwitness.results.rows import FRESH, RECIPE
 from earwitness.scoring import Setting
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def code_hash(parts: tuple[str, ...]) -> str:
         path = shelf.PACKAGE / part
         for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
             relative = file.relative_to(shelf.PACKAGE).as_posix()
-            if not relative.startswith("models/training/"):
+            if not relative.startswith("authoring/training/"):
                 digest.update(relative.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 

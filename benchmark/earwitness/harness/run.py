@@ -9,12 +9,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from earwitness import rows
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain, recipe, score
 from earwitness.harness.explain import Shard
 from earwitness.harness.score import ProblemUnit
-from earwitness.rows import Status
+from earwitness.results import rows
+from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

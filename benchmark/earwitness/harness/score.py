@@ -11,7 +11,7 @@ from earwitness.box import Cost, devices
 from earwitness.box.reasons import short
 from earwitness.harness import explain
 from earwitness.harness.explain import Explained
-from earwitness.rows import Row, Status, write_part
+from earwitness.results.rows import Row, Status, write_part
 from earwitness.scoring import Problem, Scoring, Setting, Value
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.harness import explain, score
 from earwitness.harness.recipe import Arguments, Run
 from earwitness.harness.run import LOG
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from earwitness.box import Answer

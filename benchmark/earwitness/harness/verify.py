@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from earwitness import rows
 from earwitness.errors import EarwitnessError
 from earwitness.harness import recipe
 from earwitness.harness.run import execute
+from earwitness.results import rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,7 +1,6 @@
 """Scoring: one package per track, and the only stage that holds truth, judges and metrics.
 
-A track's package defines `open_scoring(setting)`, which returns its `Scoring`, and `certify(task)`, which computes the
-truth that is stored with a task.
+A track's package defines `open_scoring(setting)`, which returns its `Scoring`.
 """
 
 from __future__ import annotations
@@ -75,8 +74,3 @@ def load(setting: Setting) -> Scoring:
     """The scoring of the task's track; raises EarwitnessError where model, judge or dataset cannot be read."""
     scoring: Scoring = import_module(f"{__name__}.{setting.task.card.track}").open_scoring(setting)
     return scoring
-
-
-def certify(task: Task) -> None:
-    """Compute and store the truth of a task; resumes where it was stopped."""
-    import_module(f"{__name__}.{task.card.track}").certify(task)

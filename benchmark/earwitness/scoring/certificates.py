@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring.files import moved_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +31,6 @@ def read_certificate(task: Task) -> dict[str, Any]:
             f"{folder(task)}: stored truth cannot be read ({error}); write it again with `earwitness train {task.id}`"
         ) from error
     return found
-
-
-def write_certificate(task: Task, certificate: Mapping[str, Any]) -> None:
-    """Store a certificate."""
-    with moved_into_place(folder(task) / CERTIFICATE) as path:
-        path.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
 
 
 def certified(certificate: Mapping[str, Any], role: str) -> bool:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from band_scoring_fakes import METRICS, FakeJudge, records, task
 
 from band_fakes import FakeBandModel
+from band_scoring_fakes import METRICS, FakeJudge, records, task
+from earwitness.authoring import certificates
 from earwitness.errors import InvalidCardError
 from earwitness.metrics import band, causal
-from earwitness.rows import Status
-from earwitness.scoring import Setting, Value, certificates, loading
+from earwitness.results.rows import Status
+from earwitness.scoring import Setting, Value, loading
 from earwitness.scoring.band import truth
 from earwitness.scoring.band.responses import classes_of
 from earwitness.scoring.band.scoring import BandScoring, open_scoring

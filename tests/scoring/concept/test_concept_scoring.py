@@ -15,7 +15,7 @@ from concept_fakes import FakeConceptModel, fake_record, planted
 from earwitness.datasets import ConceptRecord
 from earwitness.errors import InvalidCardError, InvalidItemError
 from earwitness.metrics import probing
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
 from earwitness.scoring.concept import open_scoring
 from earwitness.scoring.concept.features import thinned

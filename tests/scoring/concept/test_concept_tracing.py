@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from concept_scoring_fakes import estimators, raw, task, untrained
 
 from concept_fakes import FakeConceptModel, fake_record, planted
+from concept_scoring_fakes import estimators, raw, task, untrained
+from earwitness.authoring import certificates
+from earwitness.authoring.concept import ceiling
+from earwitness.authoring.concept.ceiling import of_traces, search
 from earwitness.errors import ModelError
 from earwitness.metrics.tracing import trace_error
-from earwitness.rows import Status
-from earwitness.scoring import Setting, certificates, loading
-from earwitness.scoring.concept import ceiling, open_scoring, tracing
-from earwitness.scoring.concept.ceiling import of_traces, search
+from earwitness.results.rows import Status
+from earwitness.scoring import Setting, loading
+from earwitness.scoring.concept import open_scoring, tracing
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.scoring import ConceptScoring
 from earwitness.task import Task

@@ -2,16 +2,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scoring_fakes import FRAMES, FakeModel, heard, task
 
 from earwitness import scoring
+from earwitness.authoring import ceilings, certificates
 from earwitness.errors import EarwitnessError, InvalidCardError
 from earwitness.metrics.fidelity import fid_cf, fid_f
-from earwitness.rows import Status
-from earwitness.scoring import Scoring, Setting, Value, ceilings, certificates
+from earwitness.results.rows import Status
+from earwitness.scoring import Scoring, Setting, Value
 from earwitness.scoring.prompt import truth
 from earwitness.task import Task
 from earwitness.tracks.prompt import PromptItem, TokenMap
+from scoring_fakes import FRAMES, FakeModel, heard, task
 
 METRICS = [
     {"metric": "fid_f", "parameters": {"mask": "top30"}},

@@ -8,7 +8,7 @@ from scoring_fakes import task
 
 from earwitness import scoring
 from earwitness.judges.ast import small_ast
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Scoring, Setting
 from earwitness.tracks.prompt import TokenMap
 from tiny import tiny_musicgen

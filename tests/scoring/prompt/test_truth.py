@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from scoring_fakes import item, task
 
+from earwitness.authoring import ceilings, certificates
 from earwitness.errors import EarwitnessError
-from earwitness.scoring import ceilings, certificates
 from earwitness.scoring.prompt import truth
+from scoring_fakes import item, task
 
 WORD = {"item": "a", "codes": "c", "text": "w", "shapley": 1.0, "cost": 1.0, "largest": 2.0}
 

@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from speech_scoring_fakes import METRICS, broken, records, task
 
+from earwitness.authoring import certificates
+from earwitness.authoring.speech.training_speech import summarise, write_training
 from earwitness.errors import InvalidCardError
-from earwitness.rows import Status
-from earwitness.scoring import Setting, Value, certificates, loading
+from earwitness.results.rows import Status
+from earwitness.scoring import Setting, Value, loading
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
-from earwitness.scoring.speech.training import summarise, write_training
 from earwitness.task import Task
 from earwitness.tracks.speech import SpeechItem, SpeechMap
 from speech_fakes import FakeSpeechModel
+from speech_scoring_fakes import METRICS, broken, records, task
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from earwitness.scoring.band.certification import certify
 from earwitness.scoring.band.scoring import open_scoring
 
-__all__ = ["certify", "open_scoring"]
+__all__ = ["open_scoring"]

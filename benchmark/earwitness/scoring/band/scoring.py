@@ -10,7 +10,7 @@ import numpy as np
 
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.band import top_cells, upper_half
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Value, loading
 from earwitness.scoring.band.originals import BandOriginals
 from earwitness.scoring.band.readings import CHOSEN, DELETION, FREQUENCY, HALF, OF_TRUTH, Reading, read_card

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from earwitness.scoring.concept.certification import certify
 from earwitness.scoring.concept.scoring import open_scoring
 
-__all__ = ["certify", "open_scoring"]
+__all__ = ["open_scoring"]

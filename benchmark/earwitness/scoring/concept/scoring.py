@@ -9,7 +9,7 @@ import numpy as np
 
 from earwitness.errors import InvalidCardError
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Value, loading
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.concept import listening

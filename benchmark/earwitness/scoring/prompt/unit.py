@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Value
 from earwitness.scoring.files import file_name, write_sound
 from earwitness.scoring.prompt.masks import by_word, complement, mask

@@ -10,7 +10,7 @@ import numpy as np
 
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.deletion import left
-from earwitness.rows import Status
+from earwitness.results.rows import Status
 from earwitness.scoring import Value, loading
 from earwitness.scoring.certificates import certified, read_certificate
 from earwitness.scoring.files import file_name, moved_into_place

@@ -1,0 +1,117 @@
+"""Certify a task: compute and store its truth, item by item, so that a killed run goes on where it stopped."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from math import log
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earwitness.authoring import ceilings, certificates, work
+from earwitness.authoring.prompt import ceiling
+from earwitness.authoring.prompt.certificate import certify_roles
+from earwitness.authoring.prompt.oracle import oracle_rows
+from earwitness.authoring.prompt.shapley import MOST_WORDS, game, marginal, shapley
+from earwitness.errors import EarwitnessError
+from earwitness.scoring import Setting
+from earwitness.scoring.certificates import folder
+from earwitness.scoring.prompt import truth
+from earwitness.scoring.prompt.scoring import PromptScoring, open_scoring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from earwitness.task import Task
+    from earwitness.tracks.prompt import PromptItem
+
+NULL_EVIDENCE = 0.5 * log(10)
+"""Nats: a word is certified to have no influence on a sound if it changes the sound's likelihood by less in every
+coalition. The change is the log Bayes factor for the word; up to half a power of ten it is "not worth more than a bare
+mention" (Jeffreys 1961, appendix B), so that the sampling noise of one sound hides it."""
+
+
+def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
+    """Write `truth/shapley.parquet`, `truth/certificate.json` and `truth/ceiling.parquet` of a task.
+
+    Raises EarwitnessError where the dataset has no truth to certify, or a file cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
+        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
+        if any(record.truth is None for record in scoring.records):
+            raise EarwitnessError(f"task {task.id}: its dataset has no truth about words, so nothing can be certified")
+        items, _ = scoring.items()
+        done = work.Work.of(task)
+        words = work.each(bars, "Shapley values", items, done, lambda item: _word_rows(scoring, item))
+        highs = work.each(bars, "ceilings", items, done, lambda item: _ceiling_rows(scoring, item))
+        ceilings.write_table(folder(task) / truth.SHAPLEY, words, truth.SHAPLEY_SCHEMA)
+        roles = _roles(scoring, words)
+        bar = bars.add_task("certificate", total=1)
+        verdicts = certify_roles(task, scoring.respondent, _costs(words, roles))
+        bars.advance(bar)
+        certificates.write_certificate(task, _certificate(task, verdicts, words, roles))
+        highs += list(oracle_rows(scoring, items))
+        ceilings.write(task, highs)
+        done.path.unlink(missing_ok=True)
+
+
+def _word_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]:
+    texts = item.prompt.split()
+    if len(texts) > MOST_WORDS:
+        return []
+    values = game(scoring.model, item)
+    gains = marginal(values)
+    largest = np.abs(gains).max(1)
+    return [
+        {
+            "item": item.id,
+            "codes": truth.codes_digest(item),
+            "word": word,
+            "text": text,
+            "shapley": value,
+            "cost": gains[word, -1],
+            "largest": largest[word],
+            "null": bool(largest[word] <= NULL_EVIDENCE),
+        }
+        for word, (text, value) in enumerate(zip(texts, shapley(values).tolist(), strict=True))
+    ]
+
+
+def _ceiling_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]:
+    originals = scoring.originals
+    heard = originals.heard(scoring.chunk_of(item.id), scoring.respondent)[item.id]
+    searched = ceiling.Searched(scoring.respondent, item, heard, originals.noise)
+    return ceiling.search(searched, scoring.readings, originals.seeds)
+
+
+def _roles(scoring: PromptScoring, words: Iterable[dict[str, Any]]) -> list[str]:
+    """Role of the word of each row."""
+    roles = {record.id: record.truth.roles for record in scoring.records if record.truth is not None}
+    return [roles[row["item"]][row["word"]] for row in words]
+
+
+def _costs(words: Iterable[dict[str, Any]], roles: Iterable[str]) -> dict[str, list[float]]:
+    """Nats that removing one word costs, mean over an item's words of a role, by role."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row, role in zip(words, roles, strict=True):
+        found[role][row["item"]].append(row["cost"])
+    return {role: [float(np.mean(costs)) for costs in items.values()] for role, items in found.items()}
+
+
+def _certificate(
+    task: Task, verdicts: dict[str, dict[str, Any]], words: list[dict[str, Any]], roles: list[str]
+) -> dict[str, Any]:
+    null = defaultdict(list)
+    for row, role in zip(words, roles, strict=True):
+        null[role].append(row["null"])
+    return {
+        "task": task.seed_key,
+        "roles": verdicts,
+        "null_words": {
+            "largest_nats": NULL_EVIDENCE,
+            "share": {role: float(np.mean(flags)) for role, flags in sorted(null.items())},
+            "words": {role: len(flags) for role, flags in sorted(null.items())},
+        },
+    }

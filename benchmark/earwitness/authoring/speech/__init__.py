@@ -1,0 +1,7 @@
+"""What an author of a speech task runs once: certificate and ceilings."""
+
+from __future__ import annotations
+
+from earwitness.authoring.speech.certification import certify
+
+__all__ = ["certify"]

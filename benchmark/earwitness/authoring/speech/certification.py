@@ -1,0 +1,147 @@
+"""Certify a speech task: training speech, the certificate of its intervals, ceilings; item by item, resumable.
+
+The truth says when a word is said. It is the truth of the model where removing that stretch of the spectrogram costs
+the word's token more likelihood than removing an equally long stretch elsewhere in the utterance, counted on fresh
+utterances of the task's split, which are neither trained on nor scored.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earwitness.authoring import ceilings, certificates, work
+from earwitness.authoring.speech.search import mean_filled, search
+from earwitness.authoring.speech.training_speech import summarise, write_training
+from earwitness.errors import EarwitnessError
+from earwitness.scoring import Setting
+from earwitness.scoring.loading import adapter
+from earwitness.scoring.speech.intervals import inside
+from earwitness.scoring.speech.readings import PHONEME, WORD
+from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
+from earwitness.stats.intervals import interval, mean_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from earwitness.datasets import SpeechRecord
+    from earwitness.task import Task
+    from earwitness.tracks.speech import SpeechItem, SpeechModel
+
+TRAINING, HELD_OUT = 400, 50
+"""Utterances of the train and the validation split that the summary of training speech is made of."""
+FRESH = 60
+"""Fresh utterances that the intervention is tried on."""
+THRESHOLDS = {WORD: 0.95, PHONEME: 0.85}
+"""Share of tokens that must lose more by their own stretch than by another, for intervals of a level to be used."""
+COUNTED = {
+    WORD: "removing a word's interval costs its token more than removing an equally long stretch elsewhere",
+    PHONEME: "removing the phonemes that tell a word from another costs its token more than as long a stretch",
+}
+
+
+def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
+    """Write `truth/training.safetensors`, `truth/certificate.json` and `truth/ceiling.parquet` of a task.
+
+    Raises EarwitnessError where the dataset is no made world with truth, or a file cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
+        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
+        if any(record.truth is None for record in scoring.records):
+            raise EarwitnessError(f"task {task.id}: its dataset has no truth about words, so nothing can be certified")
+        write_training(task, summarise(*_spectrograms(task, scoring.model)))
+        bar = bars.add_task("certificate", total=1)
+        fresh = open_scoring(
+            Setting(task, items=FRESH, device=device, fresh=task.card.dataset.seed + 1, cache=Path(cache))
+        )
+        roles = {level: verdict(level, *losses(fresh, level)) for level in THRESHOLDS}
+        certificates.write_certificate(task, {"task": task.seed_key, "roles": roles})
+        bars.advance(bar)
+        # Opened again: what was just stored is part of what is scored.
+        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
+        done = work.Work.of(task)
+        items, _ = scoring.items()
+        highs = work.each(bars, "ceilings", items, done, lambda item: search(scoring, item))
+        ceilings.write(task, highs)
+        done.path.unlink(missing_ok=True)
+
+
+def _spectrograms(task: Task, model: SpeechModel) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Spectrograms of training speech, and of held-out speech."""
+    card = task.card.dataset
+    load = adapter("earwitness.datasets", card.adapter, task).load
+
+    def features(split: str, count: int) -> list[NDArray[np.float32]]:
+        records: list[SpeechRecord] = load("", split=split, items=count, seed=card.seed, **card.parameters)
+        return [model.features(record.audio(model.sample_rate)) for record in records]
+
+    return features("train", TRAINING), features("validation", HELD_OUT)
+
+
+def losses(scoring: SpeechScoring, level: str) -> tuple[list[float], list[bool]]:
+    """Nats by which tokens lose more through their own stretch than through another, mean of each utterance; and for
+    each token whether it does."""
+    means, wins = [], []
+    for item in scoring.items()[0]:
+        known = inside(scoring.record(item.id), item, scoring.model.frame_rate, level)
+        if known is None or not known.any():
+            continue
+        gaps = _gaps(scoring, item, known)
+        if gaps:
+            means.append(float(np.mean(gaps)))
+            wins += [gap > 0 for gap in gaps]
+    return means, wins
+
+
+def _gaps(scoring: SpeechScoring, item: SpeechItem, known: NDArray[np.bool_]) -> list[float]:
+    """Nats of each token that its own frames cost more than the mean of as many frames at other places."""
+    found = []
+    for token in np.flatnonzero(known.any(1)).tolist():
+        others = elsewhere(known[token])
+        if not len(others):
+            continue
+        masks = np.concatenate([known[token][None], others])
+        p = scoring.respondent.probabilities(item, mean_filled(item, masks))[:, token]
+        nats = -np.log(np.maximum(p, 1e-300))
+        found.append(float(nats[0] - nats[1:].mean()))
+    return found
+
+
+def elsewhere(own: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Masks [n, T] of the same pattern [T] moved in time to where it does not touch its own span; n may be 0.
+
+    >>> elsewhere(np.array([False, True, False, False])).astype(int).tolist()
+    [[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    """
+    where = np.flatnonzero(own)
+    start, span = int(where[0]), int(where[-1] - where[0] + 1)
+    pattern = own[start : start + span]
+    starts = [s for s in range(len(own) - span + 1) if s + span <= start or s >= start + span]
+    moved = np.zeros((len(starts), len(own)), dtype=bool)
+    for mask, s in zip(moved, starts, strict=True):
+        mask[s : s + span] = pattern
+    return moved
+
+
+def verdict(level: str, means: Sequence[float], wins: Sequence[bool]) -> dict[str, Any]:
+    """Whether the intervals of a level are certified, and why."""
+    rate = float(np.mean(wins)) if wins else None
+    cost: dict[str, Any] = {"mean": None, "low": None, "high": None, "items": len(means)}
+    if len(means) > 1:
+        values = np.asarray(means)
+        found = interval(mean_of(values, np.arange(len(values))), len(values))
+        cost |= {"mean": float(found.value), "low": float(found.low), "high": float(found.high)}
+    reached = rate is not None and rate >= THRESHOLDS[level]
+    return {
+        "certified": bool(reached and cost["low"] is not None and cost["low"] > 0),
+        "rate": rate,
+        "threshold": THRESHOLDS[level],
+        "reached": bool(reached),
+        "counted": COUNTED[level],
+        "cost_nats": cost,
+    }

@@ -1,0 +1,127 @@
+"""Ceilings of a speech task: the best and the worst that a search for explanations finds on an item.
+
+A greedy search removes, round by round, the cells whose removal lowers the probability of a token most (or of all
+tokens together), or puts back those that raise it most, to first order: the gradient is taken anew each round, at
+points on the way from what is left to nothing. What it finds, and what the truth says, are explanations like any other
+and are scored by the same code; each metric takes its best and its worst. The true intervals' own values are kept
+beside them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from earwitness.authoring.ceilings import BEST, TRUTH, WORST, row
+from earwitness.results.rows import Status
+from earwitness.scoring.speech.intervals import inside
+from earwitness.scoring.speech.readings import PHONEME, WORD
+from earwitness.tracks.speech import SpeechMap, utterance_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from earwitness.scoring.speech.responses import Respondent
+    from earwitness.scoring.speech.scoring import SpeechScoring
+    from earwitness.tracks.speech import SpeechItem
+
+ROUNDS = 20
+"""Rounds of a search: a twentieth of the cells each, as the metrics' curves have it."""
+WAY = (0.125, 0.375, 0.625, 0.875)
+"""Shares of the way, in each round, at which the gradient is taken."""
+
+UNKNOWN = ("deletion_prefix", "size_prefix")
+"""Metrics of prefix maps, of which no truth is known."""
+
+
+def search(scoring: SpeechScoring, item: SpeechItem) -> list[dict[str, Any]]:
+    """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction, and the true intervals' own."""
+    found: dict[str, list[float]] = {}
+    seed = scoring.originals.seeds[0]
+    rows = []
+    for name, explanation in candidates(scoring, item):
+        for value in scoring.score([(item, explanation)])[0]:
+            if value.status == Status.OK and value.value is not None:
+                found.setdefault(value.metric, []).append(value.value)
+                if name == WORD and value.metric not in UNKNOWN:
+                    rows.append(row(TRUTH, value.metric, item.id, seed, value.value))
+    for reading in scoring.readings:
+        values = found.get(reading.id, [])
+        if values and reading.metric.direction != "none":
+            low, high = min(values), max(values)
+            best, worst = (high, low) if reading.metric.direction == "higher" else (low, high)
+            rows += [row(BEST, reading.id, item.id, seed, best), row(WORST, reading.id, item.id, seed, worst)]
+    return rows
+
+
+def candidates(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str, SpeechMap]]:
+    """Explanations that a search or the truth suggests, by name, and the reverse of each."""
+    prefix = prefix_map(scoring.respondent, item)
+    for name, spectrogram in spectrograms(scoring, item):
+        yield name, SpeechMap(spectrogram, prefix)
+        yield f"not {name}", SpeechMap(1 - spectrogram, np.tril(1 - prefix, -1))
+
+
+def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Maps [O, T, M] of spectrograms, by name, that a search or the truth suggests."""
+    count, respondent = len(item.tokens), scoring.respondent
+    yield "tokens", greedy(respondent, item, np.eye(count), removing=True)
+    for removing in (True, False):
+        whole = greedy(respondent, item, np.ones((1, count)), removing)
+        yield "removed" if removing else "put back", np.repeat(whole, count, 0)
+    for level in (WORD, PHONEME):
+        known = inside(scoring.record(item.id), item, scoring.model.frame_rate, level)
+        if known is not None and known.any():
+            yield level, np.repeat(known[:, :, None], item.features.shape[1], 2).astype(np.float64)
+
+
+def greedy(
+    respondent: Respondent, item: SpeechItem, weights: NDArray[np.float64], removing: bool
+) -> NDArray[np.float64]:
+    """Maps [n, T, M] in [0, 1] of the rounds in which cells are removed, or put back, by what that does to a score.
+
+    The score of search i, which removal shall lower and putting back raise, is the sum over tokens of `weights` [n, O]
+    times the token's probability.
+    """
+    features, cells = item.features, item.features.size
+    fill = np.broadcast_to(utterance_mean(features), features.shape)
+    start, end = (features, fill) if removing else (fill, features)
+    taken = np.zeros((len(weights), cells), dtype=bool)
+    value = np.zeros((len(weights), cells))
+    for step in range(ROUNDS):
+        take = round((step + 1) * cells / ROUNDS) - round(step * cells / ROUNDS)
+        now = np.where(taken.reshape(-1, *features.shape), end, start)
+        points = [(now + way * (end - now)).astype(np.float32) for way in WAY]
+        slope = np.mean([respondent.gradients(item, point, weights) for point in points], axis=0)
+        gain = (slope * (end - now)).reshape(len(weights), cells) * (-1 if removing else 1)
+        gain[taken] = -np.inf
+        chosen = np.argsort(-gain, axis=1, kind="stable")[:, :take]
+        np.put_along_axis(taken, chosen, True, 1)
+        np.put_along_axis(value, chosen, 1 - step / ROUNDS, 1)
+    return value.reshape(-1, *features.shape)
+
+
+def prefix_map(respondent: Respondent, item: SpeechItem) -> NDArray[np.float64]:
+    """A map [O, O] of the tokens before: greedily, each next token is the one whose removal costs token k most."""
+    count = len(item.tokens)
+    found = np.zeros((count, count))
+    for k in range(1, count):
+        out: list[int] = []
+        while len(out) < k:
+            left = [j for j in range(k) if j not in out]
+            masks = np.ones((len(left), count), dtype=np.float32)
+            for mask, j in zip(masks, left, strict=True):
+                mask[[*out, j]] = 0
+            chosen = left[int(respondent.prefix_probabilities(item, masks)[:, k].argmin())]
+            found[k, chosen] = 1 - len(out) / k
+            out.append(chosen)
+    return found
+
+
+def mean_filled(item: SpeechItem, frames: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The item's spectrogram with whole frames [n, T] removed: [n, T, M]."""
+    fill = np.broadcast_to(utterance_mean(item.features), item.features.shape)
+    return np.where(frames[:, :, None], fill[None], item.features[None]).astype(np.float32)

@@ -1,0 +1,102 @@
+"""Training of the two judges on the soundscape world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
+
+from earwitness.authoring.training.data import Clips
+from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.judges.ast import ASTJudge, small_ast
+from earwitness.judges.cnn import CNNJudge, small_cnn
+from earwitness.models.spectral_codec import SpectralCodec
+from earwitness.worlds.sounds import LABELS
+
+STEPS = {"ast": 3000, "cnn": 1500}
+BATCH = 32
+CODED = 3000
+"""Clips that are sent through the codec, once."""
+
+Draw = Callable[[np.random.Generator], tuple[Tensor, Tensor]]
+"""Audio [B, S] and labels [B, C] of a batch."""
+
+
+def train_ast(clips: Clips, codec: SpectralCodec, seed: int, checkpoint: Checkpoint) -> tuple[ASTJudge, float]:
+    """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took."""
+    torch.manual_seed(seed)
+    judge = small_ast(LABELS)
+
+    coded, labels = through(codec, clips, CODED), torch.from_numpy(clips.labels[:CODED])
+
+    def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        chosen = torch.from_numpy(rng.integers(0, CODED, BATCH // 3))
+        audio, present = clips.batch(rng, BATCH - BATCH // 3)
+        return torch.cat([coded[chosen], disturb(audio, rng)]), torch.cat([labels[chosen], present])
+
+    seconds = train_judge(judge, judge, draw, Plan("judge ast", STEPS["ast"], 1.2e-3, seed), checkpoint)
+    return judge, seconds
+
+
+def train_cnn(clips: Clips, seed: int, checkpoint: Checkpoint) -> tuple[CNNJudge, float]:
+    """A trained convolutional judge, which heard no codec, and the seconds it took."""
+    torch.manual_seed(seed)
+    judge = small_cnn(LABELS)
+
+    def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        audio, labels = clips.batch(rng, BATCH)
+        return colour(disturb(audio, rng), rng), labels
+
+    plan = Plan("judge cnn", STEPS["cnn"], 2e-3, seed)
+    seconds = train_judge(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
+    judge.train(False)
+    return judge, seconds
+
+
+def train_judge(
+    module: nn.Module, logits: Callable[[Tensor], Tensor], draw: Draw, plan: Plan, checkpoint: Checkpoint
+) -> float:
+    """Train a judge in place on batches that `draw` makes, each class by itself; the seconds it took."""
+
+    def loss(step: int, rng: np.random.Generator) -> Tensor:
+        audio, labels = draw(rng)
+        return binary_cross_entropy_with_logits(logits(audio), labels)
+
+    return fit(module, loss, plan, checkpoint)
+
+
+@torch.no_grad()
+def through(codec: SpectralCodec, clips: Clips, count: int, batch: int = 16) -> Tensor:
+    """The first `count` clips [count, S], coded and decoded."""
+    parts = []
+    for start in range(0, min(count, len(clips.audio)), batch):
+        audio = torch.from_numpy(clips.audio[start : min(start + batch, count)].astype(np.float32))
+        parts.append(codec.audio(codec.quantise(codec.latents(audio)))[:, : audio.shape[1]])
+    return torch.cat(parts)
+
+
+def disturb(audio: Tensor, rng: np.random.Generator) -> Tensor:
+    """Clips [B, S] turned in time, louder or softer by up to 6 dB, tilted by up to 6 dB, under faint noise."""
+    size, samples = audio.shape
+    turned = torch.stack([clip.roll(int(rng.integers(samples))) for clip in audio])
+    spectrum = torch.fft.rfft(turned)
+    octave = torch.linspace(-1, 1, spectrum.shape[1])
+    level = torch.from_numpy(rng.uniform(-6, 6, (size, 2)).astype(np.float32))
+    gain = 10 ** ((level[:, :1] + level[:, 1:] * octave) / 20)
+    noise = torch.from_numpy(rng.standard_normal((size, samples), dtype=np.float32))
+    floor = torch.from_numpy(10 ** (rng.uniform(-90, -50, (size, 1)).astype(np.float32) / 20))
+    disturbed: Tensor = torch.fft.irfft(spectrum * gain, samples) + floor * noise
+    return disturbed
+
+
+def colour(audio: Tensor, rng: np.random.Generator, knots: int = 12, decibel: float = 9.0) -> Tensor:
+    """Clips [B, S] through a random smooth equaliser: no single band may be relied on."""
+    size, samples = audio.shape
+    spectrum = torch.fft.rfft(audio)
+    levels = torch.from_numpy(rng.uniform(-decibel, decibel, (size, 1, knots)).astype(np.float32))
+    gain = 10 ** (interpolate(levels, spectrum.shape[1], mode="linear", align_corners=True)[:, 0] / 20)
+    coloured: Tensor = torch.fft.irfft(spectrum * gain, samples)
+    return coloured

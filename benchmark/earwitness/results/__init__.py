@@ -1,0 +1,1 @@
+"""Results: rows and their files, and the one way from rows to arrays."""

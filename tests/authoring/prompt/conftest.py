@@ -1,0 +1,1 @@
+from scoring_fakes import model as model

@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from earwitness.authoring import ceilings, certificates
+from earwitness.authoring import work as working
+from earwitness.authoring.prompt import certification as stage
+from earwitness.errors import EarwitnessError
+from earwitness.scoring.prompt import truth
+from earwitness.task import Task
+from scoring_fakes import FakeModel, task
+
+METRICS = [
+    {"metric": "fid_f", "parameters": {"mask": "top30"}},
+    {"metric": "word_ap", "parameters": {"roles": "class"}},
+    {"metric": "word_ap", "parameters": {"roles": "causal"}},
+    {"metric": "interval_top1"},
+    {"metric": "shapley_spearman"},
+    {"metric": "null_word_mass"},
+]
+VERDICTS = {role: {"certified": True} for role in ("class", "loudness", "order")}
+
+
+@pytest.fixture
+def some(tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> Task:
+    monkeypatch.setattr(stage, "certify_roles", lambda task, respondent, costs: VERDICTS)
+    return task(tmp_path / "task", METRICS)
+
+
+def stored(some: Task, name: str) -> list[dict[str, object]]:
+    return list(pq.read_table(certificates.folder(some) / name).to_pylist())
+
+
+def test_truth_of_every_item_is_stored(some: Task) -> None:
+    stage.certify(some, progress=False)
+    found = truth.read_truth(some)
+    assert len(found.words) == 6
+    assert found.causal_roles() == {"class", "loudness", "order"}
+    assert found.certificate["task"] == "fake@1"
+    assert not [path for path in certificates.folder(some).iterdir() if path.name.startswith(".")]
+
+
+def test_the_truth_as_an_explanation_is_the_ceiling_of_metrics_that_compare_with_it(some: Task) -> None:
+    stage.certify(some, progress=False)
+    best = {
+        "word_ap@class": 1.0,
+        "word_ap@causal": 1.0,
+        "interval_top1": 1.0,
+        "shapley_spearman": 1.0,
+        "null_word_mass": 0.0,
+    }
+    rows = [row for row in stored(some, ceilings.CEILING) if row["metric"] != "fid_f@top30"]
+    assert {row["metric"] for row in rows} >= {"word_ap@class", "shapley_spearman"}
+    for row in rows:
+        if row["kind"] == "ceiling":
+            assert row["value"] == best[str(row["metric"])], row
+        else:
+            assert row["value"] != best[str(row["metric"])], row
+
+
+def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    compute = stage._ceiling_rows
+
+    def killed(scoring, item):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(item.id)
+        return compute(scoring, item)
+
+    monkeypatch.setattr(stage, "_ceiling_rows", killed)
+    with pytest.raises(KeyboardInterrupt):
+        stage.certify(some, progress=False)
+    work = certificates.folder(some) / working.FILE
+    work.write_text(work.read_text() + '["ceilings", "cut sh')
+    monkeypatch.setattr(stage, "game", lambda model, item: pytest.fail("computed twice"))
+    monkeypatch.setattr(stage, "_ceiling_rows", lambda scoring, item: done.append(item.id) or compute(scoring, item))
+    stage.certify(some, progress=False)
+    assert sorted(done) == sorted(set(done))
+    assert len(done) == 6
+    assert {row["item"] for row in stored(some, ceilings.CEILING) if row["metric"] == "fid_f@top30"} == set(done)
+
+
+def test_finished_items_of_another_model_are_not_used(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = certificates.folder(some) / working.FILE
+    work.parent.mkdir(parents=True)
+    work.write_text("another model\n" + json.dumps(["Shapley values", "test-00000", []]) + "\n")
+    stage.certify(some, progress=False)
+    assert "test-00000" in truth.read_truth(some).words
+
+
+def test_the_truth_is_no_part_of_what_it_is_computed_for(some: Task) -> None:
+    before = working.identity(some)
+    stage.certify(some, progress=False)
+    assert working.identity(some) == before
+
+
+def test_a_dataset_without_truth_cannot_be_certified(tmp_path: Path, model: FakeModel) -> None:
+    table = tmp_path / "captions.csv"
+    table.write_text("ytid,caption,is_audioset_eval\na,the dog,True\n")
+    dataset = {"adapter": "musiccaps", "source": str(table), "items": 1}
+    with pytest.raises(EarwitnessError, match="nothing can be certified"):
+        stage.certify(task(tmp_path / "task", METRICS, dataset=dataset), progress=False)
