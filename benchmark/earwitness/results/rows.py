@@ -25,6 +25,10 @@ FRESH = "-fresh"
 """Separates a task's hash from the seed of fresh items in rows."""
 
 
+UNKNOWN = ""
+"""Hash of a metric in rows that were written before rows had one."""
+
+
 class Status(StrEnum):
     """What became of a row's value; everything but `ok` carries a reason and ranks at the random floor."""
 
@@ -46,6 +50,9 @@ class Row:
     task_hash: str
     metric: str
     """Id of the metric in the task card, parameters included: `fid_f@top30`."""
+    metric_hash: str = UNKNOWN
+    """What was measured: the metric's code, its judge, and what they import; `UNKNOWN` in rows of before there was
+    one."""
     item: str
     cluster: str
     """Items of one cluster are not independent (same prompt, same speaker); intervals resample clusters."""
@@ -89,9 +96,11 @@ def read_recipe(folder: Path) -> dict[str, Any]:
     """The recipe of a run's folder, `run.json`; raises EarwitnessError where it cannot be read."""
     path = folder / RECIPE
     try:
-        recipe: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        recipe = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise EarwitnessError(f"{path} is no recipe of a run: {error}; delete the folder or run again") from error
+    if not isinstance(recipe, dict):
+        raise EarwitnessError(f"{path} is no recipe of a run; delete the folder or run again")
     return recipe
 
 
@@ -119,18 +128,46 @@ def write_table(rows: pa.Table, path: Path) -> None:
 
 
 def read_parts(paths: Iterable[Path]) -> pa.Table:
-    """All rows of the given Parquet parts, in the parts' order; raises EarwitnessError on a foreign or broken file."""
-    tables = []
-    for path in paths:
-        try:
-            # A folder called a=b is no partition: its name must not become a column.
-            part = pq.read_table(path, partitioning=None)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise EarwitnessError(f"{path} is no Parquet file of rows: {error}") from error
-        if part.schema.remove_metadata() != SCHEMA:
-            raise EarwitnessError(f"{path} holds rows of another schema; score the run again with this version")
-        tables.append(part)
+    """All rows of the given Parquet parts, in the parts' order; hidden files, such as macOS' `._x.parquet`, are none.
+
+    Raises EarwitnessError on a foreign or broken file.
+    """
+    tables = [_part(path) for path in paths if not path.name.startswith(".")]
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+
+def _part(path: Path) -> pa.Table:
+    try:
+        # A folder called a=b is no partition: its name must not become a column.
+        part = pq.read_table(path, partitioning=None)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise EarwitnessError(f"{path} is no Parquet file of rows: {error}") from error
+    return conformed(part, str(path))
+
+
+def conformed(part: pa.Table, name: str) -> pa.Table:
+    """The rows in the schema's columns and types, as a table that other programs wrote may not have them.
+
+    Rows of before there was a `metric_hash` get `UNKNOWN`; the index that pandas adds goes. Raises EarwitnessError, in
+    one line, where a column is missing or foreign, or holds what no row may hold.
+    """
+    own = [column for column in part.column_names if not column.startswith("__index_level_")]
+    part = part.select(own).replace_schema_metadata(None)
+    if "metric_hash" not in own:
+        part = part.append_column("metric_hash", pa.array([UNKNOWN] * len(part), pa.string()))
+    missing = [column for column in SCHEMA.names if column not in part.column_names]
+    foreign = [column for column in part.column_names if column not in SCHEMA.names]
+    if missing or foreign:
+        parts = [f"{what} {', '.join(some)}" for what, some in (("lacks", missing), ("has", foreign)) if some]
+        raise EarwitnessError(f"{name} holds rows of another schema ({'; '.join(parts)}); score the run again")
+    part = part.select(SCHEMA.names)
+    empty = [field.name for field in SCHEMA if not field.nullable and part[field.name].null_count]
+    if empty:
+        raise EarwitnessError(f"{name} holds rows without {', '.join(empty)}; score the run again")
+    try:
+        return part.cast(SCHEMA)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise EarwitnessError(f"{name} holds rows of another schema ({error}); score the run again") from error
 
 
 def read_run(run: Path) -> pa.Table:
@@ -144,9 +181,13 @@ def ordered(rows: pa.Table) -> pa.Table:
 
 
 def fingerprint(rows: pa.Table) -> str:
-    """SHA-256 of what two equal runs share: every column but the costs, sorted by key, values to the last bit."""
+    """SHA-256 of what two equal runs share: every column but the costs, sorted by key, values to the last bit.
+
+    The hash of the metric does not count in rows that have none, so that what older runs say of theirs holds.
+    """
     digest = hashlib.sha256()
-    for record in ordered(rows.drop_columns(list(COSTS))).to_pylist():
+    old = not any(rows["metric_hash"].to_pylist())
+    for record in ordered(rows.drop_columns([*COSTS, *(["metric_hash"] if old else [])])).to_pylist():
         record["value"] = None if record["value"] is None else float(record["value"]).hex()
         digest.update(json.dumps(record, sort_keys=True).encode())
     return digest.hexdigest()
