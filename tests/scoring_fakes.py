@@ -139,9 +139,8 @@ def _first_id(metrics: Sequence[dict[str, object]]) -> str:
     return MetricCard.model_validate(metrics[0]).id
 
 
-@pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
-    """Every scoring that is opened in the test gets this model and a judge `ear`."""
+def served(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
+    """The model that every scoring which is opened in the test gets, with a judge `ear`."""
     fake = FakeModel()
     monkeypatch.setattr(scoring, "load_model", lambda task, device: fake)
     monkeypatch.setattr(scoring, "load_judges", lambda task, device: {"ear": FakeJudge()})

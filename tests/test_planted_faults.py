@@ -21,9 +21,9 @@ from earwitness.scoring import Setting, loading
 from earwitness.task import Task
 from gate_task import make_gate_task
 from planted import FAULTS, REFACTORINGS, SUBMISSIONS, Change, changed, intact
-from scoring.speech.speech_scoring_fakes import records
-from scoring.speech.speech_scoring_fakes import task as speech_task
 from speech_fakes import FakeSpeechModel
+from speech_scoring_fakes import records
+from speech_scoring_fakes import task as speech_task
 
 ITEMS = {"prompt": 48, "speech": 20}
 QUICK_RULES = {

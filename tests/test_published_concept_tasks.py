@@ -10,9 +10,10 @@ import pytest
 import soundfile
 
 from concept_baselines import concept_baseline
+from earwitness import shelf
 from earwitness.datasets import ConceptRecord
 from earwitness.datasets.notes import load
-from earwitness.results import rows, shelf
+from earwitness.results import rows
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting
 from earwitness.scoring.concept import open_scoring

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from earwitness.results import rows, shelf
+from earwitness import shelf
+from earwitness.results import rows
 from tiny_speech import tiny_speech2text, tiny_whisper
 
 RATE = 16000

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from earwitness import shelf
 from earwitness.datasets import musiccaps
 from earwitness.judges.ast import small_ast
-from earwitness.results import rows, shelf
+from earwitness.results import rows
 from tiny import tiny_musicgen
 
 LONG = " ".join(["loudly"] * 200)

@@ -8,12 +8,13 @@ import pytest
 import torch
 from fakes import FakeScoring, make_map, make_task
 
+from earwitness import tracks
 from earwitness.box.child import Bench
 from earwitness.errors import EarwitnessError
 from earwitness.harness import inline, recipe
 from earwitness.harness.inline import Passes, Subject, count_passes, run_object
 from earwitness.harness.recipe import Arguments
-from earwitness.results import rows, tracks
+from earwitness.results import rows
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, TokenMap
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import ASTForAudioClassification, AutoModelForAudioClassification
 
-from earwitness.authoring.training.storage import save_half
 from earwitness.errors import ModelError
 from earwitness.judges import Judge, ast, cnn
+from earwitness.models.storage import save_half
 from earwitness.worlds.sounds import LABELS
 
 AUDIO = torch.randn(3, 32_000, generator=torch.Generator().manual_seed(0)) * 0.05

@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from earwitness.authoring.training.storage import save_half
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig, griffin_lim, nearest_codes
+from earwitness.models.storage import save_half
 
 
 @pytest.fixture(scope="module")

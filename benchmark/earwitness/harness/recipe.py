@@ -30,7 +30,7 @@ PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scip
 EXPLAIN_CODE = (
     "seeds.py", "submission.py", "task.py", "tracks", "models", "worlds", "datasets", "explaining", "box",
 )  # fmt: skip
-SCORE_CODE = (*EXPLAIN_CODE, "rows.py", "metrics", "judges", "scoring")
+SCORE_CODE = (*EXPLAIN_CODE, "results", "metrics", "judges", "scoring")
 
 
 @dataclass(frozen=True)

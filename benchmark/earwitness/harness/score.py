@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -149,13 +148,7 @@ def _item_rows(place: _Place, known: Explained, values: list[Value] | None) -> l
     if values is None:
         seed = card.generation_seeds[0] + place.run.arguments.seed
         values = [Value(metric.id, seed, None, known.status, known.reason) for metric in card.metrics]
-    return [_row(place, known.cost, _finite(value)) for value in values]
-
-
-def _finite(value: Value) -> Value:
-    if value.status == Status.OK and (value.value is None or not math.isfinite(value.value)):
-        return replace(value, value=None, status=Status.FAILED, reason=f"the metric gave {value.value}")
-    return value
+    return [_row(place, known.cost, value) for value in values]
 
 
 def _row(place: _Place, cost: Cost, value: Value) -> Row:

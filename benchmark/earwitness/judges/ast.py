@@ -62,7 +62,7 @@ class ASTJudge(nn.Module):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write model and feature extractor, weights in half precision, to be read in single precision."""
-        from earwitness.authoring.training.storage import save_half
+        from earwitness.models.storage import save_half
 
         save_half(self.model, folder)
         self.extractor.save_pretrained(folder)

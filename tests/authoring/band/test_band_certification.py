@@ -13,12 +13,12 @@ import pytest
 from band_fakes import FakeBandModel
 from band_scoring_fakes import METRICS, FakeJudge, records, task
 from earwitness import authoring
-from earwitness.authoring import ceilings, certificates, work
+from earwitness.authoring import ceilings, work
 from earwitness.authoring.band import certification as stage
 from earwitness.datasets import BandRecord
 from earwitness.errors import EarwitnessError
 from earwitness.metrics import get
-from earwitness.scoring import Setting, loading
+from earwitness.scoring import Setting, certificates, loading
 from earwitness.scoring.band import truth
 from earwitness.scoring.band.scoring import open_scoring
 from earwitness.task import MetricCard, Task

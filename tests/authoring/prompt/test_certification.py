@@ -4,13 +4,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness.authoring import ceilings, certificates
+from earwitness.authoring import ceilings
 from earwitness.authoring import work as working
 from earwitness.authoring.prompt import certification as stage
 from earwitness.errors import EarwitnessError
+from earwitness.scoring import certificates
 from earwitness.scoring.prompt import truth
 from earwitness.task import Task
-from scoring_fakes import FakeModel, task
+from scoring_fakes import FakeModel, served, task
 
 METRICS = [
     {"metric": "fid_f", "parameters": {"mask": "top30"}},
@@ -21,6 +22,11 @@ METRICS = [
     {"metric": "null_word_mass"},
 ]
 VERDICTS = {role: {"certified": True} for role in ("class", "loudness", "order")}
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
+    return served(monkeypatch)
 
 
 @pytest.fixture

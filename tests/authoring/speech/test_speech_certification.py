@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from earwitness import authoring
-from earwitness.authoring import ceilings, certificates, work
+from earwitness.authoring import ceilings, work
 from earwitness.authoring.speech import certification as stage
 from earwitness.authoring.speech.search import ROUNDS, greedy
 from earwitness.errors import EarwitnessError
 from earwitness.metrics import get
-from earwitness.scoring import Setting, loading
+from earwitness.scoring import Setting, certificates, loading
 from earwitness.scoring.speech.scoring import open_scoring
 from earwitness.task import Task
 from earwitness.tracks.speech import SpeechMap

@@ -1,1 +1,10 @@
-from scoring_fakes import model as model
+from __future__ import annotations
+
+import pytest
+
+from scoring_fakes import FakeModel, served
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
+    return served(monkeypatch)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from earwitness.authoring import ceilings
 from earwitness.results.rows import Status
+from earwitness.scoring.evaluate import value_of
 from earwitness.scoring.prompt.readings import Source
 from earwitness.scoring.prompt.unit import Unit
 from earwitness.tracks.prompt import TokenMap
@@ -39,7 +41,8 @@ def oracle_rows(scoring: PromptScoring, items: Sequence[PromptItem]) -> Iterator
             for kind, found in ((ceilings.BEST, weights), (ceilings.WORST, 1 - weights)):
                 explanation = TokenMap(np.broadcast_to(found, (frames, len(owner))).copy())
                 unit = Unit(scoring.context, [reading], [(item, explanation)], [scoring.record(item.id)], {})
-                value = unit.value(reading, 0, scoring.originals.seeds[0])
+                seed = scoring.originals.seeds[0]
+                value = value_of(reading, seed, partial(unit.number, 0, reading, seed))
                 if value.status == Status.OK and value.value is not None:
                     yield ceilings.row(kind, reading.id, item.id, value.generation_seed, value.value)
 

@@ -22,9 +22,9 @@ from earwitness.authoring.training.diffusion import (
 )
 from earwitness.authoring.training.judges import colour, disturb, train_judge
 from earwitness.authoring.training.loop import Checkpoint, Plan
-from earwitness.authoring.training.storage import save_half
 from earwitness.judges.cnn import CNNJudge, small_cnn
 from earwitness.models.mel_vocoder import GriffinLimVocoder
+from earwitness.models.storage import save_half
 from earwitness.worlds.stems import NAMES
 
 if TYPE_CHECKING:

@@ -34,10 +34,10 @@ from transformers import (
 from earwitness.authoring.training.autoencoder import LATENTS, latents_of
 from earwitness.authoring.training.clips import FRAMES, SHAPE, StemClips
 from earwitness.authoring.training.loop import Checkpoint, Plan, fit
-from earwitness.authoring.training.storage import halve
 from earwitness.models.audioldm2_files import word_layers
 from earwitness.models.cross_attention import kept
 from earwitness.models.mel_vocoder import GriffinLimVocoder
+from earwitness.models.storage import halve
 from earwitness.worlds.stems import ARTICLES, CLOSINGS, JOINERS, NAMES, OPENINGS, Clip, prompt_words
 
 STEPS, BATCH, LEARNING_RATE = 6000, 16, 1.2e-3

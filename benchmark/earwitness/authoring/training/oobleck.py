@@ -14,8 +14,8 @@ from rich.progress import track
 from torch import Tensor
 
 from earwitness.authoring.training.loop import Checkpoint, Plan, fit
-from earwitness.authoring.training.storage import halve
 from earwitness.models import oobleck
+from earwitness.models.storage import halve
 from earwitness.worlds.tones import SAMPLE_RATE, SAMPLES, VERSION, Split, render, tone
 
 if TYPE_CHECKING:

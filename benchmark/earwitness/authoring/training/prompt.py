@@ -24,8 +24,8 @@ from transformers import (
 
 from earwitness.authoring.training.data import Clips
 from earwitness.authoring.training.loop import Checkpoint, Plan, fit
-from earwitness.authoring.training.storage import save_half
 from earwitness.models.spectral_codec import SpectralCodec
+from earwitness.models.storage import save_half
 from earwitness.worlds.captions import MAX_WORDS, vocabulary
 from earwitness.worlds.soundscape import captions
 

@@ -24,7 +24,7 @@ from earwitness.authoring.training.prompt import (
     save_model,
     train_prompt,
 )
-from earwitness.authoring.training.storage import save_half
+from earwitness.models.storage import save_half
 from earwitness.worlds.soundscape import Split
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from transformers import (
 )
 
 from earwitness.authoring.training.loop import Checkpoint, Plan, fit
-from earwitness.authoring.training.storage import save_half
 from earwitness.authoring.training.utterances import BINS, Corpus, Variation, build_extractor, pad
+from earwitness.models.storage import save_half
 from earwitness.worlds.commands import TRANSLATIONS, vocabulary
 from earwitness.worlds.spoken import Utterance
 

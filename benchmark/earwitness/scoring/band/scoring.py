@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.band import top_cells, upper_half
-from earwitness.results.rows import Status
-from earwitness.scoring import Value, loading
+from earwitness.scoring import loading
 from earwitness.scoring.band.originals import BandOriginals
 from earwitness.scoring.band.readings import CHOSEN, DELETION, FREQUENCY, HALF, OF_TRUTH, Reading, read_card
 from earwitness.scoring.band.responses import Respondent
 from earwitness.scoring.certificates import read_certificate
+from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.files import file_name, write_sound
 from earwitness.scoring.items import Items
 from earwitness.seeds import derive
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import BandRecord
-    from earwitness.scoring import Setting
+    from earwitness.scoring import Setting, Value
+    from earwitness.scoring.band.originals import Pairs
     from earwitness.tracks.band import BandItem, BandMap, BandModel
 
 INSTRUMENT, OTHERS, PLACE = "instrument", "others", "place"
@@ -85,14 +86,21 @@ class BandScoring(Items["BandRecord", "BandItem"]):
         Leaves `<item>.deleted-<word>.ogg` under `listen`, where given: the sound without the word's attention in the
         top cells of its map, as many as the card's first deletion metric takes.
         """
-        return [self._values(item, explanation, listen) for item, explanation in pairs]
+        columns = [(reading, self.originals.seeds[0]) for reading in self.readings]
+        found = []
+        for item, explanation in pairs:
+            known = self.originals.pairs(self.chunk_of(item.id), self.model)[item.id]
+            found += evaluate([(item, explanation)], columns, partial(self._respond, known, listen))
+        return found
 
-    def _values(self, item: BandItem, explanation: BandMap, listen: Path | None) -> list[Value]:
-        asked = self._ask(item, explanation.instruments(item), listen)
-        return [self._value(reading, asked, item) for reading in self.readings]
+    def _respond(
+        self, known: Pairs, listen: Path | None, pairs: Sequence[tuple[BandItem, BandMap]]
+    ) -> Callable[[int, Reading, int], float]:
+        ((item, explanation),) = pairs
+        asked = self._ask(item, known, explanation.instruments(item), listen)
+        return lambda position, reading, seed: self._number(asked, reading, item)
 
-    def _ask(self, item: BandItem, maps: NDArray[np.float64], listen: Path | None) -> Asked:
-        known = self.originals.pairs(self.chunk_of(item.id), self.model)[item.id]
+    def _ask(self, item: BandItem, known: Pairs, maps: NDArray[np.float64], listen: Path | None) -> Asked:
         difference = known.difference.astype(np.float64)
         if not self.model.has_frequency:
             maps, difference = over_bins(maps), over_bins(difference)
@@ -126,16 +134,11 @@ class BandScoring(Items["BandRecord", "BandItem"]):
     def _tops(self) -> list[int]:
         return list(dict.fromkeys(reading.top for reading in self.readings if reading.name in DELETION))
 
-    def _value(self, reading: Reading, asked: Asked, item: BandItem) -> Value:
-        seed = self.originals.seeds[0]
+    def _number(self, asked: Asked, reading: Reading, item: BandItem) -> float:
         reason = self._unused(reading, item)
         if reason:
-            return Value(reading.id, seed, None, Status.SKIPPED, reason)
-        try:
-            number = float(ARGUMENTS[reading.name](reading, asked))
-        except UndefinedError as error:
-            return Value(reading.id, seed, None, Status.SKIPPED, str(error))
-        return Value(reading.id, seed, number, Status.OK)
+            raise UndefinedError(reason)
+        return ARGUMENTS[reading.name](reading, asked)
 
     def _unused(self, reading: Reading, item: BandItem) -> str:
         """Why a metric is not used on an item; empty if it is."""

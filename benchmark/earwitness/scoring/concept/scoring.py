@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from earwitness.errors import InvalidCardError
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.results.rows import Status
-from earwitness.scoring import Value, loading
+from earwitness.scoring import loading
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.concept import listening
 from earwitness.scoring.concept.features import Features
@@ -18,6 +17,7 @@ from earwitness.scoring.concept.originals import ConceptOriginals
 from earwitness.scoring.concept.readings import EVERY, PROBES, TRACES, Reading, read_card
 from earwitness.scoring.concept.steering import Steering
 from earwitness.scoring.concept.tracing import Tracing, curves, told
+from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earwitness.datasets import ConceptRecord
-    from earwitness.scoring import Setting
+    from earwitness.scoring import Setting, Value
     from earwitness.scoring.concept.originals import Known
     from earwitness.tracks.concept import ConceptItem, ConceptModel, Dictionaries
 
@@ -67,24 +67,25 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
 
         Leaves under `listen`, where given, what `listening` says.
         """
-        return [self._values(item, explanation, listen) for item, explanation in pairs]
+        found = []
+        for item, explanation in pairs:
+            known = self.originals.known(self.chunk_of(item.id), self.model)[item.id]
+            fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
+            if listen is not None:
+                listening.leave(self, item, fits[0], known, listen)
+                if known.traced is not None:
+                    listening.leave_trace(listen, item.id, curves(self.tracing, fits[0], known))
+            cells = [(reading, self.originals.seeds[0]) for reading in self.readings]
+            found += evaluate([(item, explanation)], cells, partial(self._respond, fits, known))
+        return found
 
-    def _values(self, item: ConceptItem, explanation: Dictionaries, listen: Path | None) -> list[Value]:
-        known = self.originals.known(self.chunk_of(item.id), self.model)[item.id]
-        fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
-        if listen is not None:
-            listening.leave(self, item, fits[0], known, listen)
-            if known.traced is not None:
-                listening.leave_trace(listen, item.id, curves(self.tracing, fits[0], known))
-        return [self._value(reading, fits, known) for reading in self.readings]
+    def _respond(
+        self, fits: list[Features], known: Known, pairs: Sequence[tuple[ConceptItem, Dictionaries]]
+    ) -> Callable[[int, Reading, int], float]:
+        return lambda position, reading, seed: self._number(fits, known, reading)
 
-    def _value(self, reading: Reading, fits: list[Features], known: Known) -> Value:
-        seed = self.originals.seeds[0]
-        try:
-            number = float(np.mean([self._of(reading, column, fits, known) for column in columns(reading, known)]))
-        except UndefinedError as error:
-            return Value(reading.id, seed, None, Status.SKIPPED, str(error))
-        return Value(reading.id, seed, number, Status.OK)
+    def _number(self, fits: list[Features], known: Known, reading: Reading) -> float:
+        return float(np.mean([self._of(reading, column, fits, known) for column in columns(reading, known)]))
 
     def _of(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
         return ARGUMENTS[reading.name](self, reading, column, fits, known)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from earwitness.scoring import Value, loading
+from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
 from earwitness.scoring.prompt.originals import PromptOriginals
 from earwitness.scoring.prompt.readings import read_card
@@ -14,12 +15,13 @@ from earwitness.scoring.prompt.truth import read_truth
 from earwitness.scoring.prompt.unit import Context, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from earwitness.datasets import PromptRecord
     from earwitness.judges import Judge
     from earwitness.scoring import Setting
+    from earwitness.scoring.prompt.readings import Reading
     from earwitness.scoring.prompt.truth import Truth
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem, PromptModel, TokenMap
@@ -57,6 +59,12 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
         reason = "" if stored else "truth is stored for the card's items and seed 0 alone"
         return Context(self.respondent, self.originals, self.stored, reason, setting.task.seed_key)
 
+    @property
+    def columns(self) -> list[tuple[Reading, int]]:
+        """Each metric of the card with each generation seed that it has a value under."""
+        seeds = self.originals.seeds
+        return [(reading, seed) for reading in self.readings for seed in (seeds if reading.repeated else seeds[:1])]
+
     def score(self, pairs: Sequence[tuple[PromptItem, TokenMap]], listen: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs in the same order give the same bits.
 
@@ -64,7 +72,6 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
         """
         if not pairs:
             return []
-        records = [self.record(item.id) for item, _ in pairs]
         chunks = {self.chunk_of(item.id) for item, _ in pairs}
         asked = any(reading.judge for reading in self.readings)
         heard = {
@@ -72,17 +79,13 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
             for chunk in sorted(chunks if asked else ())
             for item, answers in self.originals.heard(chunk, self.respondent).items()
         }
-        unit = Unit(self.context, self.readings, pairs, records, heard)
-        unit.ask(listen)
-        return [
-            [
-                value
-                for reading in self.readings
-                for seed in (self.originals.seeds if reading.repeated else self.originals.seeds[:1])
-                for value in (unit.value(reading, position, seed),)
-            ]
-            for position in range(len(pairs))
-        ]
+
+        def respond(some: Sequence[tuple[PromptItem, TokenMap]]) -> Callable[[int, Reading, int], float]:
+            unit = Unit(self.context, self.readings, some, [self.record(item.id) for item, _ in some], heard)
+            unit.ask(listen)
+            return unit.number
+
+        return evaluate(pairs, self.columns, respond)
 
 
 def open_scoring(setting: Setting) -> PromptScoring:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.results.rows import Status
-from earwitness.scoring import Value
 from earwitness.scoring.files import file_name, write_sound
 from earwitness.scoring.prompt.masks import by_word, complement, mask
 from earwitness.scoring.prompt.readings import Source
@@ -84,15 +82,9 @@ class Unit:
             items = list({item.id: item for item, _ in self._pairs}.values())
             self._original_logits = respondent.original_logits(items)
 
-    def value(self, reading: Reading, position: int, seed: int) -> Value:
-        """A metric's value for the pair at this position under a generation seed."""
-        try:
-            number = reading.metric.function(*self._arrays(reading, position, seed))
-        except UndefinedError as error:
-            return Value(reading.id, seed, None, Status.SKIPPED, str(error))
-        except ValueError as error:
-            return Value(reading.id, seed, None, Status.FAILED, f"{reading.metric.name}: {error}")
-        return Value(reading.id, seed, float(number), Status.OK)
+    def number(self, position: int, reading: Reading, seed: int) -> float:
+        """What a metric gives for the pair at this position under a generation seed; raises what the metric raises."""
+        return reading.metric.function(*self._arrays(reading, position, seed))
 
     def _ask_sounds(self, listen: Path | None) -> None:
         respondent, seeds = self._context.respondent, self._context.originals.seeds

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.deletion import left
-from earwitness.results.rows import Status
-from earwitness.scoring import Value, loading
+from earwitness.scoring import loading
 from earwitness.scoring.certificates import certified, read_certificate
+from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.files import file_name, moved_into_place
 from earwitness.scoring.items import Items
 from earwitness.scoring.speech import transcripts
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earwitness.datasets import SpeechRecord
-    from earwitness.scoring import Setting
+    from earwitness.scoring import Setting, Value
     from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap, SpeechModel
 
 
@@ -75,21 +75,19 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
 
         Leaves `<item>.curves.json` under `listen`, where given.
         """
+        columns = [(reading, self.originals.seeds[0]) for reading in self.readings]
         found = []
         for item, explanation in pairs:
             curves = Curves(self.respondent, self.training, self.setting.task.seed_key, item, explanation)
-            found.append([self._value(reading, curves) for reading in self.readings])
+            found += evaluate([(item, explanation)], columns, partial(self._respond, curves))
             if listen is not None:
                 self._leave(curves, listen / f"{file_name(item.id)}.curves.json")
         return found
 
-    def _value(self, reading: Reading, curves: Curves) -> Value:
-        seed = self.originals.seeds[0]
-        try:
-            number = float(ARGUMENTS[reading.name](self, reading, curves))
-        except UndefinedError as error:
-            return Value(reading.id, seed, None, Status.SKIPPED, str(error))
-        return Value(reading.id, seed, number, Status.OK)
+    def _respond(
+        self, curves: Curves, pairs: Sequence[tuple[SpeechItem, SpeechMap]]
+    ) -> Callable[[int, Reading, int], float]:
+        return lambda position, reading, seed: ARGUMENTS[reading.name](self, reading, curves)
 
     def errors(self, reading: Reading, curves: Curves) -> float:
         """Value of a metric that reads word errors."""

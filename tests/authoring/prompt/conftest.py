@@ -1,1 +1,0 @@
-from scoring_fakes import model as model
