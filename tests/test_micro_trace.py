@@ -11,7 +11,7 @@ from earwitness import shelf
 from earwitness.metrics.tracing import settling
 from earwitness.scoring import Setting, loading
 from earwitness.scoring.certificates import read_certificate
-from earwitness.scoring.concept import open_scoring
+from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.task import Task
 from shipped import ends, told_apart
 

@@ -16,7 +16,7 @@ from earwitness.datasets.notes import load
 from earwitness.results import rows
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting
-from earwitness.scoring.concept import open_scoring
+from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.task import read_task
 from tiny_autoencoders import (
     OOBLECK_RATE,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 DONE, NO, USAGE, NOT_COMPARABLE, ITEM_FAILED = 0, 1, 2, 3, 4
+MAX_CHARACTERS = 300
+"""Of a reason in a row."""
 
 
 class EarwitnessError(Exception):
@@ -47,3 +51,19 @@ class VerificationError(EarwitnessError):
     """Recomputed rows differ from the recorded ones."""
 
     exit_code = NO
+
+
+def short(text: str) -> str:
+    """A text as one short line."""
+    return " ".join(text.split())[:MAX_CHARACTERS]
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line without addresses, so that equal failures read equal.
+
+    >>> one_line(ValueError("bad\\n thing at 0x7f12ab"))
+    'ValueError: bad thing at 0x...'
+    """
+    text = str(error)
+    named = text if isinstance(error, EarwitnessError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
+    return short(re.sub(r"0x[0-9a-fA-F]+", "0x...", named))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from dataclasses import fields, is_dataclass
@@ -12,8 +11,12 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from earwitness import tracks
+from earwitness.closure import code_hash
 from earwitness.errors import InvalidCardError
+from earwitness.identity import digest, files_of, of_files
 from earwitness.task import Card, read_card
+
+CARD = "submission.toml"
 
 
 class Paper(Card):
@@ -88,22 +91,35 @@ class Submission:
         """Identifier of the submission."""
         return self.card.id
 
+    def hash_for(self, track: str) -> str:
+        """Identity of the submission on a track: what its card says of the explainer there, its code with what that
+        imports, and its other files, 16 hex digits.
+
+        Texts for people (the title, say, or the page) and the explainers of other tracks are no part of it.
+        """
+        card = self.card.explainers.get(track)
+        others = {other.file for name, other in self.card.explainers.items() if name != track}
+        others -= {card.file} if card else set()
+        files = [path for path in files_of(self.folder) if path.suffix != ".md" and path.name not in {CARD, *others}]
+        code = [path for path in files if path.suffix == ".py"]
+        return digest(
+            {
+                "explainer": card.model_dump(mode="json") if card else None,
+                "files": of_files(self.folder, [path for path in files if path not in code]),
+                # The tracks' own files are in the identity of what is explained.
+                "code": code_hash(code, without=("earwitness.tracks",)),
+            }
+        )
+
     @property
-    def hash(self) -> str:
-        """Identity of the submission: SHA-256 over its code and card, 16 hex digits."""
-        digest = hashlib.sha256()
-        for path in sorted(self.folder.rglob("*")):
-            inner = path.relative_to(self.folder)
-            hidden = any(part.startswith(".") for part in inner.parts)
-            if path.is_file() and path.suffix not in {".pyc", ".md"} and not hidden:
-                digest.update(inner.as_posix().encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()[:16]
+    def hashes(self) -> dict[str, str]:
+        """Identity on each of its tracks."""
+        return {track: self.hash_for(track) for track in self.card.explainers}
 
 
 def read_submission(folder: Path) -> Submission:
     """Read `submission.toml` in a folder; raises InvalidCardError."""
-    card: SubmissionCard = read_card(folder / "submission.toml", SubmissionCard)
+    card: SubmissionCard = read_card(folder / CARD, SubmissionCard)
     return Submission(card, folder)
 
 
@@ -114,7 +130,7 @@ def load_explainer(submission: Submission, track: str) -> Any:
     is missing or not of the track's kind.
     """
     if track not in submission.card.explainers:
-        raise InvalidCardError(f"{submission.folder / 'submission.toml'}: no explainer of the track {track}")
+        raise InvalidCardError(f"{submission.folder / CARD}: no explainer of the track {track}")
     card = submission.card.explainers[track]
     path = submission.folder / card.file
     if not path.is_file():
@@ -133,5 +149,5 @@ def load_explainer(submission: Submission, track: str) -> Any:
     known = {field.name for field in fields(explainer)} if is_dataclass(explainer) else set()
     unknown = sorted(set(card.parameters) - known)
     if unknown:
-        raise InvalidCardError(f"{submission.folder / 'submission.toml'}: unknown parameters {', '.join(unknown)}")
+        raise InvalidCardError(f"{submission.folder / CARD}: unknown parameters {', '.join(unknown)}")
     return explainer(**card.parameters)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from earwitness import metrics, tracks
+from earwitness.closure import code_hash, locate
 from earwitness.errors import EarwitnessError, InvalidCardError
+from earwitness.identity import digest, files_of, of_files
 
 
 class Card(BaseModel):
@@ -44,6 +44,8 @@ class DatasetCard(Card):
     seed: int = 0
     revision: str = "1"
     parameters: dict[str, Any] = Field(default_factory=dict)
+    identity: str = ""
+    """What seeds derive from, beside the item and the two seed numbers. The default names what the other keys do."""
 
 
 class JudgeCard(Card):
@@ -147,48 +149,54 @@ class Task:
 
     @property
     def hash(self) -> str:
-        """Identity of the task: SHA-256 over the card and the task's data files (weights, truth), 16 hex digits."""
-        digest = hashlib.sha256(json.dumps(self.card.model_dump(mode="json"), sort_keys=True).encode())
-        for path in self.data_files():
-            digest.update(path.relative_to(self.folder).as_posix().encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-        for source in self._shared_sources():
-            for path in _files(self.folder / source):
-                digest.update(f"{source}/{path.relative_to(self.folder / source).as_posix()}".encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-        return digest.hexdigest()[:16]
+        """Identity of what is explained, submission and seeds apart: data and code, 16 hex digits."""
+        return digest([self.data_hash, self.code_hash])
+
+    @property
+    def data_hash(self) -> str:
+        """Hash of what the card says is explained: track, model with its weights, dataset, seed and budget."""
+        card = self.card
+        model, dataset = card.model.model_dump(mode="json"), card.dataset.model_dump(mode="json")
+        return digest(
+            {
+                "track": card.track,
+                "model": {**model, "source": self.named(card.model.source)},
+                "dataset": {**dataset, "source": self.named(card.dataset.source), "identity": self.seed_key},
+                "seed": card.generation_seeds[0],
+                "budget": card.budget.model_dump(mode="json"),
+            }
+        )
+
+    @property
+    def code_hash(self) -> str:
+        """Hash of the code that makes items of the dataset and runs the model: all that they import."""
+        card = self.card
+        roots = (f"tracks.{card.track}", f"models.{card.model.adapter}", f"datasets.{card.dataset.adapter}")
+        modules = [f"earwitness.{name}" for name in (*roots, f"scoring.{card.track}.originals")]
+        return code_hash([module for module in modules if locate(module)])
 
     @property
     def seed_key(self) -> str:
-        """What seeds are derived from: id and version, since the truth stored with the task was computed under them."""
-        return f"{self.card.id}@{self.card.version}"
+        """What seeds are derived from, beside the item and the seed numbers: the dataset's identity."""
+        card = self.card.dataset
+        if card.identity:
+            return card.identity
+        made_of = card.model_dump(mode="json", exclude={"identity", "items"})
+        return f"{card.adapter}-{digest({**made_of, 'source': self.named(card.source)})}"
 
     def data_files(self) -> list[Path]:
-        """Files that a score depends on: everything in the folder but the card and its page for people."""
-        return sorted(
-            path
-            for path in self.folder.rglob("*")
-            if path.is_file()
-            and path.parent != self.folder
-            and not any(part.startswith(".") for part in path.relative_to(self.folder).parts)
-        )
+        """Files that belong to the task: everything in the folder but the card and its page for people."""
+        return [path for path in files_of(self.folder) if path.parent != self.folder]
 
-    def _shared_sources(self) -> list[str]:
-        """Sources that are folders of another task: what they hold is part of this task, too."""
-        card = self.card
-        named = {card.model.source, card.dataset.source, *(judge.source for judge in card.judges)}
-        own = self.folder.resolve()
-        folders = [source for source in named if source.startswith("..") and (self.folder / source).is_dir()]
-        return sorted(source for source in folders if not (self.folder / source).resolve().is_relative_to(own))
+    def named(self, source: str) -> str:
+        """A card's source as an identity names it: a folder of the task by the hash of its files, a hub id as it is."""
+        folder = self.folder / source
+        return f"files {of_files(folder)}" if source and folder.is_dir() else source
 
     def source(self, source: str) -> str:
         """A card's source as a path where it names a folder of the task, else as the hub id it is."""
         folder = self.folder / source
         return str(folder) if folder.is_dir() else source
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def read_task(folder: Path) -> Task:

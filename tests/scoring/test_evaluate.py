@@ -17,11 +17,13 @@ from earwitness.metrics.arrays import UndefinedError
 from earwitness.results.rows import Status
 from earwitness.scoring.evaluate import evaluate, value_of
 
+SIZE = metrics.get("size")
+
 
 @dataclass(frozen=True)
 class Column:
     id: str = "size"
-    metric: Any = metrics.get("size")
+    metric: Any = SIZE
 
 
 def raising(error: Exception) -> float:

@@ -111,7 +111,7 @@ def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> S
         submission = shelf.submission(id)
     except EarwitnessError:
         submission = None
-    if submission is not None and submission.hash == hash:
+    if submission is not None and hash in submission.hashes.values():
         return SubmissionFacts(id, hash, submission.card, True, _text(submission.folder / "README.md"))
     return SubmissionFacts(id, hash, _copied(recipes, "submission", hash, SubmissionCard))
 

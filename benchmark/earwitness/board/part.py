@@ -56,15 +56,15 @@ def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes
     """What was measured of a variant, with what cards say of it and of its entrants."""
     chosen = of_variant(rows, variant)
     facts = task.metrics(chosen["metric"].to_pylist())
-    measured = measure(chosen, [metric.id for metric in facts], _shelf_floor())
+    measured = measure(chosen, [metric.id for metric in facts], _shelf_floor(task.card.track if task.card else ""))
     submissions = [submission_facts(id, hash, recipes) for id, hash in measured.entrants]
     ids = [id for id, _ in measured.entrants]
     labels = [id if ids.count(id) == 1 else f"{id}~{hash[:6]}" for id, hash in measured.entrants]
     return Part(key, variant, task, facts, chosen, measured, labels, submissions)
 
 
-def _shelf_floor() -> str | None:
+def _shelf_floor(track: str) -> str | None:
     try:
-        return shelf.submission(FLOOR).hash
+        return shelf.submission(FLOOR).hash_for(track)
     except EarwitnessError:
         return None

@@ -23,8 +23,7 @@ from earwitness.box import Answer, Brief, Cost, frames
 from earwitness.box.devices import resolve
 from earwitness.box.meter import Meter, Reading
 from earwitness.box.orphan import end_with
-from earwitness.box.reasons import one_line
-from earwitness.errors import InvalidExplanationError
+from earwitness.errors import InvalidExplanationError, one_line
 from earwitness.results.rows import Status
 from earwitness.seeds import derive
 from earwitness.submission import load_explainer, read_submission

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness import tracks
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard, frames
-from earwitness.box.reasons import short
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, short
 from earwitness.explaining.checkpoints import SCRATCH
 from earwitness.results.rows import Status
 

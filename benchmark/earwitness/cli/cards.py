@@ -56,7 +56,7 @@ def _task_record(task: Task) -> dict[str, Any]:
 
 def _submission_record(submission: Submission) -> dict[str, Any]:
     card = submission.card.model_dump(mode="json")
-    return {**card, "hash": submission.hash, "folder": str(submission.folder)}
+    return {**card, "hashes": submission.hashes, "folder": str(submission.folder)}
 
 
 def _show(record: dict[str, Any], json: bool) -> None:

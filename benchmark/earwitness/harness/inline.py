@@ -66,12 +66,11 @@ class ObjectSubmission(Submission):
         super().__init__(card, Path(source).parent if source else Path.cwd())
         described = [kind.__qualname__, repr(sorted(vars(explainer).items(), key=lambda pair: pair[0])), origin]
         code = Path(source).read_bytes() if source and Path(source).is_file() else b""
-        self._hash = hashlib.sha256("\0".join(described).encode() + code).hexdigest()[:16]
+        self._object_hash = hashlib.sha256("\0".join(described).encode() + code).hexdigest()[:16]
 
-    @property
-    def hash(self) -> str:
+    def hash_for(self, track: str) -> str:
         """Identity of the object: SHA-256 over its module's source and its attributes, 16 hex digits."""
-        return self._hash
+        return self._object_hash
 
 
 class InlineBox:

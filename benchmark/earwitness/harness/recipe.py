@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -16,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness import __version__, shelf
 from earwitness.errors import EarwitnessError, NotComparableError
+from earwitness.identity import digest
+from earwitness.results import former
 from earwitness.results.rows import FRESH, RECIPE
 from earwitness.scoring import Setting
+from earwitness.scoring.measured import measured
 
 if TYPE_CHECKING:
     from earwitness.submission import Submission
@@ -27,10 +29,8 @@ ORIGINALS = ".originals"
 """Folder beside the runs in which scoring keeps originals."""
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "soundfile", "pyarrow", "datasets")
 """Packages whose version can change a row."""
-EXPLAIN_CODE = (
-    "seeds.py", "submission.py", "task.py", "tracks", "models", "worlds", "datasets", "explaining", "box",
-)  # fmt: skip
-SCORE_CODE = (*EXPLAIN_CODE, "results", "metrics", "judges", "scoring")
+FORMAT = 2
+"""Of recipes. The first had no such key, and one hash for all that a task's folder holds."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,11 @@ class Run:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 over task, submission and arguments."""
-        parts = [self.card_hash, self.submission_hash, asdict(self.arguments)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        """Hash of what is explained, by what and how: the task's data, the submission, the arguments.
+
+        The task's code is no part of it: a run whose code has changed keeps its name, so that it is found and moved.
+        """
+        return digest([self.task.data_hash, self.submission_hash, asdict(self.arguments)])
 
     @property
     def folder(self) -> Path:
@@ -87,20 +89,25 @@ class Run:
         return self.folder / "rows"
 
     @cached_property
-    def card_hash(self) -> str:
-        """Hash of the task, read from disk once."""
+    def explained(self) -> str:
+        """Identity of what is explained, submission and seeds apart, read from disk once."""
         return self.task.hash
 
     @cached_property
+    def measured(self) -> dict[str, str]:
+        """Identity of what each metric measures, by its id, read from disk once."""
+        return measured(self.task)
+
+    @cached_property
     def submission_hash(self) -> str:
-        """Hash of the submission, read from disk once."""
-        return self.submission.hash
+        """Identity of the submission on the task's track, read from disk once."""
+        return self.submission.hash_for(self.task.card.track)
 
     @cached_property
     def task_hash(self) -> str:
-        """Identity of the items in rows: fresh items never meet the card's."""
+        """Identity of the task in rows: fresh items never meet the card's."""
         fresh = self.arguments.fresh
-        return self.card_hash if fresh is None else f"{self.card_hash}{FRESH}{fresh}"
+        return self.explained if fresh is None else f"{self.explained}{FRESH}{fresh}"
 
     @property
     def setting(self) -> Setting:
@@ -113,6 +120,7 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
     """The recipe of a run that begins now."""
     arguments = asdict(run.arguments)
     return {
+        "format": FORMAT,
         "run": run.name,
         "identity": run.identity,
         "state": "running",
@@ -133,7 +141,8 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
         "device": None,
         "task": {
             "id": run.task.id,
-            "hash": run.card_hash,
+            "hash": run.explained,
+            "data_hash": run.task.data_hash,
             "task_hash": run.task_hash,
             "folder": str(run.task.folder),
             "card": run.task.card.model_dump(mode="json"),
@@ -144,15 +153,15 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
             "folder": str(run.submission.folder),
             "card": run.submission.card.model_dump(mode="json"),
         },
+        "measured": run.measured,
         **environment(),
     }
 
 
 def environment() -> dict[str, Any]:
-    """Versions, code and machine that rows are made with."""
+    """Versions, commit and machine that rows are made with."""
     return {
         "versions": versions(),
-        "code": {"explain": code_hash(EXPLAIN_CODE), "score": code_hash(SCORE_CODE)},
         "git": git_state(),
         "platform": {
             "system": platform.platform(),
@@ -173,19 +182,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-@cache
-def code_hash(parts: tuple[str, ...]) -> str:
-    """SHA-256 over the library's source files of these names, 16 hex digits."""
-    digest = hashlib.sha256()
-    for part in parts:
-        path = shelf.PACKAGE / part
-        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            relative = file.relative_to(shelf.PACKAGE).as_posix()
-            if not relative.startswith("authoring/training/"):
-                digest.update(relative.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 @cache
@@ -246,22 +242,51 @@ def read(folder: Path) -> dict[str, Any]:
 def reopen(folder: Path) -> Run:
     """The run of a folder, its task and submission found again.
 
-    Raises NotComparableError where task or submission have changed since.
+    Raises NotComparableError where what is explained, or the submission, has changed since; the code that makes a
+    task's items may have, and `explained` tells.
     """
     recipe = read(folder)
     typed = recipe["arguments"]["typed"]
     arguments = Arguments(**typed, **recipe["arguments"]["defaulted"])
-    task = _same("task", recipe["task"], shelf.task)
-    submission = _same("submission", recipe["submission"], shelf.submission)
-    return Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
+    task = _found("task", recipe["task"], shelf.task)
+    submission = _found("submission", recipe["submission"], shelf.submission)
+    run = Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
+    for kind, known, now in (
+        ("task", data_hash(recipe), task.data_hash),
+        ("submission", submission_hash(recipe, run), run.submission_hash),
+    ):
+        if known != now:
+            name = recipe[kind]["id"]
+            raise NotComparableError(f"{kind} {name} has changed since the run (hash {known}, now {now}); run again")
+    return run
 
 
-def _same(kind: str, recorded: dict[str, Any], find: Any) -> Any:
-    """What a recipe names, from where it was or from the shelf; it must be what it was."""
+def data_hash(recipe: dict[str, Any]) -> str:
+    """Hash of the task's data that a recipe names; of one of the first format what that stands for now."""
+    task = recipe["task"]
+    if "format" in recipe:
+        return str(task["data_hash"])
+    known = former.task(task["hash"])
+    return known.data_hash if known else str(task["hash"])
+
+
+def explained(recipe: dict[str, Any]) -> str:
+    """Identity of what a recipe's run explained; of one of the first format what that stands for now."""
+    known = None if "format" in recipe else former.task(recipe["task"]["hash"])
+    return known.hash if known else str(recipe["task"]["hash"])
+
+
+def submission_hash(recipe: dict[str, Any], run: Run) -> str:
+    """Hash of the submission that a recipe names; of one of the first format what that stands for now."""
+    recorded = str(recipe["submission"]["hash"])
+    if "format" in recipe:
+        return recorded
+    if recorded == former.folder_hash(run.submission.folder):
+        return run.submission_hash
+    return former.submission(recorded, run.task.card.track) or recorded
+
+
+def _found(kind: str, recorded: dict[str, Any], find: Any) -> Any:
+    """What a recipe names, from where it was or from the shelf."""
     here = (Path(recorded["folder"]) / f"{kind}.toml").is_file()
-    found = find(recorded["folder"] if here else recorded["id"])
-    if found.hash != recorded["hash"]:
-        raise NotComparableError(
-            f"{kind} {recorded['id']} has changed since the run (hash {recorded['hash']}, now {found.hash}); run again"
-        )
-    return found
+    return find(recorded["folder"] if here else recorded["id"])

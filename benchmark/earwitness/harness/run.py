@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from earwitness.errors import EarwitnessError
+import pyarrow as pa
+
+from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import explain, recipe, score
+from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
 from earwitness.harness.score import ProblemUnit
 from earwitness.results import rows
@@ -20,15 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
-
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
     from earwitness.harness.score import Prepared, Unit
 
 STAMP = "made_with"
-OLD = ".old"
-"""Folder beside the runs to which runs made by another version are moved."""
 LOG = ".score.log"
 UNITS_OF_ONE_WORKER = 2
 """Units for which a second process would spend longer on loading than on scoring."""
@@ -106,7 +104,7 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     """Run all that is not done yet and return what became of each run, errors included."""
     session = Session(engine, progress or Silent())
     session.outcomes = {run.name: Outcome(run) for run in runs}
-    todo = [run for run in runs if not _claimed(run, session.progress)]
+    todo = [run for run in runs if not claimed(run, session.progress.say)]
     prepared: dict[str, Prepared] = {}
     if todo:
         prepared = _prepare(todo, session)
@@ -117,56 +115,14 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     return list(session.outcomes.values())
 
 
-def _claimed(run: Run, progress: Progress) -> bool:
-    """Make the run's folder its own and tell whether it is done.
-
-    What another version of the code or of a package made is moved aside, or, where that touches scores alone, scored
-    again.
-    """
-    fresh = recipe.describe(run, sys.argv[1:])
-    if (run.folder / rows.RECIPE).is_file():
-        known = recipe.read(run.folder)
-        if known.get("identity") != run.identity:
-            raise EarwitnessError(f"{run.folder} belongs to another run; move it away and run the same command")
-        if known["versions"] != fresh["versions"] or known["code"]["explain"] != fresh["code"]["explain"]:
-            aside = _move_aside(run)
-            progress.say(f"{run.name} was made by another version ({_difference(known, fresh)}): moved to {aside}")
-        elif known["code"]["score"] != fresh["code"]["score"]:
-            progress.say(f"{run.name} was scored by another version: scoring it again")
-            shutil.rmtree(run.rows, ignore_errors=True)
-            recipe.write(run.folder, {**known, "code": fresh["code"], "git": fresh["git"], "state": "running"})
-            return False
-        else:
-            if known["state"] == "done":
-                return True
-            recipe.write(run.folder, {**known, "state": "running"})
-            return False
-    recipe.write(run.folder, fresh)
-    return False
-
-
-def _difference(known: dict[str, Any], fresh: dict[str, Any]) -> str:
-    names = sorted(set(known["versions"]) | set(fresh["versions"]))
-    pairs = ((name, known["versions"].get(name), fresh["versions"].get(name)) for name in names)
-    changed = [f"{name} {before} -> {after}" for name, before, after in pairs if before != after]
-    return ", ".join(changed) or "its code changed"
-
-
-def _move_aside(run: Run) -> Path:
-    number = 1
-    while (aside := run.out / OLD / f"{run.name}.{number}").exists():
-        number += 1
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    run.folder.rename(aside)
-    return aside
-
-
 def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
     """The items of each run, by its name; originals are made once for all runs of the same setting."""
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         asked = run.arguments
-        groups.setdefault((run.card_hash, asked.items, asked.seed, asked.fresh, asked.device), []).append(run)
+        groups.setdefault(
+            (run.explained, str(run.task.folder), asked.items, asked.seed, asked.fresh, asked.device), []
+        ).append(run)
     drop_stale_originals(runs[0].out)
     advance = session.progress.bar("originals", len(groups))
     found: dict[str, Prepared] = {}
@@ -185,9 +141,12 @@ def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
 
 
 def drop_stale_originals(out: Path) -> None:
-    """Originals are derived: those that another version of the code or of a package made are made again."""
+    """Originals are derived: those that another version of a package made are made again.
+
+    Those of other code lie in a folder of its hash.
+    """
     folder = out / recipe.ORIGINALS
-    stamp = json.dumps([recipe.versions(), recipe.code_hash(recipe.SCORE_CODE)], sort_keys=True)
+    stamp = json.dumps(made_with({"versions": recipe.versions()}), sort_keys=True)
     path = folder / STAMP
     if path.is_file() and path.read_text(encoding="utf-8") == stamp:
         return
@@ -273,11 +232,19 @@ def _count(outcome: Outcome, table: pa.Table) -> None:
 
 
 def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> Outcome:
-    """Score a run again from its explanations and return what became of it.
+    """Score a run again from its explanations, by all metrics of its card as it is now, and return what became of it.
 
-    Raises EarwitnessError where explanations are missing, NotComparableError where its task or submission has changed.
+    A folder of the first format is renamed. Raises EarwitnessError where explanations are missing, NotComparableError
+    where its submission, or what is explained, has changed.
     """
-    run, known = recipe.reopen(folder), recipe.read(folder)
+    run = recipe.reopen(folder)
+    adopt(run, (progress or Silent()).say)
+    folder = run.folder if run.folder.is_dir() else folder
+    known = recipe.read(folder)
+    if recipe.explained(known) != run.explained or folder.resolve() != run.folder.resolve():
+        raise NotComparableError(
+            f"{folder}: the code of the task's track, model or dataset has changed since it was explained; run again"
+        )
     if known["state"] != "done" and not known.get("items"):
         raise EarwitnessError(f"{folder} is not explained yet; run the same `earwitness run` command to finish it")
     session = Session(engine, progress or Silent(), {run.name: Outcome(run)})
@@ -288,9 +255,8 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> O
         raise EarwitnessError(f"{folder} lacks explanations; run the same `earwitness run` command to finish it")
     if prepared:
         shutil.rmtree(run.rows, ignore_errors=True)
-        now = recipe.environment()
-        scored = {"versions": {**now["versions"]}, "code": {**known["code"], "score": now["code"]["score"]}}
-        recipe.write(folder, {**recipe.read(folder), **scored})
+        fresh = recipe.describe(run, known["command"])
+        recipe.write(folder, {**recipe.read(folder), **scored_with(fresh), "device": prepared[run.name].device})
         _score(prepared, session)
     _finish(session.outcomes[run.name], prepared.get(run.name))
     return session.outcomes[run.name]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness import scoring, tracks
 from earwitness.box import Cost, devices
-from earwitness.box.reasons import short
+from earwitness.errors import one_line, short
 from earwitness.harness import explain
 from earwitness.harness.explain import Explained
 from earwitness.results.rows import Row, Status, write_part
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
+
     from earwitness.harness.recipe import Run
-    from earwitness.tracks import Item
+    from earwitness.tracks import Explanation, Item
 
 PROBLEMS = "problems"
 """Part with the rows of items that cannot be explained."""
@@ -79,7 +81,8 @@ def resolve(setting: Setting) -> Setting:
 
 def load(setting: Setting) -> Scoring:
     """The scoring of a setting, opened once in a process and kept until another is asked for."""
-    key = (setting.task.hash, setting.items, setting.seed, setting.fresh, setting.device, setting.cache)
+    of_task = (setting.task.hash, setting.task.card.model_dump_json())
+    key = (*of_task, setting.items, setting.seed, setting.fresh, setting.device, setting.cache)
     if key not in _OPENED:
         _OPENED.clear()
         _OPENED[key] = scoring.load(setting)
@@ -99,10 +102,10 @@ def score_unit(unit: Unit) -> int:
     run = unit.run
     described, arrays, fields = explain.read(explain.path_of(run, unit.shard))
     opened = load(resolve(run.setting))
-    explanation = tracks.load(run.task.card.track).explanation
-    answered = [item for item in described if described[item].status == Status.OK]
+    described, explanations = _built(run, described, arrays)
+    answered = list(explanations)
     by_id = {item.id: item for item in opened.items(answered)[0]} if answered else {}
-    pairs = [(by_id[item], explanation.build(arrays.get(item, {}))) for item in answered]
+    pairs = [(by_id[item], explanations[item]) for item in answered]
     listen = run.folder / "listen" if unit.listen else None
     values = dict(zip(answered, opened.score(pairs, listen), strict=True)) if pairs else {}
     clusters = opened.clusters()
@@ -113,6 +116,21 @@ def score_unit(unit: Unit) -> int:
     ]
     write_part(rows, rows_path(run, unit.shard))
     return len(described) - len(answered)
+
+
+def _built(
+    run: Run, described: dict[str, Explained], arrays: dict[str, dict[str, np.ndarray]]
+) -> tuple[dict[str, Explained], dict[str, Explanation]]:
+    """What is known of each item, and the explanations of those that have one; arrays that make none are invalid."""
+    kind = tracks.load(run.task.card.track).explanation
+    found: dict[str, Explanation] = {}
+    for item, known in described.items():
+        if known.status == Status.OK:
+            try:
+                found[item] = kind.build(arrays.get(item, {}))
+            except Exception as error:  # what a stored array can raise is the explainer's doing
+                described = {**described, item: replace(known, status=Status.INVALID, reason=one_line(error))}
+    return described, found
 
 
 def problem_unit(unit: ProblemUnit) -> int:
@@ -160,6 +178,7 @@ def _row(place: _Place, cost: Cost, value: Value) -> Row:
         task_version=run.task.card.version,
         task_hash=run.task_hash,
         metric=value.metric,
+        metric_hash=run.measured[value.metric],
         item=place.item,
         cluster=place.cluster,
         generation_seed=value.generation_seed,

@@ -13,9 +13,12 @@ from earwitness.harness.run import execute
 from earwitness.results import rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from earwitness.harness.engines import Engine
+    from earwitness.harness.recipe import Run
     from earwitness.harness.run import Progress
 
 
@@ -41,12 +44,12 @@ class Verdict:
     """Fingerprint that the recipe names."""
     differences: tuple[Difference, ...]
     versions: tuple[str, ...]
-    """Packages whose version is not the recorded one."""
+    """Packages whose version is not the recorded one, and code that is not."""
 
     @property
     def verified(self) -> bool:
-        """Whether recorded, claimed and recomputed rows are the same."""
-        return self.recorded == self.recomputed == self.claimed
+        """Whether the rows on disk are those that the recipe names, and made again they are the same."""
+        return self.recorded == self.claimed and not self.differences
 
 
 def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Verdict:
@@ -65,34 +68,44 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
         if not outcome.done:
             raise EarwitnessError(f"{folder} cannot be made again: {'; '.join(outcome.errors) or 'rows are missing'}")
         recomputed = rows.read_run(again.folder)
-    now = recipe.versions()
+    changed = versions_changed(known, run)
+    # Other code has other hashes, and may give the same values: those are what is verified.
+    keys = [name for name in rows.KEY if not changed or name not in rows.HASHES]
     return Verdict(
         run=known["run"],
         rows=len(recorded),
         recorded=rows.fingerprint(recorded),
         recomputed=rows.fingerprint(recomputed),
         claimed=known["rows"]["fingerprint"],
-        differences=tuple(differences(recorded, recomputed)),
-        versions=tuple(
-            f"{name} {known['versions'].get(name)} -> {now.get(name)}"
-            for name in sorted(set(now) | set(known["versions"]))
-            if known["versions"].get(name) != now.get(name)
-        ),
+        differences=tuple(differences(recorded, recomputed, keys)),
+        versions=tuple(changed),
     )
 
 
-def differences(recorded: pa.Table, recomputed: pa.Table) -> list[Difference]:
-    """Rows that only one table has, or that differ in anything but cost, by key."""
-    before, after = _by_key(recorded), _by_key(recomputed)
+def versions_changed(known: dict[str, Any], run: Run) -> list[str]:
+    """Packages whose version is not the one that a recipe names, and code that is not."""
+    before, now = known["versions"], recipe.versions()
+    names = sorted(before.keys() | now.keys())
+    changed = [f"{name} {before.get(name)} -> {now.get(name)}" for name in names if before.get(name) != now.get(name)]
+    if recipe.explained(known) != run.explained:
+        changed.append("the code of the task's track, model or dataset")
+    if known.get("measured") != run.measured:
+        changed.append("the code or the parameters of metrics")
+    return changed
+
+
+def differences(recorded: pa.Table, recomputed: pa.Table, keys: Sequence[str] = rows.KEY) -> list[Difference]:
+    """Rows that only one table has, or that differ in anything but cost, by the columns that tell rows apart."""
+    before, after = _by_key(recorded, keys), _by_key(recomputed, keys)
     return [
-        Difference(dict(zip(rows.KEY, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
+        Difference(dict(zip(keys, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
 
 
-def _by_key(table: pa.Table) -> dict[tuple[Any, ...], str]:
-    return {tuple(record[name] for name in rows.KEY): _shown(record) for record in table.to_pylist()}
+def _by_key(table: pa.Table, keys: Sequence[str]) -> dict[tuple[Any, ...], str]:
+    return {tuple(record[name] for name in keys): _shown(record) for record in table.to_pylist()}
 
 
 def _shown(record: dict[str, Any]) -> str:

@@ -83,6 +83,8 @@ SCHEMA = pa.schema(
     ]
 )
 KEY = ("task", "task_hash", "submission", "submission_hash", "metric", "item", "generation_seed", "explainer_seed")
+HASHES = ("task_hash", "submission_hash", "metric_hash")
+"""Columns that tell by which data and code a value was made."""
 COSTS = ("seconds", "forwards", "backwards", "peak_bytes", "isolation", "run")
 """Columns that a second, equal run need not repeat."""
 

@@ -1,6 +1,6 @@
 """Scoring: one package per track, and the only stage that holds truth, judges and metrics.
 
-A track's package defines `open_scoring(setting)`, which returns its `Scoring`.
+A track's package has a file `scoring`, whose `open_scoring(setting)` returns its `Scoring`.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ class Scoring(Protocol):
 
 def load(setting: Setting) -> Scoring:
     """The scoring of the task's track; raises EarwitnessError where model, judge or dataset cannot be read."""
-    scoring: Scoring = import_module(f"{__name__}.{setting.task.card.track}").open_scoring(setting)
+    scoring: Scoring = import_module(f"{__name__}.{setting.task.card.track}.scoring").open_scoring(setting)
     return scoring

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from earwitness.box.reasons import one_line, short
-from earwitness.errors import ITEM_FAILED, EarwitnessError
+from earwitness.errors import ITEM_FAILED, EarwitnessError, one_line, short
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.results.rows import Status
 from earwitness.scoring import Value

@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from concept_scoring_fakes import METRICS, estimators, holding, raw, task, untrained
 
 from concept_fakes import FakeConceptModel, fake_record, planted
+from concept_scoring_fakes import METRICS, estimators, holding, raw, task, untrained
 from earwitness.datasets import ConceptRecord
 from earwitness.errors import InvalidCardError, InvalidItemError
 from earwitness.metrics import probing
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
-from earwitness.scoring.concept import open_scoring
 from earwitness.scoring.concept.features import thinned
-from earwitness.scoring.concept.scoring import ConceptScoring
+from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
 from earwitness.scoring.concept.steering import Steering, patterns
 from earwitness.task import Task
 from earwitness.tracks.concept import Dictionaries

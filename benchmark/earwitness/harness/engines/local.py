@@ -15,8 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from earwitness.box.orphan import end_with
-from earwitness.box.reasons import one_line
-from earwitness.errors import ITEM_FAILED, EarwitnessError
+from earwitness.errors import ITEM_FAILED, EarwitnessError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

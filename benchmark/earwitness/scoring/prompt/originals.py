@@ -80,7 +80,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
 
     def heard(self, chunk: int, respondent: Respondent) -> dict[str, dict[str, Heard]]:
         """What each judge hears in the originals of a chunk and in their regenerations, by item id and judge."""
-        path = self.folder / f"heard-{chunk:04d}.safetensors"
+        path = self.folder / f"heard-{respondent.name}-{chunk:04d}.safetensors"
         items, _ = self.items(chunk, lambda: respondent.model)
         found = read_arrays(path)
         answers = found[0] if found is not None else self._listen(items, respondent)

@@ -56,10 +56,12 @@ class Sound(NamedTuple):
 class Respondent:
     """A model and its judges."""
 
-    def __init__(self, model: PromptModel, judges: Mapping[str, Judge], batch: int = BATCH) -> None:
+    def __init__(self, model: PromptModel, judges: Mapping[str, Judge], batch: int = BATCH, name: str = "") -> None:
+        """Ask a model and its judges, `batch` questions at once; `name` tells what they hear from what others hear."""
         self.model = model
         self.judges = judges
         self.batch = batch
+        self.name = name
 
     def sounds(
         self, asks: Sequence[Ask], judges: Collection[str], keep: Callable[[Ask], bool] = lambda ask: False

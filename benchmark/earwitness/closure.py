@@ -1,0 +1,237 @@
+"""The import closure of code: which files a computation runs, lazily or dynamically imported ones included, hashed.
+
+What is read is the source: nothing is imported. Comments and docstrings do not count, nor do imports for types alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import tokenize
+from functools import lru_cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+OWN = "earwitness"
+"""Top-level package of the library. Its own file, the library's face, is in no closure: it computes nothing."""
+DOORS = frozenset(
+    f"{OWN}.{name}"
+    for name in ("tracks", "metrics", "scoring", "scoring.loading", "box", "harness.engines", "authoring")
+)
+"""Modules that import by a name which a card gives. What the card names is a root of the closure itself."""
+UNSEEN = (f"{OWN}.exhibits",)
+"""Packages that are not followed: what people see and hear changes no explanation and no row."""
+PLUGGED = ("tasks", "submissions", "models", "datasets", "judges", "metrics", "tracks")
+"""Kinds of things that other packages may plug in, the ends of their entry points' groups."""
+IMPORTERS = {"import_module", "__import__"}
+
+
+def code_hash(roots: Iterable[str | Path], without: tuple[str, ...] = ()) -> str:
+    """SHA-256 over the closure of modules, by dotted name, and files: names and sources without comments and
+    docstrings, 16 hex digits.
+
+    `without` names packages that are not followed. A root that does not exist raises ModuleNotFoundError.
+    """
+    digest = hashlib.sha256()
+    for name, path in sorted(closure(roots, without).items()):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(_stripped_file(path, _stamp(path)).encode()).digest())
+    return digest.hexdigest()[:16]
+
+
+def closure(roots: Iterable[str | Path], without: tuple[str, ...] = ()) -> dict[str, Path]:
+    """Files of the closure by module name (a root that is a file goes by the file's name).
+
+    Followed are modules of the library and of packages that plug into it by entry points; other packages go by their
+    versions. Raises ModuleNotFoundError for a root that is none.
+    """
+    found: dict[str, Path] = {}
+    queue: list[tuple[str, Path]] = []
+    for root in roots:
+        path = root if isinstance(root, Path) else locate(root)
+        if path is None:
+            raise ModuleNotFoundError(f"no module is called {root}", name=str(root))
+        queue.append((root.name if isinstance(root, Path) else root, path))
+    skipped = (*UNSEEN, *without)
+    while queue:
+        name, path = queue.pop()
+        if name in found or name == OWN or any(name == each or name.startswith(f"{each}.") for each in skipped):
+            continue
+        found[name] = path
+        for other in _imported(name, path, _stamp(path)):
+            where = locate(other)
+            if where is not None:
+                queue.append((other, where))
+    return found
+
+
+def locate(module: str) -> Path | None:
+    """File of a module of the library or of a plug-in, by dotted name; None where it is another package's or none."""
+    top, *rest = module.split(".")
+    folder = _package(top)
+    if folder is None:
+        return None
+    path = folder.joinpath(*rest)
+    for candidate in (path / "__init__.py", path.with_suffix(".py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def stripped(source: str) -> str:
+    """A source without comments, docstrings and other strings that stand alone, and without the lines left blank.
+
+    >>> stripped('def f(x):\\n    "Doc."  # why\\n\\n    return x  # what\\n')
+    'def f(x):\\n    return x'
+    """
+    tree = ast.parse(source)
+    lines = [line.encode() for line in source.splitlines()]
+    kept_whole: set[int] = set()
+    gone: list[tuple[int, int, int, int]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            gone.append(_span(node))
+        elif isinstance(node, ast.Constant | ast.JoinedStr) and getattr(node, "end_lineno", None) is not None:
+            # Blank lines and trailing spaces inside a text are part of it.
+            first, _, last, _ = _span(node)
+            kept_whole |= set(range(first, last))
+    kept_whole -= {line for first, _, last, _ in gone for line in range(first, last)}
+    for start, column in _comments(source):
+        end = len(lines[start - 1])
+        gone.append((start, len(lines[start - 1].decode()[:column].encode()), start, end))
+    for first, start, last, end in gone:
+        for number in range(first, last + 1):
+            line = lines[number - 1]
+            left, right = (start if number == first else 0), (end if number == last else len(line))
+            lines[number - 1] = line[:left] + b" " * (right - left) + line[right:]
+    texts = [line.decode() if at in kept_whole else line.decode().rstrip() for at, line in enumerate(lines, 1)]
+    return "\n".join(text for at, text in enumerate(texts, 1) if text or at in kept_whole)
+
+
+def _span(node: ast.expr | ast.stmt) -> tuple[int, int, int, int]:
+    """First line, first byte, last line and byte behind the last of a node; lines count from 1."""
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
+
+
+def _comments(source: str) -> Iterator[tuple[int, int]]:
+    """Line and column in characters where each comment starts."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does, so that what was read of it is not read again."""
+    known = path.stat()
+    return known.st_mtime_ns, known.st_size
+
+
+@lru_cache(maxsize=4096)
+def _stripped_file(path: Path, stamp: tuple[int, int]) -> str:
+    source = path.read_text(encoding="utf-8")
+    try:
+        return stripped(source)
+    except (SyntaxError, tokenize.TokenError):
+        return source
+
+
+@lru_cache(maxsize=4096)
+def _imported(name: str, path: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
+    """Names of modules that a file imports, wherever in it, with the packages that they lie in."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError:
+        return ()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = {module for node in _run(tree) for module in _modules(node, name, package)}
+    found |= {name, package} if "." in name else set()
+    parents = {module.rsplit(".", depth)[0] for module in found for depth in range(1, module.count(".") + 1)}
+    return tuple(sorted(found | parents))
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Nodes of a tree that run; what stands under `if TYPE_CHECKING:` does not."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        yield node
+        children = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            children = list(node.orelse)
+        stack += children
+
+
+def _modules(node: ast.AST, name: str, package: str) -> Iterator[str]:
+    """Modules that a node imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            parts = package.split(".")
+            base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Call) and _callee(node) in IMPORTERS and node.args and name not in DOORS:
+        yield from _dynamic(node.args[0], name, package)
+
+
+def _callee(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _dynamic(argument: ast.expr, name: str, package: str) -> Iterator[str]:
+    """Modules that a dynamic import can mean: the one that it names, or all of the package that its name begins with.
+
+    Where nothing of the name is known, all of the module's own top-level package, unless that is the library.
+    """
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+        yield argument.value
+        return
+    start = argument.values[0] if isinstance(argument, ast.JoinedStr) and argument.values else argument
+    if isinstance(start, ast.BinOp):
+        start = start.left
+    text = ""
+    if isinstance(start, ast.Constant) and isinstance(start.value, str):
+        text = start.value.rpartition(".")[0]
+    elif isinstance(start, ast.FormattedValue) and ast.unparse(start.value) == "__name__":
+        text = name
+    elif isinstance(start, ast.FormattedValue) and ast.unparse(start.value) == "__package__":
+        text = package
+    top = name.partition(".")[0]
+    if text or top != OWN:
+        yield from _all_of(text or top)
+
+
+def _all_of(package: str) -> Iterator[str]:
+    where = locate(package)
+    if where is None or where.name != "__init__.py":
+        return
+    for path in sorted(where.parent.rglob("*.py")):
+        parts = path.relative_to(where.parent).with_suffix("").parts
+        yield ".".join([package, *(part for part in parts if part != "__init__")])
+
+
+@lru_cache(maxsize=64)
+def _package(top: str) -> Path | None:
+    """Folder of a top-level package that is followed; None of others."""
+    if top == OWN:
+        return Path(__file__).resolve().parent
+    if top not in _plug_ins():
+        return None
+    spec = find_spec(top)
+    return Path(spec.origin).resolve().parent if spec is not None and spec.origin else None
+
+
+@lru_cache(maxsize=1)
+def _plug_ins() -> frozenset[str]:
+    """Top-level packages that plug into the library by an entry point."""
+    points = [point for kind in PLUGGED for point in entry_points(group=f"{OWN}.{kind}")]
+    return frozenset(point.value.partition(":")[0].partition(".")[0] for point in points) - {OWN}

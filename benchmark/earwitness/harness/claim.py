@@ -1,0 +1,139 @@
+"""Claiming a run's folder: going on with what stands there, or moving it aside where that is of other code."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from earwitness.errors import EarwitnessError
+from earwitness.harness import recipe
+from earwitness.results import former, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from earwitness.harness.recipe import Run
+
+OLD = ".old"
+"""Folder beside the runs to which runs made by another version are moved."""
+SHOWN = 3
+"""Metrics of a kind that a line names."""
+
+
+def claimed(run: Run, say: Callable[[str], None]) -> bool:
+    """Make the run's folder its own and tell whether it is done.
+
+    Where the code or the packages that made its explanations have changed, it is moved aside; where what a metric of
+    the card measures has, or the card has one more, it is scored again.
+    """
+    fresh = recipe.describe(run, sys.argv[1:])
+    adopt(run, say)
+    if (run.folder / rows.RECIPE).is_file():
+        known = recipe.read(run.folder)
+        if known.get("identity") != run.identity:
+            raise EarwitnessError(f"{run.folder} belongs to another run; move it away and run the same command")
+        if made_with(known) != made_with(fresh) or known["task"]["hash"] != run.explained:
+            aside = _move_aside(run)
+            say(f"{run.name} was made by another version ({_difference(known, fresh)}): moved to {aside}")
+        elif known["measured"] != run.measured:
+            say(f"{run.name} is scored again: {_remeasured(known['measured'], run.measured)}")
+            shutil.rmtree(run.rows, ignore_errors=True)
+            recipe.write(run.folder, {**known, **scored_with(fresh), "state": "running"})
+            return False
+        else:
+            if known["state"] == "done":
+                return True
+            recipe.write(run.folder, {**known, "state": "running"})
+            return False
+    recipe.write(run.folder, fresh)
+    return False
+
+
+def made_with(known: dict[str, Any]) -> dict[str, str]:
+    """Versions of what can change an explanation; our own code is told by its hash."""
+    return {name: version for name, version in known["versions"].items() if name != "earwitness"}
+
+
+def _difference(known: dict[str, Any], fresh: dict[str, Any]) -> str:
+    before, after = made_with(known), made_with(fresh)
+    names = sorted(before.keys() | after.keys())
+    changed = [
+        f"{name} {before.get(name)} -> {after.get(name)}" for name in names if before.get(name) != after.get(name)
+    ]
+    return ", ".join(changed) or "the code of the task's track, model or dataset changed"
+
+
+def _remeasured(before: dict[str, str], after: dict[str, str]) -> str:
+    """Which metrics are not measured as before, in words."""
+    more, less = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
+    other = sorted(name for name in after.keys() & before.keys() if after[name] != before[name])
+    parts = [("changed", other), ("new", more), ("gone", less)]
+    return "; ".join(f"{what}: {', '.join(some[:SHOWN])}{' ...' * (len(some) > SHOWN)}" for what, some in parts if some)
+
+
+def scored_with(fresh: dict[str, Any]) -> dict[str, Any]:
+    """What of a recipe scoring alone decides: the card that lists the metrics, and their identities."""
+    return {key: fresh[key] for key in ("task", "measured")} | {"scored_with": fresh["versions"]}
+
+
+def adopt(run: Run, say: Callable[[str], None]) -> None:
+    """Take over a folder of the first format that holds this very run: rename it, and write its rows and its recipe
+    with today's hashes.
+
+    One that cannot be read, or that does not hold the rows that it says, stays where it is.
+    """
+    if run.folder.exists():
+        return
+    for path in sorted(run.out.glob(f"{run.task.id}__{run.submission.id}__*/{rows.RECIPE}")):
+        with suppress(EarwitnessError, KeyError, TypeError):
+            known = recipe.read(path.parent)
+            if "format" in known or not _same_run(known, run):
+                continue
+            before = rows.read_run(path.parent)
+            if known["state"] == "done" and rows.fingerprint(before) != known["rows"]["fingerprint"]:
+                continue
+            say(f"{path.parent.name} is {run.name} now")
+            _convert(path.parent, known, run)
+            return
+
+
+def _same_run(known: dict[str, Any], run: Run) -> bool:
+    arguments = {**known["arguments"]["typed"], **known["arguments"]["defaulted"]}
+    found = (recipe.data_hash(known), recipe.submission_hash(known, run), arguments)
+    return found == (run.task.data_hash, run.submission_hash, asdict(run.arguments))
+
+
+def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
+    """Write rows and recipe of a folder of the first format as today's, and rename it."""
+    fresh, listed = recipe.describe(run, known["command"]), former.task(known["task"]["hash"])
+    for path in sorted((folder / "rows").glob("[!.]*.parquet")):
+        part = former.translated(rows.read_parts([path]))
+        names = {"submission_hash": run.submission_hash, "run": run.name}
+        for name, text in names.items():
+            index = part.column_names.index(name)
+            part = part.set_column(index, part.schema.field(index), pa.array([text] * len(part), pa.string()))
+        rows.write_table(part, path)
+    kept = {key: known[key] for key in ("state", "started", "finished", "versions", "git", "device") if key in known}
+    table = rows.read_run(folder)
+    recorded = {"rows": {"number": len(table), "fingerprint": rows.fingerprint(table)}} if "rows" in known else {}
+    counted = {key: known[key] for key in ("items", "failed") if key in known}
+    task: dict[str, Any] = {**fresh["task"], "hash": listed.hash if listed else known["task"]["hash"]}
+    measured = dict(listed.metrics) if listed else {}
+    now: dict[str, Any] = {**fresh, **kept, **recorded, **counted, "task": task, "measured": measured}
+    recipe.write(folder, now)
+    folder.rename(run.folder)
+
+
+def _move_aside(run: Run) -> Path:
+    number = 1
+    while (aside := run.out / OLD / f"{run.name}.{number}").exists():
+        number += 1
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    run.folder.rename(aside)
+    return aside
