@@ -43,7 +43,7 @@ def test_a_folder_with_a_card_is_as_good_as_an_id(tmp_path: Path, monkeypatch: p
     (tmp_path / "mine").symlink_to(ROOT / "submissions" / "random")
     monkeypatch.chdir(tmp_path)
     assert shelf.submission("mine").id == "random"
-    assert shelf.submission(str(tmp_path / "mine")).hash == shelf.submission("random").hash
+    assert shelf.submission(str(tmp_path / "mine")).hashes == shelf.submission("random").hashes
 
 
 def test_a_folder_without_a_card_is_no_submission(tmp_path: Path) -> None:

@@ -92,21 +92,22 @@ def test_a_wrong_card_is_one_line(folder: Path, before: str, after: str, says: s
     assert "\n" not in str(caught.value)
 
 
-def test_the_hash_is_of_code_and_card_and_not_of_pages_caches_or_place(folder: Path, tmp_path: Path) -> None:
+def test_the_hash_is_of_code_and_data_and_not_of_pages_caches_or_place(folder: Path, tmp_path: Path) -> None:
     submission = write(folder)
-    before = submission.hash
+    before = submission.hash_for("prompt")
     for name in ("README.md", "__pycache__/explainer.pyc", ".git/HEAD", ".hidden"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("x")
-    assert submission.hash == before
-    assert read_submission(shutil.copytree(folder, tmp_path / "copy")).hash == before
+    assert submission.hash_for("prompt") == before
+    assert read_submission(shutil.copytree(folder, tmp_path / "copy")).hash_for("prompt") == before
     (folder / "helper.py").write_text("x = 1\n")
-    assert submission.hash != before
+    assert submission.hash_for("prompt") != before
 
 
 def test_a_changed_parameter_changes_the_hash(folder: Path) -> None:
-    before = write(folder).hash
-    assert write(folder, CARD.replace("2.0", "3.0")).hash != before
+    before = write(folder).hash_for("prompt")
+    assert write(folder, CARD.replace("2.0", "3.0")).hash_for("prompt") != before
+    assert write(folder, CARD.replace('title = "Mine"', 'title = "Ours"')).hash_for("prompt") == before
 
 
 def test_two_submissions_with_a_class_of_one_name_are_two_modules(folder: Path, tmp_path: Path) -> None:

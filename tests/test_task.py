@@ -49,7 +49,7 @@ def task(tmp_path: Path) -> Task:
 
 
 def test_a_card_is_read(task: Task) -> None:
-    assert (task.id, task.card.version, task.seed_key) == ("small", 2, "small@2")
+    assert (task.id, task.card.version) == ("small", 2)
     assert [metric.id for metric in task.card.metrics] == ["fid_f@top30"]
     assert task.card.generation_seeds == (0,)
 
@@ -97,7 +97,7 @@ def test_a_folder_without_a_card_is_named(tmp_path: Path) -> None:
         read_task(tmp_path)
 
 
-def test_the_hash_is_of_card_and_data_alone(task: Task, tmp_path: Path) -> None:
+def test_the_hash_is_of_what_is_explained_alone(task: Task, tmp_path: Path) -> None:
     before = task.hash
     (task.folder / "README.md").write_text("for people")
     (task.folder / "model" / ".cache").mkdir()
@@ -124,6 +124,18 @@ def test_a_comment_in_the_card_does_not_change_the_hash(task: Task) -> None:
     card = task.folder / "task.toml"
     card.write_text("# for people\n" + card.read_text())
     assert read_task(task.folder).hash == task.hash
+
+
+def test_seeds_hang_on_the_datasets_identity_and_never_on_version_metrics_or_items(tmp_path: Path) -> None:
+    def key(text: str) -> str:
+        return read_task(write(tmp_path / "small", text)).seed_key
+
+    before = key(CARD)
+    more = '\n[[metrics]]\nmetric = "fid_cf"\nparameters = { mask = "top30" }\n'
+    for text in (CARD.replace("version = 2", "version = 3"), CARD + more, CARD.replace("items = 4", "items = 9")):
+        assert key(text) == before
+    assert key(CARD.replace("items = 4", "items = 4\nseed = 1")) != before
+    assert key(CARD.replace("items = 4", 'items = 4\nidentity = "mine@1"')) == "mine@1"
 
 
 def test_a_source_is_a_folder_of_the_task_or_a_hub_id(task: Task) -> None:

@@ -25,7 +25,7 @@ track = "prompt"
 title = "A task without a model"
 licence = "Apache-2.0"
 reference = "none"
-main_metric = "size@soft"
+main_metric = "size"
 
 [model]
 adapter = "musicgen"
@@ -42,7 +42,6 @@ forwards = 100
 [[metrics]]
 metric = "size"
 headline = true
-parameters = { mask = "soft" }
 
 [[metrics]]
 metric = "logit_kl_f"

@@ -1,15 +1,18 @@
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import recipe
 from earwitness.harness.run import execute, rescore
-from earwitness.results import rows
+from earwitness.results import former, rows
+from earwitness.task import Task, read_task
 
 
 def test_a_run_leaves_recipe_explanations_and_a_row_for_each_item_and_metric(
@@ -82,7 +85,7 @@ def test_a_failed_item_is_a_row_of_every_metric_and_the_others_are_scored(
             ("item-003", "invalid", "TokenMap.weights must be finite"),
             ("item-017", "failed", "the explainer's process ended with exit code 9"),
         )
-        for metric in ("size@soft", "logit_kl_f@top30")
+        for metric in ("size", "logit_kl_f@top30")
     }
 
 
@@ -96,16 +99,6 @@ def test_an_item_that_cannot_be_explained_is_a_row_with_the_reason(
     assert outcome.reasons == {"the prompt has no words": 1}
     statuses = {row["item"]: row["status"] for row in rows.read_run(run.folder).to_pylist()}
     assert statuses == {"item-000": "ok", "item-001": "invalid", "item-002": "ok"}
-
-
-def test_a_value_that_is_no_number_is_a_failure(
-    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("fakes.number", lambda *parts: float("nan") if parts[0] == "size@soft" else 0.5)
-    run = make_run(items=1)
-    execute([run], engine)
-    found = {row["metric"]: (row["status"], row["value"]) for row in rows.read_run(run.folder).to_pylist()}
-    assert found["size@soft"] == ("failed", None)
 
 
 def test_a_full_disk_loses_no_other_shard_and_the_same_command_resumes(
@@ -178,18 +171,103 @@ def test_a_run_of_another_code_is_moved_aside_and_made_again(
     assert json.loads((aside / "run.json").read_text())["versions"]["torch"] == "0.1"
 
 
-def test_other_scoring_code_scores_the_same_explanations_again(
+def test_a_metric_that_is_measured_otherwise_scores_the_same_explanations_again(
     make_run: Any, engine: Any, box: Any, scoring: Any
 ) -> None:
     run = make_run(items=2)
     execute([run], engine)
     known = recipe.read(run.folder)
-    recipe.write(run.folder, {**known, "code": {**known["code"], "score": "other"}})
+    recipe.write(run.folder, {**known, "measured": {**known["measured"], "size": "other"}})
     before = len(box.batches)
     (outcome,) = execute([run], engine)
     assert outcome.done
     assert len(box.batches) == before
-    assert recipe.read(run.folder)["code"] == known["code"]
+    assert recipe.read(run.folder)["measured"] == known["measured"]
+
+
+@pytest.mark.parametrize("verb", ["run", "score"])
+def test_one_more_metric_of_the_card_is_scored_and_nothing_is_explained_again(
+    make_run: Any, engine: Any, box: Any, scoring: Any, verb: str
+) -> None:
+    run = make_run(items=20)
+    execute([run], engine)
+    before, explained = rows.read_run(run.folder), len(box.batches)
+    card = run.task.folder / "task.toml"
+    card.write_text(card.read_text() + '\n[[metrics]]\nmetric = "logit_kl_cf"\nparameters = { mask = "top30" }\n')
+    again = replace(run, task=read_task(run.task.folder))
+    assert again.folder == run.folder
+    outcome = rescore(run.folder, engine) if verb == "score" else execute([again], engine)[0]
+    assert (outcome.done, outcome.failed) == (True, 0)
+    assert len(box.batches) == explained
+    after = rows.read_run(run.folder)
+    assert sorted(set(after["metric"].to_pylist())) == ["logit_kl_cf@top30", "logit_kl_f@top30", "size"]
+    kept = after.filter(pc.not_equal(after["metric"], "logit_kl_cf@top30"))
+    assert rows.fingerprint(kept) == rows.fingerprint(before)
+    assert list((run.out).glob(".old/*")) == []
+
+
+def test_other_code_of_the_model_is_explained_again_and_scoring_alone_is_refused(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(items=2)
+    execute([run], engine)
+    monkeypatch.setattr(Task, "code_hash", "0" * 16)
+    with pytest.raises(NotComparableError, match="model or dataset has changed since it was explained; run again"):
+        rescore(run.folder, engine)
+    again = make_run(items=2)
+    assert (again.folder, again.task_hash == run.task_hash) == (run.folder, False)
+    (outcome,) = execute([again], engine)
+    assert outcome.done
+    assert len(box.batches) == 2
+    assert len(list(run.out.glob(".old/*"))) == 1
+    assert set(rows.read_run(run.folder)["task_hash"].to_pylist()) == {again.task_hash}
+
+
+def test_a_run_of_the_first_format_is_taken_over_by_its_hashes(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(items=20)
+    execute([run], engine)
+    whole = rows.read_run(run.folder)
+    old = _as_first_format(run, monkeypatch)
+    explained = len(box.batches)
+    (outcome,) = execute([make_run(items=20)], engine)
+    assert outcome.done
+    assert (old.exists(), len(box.batches)) == (False, explained)
+    assert rows.fingerprint(rows.read_run(run.folder)) == rows.fingerprint(whole)
+    assert recipe.read(run.folder)["measured"] == run.measured
+
+
+def test_a_run_of_the_first_format_is_translated_where_it_is_read(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(items=2)
+    execute([run], engine)
+    whole = rows.read_run(run.folder)
+    old = _as_first_format(run, monkeypatch)
+    assert rows.read_run(old)["task_hash"].to_pylist()[0] == "old task"
+    assert rows.fingerprint(former.translated(rows.read_run(old))) == rows.fingerprint(whole)
+
+
+def _as_first_format(run: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a run's folder one of the first format, whose hashes the table of former ones lists."""
+    track, own = run.task.card.track, former.folder_hash(run.submission.folder)
+    task = former.FormerTask(track, run.task.data_hash, run.task.hash, run.measured)
+    monkeypatch.setattr(former, "task", {"old task": task}.get)
+    monkeypatch.setattr(former, "submission", lambda hash, track: run.submission_hash if hash == own else None)
+    for path in run.rows.glob("*.parquet"):
+        part = rows.read_parts([path]).drop_columns(["metric_hash"])
+        for name, text in (("task_hash", "old task"), ("submission_hash", own), ("run", "old name")):
+            part = rows.with_texts(part, name, [text] * len(part))
+        pq.write_table(part, path)
+    known = recipe.read(run.folder)
+    del known["format"], known["measured"]
+    known["task"]["hash"], known["submission"]["hash"] = "old task", own
+    known["rows"]["fingerprint"] = rows.fingerprint(rows.read_run(run.folder))
+    recipe.write(run.folder, {**known, "identity": "old", "run": "old name"})
+    old: Path = run.out / f"{run.task.id}__{run.submission.id}__0ld"
+    run.folder.rename(old)
+    return old
 
 
 def test_a_run_is_scored_again_from_its_explanations(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:

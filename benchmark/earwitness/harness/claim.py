@@ -8,8 +8,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from earwitness.errors import EarwitnessError
 from earwitness.harness import recipe
 from earwitness.results import former, rows
@@ -114,18 +112,16 @@ def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
     fresh, listed = recipe.describe(run, known["command"]), former.task(known["task"]["hash"])
     for path in sorted((folder / "rows").glob("[!.]*.parquet")):
         part = former.translated(rows.read_parts([path]))
-        names = {"submission_hash": run.submission_hash, "run": run.name}
-        for name, text in names.items():
-            index = part.column_names.index(name)
-            part = part.set_column(index, part.schema.field(index), pa.array([text] * len(part), pa.string()))
+        for name, text in (("submission_hash", run.submission_hash), ("run", run.name)):
+            part = rows.with_texts(part, name, [text] * len(part))
         rows.write_table(part, path)
-    kept = {key: known[key] for key in ("state", "started", "finished", "versions", "git", "device") if key in known}
+    names = ("state", "started", "finished", "versions", "git", "device", "items", "failed")
+    kept: dict[str, Any] = {name: known[name] for name in names if name in known}
     table = rows.read_run(folder)
     recorded = {"rows": {"number": len(table), "fingerprint": rows.fingerprint(table)}} if "rows" in known else {}
-    counted = {key: known[key] for key in ("items", "failed") if key in known}
     task: dict[str, Any] = {**fresh["task"], "hash": listed.hash if listed else known["task"]["hash"]}
     measured = dict(listed.metrics) if listed else {}
-    now: dict[str, Any] = {**fresh, **kept, **recorded, **counted, "task": task, "measured": measured}
+    now: dict[str, Any] = {**fresh, **kept, **recorded, "task": task, "measured": measured}
     recipe.write(folder, now)
     folder.rename(run.folder)
 

@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from earwitness.results.rows import FRESH, UNKNOWN
+from earwitness.results.rows import FRESH, UNKNOWN, with_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pyarrow as pa
 
 TABLE = Path(__file__).with_name("former.toml")
 
@@ -52,9 +52,7 @@ def translated(rows: pa.Table) -> pa.Table:
     keys = list(zip(*(rows[name].to_pylist() for name in columns), strict=True))
     now = {key: _now(*key) for key in dict.fromkeys(keys)}
     for place, name in enumerate(("task_hash", "submission_hash", "metric_hash")):
-        column = pa.array([now[key][place] for key in keys], pa.string())
-        index = rows.column_names.index(name)
-        rows = rows.set_column(index, rows.schema.field(index), column)
+        rows = with_texts(rows, name, [now[key][place] for key in keys])
     return rows
 
 

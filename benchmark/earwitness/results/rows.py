@@ -172,6 +172,12 @@ def conformed(part: pa.Table, name: str) -> pa.Table:
         raise EarwitnessError(f"{name} holds rows of another schema ({error}); score the run again") from error
 
 
+def with_texts(rows: pa.Table, column: str, texts: Sequence[str]) -> pa.Table:
+    """The rows with other texts in a column."""
+    index = rows.column_names.index(column)
+    return rows.set_column(index, rows.schema.field(index), pa.array(texts, pa.string()))
+
+
 def read_run(run: Path) -> pa.Table:
     """All rows of a run's folder, sorted by key."""
     return ordered(read_parts(sorted((run / "rows").glob("*.parquet"))))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from earwitness.identity import digest
 from earwitness.scoring import Value, loading
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
+from earwitness.scoring.measured import listening
 from earwitness.scoring.prompt.originals import PromptOriginals
 from earwitness.scoring.prompt.readings import read_card
 from earwitness.scoring.prompt.responses import Respondent
@@ -44,7 +46,9 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
     @cached_property
     def respondent(self) -> Respondent:
         """The model with the judges that the card's metrics ask."""
-        return Respondent(self.model, load_judges(self.setting.task, self.setting.device))
+        task, judges = self.setting.task, load_judges(self.setting.task, self.setting.device)
+        name = digest([listening(task), sorted(judges), self.originals.seeds])
+        return Respondent(self.model, judges, name=name)
 
     @cached_property
     def stored(self) -> Truth:
