@@ -24,7 +24,8 @@ def write_run(out: Path, submission: str, items: int) -> None:
     base = Row(
         submission=submission, submission_hash=shelf.submission(submission).hash_for("concept"), task="concept",
         task_version=1, task_hash="aaaabbbbccccdddd", metric="", item="", cluster="", generation_seed=0,
-        explainer_seed=0, value=None, status=Status.OK, reason="", seconds=1.0, forwards=0, backwards=0, peak_bytes=1, isolation="process", run=name,
+        explainer_seed=0, value=None, status=Status.OK, reason="", seconds=1.0, forwards=0, backwards=0, peak_bytes=1,
+        isolation="process", run=name,
     )  # fmt: skip
     rows = []
     for number in range(items):
