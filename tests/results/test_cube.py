@@ -196,7 +196,11 @@ def slow(some: list[Row]) -> dict[tuple[Any, ...], float]:
             key = (r.submission, r.submission_hash), r.item, r.generation_seed, r.explainer_seed, r.metric
             if key not in kept or (-sizes[r.run], r.run) < (-sizes[kept[key].run], kept[key].run):
                 kept[key] = r
-    ok = {key: float(r.value) for key, r in kept.items() if r.status == "ok" and r.value is not None and r.value == r.value}
+    ok = {
+        key: float(r.value)
+        for key, r in kept.items()
+        if r.status == "ok" and r.value is not None and r.value == r.value
+    }
     entrants = sorted({key[0] for key in kept} | {(r.submission, r.submission_hash) for r in some})
     found = {}
     for e, n, m in product(entrants, ITEMS, METRICS):
