@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness import metrics as declared
-from earwitness.results.cube import FLOOR, Cube, Preferred, cube, side_by_side
+from earwitness.results.cube import FLOOR, Cube, Sides, cube, side_by_side
 from earwitness.results.rows import Row, Status, table
+from earwitness.results.versions import Preferred
 
 HIGHER, LOWER, ENDLESS = "fid_cf@top30", "fid_f@top30", "kl_f@top30"
 ROW = Row(
@@ -148,7 +149,7 @@ def test_no_rows_are_an_empty_cube_and_one_entrant_stands_alone() -> None:
 
 def test_the_same_submission_stands_beside_itself() -> None:
     before, after = table([row("mine", "a", 0.9)]), table([row("mine", "a", None)])
-    found = side_by_side(before, after, table([row(FLOOR, "a", 0.2)]))
+    found = side_by_side(Sides(before, after, table([row(FLOOR, "a", 0.2)])))
     assert found.values[:, 0, 0].tolist() == [0.9, 0.2, 0.2]
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from earwitness.board.contrasts import AHEAD, BEHIND, FEW, NEITHER, Gains, gains_over, verdicts
 from earwitness.errors import EarwitnessError, NotComparableError
-from earwitness.results.cube import FLOOR, Cube, side_by_side
+from earwitness.results.cube import FLOOR, Cube, Sides, side_by_side
 from earwitness.results.filling import direction
 from earwitness.results.folders import open_run, open_runs
 from earwitness.results.rows import RECIPE, Status
@@ -120,7 +120,7 @@ def _pair(
 ) -> Pair:
     tables = [pa.concat_tables([run.rows for run in side]) for side in sides]
     _refuse_other_seeds(names, tables, key[0])
-    found = side_by_side(tables[0], tables[1], _floor(tables, runs, key))
+    found = side_by_side(Sides(tables[0], tables[1], _floor(tables, runs, key)))
     shared = found.shared(0, 1)
     ran = [int(side.sum()) for side in found.ran[:2]]
     if not shared.any():

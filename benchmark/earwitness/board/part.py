@@ -12,8 +12,9 @@ from earwitness import shelf
 from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, submission_facts
 from earwitness.errors import EarwitnessError
 from earwitness.results.coding import once
-from earwitness.results.cube import FLOOR, Cube, Preferred, cube
+from earwitness.results.cube import FLOOR, Cube, cube
 from earwitness.results.rows import FRESH
+from earwitness.results.versions import Preferred
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from earwitness.results.coding import codes, one_of_each, places
-from earwitness.results.filling import filled, floor_values, worse
+from earwitness.results.filling import floor_values, worse, worst_seen
 from earwitness.results.rows import Status
+from earwitness.results.versions import Preferred, chosen_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from earwitness.stats.intervals import Array
 
@@ -36,16 +37,6 @@ FLOOR = "random"
 Entrant = tuple[str, str]
 """A submission and its hash."""
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Preferred:
-    """Which version counts where rows are of several: this one if there are rows of it, else that with most rows."""
-
-    floor: str | None = None
-    """Hash of the floor's submission."""
-    metrics: Mapping[str, str] = field(default_factory=dict)
-    """Hash of a metric by its id."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +112,7 @@ class Cube:
 
     def shared(self, first: int, second: int) -> Flags:
         """[N] the items that both of two entrants ran: where they meet."""
-        return self.ran[first] & self.ran[second]
+        return np.asarray(self.ran[first] & self.ran[second])
 
     def shortfalls(self, metrics: Sequence[int]) -> list[str]:
         """Why each entrant has no score by these metrics: `10 of 100 items run`, say; empty where it has one."""
@@ -155,16 +146,26 @@ def cube(rows: pa.Table, metrics: Sequence[str] | None = None, preferred: Prefer
     return _built(rows, _Entrants(entrants, entrant.astype(np.int64), floor), metrics, preferred)
 
 
-def side_by_side(
-    first: pa.Table, second: pa.Table, floor: pa.Table, metrics: Sequence[str] | None = None,
-    preferred: Preferred | None = None,
-) -> Cube:  # fmt: skip
-    """The cube of two tables as the entrants 0 and 1, whoever they are of, with the floor's rows as the entrant 2."""
-    tables = [first, second, *([floor] if len(floor) else [])]
+@dataclass(frozen=True)
+class Sides:
+    """Rows of two entrants on one task, and what else is known there."""
+
+    first: pa.Table
+    second: pa.Table
+    floor: pa.Table
+    """Of the floor; no rows where there is none."""
+    others: pa.Table | None = None
+    """Of anybody: of these only the worst values count."""
+
+
+def side_by_side(sides: Sides, metrics: Sequence[str] | None = None, preferred: Preferred | None = None) -> Cube:
+    """The cube of two tables as the entrants 0 and 1, whoever they are of, with the floor as the entrant 2."""
+    tables = [sides.first, sides.second, *([sides.floor] if len(sides.floor) else [])]
     entrant = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     names = [(table["submission"][0].as_py(), table["submission_hash"][0].as_py()) for table in tables]
     rows = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
-    return _built(rows, _Entrants(names, entrant, 2 if len(floor) else None), metrics, preferred or Preferred())
+    entrants = _Entrants(names, entrant, 2 if len(sides.floor) else None)
+    return _built(rows, entrants, metrics, preferred or Preferred(), sides.others)
 
 
 @dataclass(frozen=True)
@@ -182,34 +183,41 @@ def _floor(entrants: list[Entrant], counts: NDArray[np.int64], preferred: str | 
     return max(exact or found, key=lambda number: int(counts[number]), default=None)
 
 
-def _built(rows: pa.Table, entrants: _Entrants, metrics: Sequence[str] | None, preferred: Preferred) -> Cube:
+def _built(
+    rows: pa.Table,
+    entrants: _Entrants,
+    metrics: Sequence[str] | None,
+    preferred: Preferred,
+    others: pa.Table | None = None,
+) -> Cube:
     items, item = codes(rows["item"])
     ids = codes(rows["metric"])[0] if metrics is None else list(metrics)
     ran = np.zeros((len(entrants.names), len(items)), dtype=bool)
     ran[entrants.of_row, item] = True
     clusters = _clusters(rows["cluster"], item, len(items))
-    counted, notes = _one_version(rows, ids, preferred.metrics)
+    versions = chosen_versions(rows, ids, preferred.metrics)
+    counted = versions.count(rows)
     generations, generation = codes(rows["generation_seed"])
     explainers, explainer = codes(rows["explainer_seed"])
     axes = (entrants.of_row, item, generation, explainer, places(rows["metric"], ids))
     shape = (len(entrants.names), len(items), len(generations), len(explainers), len(ids))
     raw, outcome = _arrays(rows, axes, shape, counted)
     failed = _failed(outcome)
-    seen = floor_values(raw, entrants.floor, ids)
+    worst = worst_seen(raw, ids, None if others is None else others.filter(pa.array(versions.count(others))))
     return Cube(
         entrants=entrants.names,
         items=items,
         clusters=clusters,
         metrics=ids,
-        cells=filled(raw, failed, seen.floor),
+        cells=np.where(failed, floor_values(raw, entrants.floor, ids, worst)[None], raw),
         failed_cells=failed,
         measured=np.asarray((outcome != _NO_ROW).any(axis=(2, 3))),
         ran=ran,
         lost=np.asarray((outcome == _FAILED).any(axis=(2, 3, 4))),
         roster=ran[entrants.floor] if entrants.floor is not None else np.ones(len(items), dtype=bool),
-        worst=seen.worst,
+        worst=worst,
         floor=entrants.floor,
-        notes=notes,
+        notes=versions.notes,
     )
 
 
@@ -245,27 +253,6 @@ def _failed(outcome: NDArray[np.int8]) -> Flags:
     measured = (outcome != _NO_ROW).any(axis=2, keepdims=True)
     silent = ~(ok | (outcome == _SKIPPED)).any(axis=(0, 2))
     return np.asarray((applies & measured & ~ok) | (bad & silent[None, :, None]))
-
-
-def _one_version(rows: pa.Table, metrics: Sequence[str], preferred: Mapping[str, str]) -> tuple[Flags, tuple[str, ...]]:
-    """Which rows are of the given metrics and of the one hash of each that counts, and a note on those that are not."""
-    metric = places(rows["metric"], metrics)
-    hashes, hash_ = codes(rows["metric_hash"])
-    counts = np.zeros((len(metrics), len(hashes)), dtype=np.int64)
-    np.add.at(counts, (metric[metric >= 0], hash_[metric >= 0]), 1)
-    chosen = np.zeros(len(metrics), dtype=np.int64)
-    notes = []
-    for number in np.flatnonzero(counts.any(axis=1)).tolist():
-        name = preferred.get(metrics[number])
-        at = hashes.index(name) if name in hashes else -1
-        chosen[number] = at if at >= 0 and counts[number, at] else int(counts[number].argmax())
-        left = int(counts[number].sum() - counts[number, chosen[number]])
-        if left:
-            notes.append(
-                f"{metrics[number]}: {left} rows measured by another version are left out; `earwitness score RUN` "
-                "measures again."
-            )
-    return (metric >= 0) & (hash_ == chosen[np.maximum(metric, 0)] if len(metrics) else False), tuple(notes)
 
 
 def _clusters(column: pa.ChunkedArray, item: NDArray[np.int64], items: int) -> NDArray[np.int64]:

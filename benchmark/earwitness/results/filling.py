@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 
 from earwitness import metrics as declared
+from earwitness.results.coding import places
+from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    import pyarrow as pa
 
     from earwitness.stats.intervals import Array
-
-
-@dataclass(frozen=True)
-class Floor:
-    """What failed values take."""
-
-    floor: Array
-    """[N, G, X, M] the floor's value, its mean over items where it has none, else the worst end of the range."""
-    worst: Array
-    """[M] least faithful value seen; NaN where none is."""
 
 
 @cache
@@ -39,25 +31,32 @@ def direction(metric: str) -> int:
     return {"higher": 1, "lower": -1, "none": 0}[declaration.direction if declaration else "none"]
 
 
-def floor_values(raw: Array, floor: int | None, metrics: Sequence[str]) -> Floor:
-    """What failed values take, from raw values [E, N, G, X, M] and the entrant that is the floor."""
-    signs = _signs(metrics)
-    lowest = np.min(signs * raw, axis=(0, 1, 2, 3), where=~np.isnan(raw), initial=np.inf)
-    worst = np.where(np.isfinite(lowest), signs * lowest, np.nan)
+def floor_values(raw: Array, floor: int | None, metrics: Sequence[str], worst: Array) -> Array:
+    """[N, G, X, M] what failed values take, from raw values [E, N, G, X, M] and the entrant that is the floor.
+
+    The floor's value, its mean over items where it has none, the worst end of the metric's range where it has none at
+    all, and the worst value seen [M] where the range has no end.
+    """
     ends = np.array([_end(metric) for metric in metrics], dtype=np.float64)
     ends = np.where(np.isfinite(ends), ends, worst)
     if floor is None:
-        return Floor(np.broadcast_to(ends, raw.shape[1:]), worst)
+        return np.broadcast_to(ends, raw.shape[1:])
     own = raw[floor]
     present = ~np.isnan(own)
     with np.errstate(invalid="ignore"):
         mean = np.where(present, own, 0.0).sum(axis=(0, 1, 2)) / present.sum(axis=(0, 1, 2))
-    return Floor(np.where(present, own, np.where(np.isnan(mean), ends, mean)), worst)
+    return np.where(present, own, np.where(np.isnan(mean), ends, mean))
 
 
-def filled(raw: Array, failed: NDArray[np.bool_], floor: Array) -> Array:
-    """[E, N, G, X, M] raw values with those that failed at the floor [N, G, X, M]."""
-    return np.where(failed, floor[None], raw)
+def worst_seen(raw: Array, metrics: Sequence[str], others: pa.Table | None = None) -> Array:
+    """[M] the least faithful of raw values [E, N, G, X, M] and of other rows that are ok; NaN where there is none."""
+    signs = _signs(metrics)
+    lowest = np.min(signs * raw, axis=(0, 1, 2, 3), where=~np.isnan(raw), initial=np.inf)
+    if others is not None:
+        known = others.filter(pc.and_(pc.equal(others["status"], Status.OK.value), pc.is_finite(others["value"])))
+        metric = places(known["metric"], metrics)
+        np.minimum.at(lowest, metric, signs[metric] * known["value"].to_numpy())
+    return np.where(np.isfinite(lowest), signs * lowest, np.nan)
 
 
 def worse(values: Array, other: Array, metrics: Sequence[str]) -> Array:
@@ -72,6 +71,7 @@ def _signs(metrics: Sequence[str]) -> Array:
     return np.array([-1.0 if direction(metric) < 0 else 1.0 for metric in metrics])
 
 
+@cache
 def _end(metric: str) -> float:
     """The least faithful end of a metric's declared range."""
     declaration = declared.all_metrics().get(metric.split("@")[0])
