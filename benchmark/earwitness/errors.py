@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 DONE, NO, USAGE, NOT_COMPARABLE, ITEM_FAILED = 0, 1, 2, 3, 4
+FAULT = 70
+"""Of the program itself: a crash must not read as an answer."""
 
 
 class EarwitnessError(Exception):

@@ -52,6 +52,9 @@ def build(
     where a run cannot be read.
     """
     places = [runs] if isinstance(runs, Path) else list(runs)
+    for place in places:
+        if len(places) > 1 and not place.is_dir():
+            raise EarwitnessError(f"{place}: no such folder of runs")
     found, unread = open_runs(places)
     reasons = [left.reason for left in unread]
     if not found:

@@ -187,11 +187,18 @@ def _against(
     for metric in headline:
         own = [row for row in rows if (row["control"], row["metric"]) == (best, metric["metric"])]
         own = [row for row in own if row["gain"] is not None]
-        ahead = [f"{row['entrant']} by {_value(row, 'gain', '')}" for row in own if row["verdict"] == "ahead"]
+        whole = max((row["items"] for row in own), default=0)
+        ahead = [_lead(row, whole) for row in own if row["verdict"] == "ahead"]
         nobody = "none" if any(row["verdict"] != FEW for row in own) else FEW
         if own:
             lines.append(Text(f"{metric['metric']}: ahead of the control {best}: {', '.join(ahead) or nobody}"))
     return lines
+
+
+def _lead(row: Record, whole: int) -> str:
+    """Who is ahead by how much, and on how many items where they are fewer than the most."""
+    few = "" if row["items"] == whole else f" on {row['items']} items"
+    return f"{row['entrant']} by {_value(row, 'gain', '')}{few}"
 
 
 def _title(metric: Record) -> Text:
