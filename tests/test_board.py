@@ -179,9 +179,10 @@ def test_rows_of_another_version_of_a_metric_are_left_out_with_a_note(tmp_path, 
     assert "kl_cf@top30: 30 rows measured by another version" in table(path, "SELECT note FROM tasks")[0]["note"]
 
 
-def test_one_entrant_alone_stands_on_the_board(tmp_path, planted):
-    found = ranking(build(tmp_path, replace(planted, skill={"occlusion": 0.7})))
-    assert (list(found), found["occlusion"]["rank"]) == (["occlusion"], None)
+@pytest.mark.parametrize(("entrant", "rank"), [("occlusion", None), ("random", 1)])
+def test_one_entrant_alone_stands_on_the_board(tmp_path, planted, entrant, rank):
+    found = ranking(build(tmp_path, replace(planted, skill={entrant: 0.0})))
+    assert (list(found), found[entrant]["rank"]) == ([entrant], rank)
 
 
 @pytest.mark.parametrize("recipe", [None, "[]", "{"])

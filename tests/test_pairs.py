@@ -156,6 +156,9 @@ def test_what_is_absent_or_ambiguous_is_one_line(make: Make, tmp_path: Path) -> 
         EarwitnessError, match="c is no run's folder and no submission that was run; the runs have a, b"
     ):
         pair("a", "c", tmp_path)
+    (make("d", {HIGHER: near(0.6)}) / "run.json").write_text("[]")
+    with pytest.raises(EarwitnessError, match="d is no run's folder .* left out: .* is no recipe of a run"):
+        pair("a", "d", tmp_path)
     make("a", {HIGHER: near(0.6)}, submission_hash="another")
     with pytest.raises(EarwitnessError, match="a was run on planted in several versions; name one of"):
         pair("a", "b", tmp_path)

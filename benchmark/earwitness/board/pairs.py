@@ -22,7 +22,7 @@ from earwitness.stats.paired import paired_difference
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from earwitness.results.folders import Run
+    from earwitness.results.folders import Run, Unread
 
 WORDS = {AHEAD: "A is better", BEHIND: "B is better", NEITHER: "not told apart", FEW: FEW}
 Key = tuple[str, str]
@@ -75,15 +75,15 @@ def compare(
     where A or B is nothing of the kind, or of several versions, and NotComparableError where they share no task, item
     or seed.
     """
-    found, _ = open_runs(runs)
-    sides = [_sides(name, found) for name in (first, second)]
+    found, unread = open_runs(runs)
+    sides = [_sides(name, found, unread) for name in (first, second)]
     shared = [key for key in sides[0] if key in sides[1] and task in (None, key[0])]
     if not shared:
         raise NotComparableError(_apart(first, second, sides, task))
     return [_pair((first, second), key, [side[key] for side in sides], found, sampling) for key in shared]
 
 
-def _sides(name: str, runs: Sequence[Run]) -> dict[Key, list[Run]]:
+def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key, list[Run]]:
     """The runs that a name means, by task."""
     folder = Path(name)
     if folder.is_dir() or (folder / RECIPE).exists():
@@ -93,7 +93,8 @@ def _sides(name: str, runs: Sequence[Run]) -> dict[Key, list[Run]]:
     if not mine:
         known = sorted({run.rows["submission"][0].as_py() for run in runs})
         have = f"the runs have {', '.join(known)}" if known else "there are no runs; name their folder with --runs"
-        raise EarwitnessError(f"{name} is no run's folder and no submission that was run; {have}")
+        left = f"; left out: {'; '.join(run.reason for run in unread)}" if unread else ""
+        raise EarwitnessError(f"{name} is no run's folder and no submission that was run; {have}{left}")
     by_key: dict[Key, list[Run]] = {}
     for run in mine:
         by_key.setdefault((run.rows["task"][0].as_py(), run.rows["task_hash"][0].as_py()), []).append(run)
