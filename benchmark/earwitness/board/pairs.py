@@ -137,7 +137,10 @@ def _pair(
         lost = int(found.lost[entrant].sum())
         if lost:
             what = f"the value of {FLOOR!r}" if found.floor is not None else "the worst value"
-            notes.append(f"{name} failed on {lost} items, which take {what}; no claim for {name} rests on them.")
+            notes.append(
+                f"{name} failed on {lost} items, which take {what}; {name} is only said to be better where it is with "
+                "the worst values seen there."
+            )
     differences = _differences(found, sampling)
     return Pair(
         task=key[0],
