@@ -1,15 +1,19 @@
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 from scipy.stats import kendalltau
 
 from earwitness import board, shelf
+from earwitness.board import store
 from earwitness.errors import EarwitnessError
 from earwitness.results.rows import Row, read_run, write_part
 from earwitness.stats.intervals import Sampling
@@ -60,6 +64,13 @@ def build(folder: Path, *plans: Plan) -> Path:
 
 def rebuild(folder: Path) -> Path:
     return board.build(folder / "runs", folder / "board", QUICK)
+
+
+def only_items(folder: Path, plan: Plan, submission: str, chosen: slice) -> None:
+    """Leave rows of some items alone in a run."""
+    run = next((folder / "runs").glob(f"*__{submission}__*"))
+    few = set(item_ids(plan)[chosen])
+    write_part([Row(**row) for row in read_run(run).to_pylist() if row["item"] in few], run / "rows" / "0000.parquet")
 
 
 def table(path: Path, query: str) -> list[dict]:
@@ -119,15 +130,96 @@ def test_failed_items_take_the_floors_value_and_are_counted(tmp_path, planted):
     assert found["results"]["fid_f@top30"]["mean"] == pytest.approx(np.mean(mixed))
 
 
-def test_items_that_an_entrant_was_not_run_on_count_as_failed(tmp_path, planted):
+def test_an_entrant_that_was_not_run_on_every_item_has_a_note_and_no_rank(tmp_path, planted):
+    build(tmp_path, planted)
+    before = ranking(tmp_path / "board")
+    only_items(tmp_path, planted, "occlusion", slice(10))
+    path = rebuild(tmp_path)
+    found = ranking(path)
+    newcomer = found.pop("occlusion")
+    assert (newcomer["items"], newcomer["failed"], newcomer["note"]) == (10, 0, "10 of 30 items run")
+    assert (newcomer["rank"], newcomer["score"]) == (None, None)
+    assert newcomer["results"]["fid_f@top30"]["n"] == 10
+    for entrant, record in found.items():
+        assert record["score"] == pytest.approx(before[entrant]["score"])
+        assert (record["note"], record["rank"]) == ("", before[entrant]["rank"] - (entrant != "gradient_input"))
+    gains = table(path, "SELECT * FROM contrasts WHERE control = 'random' AND metric = 'fid_f@top30'")
+    assert {row["entrant"]: row["items"] for row in gains}["occlusion"] == 10
+    assert "10 of 30" in printed(path)
+    assert "10 of 30 items run" in board.export(path, tmp_path / "export").read_text(encoding="utf-8")
+
+
+def test_entrants_on_disjoint_items_are_both_unranked(tmp_path, planted):
+    plan = replace(planted, skill={"occlusion": 0.7, "attention": 0.3})
+    build(tmp_path, plan)
+    only_items(tmp_path, plan, "occlusion", slice(10))
+    only_items(tmp_path, plan, "attention", slice(10, 30))
+    found = ranking(rebuild(tmp_path))
+    notes = {entrant: (record["rank"], record["note"]) for entrant, record in found.items()}
+    assert notes == {"occlusion": (None, "10 of 30 items run"), "attention": (None, "20 of 30 items run")}
+
+
+def test_an_entrant_without_a_headline_metric_is_unranked_and_says_so(tmp_path, planted):
     build(tmp_path, planted)
     folder = next((tmp_path / "runs").glob("*__occlusion__*"))
-    rows = read_run(folder).to_pylist()
-    few = set(item_ids(planted)[:10])
-    write_part([Row(**row) for row in rows if row["item"] in few], folder / "rows" / "0000.parquet")
+    rows = [row for row in read_run(folder).to_pylist() if row["metric"] != "kl_cf@top30"]
+    write_part([Row(**row) for row in rows], folder / "rows" / "0000.parquet")
     found = ranking(rebuild(tmp_path))["occlusion"]
-    assert (found["items"], found["absent"], found["failed"]) == (10, planted.items - 10, 0)
-    assert found["score"] < 0.4
+    assert (found["rank"], found["note"]) == (None, "kl_cf@top30 not measured on 30 of 30 items")
+
+
+def test_rows_of_another_version_of_a_metric_are_left_out_with_a_note(tmp_path, planted):
+    build(tmp_path, planted)
+    folder = next((tmp_path / "runs").glob("*__occlusion__*"))
+    rows = [Row(**row) for row in read_run(folder).to_pylist()]
+    other = [replace(row, metric_hash="older") if row.metric == "kl_cf@top30" else row for row in rows]
+    write_part(other, folder / "rows" / "0000.parquet")
+    path = rebuild(tmp_path)
+    assert ranking(path)["occlusion"]["note"] == "kl_cf@top30 not measured on 30 of 30 items"
+    assert "kl_cf@top30: 30 rows measured by another version" in table(path, "SELECT note FROM tasks")[0]["note"]
+
+
+@pytest.mark.parametrize(("entrant", "rank"), [("occlusion", None), ("random", 1)])
+def test_one_entrant_alone_stands_on_the_board(tmp_path, planted, entrant, rank):
+    found = ranking(build(tmp_path, replace(planted, skill={entrant: 0.0})))
+    assert (list(found), found[entrant]["rank"]) == ([entrant], rank)
+
+
+@pytest.mark.parametrize("recipe", [None, "[]", "{"])
+def test_a_run_that_cannot_be_read_is_named_and_the_others_are_ranked(tmp_path, planted, recipe):
+    build(tmp_path, planted)
+    folder = next((tmp_path / "runs").glob("*__occlusion__*"))
+    (folder / "run.json").unlink()
+    if recipe is not None:
+        (folder / "run.json").write_text(recipe)
+    with pytest.raises(board.UnreadRunsError, match=folder.name) as caught:
+        rebuild(tmp_path)
+    assert caught.value.exit_code == 4
+    assert set(ranking(caught.value.path)) == set(planted.skill) - {"occlusion"}
+
+
+def test_rows_of_another_schema_are_named_and_the_others_are_ranked(tmp_path, planted):
+    build(tmp_path, planted)
+    folder = next((tmp_path / "runs").glob("*__occlusion__*"))
+    part = folder / "rows" / "0000.parquet"
+    pq.write_table(pq.read_table(part).drop_columns(["cluster"]), part)
+    with pytest.raises(board.UnreadRunsError, match=r"another schema .lacks cluster.; score the run again"):
+        rebuild(tmp_path)
+
+
+def test_rows_that_pandas_saved_and_files_of_macos_change_nothing(tmp_path, planted):
+    before = build(tmp_path, planted)
+    part = next((tmp_path / "runs").glob("*__occlusion__*")) / "rows" / "0000.parquet"
+    pq.read_table(part).to_pandas().convert_dtypes().to_parquet(part)
+    part.with_name("._0000.parquet").write_bytes(b"Mac OS X")
+    assert rebuild(tmp_path) == before
+
+
+def test_runs_of_several_folders_meet_on_one_board(tmp_path, planted):
+    for number, submission in enumerate(planted.skill):
+        write_run(tmp_path / f"runs{number % 2}", planted, submission)
+    path = board.build([tmp_path / "runs0", tmp_path / "runs1"], tmp_path / "board", QUICK)
+    assert set(ranking(path)) == set(planted.skill)
 
 
 def test_a_run_over_fewer_items_does_not_count_twice(tmp_path, planted):
@@ -216,6 +308,30 @@ def test_the_board_is_named_by_its_content_and_pointed_to(tmp_path, planted):
     other = rebuild(tmp_path)
     assert other != path
     assert board.current(tmp_path / "board") == other
+
+
+def test_two_builds_at_once_leave_a_pointer_to_a_board(tmp_path, monkeypatch):
+    point = store._point
+
+    def late(folder, name):
+        monkeypatch.setattr(store, "_point", point)
+        store.write({"t": pa.table({"x": [2]})}, tmp_path)
+        point(folder, name)
+
+    store.write({"t": pa.table({"x": [0]})}, tmp_path)
+    monkeypatch.setattr(store, "_point", late)
+    path = store.write({"t": pa.table({"x": [1]})}, tmp_path)
+    assert board.current(tmp_path) == path
+    assert table(tmp_path, "SELECT x FROM t") == [{"x": 1}]
+
+
+def test_boards_that_no_build_can_still_point_to_are_deleted(tmp_path):
+    old, other = (store.write({"t": pa.table({"x": [number]})}, tmp_path) for number in range(2))
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    last = store.write({"t": pa.table({"x": [2]})}, tmp_path)
+    # The one that was current may have a reader.
+    assert sorted(tmp_path.glob("*.duckdb")) == sorted([other, last])
 
 
 def test_a_page_that_reads_the_board_does_not_stop_the_next_build(tmp_path, planted):

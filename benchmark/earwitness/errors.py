@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 DONE, NO, USAGE, NOT_COMPARABLE, ITEM_FAILED = 0, 1, 2, 3, 4
+FAULT = 70
+"""Of the program itself: a crash must not read as an answer."""
 MAX_CHARACTERS = 300
 """Of a reason in a row."""
 

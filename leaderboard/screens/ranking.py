@@ -15,7 +15,9 @@ CALIBRATED, RAW = "calibrated", "raw"
 MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
 COLUMNS = {
     "Rank": st.column_config.NumberColumn(width=50, format="%d"),
-    "Interval": st.column_config.TextColumn(width=64, help="Ranks that the data do not rule out"),
+    "Interval": st.column_config.TextColumn(
+        width=64, help="Ranks that the data do not rule out, or why there is no rank"
+    ),
     "Submission": st.column_config.TextColumn(width=150),
     "CPU s": st.column_config.NumberColumn(format="%.2f", help="Median CPU seconds of an explanation"),
     "Forwards": st.column_config.NumberColumn(format="%.0f", help="Median forward passes of an explanation"),
@@ -116,7 +118,7 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
     for entrant in entrants:
         row = {
             "Rank": entrant["rank"],
-            "Interval": rank_interval(entrant),
+            "Interval": entrant["note"] or rank_interval(entrant),
             "Submission": entrant["entrant"],
             "Score": with_interval(entrant, "score", "score_"),
         }
@@ -126,7 +128,7 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
             "CPU s": entrant["seconds"],
             "Forwards": entrant["forwards"],
             "Backwards": entrant["backwards"],
-            "Failed": entrant["failed"] + entrant["absent"],
+            "Failed": entrant["failed"],
         }
         rows.append(row)
     order = list(rows[-1])
@@ -140,6 +142,9 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
         placeholder="",
         column_config=COLUMNS,
     )
+    unranked = [f"{entrant['entrant']}: {entrant['note']}" for entrant in entrants if entrant["note"]]
+    if unranked:
+        st.caption(f"Without a rank: {'; '.join(unranked)}.")
     if any("°" in title for title in frame.columns):
         st.caption("° Uninformative on this task: ceiling and random cannot be told apart, so it enters no rank.")
 
@@ -175,10 +180,11 @@ def survival(found: list[Record], entrants: list[Record]) -> None:
     titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])})" for row in found}
     changed = {(row["entrant"], row["change"]): row for row in found}
     rows = []
-    for entrant in entrants:
+    for entrant in [entrant for entrant in entrants if entrant["rank"] is not None]:
         row = {"Submission": entrant["entrant"], "Headline": _place(entrant)}
         for change, title in titles.items():
-            row[title] = _place(changed[entrant["entrant"], change])
+            placed = changed.get((entrant["entrant"], change))
+            row[title] = "–" if placed is None else _place(placed)
         rows.append(row)
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
 

@@ -40,13 +40,13 @@ def placings(record: Record) -> None:
         {
             "Task": row["task_key"],
             "Rank": row["rank"],
-            "Rank interval": rank_interval(row),
+            "Rank interval": row["note"] or rank_interval(row),
             "Score": with_interval(row, "score", "score_"),
             "CPU s": row["seconds"],
             "Forwards": row["forwards"],
             "Backwards": row["backwards"],
             "Items": row["items"],
-            "Failed": row["failed"] + row["absent"],
+            "Failed": row["failed"],
         }
         for row in found
     ]

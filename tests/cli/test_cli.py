@@ -167,3 +167,37 @@ def test_an_interrupt_is_one_line_with_the_exit_code_of_interrupts(earwitness, m
 
     monkeypatch.setattr(shelf, "task_ids", interrupted)
     assert earwitness("tasks") == (130, "", "earwitness: interrupted; the same command resumes\n")
+
+
+def test_a_fault_of_the_program_is_one_line_that_names_its_traceback(
+    earwitness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> list[str]:
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr(shelf, "task_ids", broken)
+    code, out, err = earwitness("tasks")
+    assert (code, out, err.count("\n")) == (70, "", 1)
+    assert err.startswith("earwitness: fault of the program: ZeroDivisionError: division by zero; the traceback is in ")
+    written = Path(err.strip().rpartition(" ")[2])
+    assert "in broken" in written.read_text()
+    written.unlink()
+
+
+def test_a_fault_in_a_verb_of_a_verb_is_no_answer_either(earwitness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(Path.cwd() / "nowhere"))
+    monkeypatch.setattr("earwitness.gate.read_rows", lambda runs: 1 / 0)
+    code, _, err = earwitness("baseline", "update", "runs")
+    assert (code, err.count("\n")) == (70, 1)
+    assert "the traceback could not be written: No such file or directory" in err
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LANG": "C", "PYTHONUTF8": "0", "LC_ALL": "C"}]
+)
+def test_an_ascii_terminal_gets_every_table(tmp_path: Path, environment: dict[str, str]) -> None:
+    for words in (["tasks", "micro_prompt"], ["submissions"], ["tasks", "nön"]):
+        command = [sys.executable, "-m", "earwitness.cli", *words]
+        found = subprocess.run(command, capture_output=True, cwd=tmp_path, env={**os.environ, **environment})
+        assert found.returncode in (0, 2), found.stderr
+        assert b"Error" not in found.stderr

@@ -154,7 +154,7 @@ def test_failed_items_count_as_the_floor_and_are_counted() -> None:
     values = scores()
     failing = [None if number % 10 == 0 else value for number, value in enumerate(values)]
     verdict = only(judged(table({HIGHER: failing}), table({HIGHER: values})))
-    assert (verdict.outcome, verdict.missing, verdict.items) == (Outcome.REGRESSION, 20, 200)
+    assert (verdict.outcome, verdict.failed, verdict.items) == (Outcome.REGRESSION, 20, 200)
     assert verdict.effect == pytest.approx((-1 - values[::10]).sum() / 200)
 
 

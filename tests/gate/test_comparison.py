@@ -4,7 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from earwitness.gate.comparison import Compared, compare, direction
+from earwitness.errors import NotComparableError
+from earwitness.gate.comparison import Compared, compare
+from earwitness.results.filling import direction
 from earwitness.results.rows import Status
 from gate_rows import table
 
@@ -46,7 +48,7 @@ def test_a_failed_item_counts_as_the_random_explainers_value_on_that_item() -> N
     baseline = pa.concat_tables([table({HIGHER: [0.7, 0.8]}), floor])
     found = compared(table({HIGHER: [0.7, None]}), baseline, HIGHER)
     assert column(found.after) == [0.7, 0.15]
-    assert column(found.missing) == [False, True]
+    assert column(found.failed) == [False, True]
 
 
 def test_random_rows_of_another_version_of_the_task_are_no_floor() -> None:
@@ -60,7 +62,7 @@ def test_a_missing_seed_counts_as_the_floor_and_not_as_the_mean_of_the_others() 
     floor = [table({HIGHER: [0.2]}, generation_seed=seed, submission="random") for seed in (0, 1)]
     found = compared(seeds[0], pa.concat_tables(seeds + floor), HIGHER)
     assert column(found.after) == pytest.approx([0.5])
-    assert column(found.missing) == [True]
+    assert column(found.failed) == [True]
 
 
 @pytest.mark.parametrize(("metric", "worst"), [(HIGHER, -1.0), (LOWER, 1.0)])
@@ -76,10 +78,21 @@ def test_where_the_range_has_no_end_it_is_the_worst_value_that_any_row_has() -> 
     assert column(found.after) == [1.0, 9.0]
 
 
-def test_an_item_without_any_row_in_the_run_counts_as_the_floor_too_and_is_noted() -> None:
+def test_an_item_that_the_run_was_not_run_on_is_left_out_and_noted() -> None:
     found = compared(table({HIGHER: [0.7]}), table({HIGHER: [0.7, 0.8]}), HIGHER)
-    assert column(found.after) == [0.7, -1.0]
-    assert found.notes == ("mine on planted: the run has no row of 1 of 2 items, counted as the floor",)
+    assert (found.items, column(found.after)) == (["i0000"], [0.7])
+    assert found.notes == ("mine on planted: the run has no row of 1 of 2 items, which are left out",)
+
+
+def test_sides_that_share_no_item_are_not_comparable() -> None:
+    both = table({HIGHER: [0.7, 0.8]})
+    with pytest.raises(NotComparableError, match="share no item"):
+        compared(both.slice(0, 1), both.slice(1, 1), HIGHER)
+
+
+def test_values_of_another_version_of_the_metric_are_not_comparable() -> None:
+    with pytest.raises(NotComparableError, match="another version of the metric than in the baseline"):
+        compared(table({HIGHER: [0.7]}, metric_hash="new"), table({HIGHER: [0.7]}, metric_hash="old"), HIGHER)
 
 
 def test_items_that_the_baseline_does_not_know_are_left_out_and_noted() -> None:
@@ -91,7 +104,7 @@ def test_items_that_the_baseline_does_not_know_are_left_out_and_noted() -> None:
 def test_a_failure_in_the_baseline_counts_as_the_floor_there() -> None:
     found = compared(table({HIGHER: [0.7]}), table({HIGHER: [None]}), HIGHER)
     assert column(found.before) == [-1.0]
-    assert not found.missing.any()
+    assert not found.failed.any()
 
 
 def test_a_metric_that_applies_to_an_item_on_no_side_leaves_the_item_out() -> None:
@@ -101,7 +114,7 @@ def test_a_metric_that_applies_to_an_item_on_no_side_leaves_the_item_out() -> No
     found = compared(rows, rows, HIGHER)
     assert column(found.before)[0] == 0.5
     assert np.isnan(found.before[1, 0])
-    assert not found.missing.any()
+    assert not found.failed.any()
 
 
 def test_a_value_that_is_not_finite_is_no_value() -> None:

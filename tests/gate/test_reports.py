@@ -30,7 +30,7 @@ def test_the_table_names_every_metric_and_the_items_that_got_worst(report: Repor
     print_report(report, Console(width=120, file=shown))
     text = shown.getvalue()
     lines = text.splitlines()
-    assert [line for line in lines if "fid_cf@top10" in line and "60, 1 missing" in line]
+    assert [line for line in lines if "fid_cf@top10" in line and "60, 1 failed" in line]
     assert "mine on planted" in lines[0]
     assert max(map(len, lines[: lines.index(next(line for line in lines if line.startswith("└")))])) <= 120
     assert "worst items: i0007 -" in text
@@ -49,7 +49,7 @@ def test_json_holds_every_figure_and_is_strict_json(report: Report) -> None:
     found = json.loads(to_json(report), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert (found["exit_code"], found["mode"], len(found["verdicts"])) == (1, "proven-worse", 3)
     first, verdict = found["verdicts"][0], report.verdicts[0]
-    assert (first["rule"], first["outcome"], first["missing"]) == (RULES[0].text, "regression", 1)
+    assert (first["rule"], first["outcome"], first["failed"]) == (RULES[0].text, "regression", 1)
     assert first["worst"][0] == {"item": verdict.worst[0][0], "effect": verdict.worst[0][1]}
     names = ("effect", "low", "high", "p", "smallest", "margin", "before", "after", "items")
     assert all(first[name] == getattr(verdict, name) for name in names)

@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from earwitness import board, shelf
+from earwitness.stats.intervals import Sampling
+from earwitness.task import read_task
+from synthetic import Plan, write_run, write_task
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 
@@ -145,6 +151,26 @@ def test_the_submission_page_shows_its_results_on_every_task(app):
     app.selectbox(key="entrant").set_value("occlusion").run()
     assert not app.exception
     assert app.dataframe[0].value["Task"].tolist() == ["planted", "planted~fresh7"]
+
+
+def test_an_entrant_that_ran_some_items_alone_is_shown_without_a_rank(tmp_path, page, monkeypatch):
+    plan = Plan(items=12, changes=True)
+    task = write_task(tmp_path / "shelf", plan)
+    plan = replace(plan, task_hash=read_task(task).hash)
+    home = shelf.home
+    monkeypatch.setattr(shelf, "home", lambda kind: tmp_path / "shelf" if kind == "tasks" else home(kind))
+    for submission in plan.skill:
+        write_run(tmp_path / "runs", replace(plan, items=5) if submission == "occlusion" else plan, submission)
+    board.build(tmp_path / "runs", tmp_path / "board", Sampling(draws=50))
+    monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board"))
+    app = started(page, monkeypatch)
+    shown = app.dataframe[0].value.set_index("Submission")
+    assert shown.loc["occlusion", "Interval"] == "5 of 12 items run"
+    assert shown.loc["gradient_input", "Rank"] == 1
+    assert "Without a rank: occlusion: 5 of 12 items run." in text(app)
+    survived = next(frame.value for frame in app.dataframe if "Headline" in frame.value.columns)
+    assert "occlusion" not in survived["Submission"].tolist()
+    opened(app, "submission")
 
 
 def test_without_a_board_the_page_says_how_to_make_one(tmp_path, page, monkeypatch):

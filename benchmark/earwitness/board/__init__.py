@@ -3,24 +3,65 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from earwitness.board.export import export
-from earwitness.board.facts import read_runs
+from earwitness.board.pairs import Difference, Pair, compare
 from earwitness.board.printing import print_ranking, ranking_records
 from earwitness.board.projection import project
 from earwitness.board.store import connect, current, records, write
-from earwitness.errors import EarwitnessError
+from earwitness.errors import ITEM_FAILED, EarwitnessError
+from earwitness.results.folders import open_runs
 from earwitness.stats.intervals import DEFAULT, Sampling
 
-__all__ = ["build", "connect", "current", "export", "print_ranking", "ranking_records", "records"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "Difference",
+    "Pair",
+    "UnreadRunsError",
+    "build",
+    "compare",
+    "connect",
+    "current",
+    "export",
+    "print_ranking",
+    "ranking_records",
+    "records",
+]
 
 
-def build(out: Path = Path("runs"), board: Path = Path("board"), sampling: Sampling = DEFAULT) -> Path:
-    """Build the board from every run under `out` and return its file.
+class UnreadRunsError(EarwitnessError):
+    """Runs that cannot be read were left out of a board that was built of the others."""
 
-    Raises EarwitnessError where there is no run with rows, or one of them cannot be read.
+    exit_code = ITEM_FAILED
+
+    def __init__(self, path: Path, reasons: Sequence[str]) -> None:
+        super().__init__(f"left out of the board: {'; '.join(reasons)}")
+        self.path = path
+        """The board's file."""
+
+
+def build(
+    runs: Path | Sequence[Path] = Path("runs"), board: Path = Path("board"), sampling: Sampling = DEFAULT
+) -> Path:
+    """Build the board from every run in a folder, or in several, and return its file.
+
+    Raises EarwitnessError where there is no run with rows, and UnreadRunsError, once the board of the others is built,
+    where a run cannot be read.
     """
-    runs = read_runs(out)
-    if not runs:
-        raise EarwitnessError(f"no run with rows under {out}; make one with `earwitness run`")
-    return write(project(runs, out, board, sampling), board)
+    places = [runs] if isinstance(runs, Path) else list(runs)
+    for place in places:
+        if len(places) > 1 and not place.is_dir():
+            raise EarwitnessError(f"{place}: no such folder of runs")
+    found, unread = open_runs(places)
+    reasons = [left.reason for left in unread]
+    if not found:
+        why = f" that can be read ({'; '.join(reasons)})" if reasons else ""
+        names = ", ".join(map(str, places))
+        raise EarwitnessError(f"no run with rows under {names}{why}; make one with `earwitness run`")
+    path = write(project(found, board, sampling), board)
+    if unread:
+        raise UnreadRunsError(path, reasons)
+    return path

@@ -72,7 +72,7 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
             *(_value(entrant["results"].get(metric["metric"], {}), "mean", "") for metric in metrics),
             f"{entrant['seconds']:.2f}",
             f"{entrant['forwards']:.0f}",
-            str(entrant["failed"] + entrant["absent"]),
+            str(entrant["failed"]),
         ]
         rows.append(_row(cells, entrant["kind"]))
     title = f"<h2>{html.escape(task['title'])}</h2><p><code>{html.escape(task['task_key'])}</code>, "
@@ -128,7 +128,7 @@ def _row(cells: list[str], kind: str) -> str:
 
 def _rank(entrant: Record) -> str:
     if entrant["rank"] is None:
-        return ""
+        return f"<small>{html.escape(entrant['note'])}</small>"
     return f"{entrant['rank']} <small>{entrant['rank_low']}–{entrant['rank_high']}</small>"
 
 

@@ -1,4 +1,4 @@
-"""What the board is built from: run folders, and what cards say of their tasks and submissions."""
+"""What cards say of tasks, their metrics, and submissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from earwitness import metrics, shelf
 from earwitness.errors import EarwitnessError
-from earwitness.results.rows import FRESH, RECIPE, fingerprint, read_recipe, read_run
+from earwitness.results.rows import FRESH
 from earwitness.submission import SubmissionCard
 from earwitness.task import Card, TaskCard
 
@@ -19,20 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    import pyarrow as pa
-
 Ends = dict[str, dict[str, dict[str, float]]]
 """Values of known ends by kind (ceiling, anti), metric and item."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's folder as it was read."""
-
-    folder: Path
-    recipe: dict[str, Any]
-    rows: pa.Table
-    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -79,16 +67,6 @@ class SubmissionFacts:
     card: SubmissionCard | None
     on_shelf: bool = False
     readme: str = ""
-
-
-def read_runs(out: Path) -> list[Run]:
-    """Every run folder under `out` that has rows, by name; raises EarwitnessError on a broken recipe or part."""
-    runs = []
-    for folder in (path.parent for path in sorted(out.glob(f"*/{RECIPE}"))):
-        recipe, rows = read_recipe(folder), read_run(folder)
-        if len(rows):
-            runs.append(Run(folder, recipe, rows, fingerprint(rows)))
-    return runs
 
 
 def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFacts:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.board import items as seen
-from earwitness.board.values import Variant
+from earwitness.board.part import Variant
 from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from earwitness.board.facts import Run
     from earwitness.board.part import Part
+    from earwitness.results.folders import Run
 
 Record = dict[str, Any]
 COLUMNS = ("kept", "removed", "curves")
@@ -27,26 +27,28 @@ COST = ("seconds", "forwards", "backwards", "peak_bytes")
 
 def item_values(part: Part) -> list[Record]:
     """Each entrant's value of each metric on each item, failures at the floor's value."""
-    measured = part.measured
-    applies = ~np.isnan(measured.values)
+    measured = part.cube
+    known = ~np.isnan(measured.values)
     return [
         {
             "entrant": part.labels[entrant],
             "item": measured.items[item],
             "metric": measured.metrics[metric],
-            "value": float(measured.values[item, entrant, metric]),
-            "failed": bool(measured.failed[item, entrant, metric]),
+            "value": float(measured.values[entrant, item, metric]),
+            "failed": bool(measured.failed[entrant, item, metric]),
         }
-        for item, entrant, metric in np.argwhere(applies).tolist()
+        for entrant, item, metric in np.argwhere(known).tolist()
     ]
 
 
-def item_tables(part: Part, runs: Sequence[Run], out: Path, board: Path) -> dict[str, list[Record]]:
+def item_tables(part: Part, runs: Sequence[Run], board: Path) -> dict[str, list[Record]]:
     """Inputs, and what each entrant left of each: paths are relative to the board's folder."""
-    known = seen.inputs(out, part.variant.task_hash, part.variant.seed)
+    known: dict[str, seen.Input] = {}
+    for place in dict.fromkeys(run.folder.parent for run in runs):
+        known = seen.inputs(place, part.variant.task_hash, part.variant.seed) | known
     first = dict(zip(part.rows["item"].to_pylist(), part.rows["cluster"].to_pylist(), strict=True))
     described = []
-    for item in part.measured.items:
+    for item in part.cube.items:
         found = known.get(item, seen.Input())
         described.append(
             {
@@ -61,7 +63,7 @@ def item_tables(part: Part, runs: Sequence[Run], out: Path, board: Path) -> dict
             }
         )
     folders = {run.folder.name: run.folder for run in runs}
-    labels = dict(zip(part.measured.entrants, part.labels, strict=True))
+    labels = dict(zip(part.cube.entrants, part.labels, strict=True))
     left: list[Record] = []
     maps: dict[str, dict[str, Path]] = {}
     for entry in _first_rows(part):
@@ -104,7 +106,7 @@ def _gravity(row: Record) -> int:
 
 def run_records(part: Part, runs: Sequence[Run], board: Path) -> list[Record]:
     """Where the variant's rows come from, each run with its recipe."""
-    labels = dict(zip(part.measured.entrants, part.labels, strict=True))
+    labels = dict(zip(part.cube.entrants, part.labels, strict=True))
     names = set(part.rows["run"].to_pylist())
     records = []
     for run in runs:

@@ -6,11 +6,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from earwitness import shelf
 from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, submission_facts
-from earwitness.board.values import FLOOR, Measured, Variant, measure, of_variant
 from earwitness.errors import EarwitnessError
+from earwitness.results.coding import once
+from earwitness.results.cube import FLOOR, Cube, cube
 from earwitness.results.rows import FRESH
+from earwitness.results.versions import Preferred
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +22,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Variant:
+    """Rows that may meet in one rank: of one task, one identity (fresh items have their own), one explainer seed."""
+
+    task: str
+    task_hash: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -29,10 +42,18 @@ class Part:
     task: TaskFacts
     facts: list[MetricFacts]
     rows: pa.Table
-    measured: Measured
+    """Each key once."""
+    cube: Cube
+    """Of the items that count."""
     labels: list[str]
     """Name of each entrant on the board."""
     submissions: list[SubmissionFacts]
+
+
+def variants(rows: pa.Table) -> list[Variant]:
+    """The variants that rows belong to."""
+    keys = rows.group_by(["task", "task_hash", "explainer_seed"]).aggregate([]).to_pylist()
+    return sorted(Variant(key["task"], key["task_hash"], key["explainer_seed"]) for key in keys)
 
 
 def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
@@ -54,13 +75,19 @@ def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
 
 def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes: list[Record]) -> Part:
     """What was measured of a variant, with what cards say of it and of its entrants."""
-    chosen = of_variant(rows, variant)
+    chosen = _of_variant(rows, variant)
     facts = task.metrics(chosen["metric"].to_pylist())
-    measured = measure(chosen, [metric.id for metric in facts], _shelf_floor(task.card.track if task.card else ""))
+    floor = _shelf_floor(task.card.track if task.card else "")
+    measured = cube(chosen, [metric.id for metric in facts], Preferred(floor=floor)).on_roster()
     submissions = [submission_facts(id, hash, recipes) for id, hash in measured.entrants]
     ids = [id for id, _ in measured.entrants]
     labels = [id if ids.count(id) == 1 else f"{id}~{hash[:6]}" for id, hash in measured.entrants]
-    return Part(key, variant, task, facts, chosen, measured, labels, submissions)
+    return Part(key, variant, task, facts, once(chosen), measured, labels, submissions)
+
+
+def _of_variant(rows: pa.Table, variant: Variant) -> pa.Table:
+    mine = pc.and_(pc.equal(rows["task"], variant.task), pc.equal(rows["task_hash"], variant.task_hash))
+    return rows.filter(pc.and_(mine, pc.equal(rows["explainer_seed"], variant.seed)))
 
 
 def _shelf_floor(track: str) -> str | None:

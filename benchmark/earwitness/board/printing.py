@@ -106,7 +106,8 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
 
 def _headline_table(task: Record, metrics: list[Record], entrants: list[Record]) -> Table:
     table = _table(title=f"{task['task_key']}: {task['title']}")
-    for name in ("rank", "submission", "score"):
+    table.add_column("rank", min_width=9)
+    for name in ("submission", "score"):
         table.add_column(name, no_wrap=True)
     for metric in metrics:
         table.add_column(_title(metric), no_wrap=True)
@@ -137,7 +138,7 @@ def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) ->
     table.add_row(Text("CEILING", style="bold"), *(_short(m["ceiling"]) for m in metrics), "", "", "")
     table.add_section()
     for entrant in entrants:
-        failed = entrant["failed"] + entrant["absent"]
+        failed = entrant["failed"]
         table.add_row(
             _name(entrant, task),
             *(_short(entrant["results"].get(m["metric"], {}).get("mean")) for m in metrics),
@@ -159,8 +160,8 @@ def _notes(task: Record, metrics: list[Record], entrants: list[Record]) -> list[
     dull = [metric["metric"] for metric in metrics if metric["informative"] is False]
     if dull:
         notes.append(f"Uninformative here (° ceiling and random cannot be told apart; not ranked): {', '.join(dull)}.")
-    if any(entrant["failed"] + entrant["absent"] for entrant in entrants) and task["floor"]:
-        notes.append("Failed and missing items count as the random explainer's.")
+    if any(entrant["failed"] for entrant in entrants) and task["floor"]:
+        notes.append("Failed items count as the random explainer's.")
     return [*notes, task["note"]] if task["note"] else notes
 
 
@@ -186,11 +187,18 @@ def _against(
     for metric in headline:
         own = [row for row in rows if (row["control"], row["metric"]) == (best, metric["metric"])]
         own = [row for row in own if row["gain"] is not None]
-        ahead = [f"{row['entrant']} by {_value(row, 'gain', '')}" for row in own if row["verdict"] == "ahead"]
+        whole = max((row["items"] for row in own), default=0)
+        ahead = [_lead(row, whole) for row in own if row["verdict"] == "ahead"]
         nobody = "none" if any(row["verdict"] != FEW for row in own) else FEW
         if own:
             lines.append(Text(f"{metric['metric']}: ahead of the control {best}: {', '.join(ahead) or nobody}"))
     return lines
+
+
+def _lead(row: Record, whole: int) -> str:
+    """Who is ahead by how much, and on how many items where they are fewer than the most."""
+    few = "" if row["items"] == whole else f" on {row['items']} items"
+    return f"{row['entrant']} by {_value(row, 'gain', '')}{few}"
 
 
 def _title(metric: Record) -> Text:
@@ -224,9 +232,9 @@ def _style(entrant: Record) -> str:
 
 
 def _rank(entrant: Record) -> str:
-    """Rank and, where it is uncertain, its interval."""
+    """Rank and, where it is uncertain, its interval; why there is none."""
     if entrant["rank"] is None:
-        return ""
+        return str(entrant["note"])
     low, high = entrant["rank_low"], entrant["rank_high"]
     return f"{entrant['rank']:2d}" + ("" if low == high else f" ({low}-{high})")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from earwitness.board.contrasts import contrasts
-from earwitness.board.facts import Run, task_facts
+from earwitness.board.facts import task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
-from earwitness.board.part import Part, keys, part_of
+from earwitness.board.part import Part, keys, part_of, variants
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
-from earwitness.board.values import FLOOR, variants
+from earwitness.results.cube import FLOOR
 from earwitness.results.rows import FRESH, SCHEMA
 from earwitness.stats.intervals import DEFAULT, Sampling
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from earwitness.results.folders import Run
+
 Record = dict[str, Any]
 
 
-def project(runs: Sequence[Run], out: Path, board: Path, sampling: Sampling = DEFAULT) -> dict[str, pa.Table]:
+def project(runs: Sequence[Run], board: Path, sampling: Sampling = DEFAULT) -> dict[str, pa.Table]:
     """All tables of the board, by name."""
     rows = pa.concat_tables([run.rows for run in runs]) if runs else SCHEMA.empty_table()
     records: dict[str, list[Record]] = defaultdict(list)
@@ -35,15 +37,15 @@ def project(runs: Sequence[Run], out: Path, board: Path, sampling: Sampling = DE
     tasks = {v.task_hash: task_facts(v.task, v.task_hash, recipes) for v in found}
     for variant, key in zip(found, keys(found, tasks), strict=True):
         part = part_of(key, variant, tasks[variant.task_hash], rows, recipes)
-        for name, part_records in _tables(part, runs, out, board, sampling).items():
+        for name, part_records in _tables(part, runs, board, sampling).items():
             records[name] += [{"task_key": key, **record} for record in part_records]
     tables = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
     return {"rows": rows, **tables}
 
 
-def _tables(part: Part, runs: Sequence[Run], out: Path, board: Path, sampling: Sampling) -> dict[str, list[Record]]:
+def _tables(part: Part, runs: Sequence[Run], board: Path, sampling: Sampling) -> dict[str, list[Record]]:
     own = part.variant.seed == 0 and FRESH not in part.variant.task_hash
-    summary = Summary(part.measured, part.facts, part.task.ends, own, sampling)
+    summary = Summary(part.cube, part.facts, part.task.ends, own, sampling)
     directions = {metric.id: metric.direction for metric in part.facts}
     costs = _costs(part)
     return {
@@ -57,11 +59,11 @@ def _tables(part: Part, runs: Sequence[Run], out: Path, board: Path, sampling: S
         "changes": [_named(part, record) for record in summary.changes()],
         "contrasts": [
             {**_named(part, record), "control": part.labels[record["control"]]}
-            for record in contrasts(part.measured, part.facts, _controls(part), sampling)
+            for record in contrasts(part.cube, _controls(part), sampling)
         ],
         "submissions": [_submission(part, entrant) for entrant in range(len(part.labels))],
         "item_values": item_values(part),
-        **item_tables(part, runs, out, board),
+        **item_tables(part, runs, board),
         "runs": run_records(part, runs, board),
     }
 
@@ -71,10 +73,10 @@ def _named(part: Part, record: Record) -> Record:
 
 
 def _task(part: Part, summary: Summary, own: bool) -> Record:
-    card, measured = part.task.card, part.measured
+    card, measured = part.task.card, part.cube
     notes = []
     if measured.floor is None:
-        notes.append(f"No rows of {FLOOR!r}: nothing is calibrated or ranked; raw values leave failed items out.")
+        notes.append(f"No rows of {FLOOR!r}: nothing is calibrated or ranked; failed items count as the worst value.")
     elif not part.task.ends:
         notes.append("No ceiling is stored with the task: nothing is calibrated or ranked, raw values only.")
     elif not summary.headline:
@@ -83,6 +85,7 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
     if not part.task.on_shelf:
         notes.append("These rows belong to a version of the task that is not on the shelf.")
+    notes += measured.notes
     return {
         "task": part.variant.task,
         "task_hash": part.variant.task_hash,
@@ -131,5 +134,5 @@ def _costs(part: Part) -> list[Record]:
         by_entrant[record["submission"], record["submission_hash"]].append(record)
     return [
         {cost: float(median(record[f"{cost}_max"] for record in by_entrant[entrant])) for cost in COST}
-        for entrant in part.measured.entrants
+        for entrant in part.cube.entrants
     ]

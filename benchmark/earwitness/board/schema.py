@@ -68,7 +68,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         **_with_interval("calibrated", "calibrated_"),
     ),
     "ranks": _schema(
-        entrant=TEXT, **RANK, **_with_interval("score", "score_"), items=COUNT, failed=COUNT, absent=COUNT, **COST
+        entrant=TEXT, **RANK, **_with_interval("score", "score_"), items=COUNT, failed=COUNT, note=TEXT, **COST
     ),
     "changes": _schema(
         change=TEXT,
@@ -79,7 +79,9 @@ SCHEMAS: dict[str, pa.Schema] = {
         **RANK,
         **_with_interval("score", "score_"),
     ),
-    "contrasts": _schema(control=TEXT, entrant=TEXT, metric=TEXT, verdict=TEXT, **_with_interval("gain", "")),
+    "contrasts": _schema(
+        control=TEXT, entrant=TEXT, metric=TEXT, verdict=TEXT, items=COUNT, **_with_interval("gain", "")
+    ),
     "submissions": _schema(
         entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
     ),

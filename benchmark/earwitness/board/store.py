@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 POINTER = "current.json"
+GRACE = 3600.0
+"""Seconds that a database is kept which nothing points to: another build may be about to, a page may read it."""
 
 
 def write(tables: Mapping[str, pa.Table], board: Path) -> Path:
@@ -42,9 +46,7 @@ def write(tables: Mapping[str, pa.Table], board: Path) -> Path:
         _point(board, name)
     except (OSError, duckdb.IOException) as error:
         raise EarwitnessError(f"cannot write the board to {board}: {error}") from error
-    for stale in board.glob("board-*.duckdb"):
-        if stale.name not in {name, before}:
-            stale.unlink(missing_ok=True)
+    _drop_stale(board, {name, before})
     return board / name
 
 
@@ -88,10 +90,18 @@ def records(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any)
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def _drop_stale(board: Path, kept: set[str | None]) -> None:
+    """Delete databases, whole and half-written, that are older than any build that may still run."""
+    for stale in (*board.glob("board-*.duckdb"), *board.glob(".board-*.tmp")):
+        with suppress(OSError):
+            if stale.name not in {*kept, _pointed(board)} and time.time() - stale.stat().st_mtime > GRACE:
+                stale.unlink()
+
+
 def _pointed(board: Path) -> str | None:
     try:
         return str(json.loads((board / POINTER).read_text(encoding="utf-8"))["board"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

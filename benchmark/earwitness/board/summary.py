@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from earwitness.board.facts import Ends, MetricFacts
-    from earwitness.board.values import Measured
+    from earwitness.results.cube import Cube
 
 Record = dict[str, Any]
 
@@ -44,6 +44,15 @@ class Column:
     """[R, C] -> [R, E]; None where the scale is not informative."""
 
 
+@dataclass(frozen=True)
+class _Placings:
+    """Scores and ranks of those entrants that have them."""
+
+    entrants: list[int]
+    score: Interval
+    ranks: Ranks
+
+
 class Summary:
     """The numbers of one variant of a task.
 
@@ -52,15 +61,17 @@ class Summary:
     """
 
     def __init__(
-        self, measured: Measured, facts: list[MetricFacts], ends: Ends, own: bool, sampling: Sampling = DEFAULT
+        self, cube: Cube, facts: list[MetricFacts], ends: Ends, own: bool, sampling: Sampling = DEFAULT
     ) -> None:
-        self.measured = measured
+        self.cube = cube
         self.sampling = sampling
-        self.size = int(measured.clusters.max()) + 1
+        self.size = int(cube.clusters.max(initial=-1)) + 1
         self._ends = ends
         self._own = own
         self.columns = [self._column(number, metric) for number, metric in enumerate(facts)]
         self.headline = [c for c in self.columns if c.facts.headline and c.calibrated is not None]
+        self.shortfalls = cube.shortfalls([column.number for column in self.headline])
+        """Why each entrant has no score; empty where it has one."""
 
     def metrics(self) -> list[Record]:
         """A record of each metric: what it is, its ends, whether it is informative."""
@@ -71,35 +82,34 @@ class Summary:
         records = []
         for column in self.columns:
             shares = None if column.calibrated is None else self._interval(column.calibrated)
-            for entrant in range(len(self.measured.entrants)):
-                values = self.measured.values[:, entrant, column.number]
+            for entrant, shortfall in enumerate(self.shortfalls):
                 records.append(
                     {
                         "entrant": entrant,
                         "metric": column.facts.id,
-                        "n": int((~np.isnan(values)).sum()),
-                        "failed": int(self.measured.failed[:, entrant, column.number].sum()),
+                        "n": int((~np.isnan(self.cube.values[entrant, :, column.number])).sum()),
+                        "failed": int(self.cube.failed[entrant, :, column.number].sum()),
                         **_ends_of("mean", "", column.raw, entrant),
-                        **_ends_of("calibrated", "calibrated_", shares, entrant),
+                        **_ends_of("calibrated", "calibrated_", None if shortfall else shares, entrant),
                     }
                 )
         return records
 
     def ranks(self) -> list[Record]:
-        """A record of each entrant: its headline score and rank, or none where no headline metric is informative."""
-        lost = self.measured.lost.sum(axis=0)
-        absent = self.measured.absent.sum(axis=0)
-        score, found = self._ranked([c.calibrated for c in self.headline if c.calibrated is not None])
+        """A record of each entrant: its headline score and rank, or none where no headline metric is informative.
+
+        Who did not run all items, or lacks a headline metric, has none either, and a note that says so.
+        """
+        found = self._ranked([c.calibrated for c in self.headline if c.calibrated is not None], self.shortfalls)
         return [
             {
                 "entrant": entrant,
-                **_rank_of(found, entrant),
-                **_ends_of("score", "score_", score, entrant),
-                "items": len(self.measured.items) - int(absent[entrant]),
-                "failed": int(lost[entrant]),
-                "absent": int(absent[entrant]),
+                **_placing(found, entrant),
+                "items": int(self.cube.ran[entrant].sum()),
+                "failed": int(self.cube.lost[entrant].sum()),
+                "note": shortfall,
             }
-            for entrant in range(len(self.measured.entrants))
+            for entrant, shortfall in enumerate(self.shortfalls)
         ]
 
     def changes(self) -> list[Record]:
@@ -116,12 +126,14 @@ class Summary:
                     named.setdefault(change, []).append((base, other))
         records = []
         for change, pairs in named.items():
-            before, _ = self._ranked([base.calibrated for base, _ in pairs if base.calibrated is not None])
-            after, found = self._ranked([self._on_scale_of(base, other) for base, other in pairs])
+            short = self.cube.shortfalls([column.number for pair in pairs for column in pair])
+            short = [first or second for first, second in zip(self.shortfalls, short, strict=True)]
+            before = self._ranked([base.calibrated for base, _ in pairs if base.calibrated is not None], short)
+            after = self._ranked([self._on_scale_of(base, other) for base, other in pairs], short)
             if before is None or after is None:
                 continue
-            tau = agreement(before.value, after.value)
-            for entrant, place in enumerate(rank(before.value)):
+            tau = agreement(before.score.value, after.score.value)
+            for entrant, place in zip(before.entrants, rank(before.score.value), strict=True):
                 records.append(
                     {
                         "change": change,
@@ -129,8 +141,7 @@ class Summary:
                         "tau": _number(tau),
                         "entrant": entrant,
                         "rank_before": int(place),
-                        **_rank_of(found, entrant),
-                        **_ends_of("score", "score_", after, entrant),
+                        **_placing(after, entrant),
                     }
                 )
         return records
@@ -139,11 +150,11 @@ class Summary:
         return interval(statistic, self.size, self.sampling)
 
     def _mean(self, values: Array) -> Interval:
-        return self._interval(mean_of(values, self.measured.clusters, self.size))
+        return self._interval(mean_of(values, self.cube.clusters, self.size))
 
     def _column(self, number: int, facts: MetricFacts) -> Column:
-        measured = self.measured
-        values = measured.values[:, :, number]
+        measured = self.cube
+        values = measured.values[:, :, number].T
         nothing = np.full(len(measured.items), np.nan)
         raw = self._mean(values)
         floor = nothing if measured.floor is None else values[:, measured.floor]
@@ -161,7 +172,7 @@ class Summary:
         if not known:
             return nothing, None, None
         if self._own:
-            column = np.array([known.get(item, np.nan) for item in self.measured.items])
+            column = np.array([known.get(item, np.nan) for item in self.cube.items])
             if not np.isnan(column).all():
                 return column, self._mean(column), None
         elsewhere = np.array([known[item] for item in sorted(known)])
@@ -169,26 +180,29 @@ class Summary:
         far: Statistic = lambda weight: np.full((len(weight), 1), mean)  # noqa: E731
         return nothing, mean_interval(elsewhere, np.arange(len(elsewhere)), self.sampling), far
 
-    def _ranked(self, statistics: list[Statistic]) -> tuple[Interval | None, Ranks | None]:
-        """Mean of calibrated statistics with its interval, and ranks by it."""
-        if not statistics:
-            return None, None
-        found = self._interval(lambda weight: np.mean([statistic(weight) for statistic in statistics], axis=0))
-        return found, ranks(found.value, found.draws, self.sampling.level)
+    def _ranked(self, statistics: list[Statistic], shortfalls: list[str]) -> _Placings | None:
+        """Mean of calibrated statistics with its interval, and ranks by it, of the entrants without a shortfall."""
+        entrants = [entrant for entrant, shortfall in enumerate(shortfalls) if not shortfall]
+        if not statistics or not entrants:
+            return None
+        score = self._interval(
+            lambda weight: np.mean([statistic(weight)[:, entrants] for statistic in statistics], axis=0)
+        )
+        return _Placings(entrants, score, ranks(score.value, score.draws, self.sampling.level))
 
     def _on_scale_of(self, base: Column, other: Column) -> Statistic:
         """The calibrated value of a changed metric, over the base's span where it has no informative scale itself."""
         if other.calibrated is not None:
             return other.calibrated
-        values = self.measured.values[:, :, other.number]
+        values = self.cube.values[:, :, other.number].T
         if np.isnan(base.ceiling).all() and base.ends is not None:
             span = float(base.ends.ceiling.value - base.ends.floor.value)
-            return calibrated(values, other.floor, other.floor + span, self.measured.clusters)
-        return calibrated(values, other.floor, other.floor + base.ceiling - base.floor, self.measured.clusters)
+            return calibrated(values, other.floor, other.floor + span, self.cube.clusters)
+        return calibrated(values, other.floor, other.floor + base.ceiling - base.floor, self.cube.clusters)
 
     def _metric_record(self, column: Column) -> Record:
         facts, ends = column.facts, column.ends
-        floor = None if self.measured.floor is None else _at(column.raw, self.measured.floor)
+        floor = None if self.cube.floor is None else _at(column.raw, self.cube.floor)
         return {
             "metric": facts.id,
             "name": facts.name,
@@ -198,7 +212,7 @@ class Summary:
             "summary": facts.summary,
             "headline": facts.headline,
             "informative": None if ends is None else ends.informative,
-            "items": int((~np.isnan(self.measured.values[:, :, column.number])).any(axis=1).sum()),
+            "items": int((~np.isnan(self.cube.values[:, :, column.number])).any(axis=0).sum()),
             **_ends_of("floor", "floor_", floor),
             **_ends_of("ceiling", "ceiling_", column.top),
             **{name: value for kind in MARKS for name, value in _ends_of(kind, f"{kind}_", column.marks[kind]).items()},
@@ -224,11 +238,17 @@ def _ends_of(name: str, prefix: str, found: Interval | None, entrant: int | None
     return {name: _number(at.value), f"{prefix}low": _number(at.low), f"{prefix}high": _number(at.high)}
 
 
-def _rank_of(found: Ranks | None, entrant: int) -> Record:
-    if found is None:
-        return {"rank": None, "rank_low": None, "rank_high": None, "rank_group": None}
-    fields = {"rank": found.rank, "rank_low": found.low, "rank_high": found.high, "rank_group": found.group}
-    return {name: int(values[entrant]) for name, values in fields.items()}
+def _placing(found: _Placings | None, entrant: int) -> Record:
+    """Rank and score of an entrant, None where it has none."""
+    if found is None or entrant not in found.entrants:
+        nothing = {"rank": None, "rank_low": None, "rank_high": None, "rank_group": None}
+        return {**nothing, **_ends_of("score", "score_", None)}
+    at, given = found.entrants.index(entrant), found.ranks
+    fields = {"rank": given.rank, "rank_low": given.low, "rank_high": given.high, "rank_group": given.group}
+    return {
+        **{name: int(values[at]) for name, values in fields.items()},
+        **_ends_of("score", "score_", found.score, at),
+    }
 
 
 def _number(value: Any) -> float | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import io
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from earwitness.cli import baseline, board, cards, check, run, submit, train
-from earwitness.errors import EarwitnessError
+from earwitness.cli.faults import report
+from earwitness.errors import FAULT, EarwitnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +68,23 @@ app.add_typer(baselines)
 
 
 def main() -> None:
-    """Run the command line; an error that a user can cause ends in one line and its exit code."""
+    """Run the command line; an error that a user can cause ends in one line and its exit code.
+
+    So does a fault of the program, with its own code, so that a crash never reads as an answer.
+    """
+    _survive_ascii()
     try:
         app()
     except EarwitnessError as error:
         print(f"earwitness: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception as error:
+        print(report(error), file=sys.stderr)
+        sys.exit(FAULT)
+
+
+def _survive_ascii() -> None:
+    """What a terminal's encoding lacks is written as `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(errors="replace")

@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from earwitness.cli.output import WIDE, Json, print_json, print_table
 from earwitness.errors import EarwitnessError
 
+if TYPE_CHECKING:
+    from earwitness.board import Difference, Pair
+
 BOARD = Path("board")
 
-Out = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")]
+Runs = Annotated[str, typer.Option(metavar="DIR,..", help="Folders of runs.")]
 
 
-def board(out: Out = Path("runs"), json: Json = False) -> None:
-    """Build the board from the runs' rows and print the ranking."""
+def board(
+    runs: Runs = "runs",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the board.")] = BOARD,
+    json: Json = False,
+) -> None:
+    """Build the board from the runs' rows and print the ranking; exits with 4 where a run cannot be read."""
     from rich.console import Console
 
     from earwitness import board as boards
 
-    path = boards.build(out, BOARD)
+    unread = None
+    try:
+        path = boards.build(_places(runs), out)
+    except boards.UnreadRunsError as error:
+        path, unread = error.path, error
     if json:
         print_json(boards.ranking_records(path))
     else:
         boards.print_ranking(path, Console(width=None if sys.stdout.isatty() else WIDE))
+    if unread is not None:
+        raise unread
+
+
+def _places(runs: str) -> list[Path]:
+    places = [Path(place.strip()) for place in runs.split(",") if place.strip()]
+    if not places:
+        raise EarwitnessError("--runs names no folder")
+    return places
 
 
 def leaderboard(
+    board: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the board.")] = BOARD,
     export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a static page instead of serving.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on.")] = 8501,
 ) -> None:
@@ -37,13 +60,13 @@ def leaderboard(
     from earwitness import board as boards
 
     if export is not None:
-        print(boards.export(BOARD, export))
+        print(boards.export(board, export))
         return
-    boards.current(BOARD)
-    raise typer.Exit(_serve(port))
+    boards.current(board)
+    raise typer.Exit(_serve(board, port))
 
 
-def _serve(port: int) -> int:
+def _serve(board: Path, port: int) -> int:
     import os
     import subprocess
 
@@ -55,7 +78,7 @@ def _serve(port: int) -> int:
     command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port)]
     # Headless, or a first start would ask for an e-mail address and wait.
     command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
-    environment = {**os.environ, "EARWITNESS_BOARD": str(BOARD.resolve())}
+    environment = {**os.environ, "EARWITNESS_BOARD": str(board.resolve())}
     print(f"http://localhost:{port}", flush=True)
     try:
         return subprocess.run(command, check=False, env=environment).returncode
@@ -64,20 +87,47 @@ def _serve(port: int) -> int:
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(metavar="A", help="Folder of a run.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="Folder of another run on the same task.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="Folder of a run, or a submission that was run.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    runs: Runs = "runs",
+    task: Annotated[str | None, typer.Option(metavar="ID", help="Only this task, default: all that both ran.")] = None,
     json: Json = False,
 ) -> None:
-    """Compare two runs on the items that both have, metric by metric."""
-    from earwitness.harness.compare import compare as compare_runs
+    """Compare two runs or submissions on the items that both ran, metric by metric."""
+    from earwitness import board as boards
 
-    found = compare_runs(first, second)
+    pairs = boards.compare(first, second, _places(runs), task)
     if json:
-        print_json([vars(comparison) for comparison in found])
+        print_json([_finite(asdict(pair)) for pair in pairs])
         return
-    records = [
-        [c.metric, c.direction, str(c.items), f"{c.first:.3f}", f"{c.second:.3f}",
-         f"{c.difference:+.3f} [{c.low:+.3f} {c.high:+.3f}]", c.verdict]
-        for c in found
-    ]  # fmt: skip
-    print_table(f"A {first.name}\nB {second.name}", ["metric", "better", "items", "A", "B", "A - B", ""], records)
+    for pair in pairs:
+        _print_pair(pair)
+
+
+def _print_pair(pair: Pair) -> None:
+    title = f"{pair.task}: {pair.items} items in {pair.clusters} clusters\nA {pair.first}\nB {pair.second}"
+    columns = ["metric", "better", "items", "A", "B", "A - B", "p", ""]
+    print_table(title, columns, [_cells(difference) for difference in pair.differences])
+    print(
+        f"p: sign-flip tests on clusters, both sides, adjusted (Holm) over the {pair.family} metrics of this table "
+        "that have a direction; told at p < .05."
+    )
+    for note in pair.notes:
+        print(note)
+
+
+def _cells(found: Difference) -> list[str]:
+    interval = f"{found.difference:+.3f} [{found.low:+.3f} {found.high:+.3f}]"
+    p = "" if found.p is None else f"{found.p:.3f}" if found.p >= 0.001 else "<.001"
+    means = [f"{found.first:.3f}", f"{found.second:.3f}"]
+    cells = [found.metric, found.direction, str(found.items), *means, interval, p, found.verdict]
+    return [cell.replace("+nan", "-").replace("nan", "-") for cell in cells]
+
+
+def _finite(value: Any) -> Any:
+    """The value with null where a number is not finite."""
+    if isinstance(value, dict):
+        return {name: _finite(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,7 +13,9 @@ from earwitness import shelf
 from earwitness.errors import EarwitnessError, ExplainerFailedError
 from earwitness.gate import comparability
 from earwitness.gate.comparability import attach, attached
-from earwitness.gate.comparison import direction, rows_of
+from earwitness.gate.comparison import rows_of
+from earwitness.results.filling import direction
+from earwitness.results.former import translated
 from earwitness.results.rows import (
     COSTS,
     FRESH,
@@ -77,7 +79,7 @@ def read_rows(paths: Sequence[Path]) -> pa.Table:
         rows = read_run(folder)
         if not len(rows):
             raise EarwitnessError(f"{folder.name} has no rows; run the same command again")
-        tables.append(rows)
+        tables.append(translated(rows))
         fingerprints.update(_fingerprints(recipe.get("task"), known=fingerprints))
     rows = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
     refuse_unusable(rows, "the runs together")
@@ -98,7 +100,7 @@ def read_baseline(path: Path) -> pa.Table:
         raise EarwitnessError(
             f"{path} is no baseline of this version: {error}; delete it and write it with `earwitness baseline update`"
         ) from error
-    rows = rows.replace_schema_metadata(metadata)
+    rows = translated(rows).replace_schema_metadata(metadata)
     refuse_unusable(rows, str(path))
     return rows
 

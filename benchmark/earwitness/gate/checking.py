@@ -11,10 +11,11 @@ from scipy.stats import t
 from earwitness.errors import EarwitnessError, ExplainerFailedError
 from earwitness.gate.baseline import refuse_unusable
 from earwitness.gate.comparability import refuse_other_tasks
-from earwitness.gate.comparison import Compared, compare, direction, rows_of
+from earwitness.gate.comparison import Compared, compare, rows_of
 from earwitness.gate.matching import Match, match
 from earwitness.gate.rules import Mode, Rule, RuleError
 from earwitness.gate.verdicts import Outcome, Report, Verdict
+from earwitness.results.filling import direction
 from earwitness.results.rows import Status
 from earwitness.stats.intervals import Sampling
 from earwitness.stats.multiplicity import holm
@@ -87,7 +88,7 @@ class _Column:
         self.gain = direction(found.metric) * (self.after - self.before)
         """[N] positive where the run is better."""
         self.present = ~np.isnan(self.gain)
-        self.items = int(self.present.sum())
+        self.items = int(self.present.sum()) if compared.has_value[number] else 0
 
     @property
     def mean(self) -> float:
@@ -247,7 +248,7 @@ def _verdict(column: _Column, outcome: Outcome, figures: _Figures) -> Verdict:
         p=figures.p,
         smallest=figures.smallest,
         items=column.items,
-        missing=int(compared.missing[:, column.number].sum()),
+        failed=int(compared.failed[:, column.number].sum()),
         worst=tuple((compared.items[i], float(column.gain[i])) for i in order if column.gain[i] < 0),
         margin=column.margin,
         before=column.mean,

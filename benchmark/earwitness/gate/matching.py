@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from earwitness import metrics as declared
 from earwitness.errors import EarwitnessError
-from earwitness.gate.comparison import FLOOR, direction
 from earwitness.gate.rules import Rule, RuleError
+from earwitness.results.cube import FLOOR
+from earwitness.results.filling import direction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

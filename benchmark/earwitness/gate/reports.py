@@ -120,7 +120,7 @@ def sentence(verdict: Verdict) -> str:
     against = f"margin {_plain(verdict.margin)}, p {_probability(verdict.p)}"
     end = f"; worst items: {', '.join(f'{item} {_signed(effect)}' for item, effect in verdict.worst)}"
     end = end if verdict.worst else ""
-    lost = f"; {verdict.missing} of {verdict.items} items have no value" if verdict.missing else ""
+    lost = f"; {verdict.failed} of {verdict.items} items failed" if verdict.failed else ""
     if verdict.outcome is Outcome.REGRESSION:
         return f"regression: {what} is worse: {change}, {against}{lost}{end}"
     if verdict.outcome is Outcome.INCONCLUSIVE:
@@ -132,7 +132,7 @@ def sentence(verdict: Verdict) -> str:
 
 
 def _cells(verdict: Verdict) -> list[str]:
-    items = f"{verdict.items}, {verdict.missing} missing" if verdict.missing else str(verdict.items)
+    items = f"{verdict.items}, {verdict.failed} failed" if verdict.failed else str(verdict.items)
     interval = f"{_signed(verdict.effect)} [{_signed(verdict.low)} {_signed(verdict.high)}]"
     means = [_plain(verdict.before), _plain(verdict.after)]
     tests = [_plain(verdict.margin), _probability(verdict.p), _plain(verdict.smallest)]

@@ -58,16 +58,16 @@ class Verdict:
     """Smallest drop that these items could have seen."""
     items: int
     """Items that were compared."""
-    missing: int
-    """Items of them on which the run has no value and counts as the floor."""
+    failed: int
+    """Items of them on which the run failed and counts as the floor."""
     worst: tuple[tuple[str, float], ...]
     """Items that got worst, with their effects."""
     margin: float
     """Margin in the metric's units."""
     before: float
-    """Mean of the baseline, missing items at the floor."""
+    """Mean of the baseline, failed items at the floor."""
     after: float
-    """Mean of the run, missing items at the floor."""
+    """Mean of the run, failed items at the floor."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,217 @@
+"""Two runs, or two submissions, on a task: metric by metric on the items that both ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from earwitness.board.contrasts import AHEAD, BEHIND, FEW, NEITHER, Gains, gains_over, verdicts
+from earwitness.errors import EarwitnessError, NotComparableError
+from earwitness.results.cube import FLOOR, Cube, Sides, side_by_side
+from earwitness.results.filling import direction
+from earwitness.results.folders import open_run, open_runs
+from earwitness.results.rows import RECIPE, Status
+from earwitness.stats.intervals import DEFAULT, Sampling
+from earwitness.stats.paired import paired_difference
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earwitness.results.folders import Run, Unread
+
+WORDS = {AHEAD: "A is better", BEHIND: "B is better", NEITHER: "not told apart", FEW: FEW}
+Key = tuple[str, str]
+"""A task and its hash."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One metric of A and B on the items for which both have values."""
+
+    metric: str
+    direction: str
+    items: int
+    first: float
+    """Mean of A, failed items at the floor; NaN where no item has values of both."""
+    second: float
+    difference: float
+    """A - B."""
+    low: float
+    high: float
+    p: float | None
+    """Adjusted (Holm) over all metrics of the pair that have a direction; None where the metric has none."""
+    verdict: str
+    """`A is better`, `B is better`, `not told apart`, `too few items`; empty where the metric has no direction."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A and B on one task."""
+
+    task: str
+    task_hash: str
+    first: str
+    second: str
+    items: int
+    """Items that both ran."""
+    clusters: int
+    family: int
+    """Metrics that p is adjusted over."""
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+
+def compare(
+    first: str, second: str, runs: Sequence[Path], task: str | None = None, sampling: Sampling = DEFAULT
+) -> list[Pair]:
+    """A pair for each task that A and B ran, each a run's folder or a submission's id among the runs in some folders.
+
+    Failed items take the floor's value; the floor is looked for among the two and the runs. Raises EarwitnessError
+    where A or B is nothing of the kind, or of several versions, and NotComparableError where they share no task, item
+    or seed.
+    """
+    found, unread = open_runs(runs)
+    sides = [_sides(name, found, unread) for name in (first, second)]
+    shared = [key for key in sides[0] if key in sides[1] and task in (None, key[0])]
+    if not shared:
+        raise NotComparableError(_apart(first, second, sides, task))
+    return [_pair((first, second), key, [side[key] for side in sides], found, sampling) for key in shared]
+
+
+def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key, list[Run]]:
+    """The runs that a name means, by task."""
+    folder = Path(name)
+    if folder.is_dir() or (folder / RECIPE).exists():
+        mine = [open_run(folder)]
+    else:
+        mine = [run for run in runs if run.rows["submission"][0].as_py() == name]
+    if not mine:
+        known = sorted({run.rows["submission"][0].as_py() for run in runs})
+        have = f"the runs have {', '.join(known)}" if known else "there are no runs; name their folder with --runs"
+        left = f"; left out: {'; '.join(run.reason for run in unread)}" if unread else ""
+        raise EarwitnessError(f"{name} is no run's folder and no submission that was run; {have}{left}")
+    by_key: dict[Key, list[Run]] = {}
+    for run in mine:
+        by_key.setdefault((run.rows["task"][0].as_py(), run.rows["task_hash"][0].as_py()), []).append(run)
+    for (task, _), group in sorted(by_key.items()):
+        if len({run.rows["submission_hash"][0].as_py() for run in group}) > 1:
+            names = ", ".join(str(run.folder) for run in group)
+            raise EarwitnessError(f"{name} was run on {task} in several versions; name one of {names}")
+    return dict(sorted(by_key.items()))
+
+
+def _apart(first: str, second: str, sides: Sequence[dict[Key, list[Run]]], task: str | None) -> str:
+    """Why there is no task on which the two meet."""
+    names = [{key[0] for key in side} for side in sides]
+    both = sorted(names[0] & names[1] & ({task} if task else names[0]))
+    if both:
+        return f"{first} and {second} differ in task_hash: they ran different versions or items of {', '.join(both)}"
+    if task:
+        return f"{first} and {second} did not both run {task}; A ran {_listed(names[0])}, B ran {_listed(names[1])}"
+    return f"{first} and {second} differ in task: {_listed(names[0])} and {_listed(names[1])}"
+
+
+def _pair(
+    names: tuple[str, str], key: Key, sides: Sequence[list[Run]], runs: Sequence[Run], sampling: Sampling
+) -> Pair:
+    tables = [pa.concat_tables([run.rows for run in side]) for side in sides]
+    _refuse_other_seeds(names, tables, key[0])
+    found = side_by_side(Sides(tables[0], tables[1], _floor(tables, runs, key)))
+    shared = found.shared(0, 1)
+    ran = [int(side.sum()) for side in found.ran[:2]]
+    if not shared.any():
+        raise NotComparableError(
+            f"{names[0]} and {names[1]} share no item on {key[0]}: they ran {ran[0]} and {ran[1]} items, none of them "
+            "the same"
+        )
+    found = found.on(shared)
+    notes = list(found.notes)
+    if max(ran) > len(found.items):
+        notes.append(f"A ran {ran[0]} items, B {ran[1]}: compared on the {len(found.items)} that both ran.")
+    for name, entrant in (("A", 0), ("B", 1)):
+        lost = int(found.lost[entrant].sum())
+        if lost:
+            what = f"the value of {FLOOR!r}" if found.floor is not None else "the worst value"
+            notes.append(
+                f"{name} failed on {lost} items, which take {what}; {name} is only said to be better where it is with "
+                "the worst values seen there."
+            )
+    differences = _differences(found, sampling)
+    return Pair(
+        task=key[0],
+        task_hash=key[1],
+        first=names[0],
+        second=names[1],
+        items=len(found.items),
+        clusters=int(found.clusters.max()) + 1,
+        family=sum(one.p is not None and one.items > 0 for one in differences),
+        differences=tuple(differences),
+        notes=tuple(notes),
+    )
+
+
+def _differences(cube: Cube, sampling: Sampling) -> list[Difference]:
+    """Metrics that only one of the two has are left out."""
+    told = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
+    judged = [number for number in told if direction(cube.metrics[number])]
+    gains = gains_over(cube, [0], 1, judged)
+    # The metrics of the pair are the family: they stand where entrants stand in the contrasts of one metric.
+    turned = Gains(*(side.transpose(0, 2, 1) for side in (gains.value, gains.least, gains.most)))
+    found = verdicts(turned, cube.clusters)
+    words = dict(zip(judged, found.words[:, 0], strict=True))
+    p = dict(zip(judged, found.p[:, 0].tolist(), strict=True))
+    differences = []
+    for number in told:
+        first, second = cube.values[0, :, number], cube.values[1, :, number]
+        both = ~np.isnan(first - second)
+        interval = paired_difference(first, second, cube.clusters, sampling)
+        differences.append(
+            Difference(
+                metric=cube.metrics[number],
+                direction={1: "higher", -1: "lower", 0: "none"}[direction(cube.metrics[number])],
+                items=int(both.sum()),
+                first=float(first[both].mean()) if both.any() else float("nan"),
+                second=float(second[both].mean()) if both.any() else float("nan"),
+                difference=float(interval.value),
+                low=float(interval.low),
+                high=float(interval.high),
+                p=p.get(number),
+                verdict=WORDS[words[number]] if number in words else "",
+            )
+        )
+    return differences
+
+
+def _floor(tables: Sequence[pa.Table], runs: Sequence[Run], key: Key) -> pa.Table:
+    """Rows of the floor on the task under the seeds of the two; no rows where there is none."""
+    candidates = [*tables, *(run.rows for run in runs)]
+    known = [rows for rows in candidates if (rows["task"][0].as_py(), rows["task_hash"][0].as_py()) == key]
+    floors = [rows for rows in known if rows["submission"][0].as_py() == FLOOR]
+    if not floors:
+        return tables[0].slice(0, 0)
+    largest = max(floors, key=len)
+    for column in ("generation_seed", "explainer_seed"):
+        largest = largest.filter(pc.is_in(largest[column], value_set=pc.unique(tables[0][column])))
+    return largest
+
+
+def _refuse_other_seeds(names: tuple[str, str], tables: Sequence[pa.Table], task: str) -> None:
+    """A failed item has a row of its first generation seed alone, so that only rows with values tell of those."""
+    for column in ("explainer_seed", "generation_seed"):
+        seeds = []
+        for table in tables:
+            known = table.filter(pc.equal(table["status"], Status.OK.value)) if column == "generation_seed" else table
+            seeds.append(sorted(pc.unique(known[column]).to_pylist()))
+        if seeds[0] != seeds[1] and all(seeds):
+            raise NotComparableError(
+                f"{names[0]} and {names[1]} differ in {column} on {task}: {seeds[0]} and {seeds[1]}"
+            )
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,76 @@
+"""Run folders as they are read: recipe, rows and their fingerprint; those that cannot be read are named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from earwitness.errors import EarwitnessError
+from earwitness.results.former import translated
+from earwitness.results.rows import RECIPE, fingerprint, read_recipe, read_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder as it was read."""
+
+    folder: Path
+    recipe: dict[str, Any]
+    rows: pa.Table
+    """Under today's hashes."""
+    fingerprint: str
+    """Of the rows as they are stored."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A run's folder that was left out."""
+
+    folder: Path
+    reason: str
+    """One line that names the folder."""
+
+
+def open_run(folder: Path) -> Run:
+    """A run with its rows; raises EarwitnessError where its recipe or a part cannot be read, or there is no row."""
+    if not (folder / RECIPE).is_file():
+        raise EarwitnessError(f"{folder} is no run: it has no {RECIPE}; run again, or delete the folder")
+    recipe, rows = read_recipe(folder), read_run(folder)
+    if not len(rows):
+        raise EarwitnessError(f"{folder} is no run with rows; run the same command again")
+    return Run(folder, recipe, translated(rows), fingerprint(rows))
+
+
+def open_runs(places: Sequence[Path]) -> tuple[list[Run], list[Unread]]:
+    """Every run with rows in the given folders, by name, and those that cannot be read.
+
+    A run that has no rows yet is neither.
+    """
+    runs, unread = [], []
+    for folder in dict.fromkeys(folder for place in places for folder in _folders(place)):
+        try:
+            if _has_rows(folder):
+                runs.append(open_run(folder))
+            else:
+                read_recipe(folder)
+        except EarwitnessError as error:
+            unread.append(Unread(folder, str(error)))
+    return runs, unread
+
+
+def _folders(place: Path) -> list[Path]:
+    """Runs in a place, hidden ones left out; the place itself where it is a run."""
+    if (place / RECIPE).is_file():
+        return [place]
+    found = sorted(path for path in place.glob("*") if not path.name.startswith("."))
+    return [path for path in found if (path / RECIPE).is_file() or _has_rows(path)]
+
+
+def _has_rows(folder: Path) -> bool:
+    return any(not path.name.startswith(".") for path in (folder / "rows").glob("*.parquet"))
