@@ -48,13 +48,25 @@ def test_files_of_a_folder_have_a_fingerprint_of_their_own(tmp_path: Path) -> No
     (tmp_path / "model").mkdir()
     weights = tmp_path / "model" / "weights"
     task = SimpleNamespace(
-        folder=tmp_path, card=SimpleNamespace(model_dump=lambda mode: CARD), data_files=lambda: [weights]
+        folder=tmp_path, card=SimpleNamespace(model_dump=lambda mode: CARD), data_files=lambda: [weights], code_hash="c"
     )
     weights.write_bytes(b"1")
     before = fingerprints_of_task(task)  # type: ignore[arg-type]
     weights.write_bytes(b"2")
     after = fingerprints_of_task(task)  # type: ignore[arg-type]
     assert [part for part in before if before[part] != after[part]] == ["files of model"]
+
+
+def test_other_code_alone_is_compared_with_a_note(tmp_path: Path) -> None:
+    path = tmp_path / "b.parquet"
+    known = fingerprints_of_card(CARD)
+    update_baseline(path, attach(table(VALUES), {"h1": {**known, "code": "a"}}))
+    report = check(attach(table(VALUES, task_hash="h2"), {"h2": {**known, "code": "b"}}), read_baseline(path), RULES)
+    assert report.exit_code == 0
+    assert "planted: the code of its track, model or dataset is not the baseline's" in report.notes
+    other = {"h2": {**known, "code": "b", "data": "other"}}
+    with pytest.raises(NotComparableError, match="fingerprints of code, data"):
+        check(attach(table(VALUES, task_hash="h2"), other), read_baseline(path), RULES)
 
 
 def test_fingerprints_travel_with_the_rows_and_into_the_baseline(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def check(rows: pa.Table, baseline: pa.Table, rules: Sequence[Rule], mode: Mode 
     columns: list[_Column] = []
     notes = list(matches.notes)
     for task, submission in dict.fromkeys((found.task, found.submission) for found in matches.found):
-        refuse_other_tasks(rows_of(rows, task, submission), rows_of(baseline, task, submission), task)
+        notes += refuse_other_tasks(rows_of(rows, task, submission), rows_of(baseline, task, submission), task)
         _refuse_failed(rows, task, submission)
         found = [one for one in matches.found if (one.task, one.submission) == (task, submission)]
         compared = compare(rows, baseline, task, submission, list(dict.fromkeys(one.metric for one in found)))

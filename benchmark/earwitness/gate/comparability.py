@@ -21,26 +21,30 @@ if TYPE_CHECKING:
 METADATA = b"earwitness.tasks"
 """Key of the fingerprints in a table's metadata."""
 PARTS = {"model": "model", "dataset": "data"}
-"""Parts of a card that have a fingerprint of their own, by key; the rest of the card is the task's."""
+"""Parts of a card that have a fingerprint of their own, by key."""
+OF_TASK = ("track", "generation_seeds", "budget")
+"""Keys of a card that the task's own fingerprint is of: with those above, what explanations depend on."""
+CODE = "code"
+"""Part of the fingerprints that may differ: other code, of the model's adapter say, is what a check is for."""
 Fingerprints = dict[str, dict[str, str]]
 """Hashes of the parts of tasks, by the task's hash."""
 
 
 def fingerprints_of_card(card: Mapping[str, Any]) -> dict[str, str]:
     """Hashes of a card's parts: task, model and data."""
-    rest = {key: value for key, value in card.items() if key not in PARTS}
-    return {"task": _hash(rest), **{name: _hash(card.get(key)) for key, name in PARTS.items()}}
+    own = {key: card.get(key) for key in OF_TASK}
+    return {"task": _hash(own), **{name: _hash(card.get(key)) for key, name in PARTS.items()}}
 
 
 def fingerprints_of_task(task: Task) -> dict[str, str]:
-    """Hashes of a task's parts: of its card, and of the files in each of its folders."""
+    """Hashes of a task's parts: of its card, of the files in each of its folders, and of its code."""
     digests: dict[str, Any] = {}
     for path in task.data_files():
         inner = path.relative_to(task.folder)
         digest = digests.setdefault(f"files of {inner.parts[0]}", hashlib.sha256())
         digest.update(inner.as_posix().encode() + hashlib.sha256(path.read_bytes()).digest())
     files = {name: str(digest.hexdigest()[:16]) for name, digest in digests.items()}
-    return {**fingerprints_of_card(task.card.model_dump(mode="json")), **files}
+    return {**fingerprints_of_card(task.card.model_dump(mode="json")), **files, CODE: task.code_hash}
 
 
 def attach(rows: pa.Table, fingerprints: Fingerprints) -> pa.Table:
@@ -63,10 +67,11 @@ def describe(rows: pa.Table, tasks: Iterable[Task]) -> pa.Table:
     return attach(rows, {task.hash: fingerprints_of_task(task) for task in tasks})
 
 
-def refuse_other_tasks(run: pa.Table, baseline: pa.Table, task: str) -> None:
+def refuse_other_tasks(run: pa.Table, baseline: pa.Table, task: str) -> tuple[str, ...]:
     """Raise NotComparableError where the rows of a task differ in task, model, data or seeds; it says in which.
 
-    run and baseline are the rows of one submission on the task, with the metadata of their tables.
+    run and baseline are the rows of one submission on the task, with the metadata of their tables. Returns a note where
+    nothing but code differs.
     """
     before, after = (_one(rows, "task_hash") for rows in (baseline, run))
     complaints = _version(baseline, run)
@@ -78,6 +83,7 @@ def refuse_other_tasks(run: pa.Table, baseline: pa.Table, task: str) -> None:
             f"{task} is not the same in the baseline and in the run: {'; '.join(complaints)}; score the "
             "baseline's code on this task and write the baseline again"
         )
+    return () if before == after else (f"{task}: the code of its track, model or dataset is not the baseline's",)
 
 
 def _version(baseline: pa.Table, run: pa.Table) -> list[str]:
@@ -95,6 +101,8 @@ def _fingerprints(before: str, after: str, known: Fingerprints, now: Fingerprint
     if old != new:
         first, second = known.get(old, {}), now.get(new, {})
         differ = sorted(part for part in first.keys() & second.keys() if first[part] != second[part])
+        if differ == [CODE]:
+            return complaints
         if not first or not second:
             complaints.append(f"task hash {old} and {new} (the task's card, its model or its data changed)")
         elif differ:
