@@ -10,7 +10,7 @@ import pytest
 import torch
 from diffusers import AudioLDM2Pipeline
 
-from earwitness.authoring.training import RECIPES, Workshop, autoencoder, band, diffusion
+from earwitness.authoring.training import RECIPES, autoencoder, band, diffusion
 from earwitness.authoring.training.autoencoder import compose_autoencoder, latents_of, train_autoencoder
 from earwitness.authoring.training.band_floors import Band, measure, shares
 from earwitness.authoring.training.clips import FRAMES, SHAPE, StemClips, stem_clips
@@ -26,6 +26,7 @@ from earwitness.authoring.training.diffusion import (
     vocabulary,
 )
 from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.workshop import Workshop
 from earwitness.judges import cnn
 from earwitness.models import audioldm2
 from earwitness.worlds.stems import NAMES, clip, render

@@ -11,8 +11,9 @@ import pytest
 import torch
 from diffusers import AutoencoderOobleck
 
-from earwitness.authoring.training import Workshop, oobleck
+from earwitness.authoring.training import oobleck
 from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.workshop import Workshop
 from earwitness.models import oobleck as adapter
 from earwitness.worlds.tones import SAMPLES, render, tone
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness.authoring.training import Workshop, spoken
+from earwitness.authoring.training import spoken
 from earwitness.authoring.training.loop import Checkpoint, Plan
 from earwitness.authoring.training.speech import (
     END,
@@ -23,6 +23,7 @@ from earwitness.authoring.training.speech import (
     train_speech,
 )
 from earwitness.authoring.training.utterances import BINS, GROUPS, Corpus, Variation, corpus, normalise
+from earwitness.authoring.training.workshop import Workshop
 from earwitness.models import speech2text
 from earwitness.worlds.commands import TRANSLATIONS, vocabulary
 from earwitness.worlds.espeak import SAMPLE_RATE

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from earwitness.authoring.training.workshop import Workshop
 from earwitness.errors import EarwitnessError
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """Where a training keeps its rendered clips and its checkpoints."""
-
-    folder: Path
-    seed: int
-
-    @property
-    def clips(self) -> Path:
-        """Rendered clips, the same for every seed."""
-        return self.folder / "clips"
-
-    def checkpoint(self, part: str) -> Path:
-        """Checkpoint of one part."""
-        return self.folder / f"seed{self.seed}" / f"{part}.pt"
 
 
 def _micro_prompt(out: Path, work: Workshop) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from earwitness.worlds.stems import NAMES
 if TYPE_CHECKING:
     from diffusers import AudioLDM2Pipeline, AutoencoderKL
 
-    from earwitness.authoring.training import Workshop
+    from earwitness.authoring.training.workshop import Workshop
 
 CLIPS = 12_000
 DECODED = 3_000

@@ -21,7 +21,7 @@ from earwitness.worlds.tones import SAMPLE_RATE, SAMPLES, VERSION, Split, render
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from earwitness.authoring.training import Workshop
+    from earwitness.authoring.training.workshop import Workshop
 
 CLIPS, HELD_OUT = 4000, 100
 STEPS, BATCH, LEARNING_RATE = 20_000, 4, 2e-3

@@ -28,7 +28,7 @@ from earwitness.models.storage import save_half
 from earwitness.worlds.soundscape import Split
 
 if TYPE_CHECKING:
-    from earwitness.authoring.training import Workshop
+    from earwitness.authoring.training.workshop import Workshop
     from earwitness.models.spectral_codec import SpectralCodec
 
 CLIPS = 9000

@@ -31,7 +31,7 @@ from earwitness.models import speech2text
 from earwitness.worlds.spoken import Split, render, utterance
 
 if TYPE_CHECKING:
-    from earwitness.authoring.training import Workshop
+    from earwitness.authoring.training.workshop import Workshop
 
 UTTERANCES = 12_000
 STEPS = 10_000
