@@ -39,8 +39,8 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
         if made_with(known) != made_with(fresh) or known["task"]["hash"] != run.explained:
             aside = _move_aside(run)
             say(f"{run.name} was made by another version ({_difference(known, fresh)}): moved to {aside}")
-        elif known["measured"] != run.measured:
-            say(f"{run.name} is scored again: {_remeasured(known['measured'], run.measured)}")
+        elif known.get("measured") != run.measured:
+            say(f"{run.name} is scored again: {_remeasured(known.get('measured', {}), run.measured)}")
             shutil.rmtree(run.rows, ignore_errors=True)
             recipe.write(run.folder, {**known, **scored_with(fresh), "state": "running"})
             return False
