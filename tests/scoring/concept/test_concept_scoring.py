@@ -21,7 +21,7 @@ from earwitness.scoring.concept.features import thinned
 from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
 from earwitness.scoring.concept.steering import Steering, patterns
 from earwitness.task import Task
-from earwitness.tracks.concept import Dictionaries
+from earwitness.tracks.concept import Activation, Dictionaries, Dictionary
 
 Opened = Callable[..., ConceptScoring]
 
@@ -229,3 +229,23 @@ def test_factors_that_are_no_numbers_are_a_problem_of_their_item(
         "factors are no numbers in some clips: loudness",
         "there are 40 clips and 39 rows of factors",
     ]
+
+
+@pytest.mark.parametrize("size", [3e38, 0.0])
+def test_numbers_that_overflow_or_divide_by_zero_are_rows_and_cost_no_other_dictionary(
+    opened: Opened, model: FakeConceptModel, tmp_path: Path, size: float
+) -> None:
+    scoring = opened(task(tmp_path / "task"))
+    (item, *_) = scoring.items()[0]
+    square = (size * np.eye(model.width)).astype(np.float32)
+    nothing = np.zeros(model.width, np.float32)
+    large = Dictionary(square, nothing, square, nothing, Activation.IDENTITY)
+    bad, good = (Dictionaries((each, each)) for each in (large, raw(model.width)))
+    values = scoring.score([(item, bad), (item, good)], tmp_path / "exhibits")
+    assert [len(own) for own in values] == [len(METRICS), len(METRICS)]
+    for value in values[0]:
+        finite = value.value is not None and np.isfinite(value.value)
+        assert finite if value.status == Status.OK else value.reason
+    if size:
+        assert any(value.status == Status.FAILED for value in values[0])
+    assert by_id(values[1]) == by_id(scoring.score([(item, good)])[0])
