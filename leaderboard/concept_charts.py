@@ -8,8 +8,6 @@ from charts import GREY, ORANGE, TEAL
 
 OTHERS = [TEAL, "#4c78a8", "#a05fb0", "#c2a02e", GREY]
 """Colours of the factors that are not looked at; they repeat where there are more."""
-BY = {"probe": "told by the features", "sound": "heard in the sound"}
-"""What a trace was read off."""
 QUIET = alt.Axis(gridOpacity=0.35, tickCount=4)
 SMALL, LARGE = 200, 300
 """Pixels of charts that stand side by side, and of those that have a row for themselves."""
@@ -59,7 +57,7 @@ def steering(moved: pd.DataFrame, factor: str, size: float) -> alt.LayerChart:
 
 def trace(frame: pd.DataFrame) -> alt.Chart:
     """How far a factor still has to go at each step; columns: step, by, left."""
-    names = list(BY.values())
+    names = frame["by"].unique().tolist()
     colour = alt.Color(
         "by:N",
         scale=alt.Scale(domain=names, range=[ORANGE, TEAL]),

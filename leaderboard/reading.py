@@ -85,6 +85,24 @@ def results(key: str) -> dict[tuple[str, str], Record]:
     return {(r["entrant"], r["metric"]): r for r in query("SELECT * FROM results WHERE task_key = ?", key)}
 
 
+Exhibits = dict[tuple[str, str], str]
+"""Paths of exhibits by label and part."""
+
+
+def exhibits(key: str, item: str, *entrants: str) -> Exhibits:
+    """An item's own exhibits, and those that the explanations of entrants left."""
+    found: Exhibits = {}
+    for entrant in ("", *entrants):
+        rows = query(
+            "SELECT * FROM exhibits WHERE task_key = ? AND item = ? AND entrant = ? ORDER BY position",
+            key,
+            item,
+            entrant,
+        )
+        found |= {(row["label"], row["part"]): row["path"] for row in rows}
+    return found
+
+
 def beside(path: str) -> Path | None:
     """A file that a row of the board points to; None where it is gone."""
     file = board_file()

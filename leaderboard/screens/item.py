@@ -1,20 +1,20 @@
-"""One item: what was asked, what each explanation says, and what it keeps and removes, to listen to."""
+"""One item: what was asked, what each explanation says, and what people see and hear of them."""
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from reading import Record, beside, item_arrays, metrics, parsed, query, ranking, task
+from reading import Record, exhibits, item_arrays, metrics, parsed, query, ranking, task
 from sounds import play
 from state import pick
 from wording import ARROWS, number
 
 NOBODY = "nobody"
+ORIGINAL = "original"
+"""Label of the sound that is explained, where an item is one sound."""
 
 
 def pick_item(picked: Record, view: Any) -> Record | None:
@@ -49,7 +49,7 @@ def original(item: Record, view: Any) -> None:
         return
     left, _ = st.columns(2, gap="large")
     with left:
-        play(view.ORIGINAL, item["original"])
+        play(view.ORIGINAL, exhibits(item["task_key"], item["item"]).get((ORIGINAL, ""), ""))
 
 
 def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
@@ -62,29 +62,21 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     left = found[0]
     if left["status"] not in ("ok", "skipped"):
         st.error(f"{left['status']}: {left['reason']}")
-    fields = described(item, parsed(left["sounds"]) or {})
+    fields = described(item, entrant)
     answered = item_arrays(left["explanation"], item["item"]) if view.GIVEN else {}
     given = item_arrays(item["arrays"], item["item"]) if view.GIVEN else {}
-    view.draw(fields, given, {**answered, **curves(left["curves"])}, item["seconds"])
-    for column, (kind, label) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
+    view.draw(fields, given, answered, item["seconds"])
+    for column, (label, told) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
         with column:
-            play(label, left[kind])
+            play(told, fields["exhibits"].get((label, ""), ""))
     cost = f"{number(left['seconds'])} CPU s · {left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
     st.caption(f"{cost} · run `{left['run']}`")
 
 
-def described(item: Record, sounds: dict[str, str]) -> dict[str, Any]:
-    """Fields of an item; under `heard` paths of its sounds and of more of them, by what they are."""
-    return {**(parsed(item["fields"]) or {}), "heard": {**(parsed(item["sounds"]) or {}), **sounds}}
-
-
-def curves(path: str) -> dict[str, np.ndarray]:
-    """Curves that scoring left of an explanation, as `curve_<name>`; none where the file is gone."""
-    found = beside(path)
-    if found is None:
-        return {}
-    read = json.loads(found.read_text(encoding="utf-8"))
-    return {f"curve_{name}": np.asarray(curve) for name, curve in read.items() if name != "share"}
+def described(item: Record, *entrants: str) -> dict[str, Any]:
+    """Fields of an item; under `exhibits` paths of its own and of entrants' exhibits, by label and part."""
+    fields = parsed(item["fields"]) or {}
+    return {**fields, "exhibits": exhibits(item["task_key"], item["item"], *entrants)}
 
 
 def values(picked: Record, item: Record, entrants: list[str]) -> None:
@@ -129,7 +121,7 @@ def show() -> None:
     if item is None:
         return
     original(item, view)
-    view.choose(described(item, {}))
+    view.choose(described(item))
     names = [entrant["entrant"] for entrant in ranking(picked["task_key"])]
     left, right = st.columns(2, gap="large")
     with left:

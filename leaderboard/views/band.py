@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from pictures import SCALE, axis, blend, data_url, scale
+from pictures import SCALE, axis, data_url, scale
 from sounds import play
 from wording import plain
+
+from earwitness.exhibits.pictures import blend
 
 Arrays = dict[str, np.ndarray]
 ORIGINAL = "The sound that is explained"
@@ -72,9 +74,9 @@ def choose(fields: dict[str, Any]) -> None:
     _play(
         fields,
         {
-            f"without-{word}": f"The same start and noise without the word {plain(word)}",
-            f"stem-{word}": f"The stem of the clip: {plain(word)}",
-            "mix": "The clip",
+            ("without", word): f"The same start and noise without the word {plain(word)}",
+            ("stem", word): f"The stem of the clip: {plain(word)}",
+            ("mix", ""): "The clip",
         },
     )
 
@@ -103,7 +105,7 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     else:
         weights = spread(maps[named[index]].sum(axis=0), flat)
         st.html(STYLE + _picture(mel, weights, truth, (length, unit)) + scale(weights) + _outline(fields, word, truth))
-    _play(fields, {f"deleted-{word}": f"Without attention to {plain(word)} where its map is highest"})
+    _play(fields, {("deleted", word): f"Without attention to {plain(word)} where its map is highest"})
     swap = unpacked_swap(str((fields.get("swap") or {}).get(word, "")), mel.shape)
     if swap is not None:
         st.caption(f"What changes where the word {plain(word)} is taken out, under the same start and noise:")
@@ -182,14 +184,14 @@ def _outline(fields: dict[str, Any], word: str, truth: np.ndarray | None) -> str
     return f'<div class="scale"><i class="outline"></i>where the stem sounds{cells}</div>'
 
 
-def _play(fields: dict[str, Any], sounds: dict[str, str]) -> None:
-    """Players of those of the sounds that are kept, side by side."""
-    heard = fields.get("heard") or {}
-    kept = {kind: label for kind, label in sounds.items() if kind in heard}
+def _play(fields: dict[str, Any], sounds: dict[tuple[str, str], str]) -> None:
+    """Players of those of the sounds that are kept, side by side; titles by label and part."""
+    exhibits = fields.get("exhibits") or {}
+    kept = {key: title for key, title in sounds.items() if key in exhibits}
     if kept:
-        for column, (kind, label) in zip(st.columns(3), kept.items(), strict=False):
+        for column, (key, title) in zip(st.columns(3), kept.items(), strict=False):
             with column:
-                play(label, heard[kind])
+                play(title, exhibits[key])
 
 
 def _number(text: str | None) -> int:

@@ -11,7 +11,7 @@ import concept_charts as charts
 import numpy as np
 import pandas as pd
 import streamlit as st
-from reading import document
+from reading import Exhibits, document
 from sounds import play
 from wording import number, plain, plural
 
@@ -56,18 +56,18 @@ def choose(fields: Record) -> None:
 
 
 def draw(fields: Record, given: Arrays, answered: Arrays, seconds: float | None) -> None:
-    """Draw what scoring left of a dictionary under `fields["heard"]`: `features`, `trace`, and sounds by name."""
-    heard, factors = fields.get("heard") or {}, fields.get("factors") or {}
-    path = heard.get("features", "")
+    """Draw a dictionary's exhibits: the document `features`, a `trace` of each factor, and sounds."""
+    exhibits, factors = fields.get("exhibits") or {}, fields.get("factors") or {}
+    path = exhibits.get(("features", ""), "")
     found = document(path)
     if not found or not factors:
         st.caption("Nothing of this item is kept.")
         return
     factor = st.session_state.get(FACTOR)
     factor = factor if factor in factors else next(iter(factors))
-    _feature(found, factors, factor, (path, heard))
-    _steering(found.get("steering") or {}, factors, factor, (path, heard))
-    _trace(document(heard.get("trace", "")), factor)
+    _feature(found, factors, factor, (path, exhibits))
+    _steering(found.get("steering") or {}, factors, factor, (path, exhibits))
+    _trace(document(exhibits.get(("trace", factor), "")), factor)
 
 
 def _study(fields: Record) -> str:
@@ -86,9 +86,9 @@ def _study(fields: Record) -> str:
     return text
 
 
-def _feature(found: Record, factors: dict[str, str], factor: str, place: tuple[str, dict[str, str]]) -> None:
+def _feature(found: Record, factors: dict[str, str], factor: str, place: tuple[str, Exhibits]) -> None:
     """Pick a feature; show what it tells, its response to each factor, and its top clips."""
-    path, heard = place
+    path, exhibits = place
     known = {each["feature"]: each for each in found["features"]}
     if not known:
         st.info("No feature of this dictionary is ever active.")
@@ -113,7 +113,7 @@ def _feature(found: Record, factors: dict[str, str], factor: str, place: tuple[s
                 bins = pd.DataFrame(feature["binned"][name])
                 st.altair_chart(charts.response(points, bins, axis, name == factor), width="stretch")
     st.caption("A point is a held-out clip, its height the feature's mean in it; the line joins the means of bins.")
-    _clips(feature, factors, heard)
+    _clips(feature, factors, exhibits)
 
 
 def _named(feature: int, best: dict[str, int]) -> str:
@@ -130,10 +130,10 @@ def _told(feature: Record, width: int) -> str:
     )
 
 
-def _clips(feature: Record, factors: dict[str, str], heard: dict[str, str]) -> None:
+def _clips(feature: Record, factors: dict[str, str], exhibits: Exhibits) -> None:
     """The held-out clips of the feature's highest means, to listen to."""
     st.markdown("**The held-out clips that move it most**")
-    kept = [each for each in feature["top"] if f"clip-{each['clip']}" in heard]
+    kept = [each for each in feature["top"] if ("clip", str(each["clip"])) in exhibits]
     if not feature["top"]:
         st.caption("It is active in none.")
     elif not kept:
@@ -141,7 +141,7 @@ def _clips(feature: Record, factors: dict[str, str], heard: dict[str, str]) -> N
     for row in _pairs(kept):
         for column, each in zip(st.columns(2), row, strict=False):
             with column:
-                play(_clip(each, factors), heard[f"clip-{each['clip']}"])
+                play(_clip(each, factors), exhibits[("clip", str(each["clip"]))])
     if kept:
         st.caption("The sounds themselves, before the model.")
 
@@ -153,9 +153,9 @@ def _clip(each: Record, factors: dict[str, str]) -> str:
 
 
 @st.fragment
-def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[str, dict[str, str]]) -> None:
+def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[str, Exhibits]) -> None:
     """The slider over steered clips, with what the estimators hear in each."""
-    path, heard = place
+    path, exhibits = place
     st.markdown(f"**Steer {plain(factor)}**")
     own = (found.get("factors") or {}).get(factor)
     if own is None:
@@ -176,7 +176,7 @@ def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[
     at = sizes.index(size)
     play(
         f"Held-out clip {found['clip']}, decoded, steered through {_through(own['k'])}",
-        heard.get(own["sounds"][at], ""),
+        exhibits.get(("steered", own["sounds"][at]), ""),
     )
     rows = [
         {
@@ -214,14 +214,13 @@ def _through(k: int) -> str:
 
 def _trace(found: Record, factor: str) -> None:
     """When the factor settles along the model's steps, by the features and by the sound."""
-    own = (found.get("factors") or {}).get(factor)
-    if not own:
+    if not found:
         return
     st.markdown(f"**When {plain(factor)} settles**")
     rows = [
-        {"step": step, "by": charts.BY[kind], "left": value}
-        for kind in charts.BY
-        for step, value in enumerate(own.get(kind) or [], 1)
+        {"step": step, "by": name, "left": value}
+        for name, line in found["lines"].items()
+        for step, value in zip(found["x"]["values"], line, strict=True)
     ]
     st.altair_chart(charts.trace(pd.DataFrame(rows)), width="stretch")
     st.caption(

@@ -13,7 +13,7 @@ Arrays = dict[str, np.ndarray]
 ORIGINAL = "The sound that is explained"
 GIVEN = True
 SOUNDS = {"kept": "Kept: only the words it marks", "removed": "Removed: without the words it marks"}
-"""What scoring leaves to listen to, and how the page calls it."""
+"""Exhibits to listen to, and how the page calls them."""
 INK = (20, 149, 138)
 """Colour of weight 1, laid over the ground with the weight as its opacity, so that it holds on light and dark."""
 ROW = 26

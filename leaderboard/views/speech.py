@@ -11,8 +11,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from charts import GREY
-from pictures import INK, SCALE, axis, blend, data_url, scale
+from pictures import SCALE, axis, data_url, scale
+from reading import document
 from wording import plain
+
+from earwitness.exhibits.pictures import INK, blend
 
 Arrays = dict[str, np.ndarray]
 ORIGINAL = "The sound that is explained"
@@ -21,10 +24,11 @@ SOUNDS: dict[str, str] = {}
 """A spectrogram with cells removed is nothing to listen to."""
 TOKEN = "token"
 """Key of the token that is looked at, in the page's state and address."""
-CURVE, DISTANCE = "curve_", "distance"
-"""What names of curves among an explanation's arrays start with, and then those of distances from training speech."""
-MADE, FAR = "What the model still makes of it", "Distance from training speech (untouched speech: 1)"
-# Headings of the two charts.
+CHARTS = {
+    "curves": "What the model still makes of it",
+    "distances": "Distance from training speech (untouched speech: 1)",
+}
+"""Headings of the charts, by the label of the exhibit."""
 HEIGHT, CHART = 260, 340
 """Pixels of the spectrogram, and of a chart with its heading, names and axis."""
 SHARP = 600
@@ -87,7 +91,7 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     """Draw the explanation `spectrogram` [O, T, M] and `prefix` [O, O] of an item with `features` [T, M].
 
     The token is the one of `choose`. `fields["marks"]` may hold words and phonemes as [text, start, stop] in seconds,
-    and `answered` curves by their names, `curve_<name>` [Q], at even shares of the cells.
+    and `fields["exhibits"]` curves.
     """
     pieces, features = fields.get("pieces") or [], given.get("features")
     if features is None or not pieces:
@@ -104,11 +108,10 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     ground = _spectrogram(features, maps[token], rate, marks)
     words = given.get("words", np.arange(len(pieces)))
     st.html(STYLE + ground + scale(maps[token]) + _context(pieces, words, token, prefix[token]))
-    frame = _curves(answered)
-    far = frame["curve"].str.startswith(DISTANCE)
-    for heading, some in {MADE: frame[~far], FAR: frame[far]}.items():
-        if len(some):
-            st.altair_chart(_chart(some, heading), width="stretch")
+    for label, heading in CHARTS.items():
+        found = document((fields.get("exhibits") or {}).get((label, ""), ""))
+        if found:
+            st.altair_chart(_chart(points(found), found["x"]["label"], heading), width="stretch")
 
 
 def shown(piece: str) -> str:
@@ -170,24 +173,23 @@ def _context(pieces: Sequence[str], words: np.ndarray, token: int, weights: np.n
     return f'<p class="context">{"".join(spans)}</p>'
 
 
-def _curves(answered: Arrays) -> pd.DataFrame:
-    """Points of the curves: curve, share of the cells in per cent, value."""
+def points(found: dict[str, Any]) -> pd.DataFrame:
+    """Points of a curve's document: curve, share of the cells in per cent, value."""
     rows = [
-        (name.removeprefix(CURVE), share, value)
-        for name, array in sorted(answered.items())
-        if name.startswith(CURVE) and array.ndim == 1 and len(array) > 1
-        for share, value in zip(np.linspace(0, 100, len(array)).tolist(), array.tolist(), strict=True)
+        (name, share, value)
+        for name, line in sorted(found["lines"].items())
+        for share, value in zip(found["x"]["values"], line, strict=True)
     ]
     return pd.DataFrame(rows, columns=["curve", "share", "value"]).astype({"curve": "str"})
 
 
-def _chart(frame: pd.DataFrame, heading: str) -> alt.Chart:
+def _chart(frame: pd.DataFrame, along: str, heading: str) -> alt.Chart:
     colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320, columns=3, offset=4))
     return (
         alt.Chart(frame)
         .mark_line(strokeWidth=2)
         .encode(
-            x=alt.X("share:Q", title="cells removed (insertion: put back), %", axis=alt.Axis(grid=False, tickCount=6)),
+            x=alt.X("share:Q", title=along, axis=alt.Axis(grid=False, tickCount=6)),
             y=alt.Y("value:Q", title=None, axis=alt.Axis(gridColor=GREY, gridOpacity=0.35, tickCount=5)),
             color=colour,
             tooltip=["curve:N", alt.Tooltip("share:Q", format=".0f"), alt.Tooltip("value:Q", format=".3f")],

@@ -149,7 +149,7 @@ class FakeScoring:
     def clusters(self) -> dict[str, str]:
         return {name: f"cluster-{i // 2}" for i, name in enumerate(self.names())}
 
-    def score(self, pairs: Sequence[tuple[PromptItem, TokenMap]], listen: Path | None = None) -> list[list[Value]]:
+    def score(self, pairs: Sequence[tuple[PromptItem, TokenMap]], exhibits: Path | None = None) -> list[list[Value]]:
         time.sleep(self.pause)
         seed = self.setting.seed
         return [

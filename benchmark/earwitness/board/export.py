@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-import shutil
 from typing import TYPE_CHECKING, Any
 
+from earwitness.board.gallery import STYLE as GALLERY
+from earwitness.board.gallery import gallery
 from earwitness.board.printing import entrants_of, metrics_of, tasks_of
-from earwitness.board.store import connect, current, records
+from earwitness.board.store import connect, current
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Record = dict[str, Any]
-SOUNDS = "sounds"
-LISTENED = 12
-"""Items of a task whose sounds are linked."""
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --bar: #0d948833; --ink: #0d9488 }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
@@ -31,7 +29,7 @@ svg { display: block } .wide { overflow-x: auto }
 
 
 def export(path: Path, folder: Path) -> Path:
-    """Write `index.html` with the ranking of every task into a folder and return it, with some sounds beside it.
+    """Write `index.html` with the ranking of every task into a folder and return it; sounds and pictures lie beside it.
 
     Raises EarwitnessError where there is no board or the folder cannot be written.
     """
@@ -44,7 +42,7 @@ def export(path: Path, folder: Path) -> Path:
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Earwitness</title><style>{STYLE}</style><body><h1>Earwitness</h1>"
+        f"<title>Earwitness</title><style>{STYLE}{GALLERY}</style><body><h1>Earwitness</h1>"
         f"<p>Does the explanation say what the model actually heard?</p>{''.join(parts)}"
         f"<p><small>Board {html.escape(file.stem)}</small></p></body></html>\n"
     )
@@ -63,7 +61,8 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     head += ["CPU s", "Forwards", "Failed"]
     ceiling = ["", "Ceiling", "", "", *(_value(metric, "ceiling", "ceiling_") for metric in metrics), "", "", ""]
     rows = [_row(ceiling, "control")]
-    for entrant in entrants_of(connection, task):
+    entrants = entrants_of(connection, task)
+    for entrant in entrants:
         cells = [
             _rank(entrant),
             html.escape(entrant["entrant"]),
@@ -78,43 +77,9 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     title = f"<h2>{html.escape(task['title'])}</h2><p><code>{html.escape(task['task_key'])}</code>, "
     facts = f"{task['items']} items, {task['rows']} rows. {html.escape(task['note'])}</p>"
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    return (
-        title
-        + facts
-        + f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
-        + _sounds(connection, task, board, folder)
-    )
-
-
-def _sounds(connection: DuckDBPyConnection, task: Record, board: Path, folder: Path) -> str:
-    """Sounds of the first items under the best entrant's explanation."""
-    best = next((entrant["entrant"] for entrant in entrants_of(connection, task)), "")
-    query = """
-        SELECT item, json_extract_string(fields, '$.prompt') AS prompt, original, kept, removed
-        FROM inputs JOIN items USING (task_key, item)
-        WHERE task_key = ? AND entrant = ? AND kept <> '' AND original <> '' ORDER BY item LIMIT ?
-    """
-    found = records(connection, query, task["task_key"], best, LISTENED)
-    if not found:
-        return ""
-    rows = []
-    for number, item in enumerate(found):
-        name = f"{task['task_key']}-{number:02d}"
-        players = [
-            f'<audio controls preload="none" src="{html.escape(_copied(board / item[kind], folder, name))}"></audio>'
-            for kind in ("original", "kept", "removed")
-        ]
-        rows.append(_row([html.escape(item["prompt"] or item["item"]), *players], ""))
-    head = "<tr><th>Item</th><th>Original</th><th>Kept</th><th>Removed</th></tr>"
-    return f"<h3>What {html.escape(best)} keeps and removes</h3><table>{head}{''.join(rows)}</table>"
-
-
-def _copied(sound: Path, folder: Path, name: str) -> str:
-    """Copy a sound beside the page and return its address."""
-    target = folder / SOUNDS / f"{name}.{'.'.join(sound.name.split('.')[-2:])}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(sound, target)
-    return target.relative_to(folder).as_posix()
+    table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
+    best = next((entrant["entrant"] for entrant in entrants), "")
+    return title + facts + table + gallery(connection, task, best, board, folder)
 
 
 def _title(metric: Record) -> str:

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.board import items as seen
+from earwitness.board.manifests import exhibits
 from earwitness.board.part import Variant
 from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from earwitness.board.part import Part
     from earwitness.results.folders import Run
 
 Record = dict[str, Any]
-COLUMNS = ("kept", "removed", "curves")
-"""What scoring leaves of an item under a column of its own."""
 COST = ("seconds", "forwards", "backwards", "peak_bytes")
 
 
@@ -42,12 +41,12 @@ def item_values(part: Part) -> list[Record]:
 
 
 def item_tables(part: Part, runs: Sequence[Run], board: Path) -> dict[str, list[Record]]:
-    """Inputs, and what each entrant left of each: paths are relative to the board's folder."""
+    """Inputs, what each entrant left of each, and the exhibits of both: paths are relative to the board's folder."""
     known: dict[str, seen.Input] = {}
     for place in dict.fromkeys(run.folder.parent for run in runs):
         known = seen.inputs(place, part.variant.task_hash, part.variant.seed) | known
     first = dict(zip(part.rows["item"].to_pylist(), part.rows["cluster"].to_pylist(), strict=True))
-    described = []
+    described, shown = [], []
     for item in part.cube.items:
         found = known.get(item, seen.Input())
         described.append(
@@ -56,37 +55,42 @@ def item_tables(part: Part, runs: Sequence[Run], board: Path) -> dict[str, list[
                 "cluster": first[item],
                 "fields": json.dumps(found.fields),
                 "arrays": _relative(found.arrays, board),
-                "original": _relative(found.original, board),
                 "seconds": found.seconds,
                 "problem": found.problem,
-                "sounds": _sounds(found.sounds, board),
             }
         )
+        shown += _exhibits("", item, found.exhibits, board)
     folders = {run.folder.name: run.folder for run in runs}
     labels = dict(zip(part.cube.entrants, part.labels, strict=True))
     left: list[Record] = []
     maps: dict[str, dict[str, Path]] = {}
     for entry in _first_rows(part):
+        entrant, item = labels[entry["submission"], entry["submission_hash"]], entry["item"]
         folder = folders.get(entry["run"])
-        if folder is not None and folder.name not in maps:
-            maps[folder.name] = seen.explanations(folder)
-        heard = seen.listened(folder, [entry["item"]]).get(entry["item"], {}) if folder else {}
+        if folder is not None:
+            if folder.name not in maps:
+                maps[folder.name] = seen.explanations(folder)
+            shown += _exhibits(entrant, item, exhibits(folder / seen.RUN_EXHIBITS, item, folder.parent), board)
         left.append(
             {
-                "entrant": labels[entry["submission"], entry["submission_hash"]],
-                "item": entry["item"],
+                "entrant": entrant,
+                "item": item,
                 "status": entry["status"],
                 "reason": entry["reason"],
                 **{cost: float(entry[cost]) for cost in COST},
                 "run": entry["run"],
-                "explanation": _relative(maps.get(entry["run"], {}).get(entry["item"]), board),
-                "kept": _relative(heard.get("kept"), board),
-                "removed": _relative(heard.get("removed"), board),
-                "curves": _relative(heard.get("curves"), board),
-                "sounds": _sounds({kind: path for kind, path in heard.items() if kind not in COLUMNS}, board),
+                "explanation": _relative(maps.get(entry["run"], {}).get(item), board),
             }
         )
-    return {"inputs": described, "items": left}
+    return {"inputs": described, "items": left, "exhibits": shown}
+
+
+def _exhibits(entrant: str, item: str, found: Sequence[Record], board: Path) -> list[Record]:
+    """Rows of an item's exhibits, those of an entrant or, where it has no name, the item's own."""
+    return [
+        {"entrant": entrant, "item": item, **each, "path": _relative(each["path"], board), "position": position}
+        for position, each in enumerate(found)
+    ]
 
 
 def _first_rows(part: Part) -> list[Record]:
@@ -125,11 +129,6 @@ def run_records(part: Part, runs: Sequence[Run], board: Path) -> list[Record]:
                 }
             )
     return records
-
-
-def _sounds(found: Mapping[str, Path], board: Path) -> str:
-    """Paths of sounds by what they are, as JSON."""
-    return json.dumps({kind: _relative(path, board) for kind, path in found.items()})
 
 
 def _relative(path: Path | None, board: Path) -> str:

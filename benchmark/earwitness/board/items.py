@@ -1,29 +1,26 @@
-"""What a person sees and hears of an item: its fields, its explanations, its sounds, as paths beside the board."""
+"""What a person sees and hears of an item: its fields, its explanations, its exhibits, as paths beside the board."""
 
 from __future__ import annotations
 
-import glob
 import json
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
 
 import soundfile
 from safetensors import SafetensorError, safe_open
 
+from earwitness.board.manifests import Record, exhibits
 from earwitness.results.rows import FRESH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 ORIGINALS = ".originals"
 """Folder beside the runs that scoring keeps originals in."""
-ENDINGS = {"kept": "ogg", "removed": "ogg", "curves": "json", "features": "json", "trace": "json"}
-"""Of the single files that scoring leaves of an item, by what they are."""
-SOUNDS = ("ogg", "flac")
-"""Endings of sounds."""
+RUN_EXHIBITS = "exhibits"
+"""Folder of a run with what its explanations left for people to see and hear."""
+ORIGINAL = "original"
+"""Label of the sound that is explained, where an item is one sound."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +30,12 @@ class Input:
     fields: dict[str, Any] = field(default_factory=dict)
     arrays: Path | None = None
     """Safetensors file with its arrays, under `<item>/<array>`."""
-    original: Path | None = None
     seconds: float | None = None
-    """Length of the original."""
+    """Length of the sound that is explained."""
     problem: str = ""
     """Why it cannot be explained."""
-    sounds: dict[str, Path] = field(default_factory=dict)
-    """Other sounds of it than the original, by what they are; `<what>-<word>` where they are those of a word."""
-
-
-def file_name(item: str) -> str:
-    """An item's id as a file's name."""
-    return quote(item, safe=" ,()[]{}=+@")
+    exhibits: list[Record] = field(default_factory=list)
+    """What people see and hear of it, whoever explains it (see `manifests.exhibits`)."""
 
 
 def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
@@ -56,11 +47,10 @@ def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
         described = _fields(path)
         shown = described.get("page", {})
         for fields in described.get("items", []):
-            original = folder / f"{file_name(fields['id'])}.original.ogg"
-            heard = original if original.is_file() else None
-            page = {**fields, **shown.get(fields["id"], {})}
-            sounds = _sounds(folder, fields["id"], ("mix", "stem", "without", "clip"))
-            found[fields["id"]] = Input(page, path, heard, _seconds(heard), sounds=sounds)
+            item = fields["id"]
+            own = exhibits(folder, item, out)
+            heard = next((each["path"] for each in own if (each["kind"], each["label"]) == ("sound", ORIGINAL)), None)
+            found[item] = Input({**fields, **shown.get(item, {})}, path, _seconds(heard), exhibits=own)
         for item, reason in described.get("problems", []):
             found[item] = Input(problem=reason)
     return found
@@ -76,26 +66,6 @@ def explanations(run: Path) -> dict[str, Path]:
         except (SafetensorError, OSError):
             continue
     return found
-
-
-def listened(run: Path, items: Iterable[str]) -> dict[str, dict[str, Path]]:
-    """Kept, removed, deleted and steered sounds, curves, features and traces of a run by item id, where they are."""
-    found: dict[str, dict[str, Path]] = defaultdict(dict)
-    for item in items:
-        for kind, ending in ENDINGS.items():
-            path = run / "listen" / f"{file_name(item)}.{kind}.{ending}"
-            if path.is_file():
-                found[item][kind] = path
-        found[item] |= _sounds(run / "listen", item, ("deleted", "steer"))
-    return found
-
-
-def _sounds(folder: Path, item: str, kinds: Iterable[str]) -> dict[str, Path]:
-    """An item's sounds in a folder, `<item>.<kind>` or `<item>.<kind>-<word>`, by kind and word."""
-    start = f"{file_name(item)}."
-    paths = [path for ending in SOUNDS for path in sorted(folder.glob(f"{glob.escape(start)}*.{ending}"))]
-    named = {unquote(path.name.removeprefix(start).rpartition(".")[0]): path for path in paths}
-    return {name: path for name, path in named.items() if name.partition("-")[0] in kinds}
 
 
 def _fields(path: Path) -> dict[str, Any]:

@@ -90,10 +90,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         cluster=TEXT,
         fields=TEXT,
         arrays=TEXT,
-        original=TEXT,
         seconds=NUMBER,
         problem=TEXT,
-        sounds=TEXT,
     ),
     "items": _schema(
         entrant=TEXT,
@@ -103,11 +101,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         **COST,
         run=TEXT,
         explanation=TEXT,
-        kept=TEXT,
-        removed=TEXT,
-        curves=TEXT,
-        sounds=TEXT,
     ),
+    "exhibits": _schema(entrant=TEXT, item=TEXT, kind=TEXT, label=TEXT, part=TEXT, path=TEXT, position=COUNT),
     "item_values": _schema(entrant=TEXT, item=TEXT, metric=TEXT, value=NUMBER, failed=FLAG),
     "runs": _schema(entrant=TEXT, run=TEXT, folder=TEXT, rows=COUNT, fingerprint=TEXT, isolation=TEXT, recipe=TEXT),
 }

@@ -146,7 +146,7 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path) ->
         if todo:
             _explain(run, todo, open_bench(subject.explainer, task, prepared.device))
         for unit in score.missing(run, [shard.name for shard in explain.shards(prepared.items)]):
-            score.score_unit(replace(unit, listen=False))
+            score.score_unit(replace(unit, exhibits=False))
         (outcome,) = execute([run], InlineEngine())
     if outcome.errors:
         raise EarwitnessError("; ".join(outcome.errors))

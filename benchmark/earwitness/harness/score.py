@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from earwitness.harness.recipe import Run
     from earwitness.tracks import Explanation, Item
 
+EXHIBITS = "exhibits"
+"""Folder of a run with what its explanations left for people to see and hear."""
 PROBLEMS = "problems"
 """Part with the rows of items that cannot be explained."""
 _OPENED: dict[tuple[Any, ...], Scoring] = {}
@@ -42,8 +44,8 @@ class Unit:
 
     run: Run
     shard: str
-    listen: bool = True
-    """Whether sounds are left for people to hear; the rows are the same either way."""
+    exhibits: bool = True
+    """Whether exhibits are left for people to see and hear; the rows are the same either way."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def score_unit(unit: Unit) -> int:
     answered = list(explanations)
     by_id = {item.id: item for item in opened.items(answered)[0]} if answered else {}
     pairs = [(by_id[item], explanations[item]) for item in answered]
-    listen = run.folder / "listen" if unit.listen else None
-    values = dict(zip(answered, opened.score(pairs, listen), strict=True)) if pairs else {}
+    folder = run.folder / EXHIBITS if unit.exhibits else None
+    values = dict(zip(answered, opened.score(pairs, folder), strict=True)) if pairs else {}
     clusters = opened.clusters()
     rows = [
         row

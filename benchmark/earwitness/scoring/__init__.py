@@ -63,10 +63,11 @@ class Scoring(Protocol):
     def clusters(self) -> dict[str, str]:
         """Cluster of each item, by item id, items with a problem included."""
 
-    def score(self, pairs: Sequence[tuple[Item, Explanation]], listen: Path | None = None) -> list[list[Value]]:
+    def score(self, pairs: Sequence[tuple[Item, Explanation]], exhibits: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs in the same order give the same bits.
 
-        Leaves what people hear under `listen`, where given.
+        Leaves what people see and hear of each explanation under `exhibits`, where given, with a manifest of each item
+        (see `earwitness.exhibits.manifest`): the values are the same either way.
         """
 
 

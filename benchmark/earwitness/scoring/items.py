@@ -51,6 +51,10 @@ class Items(Generic[RecordT, ItemT]):
         """Number of the chunk of originals that holds an item."""
         return self._originals.chunk_of(self._position(item))
 
+    def is_among_first(self, item: str, count: int) -> bool:
+        """Whether an item is one of the first so many of the dataset; raises EarwitnessError where there is none."""
+        return self._position(item) < count
+
     def record(self, item: str) -> RecordT:
         """Record of an item; raises EarwitnessError where there is none."""
         return self.records[self._position(item)]

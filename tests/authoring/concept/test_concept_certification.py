@@ -18,7 +18,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.metrics.probing import sparse_probe_r2
 from earwitness.scoring import Setting, loading
 from earwitness.scoring.certificates import read_certificate
-from earwitness.scoring.concept.originals import Known
+from earwitness.scoring.concept.known import Known
 from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.tracks.concept import ConceptItem, Dictionaries
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 
 from band_fakes import FakeBandModel
 from band_scoring_fakes import METRICS, FakeJudge, records, task
@@ -18,11 +19,13 @@ from earwitness.errors import InvalidCardError
 from earwitness.metrics import band, causal
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
+from earwitness.scoring.band import scoring as band_scoring
 from earwitness.scoring.band import truth
 from earwitness.scoring.band.responses import classes_of
 from earwitness.scoring.band.scoring import BandScoring, open_scoring
 from earwitness.task import Task
 from earwitness.tracks.band import BandItem, BandMap, start_of
+from manifests import manifest
 
 Opened = Callable[[Task], BandScoring]
 
@@ -218,18 +221,48 @@ def test_a_card_without_deletion_asks_no_judge_and_generates_nothing(
     pairs = [(item, drawn(item)) for item in scoring.items()[0]]
     scoring.originals.pairs(0, scoring.model)
     monkeypatch.setattr(FakeBandModel, "generate", None)
-    assert all(value.status == Status.OK for values in scoring.score(pairs, tmp_path / "listen") for value in values)
-    assert not (tmp_path / "listen").exists()
+    found = scoring.score(pairs, tmp_path / "exhibits")
+    assert all(value.status == Status.OK for values in found for value in values)
+    assert not list((tmp_path / "exhibits").glob("*.ogg"))
 
 
-def test_sounds_without_attention_are_left_to_listen_to(opened: Opened, model: FakeBandModel, tmp_path: Path) -> None:
+def test_maps_and_sounds_without_attention_are_left(opened: Opened, model: FakeBandModel, tmp_path: Path) -> None:
     scoring = opened(task(tmp_path / "task"))
     item = scoring.items()[0][0]
-    told = scoring.score([(item, drawn(item))], tmp_path / "listen")
-    names = sorted(path.name for path in (tmp_path / "listen").iterdir())
-    assert names == ["clip-0.deleted-bass.ogg", "clip-0.deleted-flute.ogg"]
-    assert soundfile.info(tmp_path / "listen" / names[0]).frames == model.frames * 64
+    told = scoring.score([(item, drawn(item))], tmp_path / "exhibits")
+    found = manifest(tmp_path / "exhibits", item.id)
+    assert found["problem"] == ""
+    assert [(each["kind"], each["label"], each["part"], each["path"]) for each in found["exhibits"]] == [
+        ("sound", "deleted", "bass", "clip-0.deleted-bass.ogg"),
+        ("sound", "deleted", "flute", "clip-0.deleted-flute.ogg"),
+        ("picture", "map", "bass", "clip-0.map-bass.png"),
+        ("picture", "map", "flute", "clip-0.map-flute.png"),
+    ]
+    assert soundfile.info(tmp_path / "exhibits" / "clip-0.deleted-bass.ogg").frames == model.frames * 64
+    assert Image.open(tmp_path / "exhibits" / "clip-0.map-bass.png").size == (model.frames, model.bins)
     assert told == scoring.score([(item, drawn(item))])
+
+
+def test_pictures_are_left_of_the_first_items_alone(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(band_scoring, "DRAWN", 1)
+    scoring = opened(task(tmp_path / "task"))
+    items = scoring.items()[0]
+    scoring.score([(item, drawn(item)) for item in items], tmp_path / "exhibits")
+    assert {path.name.partition(".")[0] for path in (tmp_path / "exhibits").glob("*.png")} == {items[0].id}
+
+
+def test_an_exhibit_that_cannot_be_made_costs_no_value(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = opened(task(tmp_path / "task"))
+    item = scoring.items()[0][0]
+    expected = scoring.score([(item, drawn(item))])
+    monkeypatch.setattr("earwitness.exhibits.band.blend", lambda features, weights: {}[1])
+    assert scoring.score([(item, drawn(item))], tmp_path / "exhibits") == expected
+    found = manifest(tmp_path / "exhibits", item.id)
+    assert found == {"item": item.id, "problem": "KeyError: 1", "exhibits": []}
 
 
 def test_a_class_of_several_names_is_found_by_any() -> None:

@@ -19,12 +19,13 @@ from earwitness.authoring import certificates
 from earwitness.authoring.concept import ceiling
 from earwitness.authoring.concept.ceiling import of_traces, search
 from earwitness.errors import ModelError
-from earwitness.metrics.tracing import trace_error
+from earwitness.exhibits.concept import traces
+from earwitness.metrics.tracing import settling, trace_error
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting, loading
-from earwitness.scoring.concept import open_scoring, tracing
+from earwitness.scoring.concept import tracing
 from earwitness.scoring.concept.features import Features
-from earwitness.scoring.concept.scoring import ConceptScoring
+from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
 from earwitness.task import Task
 from earwitness.tracks.concept import Activation, Dictionaries, Dictionary
 
@@ -97,7 +98,7 @@ def test_each_prompt_is_traced_once_from_a_seed_of_its_own(opened: Any, model: F
 def test_a_probe_of_latents_that_go_straight_settles_as_they_do(opened: Any, model: FakeDiffusion) -> None:
     told = tracing.told(features_of(scoring := opened(), raw(model.width)), known_of(scoring), 1)
     assert told.shape == (3, 4)
-    np.testing.assert_allclose(tracing.settling(told), WAY, atol=1e-9)
+    np.testing.assert_allclose(settling(told), WAY, atol=1e-9)
 
 
 def test_the_sounds_of_each_step_are_estimated_once(opened: Any, model: FakeDiffusion) -> None:
@@ -179,18 +180,19 @@ def test_a_factor_without_an_estimator_has_no_error(opened: Any, model: FakeDiff
 def test_curves_are_left_for_the_page(opened: Any, model: FakeDiffusion, tmp_path: Path) -> None:
     scoring = opened()
     known = known_of(scoring)
-    found = tracing.curves(scoring.tracing, features_of(scoring, raw(model.width)), known)
+    found = traces(scoring.tracing, features_of(scoring, raw(model.width)), known)
     assert set(found) == set(known.names)
     np.testing.assert_allclose(found["loudness"]["probe"], WAY, atol=1e-9)
     np.testing.assert_allclose(found["loudness"]["sound"], WAY, atol=1e-5)
-    scoring.score([(scoring.items()[0][0], Dictionaries((raw(16), raw(16))))], tmp_path / "listen")
-    written = json.loads((tmp_path / "listen" / "plain.trace.json").read_text())
-    assert written["factors"]["brightness"]["sound"] == pytest.approx(WAY, abs=1e-4)
+    scoring.score([(scoring.items()[0][0], Dictionaries((raw(16), raw(16))))], tmp_path / "exhibits")
+    written = json.loads((tmp_path / "exhibits" / "plain.trace-brightness.json").read_text())
+    assert written["x"]["values"] == list(range(1, len(WAY) + 1))
+    assert written["lines"]["heard in the sound"] == pytest.approx(WAY, abs=1e-4)
 
 
 def test_what_moves_nowhere_or_has_no_estimator_has_no_curve(opened: Any, model: FakeDiffusion) -> None:
     scoring = opened(heard={"loudness": lambda sound, rate: 3.0})
-    found = tracing.curves(scoring.tracing, features_of(scoring, raw(model.width)), known_of(scoring))
+    found = traces(scoring.tracing, features_of(scoring, raw(model.width)), known_of(scoring))
     assert np.isnan(found["loudness"]["sound"]).all()
     np.testing.assert_allclose(found["loudness"]["probe"], WAY, atol=1e-9)
     assert np.isnan(found["pitch"]["sound"]).all()

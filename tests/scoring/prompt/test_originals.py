@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from scoring_fakes import FakeJudge, FakeModel, heard, task
 
 from earwitness.datasets import PromptRecord
 from earwitness.errors import InvalidItemError
@@ -12,6 +11,7 @@ from earwitness.scoring.originals import CHUNK
 from earwitness.scoring.prompt.originals import PromptOriginals
 from earwitness.scoring.prompt.responses import Respondent
 from earwitness.seeds import derive
+from scoring_fakes import FakeJudge, FakeModel, heard, task
 
 METRICS = [{"metric": "fid_f"}]
 

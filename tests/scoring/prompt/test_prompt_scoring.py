@@ -12,6 +12,7 @@ from earwitness.scoring import Scoring, Setting, Value
 from earwitness.scoring.prompt import truth
 from earwitness.task import Task
 from earwitness.tracks.prompt import PromptItem, TokenMap
+from manifests import manifest
 from scoring_fakes import FRAMES, FakeModel, heard, task
 
 METRICS = [
@@ -106,17 +107,34 @@ def test_values_do_not_depend_on_whether_anyone_listens(tmp_path: Path, model: F
     items = some.items()[0]
     pairs = [(item, on(item, item.tokens[1])) for item in items]
     silent = some.score(pairs)
-    assert some.score(pairs, tmp_path / "listen") == silent
-    assert {path.name for path in (tmp_path / "listen").iterdir()} == {
-        f"{item.id}.{name}.ogg" for item in items for name in ("kept", "removed")
-    }
+    assert some.score(pairs, tmp_path / "exhibits") == silent
+    for item in items:
+        found = manifest(tmp_path / "exhibits", item.id)["exhibits"]
+        assert [(each["kind"], each["label"], each["path"]) for each in found] == [
+            ("sound", "kept", f"{item.id}.kept.ogg"),
+            ("picture", "map", f"{item.id}.map.png"),
+            ("sound", "removed", f"{item.id}.removed.ogg"),
+        ]
+        assert all((tmp_path / "exhibits" / each["path"]).is_file() for each in found)
 
 
 def test_people_hear_kept_and_removed_even_where_no_metric_asks_for_the_mask(tmp_path: Path, model: FakeModel) -> None:
     some = opened(tmp_path, [{"metric": "size"}])
     item = some.items()[0][0]
-    some.score([(item, on(item))], tmp_path / "listen")
-    assert len(list((tmp_path / "listen").iterdir())) == 2
+    some.score([(item, on(item))], tmp_path / "exhibits")
+    assert len(list((tmp_path / "exhibits").glob("*.ogg"))) == 2
+
+
+def test_sounds_that_cannot_be_made_cost_no_value(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = opened(tmp_path, [{"metric": "size"}])
+    item = some.items()[0][0]
+    expected = some.score([(item, on(item))])
+    monkeypatch.setattr(model, "generate", lambda *given: {}[1])
+    assert some.score([(item, on(item))], tmp_path / "exhibits") == expected
+    found = manifest(tmp_path / "exhibits", item.id)
+    assert found == {"item": item.id, "problem": "KeyError: 1", "exhibits": []}
 
 
 def test_two_explanations_of_one_item_are_scored_apart(tmp_path: Path, model: FakeModel) -> None:

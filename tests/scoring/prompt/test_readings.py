@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
-from scoring_fakes import task
 
 from earwitness.errors import InvalidCardError
 from earwitness.scoring.prompt.readings import Source, read_card
 from earwitness.tracks.prompt import Removal
+from scoring_fakes import task
 
 
 def test_parameters_have_the_published_defaults(tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scoring_fakes import task
 
 from earwitness import scoring
 from earwitness.judges.ast import small_ast
 from earwitness.results.rows import Status
 from earwitness.scoring import Scoring, Setting
 from earwitness.tracks.prompt import TokenMap
+from scoring_fakes import task
 from tiny import tiny_musicgen
 
 CAPTIONS = {"one": "a quiet bell rings", "none": "", "two": "the dog barks", "long": " ".join(["loudly"] * 200)}

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from scoring_fakes import CLASSES, FRAMES, FakeJudge, FakeModel, heard, item
 
 from earwitness.scoring.prompt.responses import Ask, Respondent
 from earwitness.tracks.prompt import Removal
+from scoring_fakes import CLASSES, FRAMES, FakeJudge, FakeModel, heard, item
 
 
 def ask(prompt: str, mask: list[float], seed: int = 0, removal: Removal = Removal.SCALE) -> Ask:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from earwitness.authoring import certificates
 from earwitness.authoring.speech.training_speech import summarise, write_training
@@ -19,6 +20,7 @@ from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
 from earwitness.task import Task
 from earwitness.tracks.speech import SpeechItem, SpeechMap
+from manifests import manifest
 from speech_fakes import FakeSpeechModel
 from speech_scoring_fakes import METRICS, broken, records, task
 
@@ -184,14 +186,18 @@ def test_distances_and_marginals_come_from_training_speech_where_it_is_stored(
     assert scoring.training.marginal.shape == (101, model.bins)
 
 
-def test_curves_are_left_for_the_page(model: FakeSpeechModel, tmp_path: Path) -> None:
+def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, tmp_path: Path) -> None:
     scoring = opened(task(tmp_path / "task"), tmp_path)
     item = scoring.items()[0][0]
-    scoring.score([(item, drawn(item))], tmp_path / "listen")
-    curves = json.loads((tmp_path / "listen" / f"{item.id}.curves.json").read_text())
-    assert len(curves["share"]) == 21
-    assert curves["tokens left, mean"][0] == pytest.approx(1.0)
-    assert set(curves) == {"share", "tokens left, mean", "deletion_wer, mean"}
+    expected = scoring.score([(item, drawn(item))])
+    assert scoring.score([(item, drawn(item))], tmp_path / "exhibits") == expected
+    found = manifest(tmp_path / "exhibits", item.id)["exhibits"]
+    assert [(each["kind"], each["label"]) for each in found] == [("curve", "curves"), ("picture", "map")]
+    curves = json.loads((tmp_path / "exhibits" / found[0]["path"]).read_text())
+    assert curves["x"]["values"] == pytest.approx(np.linspace(0, 100, 21).tolist())
+    assert curves["lines"]["tokens left, mean"][0] == pytest.approx(1.0)
+    assert set(curves["lines"]) == {"tokens left, mean", "deletion_wer, mean"}
+    assert Image.open(tmp_path / "exhibits" / found[1]["path"]).size == item.features.shape
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from earwitness.scoring.concept.originals import Known
+    from earwitness.scoring.concept.known import Known
     from earwitness.scoring.concept.scoring import ConceptScoring
     from earwitness.tracks.concept import ConceptItem
 

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from earwitness.errors import InvalidItemError
+from earwitness.exhibits.manifest import ORIGINAL, write
+from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
 from earwitness.scoring.band.truth import Clip, Prior, named, read_clip
-from earwitness.scoring.files import file_name, read_arrays, write_arrays, write_sound
+from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals
 from earwitness.seeds import derive
 from earwitness.tracks.band import BandItem, Start, generate, loudness, start_of
@@ -80,7 +82,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
         return items, problems
 
     def page(self, records: Sequence[BandRecord], model: BandModel) -> dict[str, dict[str, Any]]:
-        """What the page shows of the records that `make` made items of: truth, swap difference, names of sounds."""
+        """What the page shows of the records that `make` made items of: truth and swap difference."""
         return {record.id: self._page.pop(record.id) for record in records if record.id in self._page}
 
     def pairs(self, chunk: int, model: BandModel) -> dict[str, Pairs]:
@@ -153,12 +155,11 @@ class BandOriginals(Originals["BandRecord", BandItem]):
 
     def _leave(self, item: BandItem, clip: Clip, pairs: Pairs, model: BandModel) -> None:
         """Write the sounds that the page plays."""
-        names = sounds_of(item)
-        written = {f"{file_name(item.id)}.original.ogg": pairs.original, names["mix"]: clip.audio}
-        for kind, waves in (("stems", clip.stems), ("without", pairs.without)):
-            written |= {names[kind][word]: wave for word, wave in zip(item.instruments, waves, strict=True)}
-        for name, wave in written.items():
-            write_sound(self.folder / name, wave, model.sample_rate)
+        own, rate = ItemExhibits(self.folder, item.id), model.sample_rate
+        found = [own.sound(ORIGINAL, pairs.original, rate), own.sound("mix", clip.audio, rate)]
+        for label, waves in (("stem", clip.stems), ("without", pairs.without)):
+            found += [own.sound(label, wave, rate, word) for word, wave in zip(item.instruments, waves, strict=True)]
+        write(self.folder, item.id, found)
 
 
 def together(model: BandModel, item: BandItem, prompts: Sequence[str], seeds: Sequence[int]) -> Generated:
@@ -168,16 +169,6 @@ def together(model: BandModel, item: BandItem, prompts: Sequence[str], seeds: Se
         start = Start(start.mel.expand(len(prompts), -1, -1), start.strength)
     with torch.inference_mode():
         return model.generate(model.encode(list(prompts)), list(seeds), start)
-
-
-def sounds_of(item: BandItem) -> dict[str, Any]:
-    """Names of the Ogg files beside an item's original: the mix, and by word the stems and the sounds without it."""
-    stem = file_name(item.id)
-    return {
-        "mix": f"{stem}.mix.ogg",
-        "stems": {word: f"{stem}.stem-{file_name(word)}.ogg" for word in item.instruments},
-        "without": {word: f"{stem}.without-{file_name(word)}.ogg" for word in item.instruments},
-    }
 
 
 def page_of(item: BandItem, pairs: Pairs, model: BandModel) -> dict[str, Any]:
@@ -191,7 +182,6 @@ def page_of(item: BandItem, pairs: Pairs, model: BandModel) -> dict[str, Any]:
         "truth": {word: _text(np.packbits(cells)) for word, cells in zip(item.instruments, pairs.truth, strict=True)},
         "density": {word: float(cells.mean()) for word, cells in zip(item.instruments, pairs.truth, strict=True)},
         "swap": {word: _text(cells) for word, cells in zip(item.instruments, levels, strict=True)},
-        "sounds": sounds_of(item),
     }
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from earwitness.exhibits import band as shown
+from earwitness.exhibits.manifest import leave
+from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.band import top_cells, upper_half
 from earwitness.scoring import loading
@@ -16,17 +19,17 @@ from earwitness.scoring.band.readings import CHOSEN, DELETION, FREQUENCY, HALF, 
 from earwitness.scoring.band.responses import Respondent
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.evaluate import evaluate
-from earwitness.scoring.files import file_name, write_sound
 from earwitness.scoring.items import Items
 from earwitness.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from earwitness.datasets import BandRecord
+    from earwitness.exhibits.manifest import Exhibit
     from earwitness.scoring import Setting, Value
     from earwitness.scoring.band.originals import Pairs
     from earwitness.tracks.band import BandItem, BandMap, BandModel
@@ -53,6 +56,8 @@ class Asked:
     """[I] and under fresh noise."""
     after: dict[tuple[str, int], NDArray[np.float64]]
     """[I, I] presences without each word's attention, by judge and by how much of it is taken, in per cent."""
+    deleted: NDArray[np.float32] | None
+    """[I, S] sounds without as much of each word's attention as the card's first deletion metric takes."""
 
 
 class BandScoring(Items["BandRecord", "BandItem"]):
@@ -80,27 +85,41 @@ class BandScoring(Items["BandRecord", "BandItem"]):
         """What is certified of the task's truth; empty where nothing was tried."""
         return read_certificate(self.setting.task)
 
-    def score(self, pairs: Sequence[tuple[BandItem, BandMap]], listen: Path | None = None) -> list[list[Value]]:
+    def score(self, pairs: Sequence[tuple[BandItem, BandMap]], exhibits: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs in the same order give the same bits.
 
-        Leaves `<item>.deleted-<word>.ogg` under `listen`, where given: the sound without the word's attention in the
-        top cells of its map, as many as the card's first deletion metric takes.
+        Leaves under `exhibits`, where given, what `earwitness.exhibits.band` says: sounds without the word's attention
+        in the top cells of its map, as many as the card's first deletion metric takes.
         """
         columns = [(reading, self.originals.seeds[0]) for reading in self.readings]
         found = []
         for item, explanation in pairs:
             known = self.originals.pairs(self.chunk_of(item.id), self.model)[item.id]
-            found += evaluate([(item, explanation)], columns, partial(self._respond, known, listen))
+            answers: list[Asked] = []
+            found += evaluate([(item, explanation)], columns, partial(self._respond, known, answers))
+            if exhibits is not None:
+                leave(exhibits, item.id, partial(self._exhibits, exhibits, item, answers))
         return found
 
     def _respond(
-        self, known: Pairs, listen: Path | None, pairs: Sequence[tuple[BandItem, BandMap]]
+        self, known: Pairs, answers: list[Asked], pairs: Sequence[tuple[BandItem, BandMap]]
     ) -> Callable[[int, Reading, int], float]:
+        """Ask about a pair; what is answered is appended to `answers`."""
         ((item, explanation),) = pairs
-        asked = self._ask(item, known, explanation.instruments(item), listen)
+        asked = self._ask(item, known, explanation.instruments(item))
+        answers.append(asked)
         return lambda position, reading, seed: self._number(asked, reading, item)
 
-    def _ask(self, item: BandItem, known: Pairs, maps: NDArray[np.float64], listen: Path | None) -> Asked:
+    def _exhibits(self, folder: Path, item: BandItem, answers: Sequence[Asked]) -> Iterator[Exhibit]:
+        """Exhibits of what was answered; none where nothing was, which the item's rows say."""
+        place = ItemExhibits(folder, item.id)
+        for asked in answers:
+            if asked.deleted is not None:
+                yield from shown.sounds(place, item, asked.deleted, self.model.sample_rate)
+            if self.is_among_first(item.id, DRAWN):
+                yield from shown.pictures(place, item, asked.maps)
+
+    def _ask(self, item: BandItem, known: Pairs, maps: NDArray[np.float64]) -> Asked:
         difference = known.difference.astype(np.float64)
         if not self.model.has_frequency:
             maps, difference = over_bins(maps), over_bins(difference)
@@ -109,13 +128,10 @@ class BandScoring(Items["BandRecord", "BandItem"]):
         before = {name: hear(item, known.original[None], name)[0] for name in judges}
         fresh = {name: hear(item, known.fresh[None], name)[0] for name in judges}
         after: dict[tuple[str, int], NDArray[np.float64]] = {}
-        for top, sounds in self._deletions(item, maps, tie).items():
+        deletions = self._deletions(item, maps, tie)
+        for top, sounds in deletions.items():
             after |= {(name, top): hear(item, sounds, name) for name in judges}
-            if listen is not None and top == self._tops()[0]:
-                for word, sound in zip(item.instruments, sounds, strict=True):
-                    name = f"{file_name(item.id)}.deleted-{file_name(word)}.ogg"
-                    write_sound(listen / name, sound, self.model.sample_rate)
-        return Asked(maps, known.truth, difference, tie, before, fresh, after)
+        return Asked(maps, known.truth, difference, tie, before, fresh, after, next(iter(deletions.values()), None))
 
     def _deletions(
         self, item: BandItem, maps: NDArray[np.float64], tie: NDArray[np.int64]

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from earwitness.scoring.concept.originals import Known
+    from earwitness.scoring.concept.known import Known
     from earwitness.tracks.concept import ConceptItem, Dictionary
 
 CELLS = 20_000_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 
 from earwitness.errors import InvalidItemError, ModelError
 from earwitness.scoring import Problem
-from earwitness.scoring.concept import listening
+from earwitness.scoring.concept.known import Known
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals
 from earwitness.seeds import derive
@@ -35,30 +34,14 @@ PROMPTS = 16
 """Generations that are traced at once."""
 FITS = 2
 """Seeds that each item asks a dictionary for."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of an item that no explainer sees."""
-
-    names: tuple[str, ...]
-    """K factors."""
-    correlated: tuple[str, ...]
-    """Those that move together in the training clips."""
-    train: NDArray[np.float64]
-    """[n, K] factors of the training clips."""
-    test: NDArray[np.float64]
-    """[m, K] factors of the held-out clips."""
-    latents: NDArray[np.float32]
-    """[m, F, D] of the held-out clips."""
-    traced: NDArray[np.float32] | None = None
-    """[B, T, F, D] clean latents that each step of traced generations predicts; None where no prompt is traced."""
-
-    def column(self, factor: str) -> int:
-        """Place of a factor; raises KeyError where the dataset has none of that name."""
-        if factor not in self.names:
-            raise KeyError(factor)
-        return self.names.index(factor)
+UNITS = {
+    "pitch": "MIDI number",
+    "loudness": "dB",
+    "brightness": "octaves above 1 kHz",
+    "attack": "log10 s",
+    "low_share": "dB",
+}
+"""Of the factors that our estimators measure, whatever the dataset."""
 
 
 class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
@@ -90,7 +73,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
 
     def page(self, records: Sequence[ConceptRecord], model: ConceptModel) -> dict[str, dict[str, Any]]:
         """What the page tells of each record."""
-        return {record.id: listening.page(record) for record in records}
+        return {record.id: page_of(record) for record in records}
 
     def known(self, chunk: int, model: ConceptModel) -> dict[str, Known]:
         """What is known of the items of a chunk, by item id."""
@@ -152,6 +135,16 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             for start in range(0, len(seeds), PROMPTS)
         ]
         return np.ascontiguousarray(torch.cat(parts).numpy())
+
+
+def page_of(record: ConceptRecord) -> dict[str, Any]:
+    """What the page tells of an item beside what explainers get, as JSON types."""
+    return {
+        "factors": {name: UNITS.get(name, "") for name in record.train.factors},
+        "estimated": list(record.estimated),
+        "correlated": list(record.correlated),
+        "clips": [len(next(iter(notes.factors.values()), ())) for notes in (record.train, record.test)],
+    }
 
 
 _ARRAYS = ("train", "test", "latents", "traced")

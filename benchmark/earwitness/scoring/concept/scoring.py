@@ -8,25 +8,28 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from earwitness.errors import InvalidCardError
+from earwitness.exhibits import concept as shown
+from earwitness.exhibits.manifest import leave
+from earwitness.exhibits.writing import ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.scoring import loading
 from earwitness.scoring.certificates import read_certificate
-from earwitness.scoring.concept import listening
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.originals import ConceptOriginals
 from earwitness.scoring.concept.readings import EVERY, PROBES, TRACES, Reading, read_card
 from earwitness.scoring.concept.steering import Steering
-from earwitness.scoring.concept.tracing import Tracing, curves, told
+from earwitness.scoring.concept.tracing import Tracing, told
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from earwitness.datasets import ConceptRecord
+    from earwitness.exhibits.manifest import Exhibit
     from earwitness.scoring import Setting, Value
-    from earwitness.scoring.concept.originals import Known
+    from earwitness.scoring.concept.known import Known
     from earwitness.tracks.concept import ConceptItem, ConceptModel, Dictionaries
 
 
@@ -62,22 +65,34 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
         """What the estimators hear at each step of traced generations."""
         return Tracing(self.model, self.steering.estimators, self.originals.folder)
 
-    def score(self, pairs: Sequence[tuple[ConceptItem, Dictionaries]], listen: Path | None = None) -> list[list[Value]]:
+    def score(
+        self, pairs: Sequence[tuple[ConceptItem, Dictionaries]], exhibits: Path | None = None
+    ) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs give the same bits.
 
-        Leaves under `listen`, where given, what `listening` says.
+        Leaves under `exhibits`, where given, what `earwitness.exhibits.concept` says.
         """
         found = []
         for item, explanation in pairs:
             known = self.originals.known(self.chunk_of(item.id), self.model)[item.id]
             fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
-            if listen is not None:
-                listening.leave(self, item, fits[0], known, listen)
-                if known.traced is not None:
-                    listening.leave_trace(listen, item.id, curves(self.tracing, fits[0], known))
             cells = [(reading, self.originals.seeds[0]) for reading in self.readings]
             found += evaluate([(item, explanation)], cells, partial(self._respond, fits, known))
+            if exhibits is not None:
+                leave(exhibits, item.id, partial(self._exhibits, exhibits, fits[0], known))
         return found
+
+    def _exhibits(self, folder: Path, features: Features, known: Known) -> Iterator[Exhibit]:
+        item, listening = features.item, None
+        if self.is_among_first(item, shown.LISTENED):
+            headline = {metric.id for metric in self.setting.task.card.metrics if metric.headline}
+            listening = shown.Listening(
+                self.steering,
+                {name: shown.steered_by(self.readings, headline, name) for name in known.names},
+                lambda: self.record(item).test.audio(self.model.sample_rate),
+                self.originals.folder,
+            )
+        return shown.exhibits(ItemExhibits(folder, item), features, known, self.tracing, listening)
 
     def _respond(
         self, fits: list[Features], known: Known, pairs: Sequence[tuple[ConceptItem, Dictionaries]]

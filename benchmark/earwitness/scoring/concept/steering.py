@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.scoring.concept.features import Features
-    from earwitness.scoring.concept.originals import Known
+    from earwitness.scoring.concept.known import Known
     from earwitness.tracks.concept import ConceptModel
 
     Estimator = Callable[[NDArray[np.float32], int], float]

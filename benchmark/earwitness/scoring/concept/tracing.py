@@ -9,7 +9,6 @@ import torch
 
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.probing import ridge
-from earwitness.metrics.tracing import settling
 from earwitness.scoring.files import file_name, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.scoring.concept.features import Features
-    from earwitness.scoring.concept.originals import Known
+    from earwitness.scoring.concept.known import Known
     from earwitness.tracks.concept import ConceptModel
 
     Estimator = Callable[[NDArray[np.float32], int], float]
@@ -79,26 +78,3 @@ def told(features: Features, known: Known, column: int) -> NDArray[np.float64]:
         raise UndefinedError("no prompt of this item is traced")
     found = ridge(features.train_means, known.train[:, column], traced.reshape(-1, traced.shape[-1]))
     return found.reshape(traced.shape[:2])
-
-
-def curves(tracing: Tracing, features: Features, known: Known) -> dict[str, dict[str, list[float]]]:
-    """Settling at each step, by factor: `probe` [T] of a dictionary and `sound` [T]; NaN where it is undefined.
-
-    A clip in which an estimator hears nothing counts in neither, as in `trace_error`. Raises UndefinedError where no
-    prompt of the item is traced.
-    """
-    heard = tracing.heard(features.item, known)
-    found = {}
-    for column, name in enumerate(known.names):
-        probe, sound = told(features, known, column), heard[:, :, column]
-        if name in tracing.estimators:
-            probe = np.where(np.isfinite(sound), probe, np.nan)
-        found[name] = {"probe": _settling(probe), "sound": _settling(sound)}
-    return found
-
-
-def _settling(values: NDArray[np.float64]) -> list[float]:
-    try:
-        return [float(value) for value in settling(values)]
-    except UndefinedError:
-        return [float("nan")] * values.shape[1]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.errors import InvalidItemError
+from earwitness.exhibits.manifest import ORIGINAL, write
+from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
-from earwitness.scoring.files import file_name, read_arrays, write_arrays, write_sound
+from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals
 from earwitness.seeds import derive
 from earwitness.tracks.prompt import PromptItem
@@ -75,7 +77,8 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             for record, seed, code, tokens, special in described
         ]
         for item, wave in zip(items, audio.cpu().numpy(), strict=True):
-            write_sound(self.folder / f"{file_name(item.id)}.original.ogg", wave, model.sample_rate)
+            own = ItemExhibits(self.folder, item.id)
+            write(self.folder, item.id, [own.sound(ORIGINAL, wave, model.sample_rate)])
         return items, problems
 
     def heard(self, chunk: int, respondent: Respondent) -> dict[str, dict[str, Heard]]:

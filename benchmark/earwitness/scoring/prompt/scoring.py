@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
+from earwitness.exhibits import prompt as shown
+from earwitness.exhibits.manifest import leave
+from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.identity import digest
 from earwitness.scoring import Value, loading
 from earwitness.scoring.evaluate import evaluate
@@ -17,10 +20,11 @@ from earwitness.scoring.prompt.truth import read_truth
 from earwitness.scoring.prompt.unit import Context, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from earwitness.datasets import PromptRecord
+    from earwitness.exhibits.manifest import Exhibit
     from earwitness.judges import Judge
     from earwitness.scoring import Setting
     from earwitness.scoring.prompt.readings import Reading
@@ -69,10 +73,10 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
         seeds = self.originals.seeds
         return [(reading, seed) for reading in self.readings for seed in (seeds if reading.repeated else seeds[:1])]
 
-    def score(self, pairs: Sequence[tuple[PromptItem, TokenMap]], listen: Path | None = None) -> list[list[Value]]:
+    def score(self, pairs: Sequence[tuple[PromptItem, TokenMap]], exhibits: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs in the same order give the same bits.
 
-        Leaves `<item>.kept.ogg` and `<item>.removed.ogg` under `listen`, where given.
+        Leaves under `exhibits`, where given, what `earwitness.exhibits.prompt` says.
         """
         if not pairs:
             return []
@@ -83,13 +87,30 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
             for chunk in sorted(chunks if asked else ())
             for item, answers in self.originals.heard(chunk, self.respondent).items()
         }
+        places: dict[str, tuple[Unit, int]] = {}
 
         def respond(some: Sequence[tuple[PromptItem, TokenMap]]) -> Callable[[int, Reading, int], float]:
             unit = Unit(self.context, self.readings, some, [self.record(item.id) for item, _ in some], heard)
-            unit.ask(listen)
+            unit.ask(for_people=exhibits is not None)
+            places.update({item.id: (unit, position) for position, (item, _) in enumerate(some)})
             return unit.number
 
-        return evaluate(pairs, self.columns, respond)
+        values = evaluate(pairs, self.columns, respond)
+        if exhibits is not None:
+            for item, explanation in pairs:
+                unit, position = places.get(item.id, (None, 0))
+                leave(exhibits, item.id, partial(self._exhibits, exhibits, (item, explanation), unit, position))
+        return values
+
+    def _exhibits(
+        self, folder: Path, pair: tuple[PromptItem, TokenMap], unit: Unit | None, position: int
+    ) -> Iterator[Exhibit]:
+        """Exhibits of what was asked; without its sounds where nothing could be, which the item's rows say."""
+        place = ItemExhibits(folder, pair[0].id)
+        if unit is not None:
+            yield from shown.sounds(place, unit.for_people(position), self.model.sample_rate)
+        if self.is_among_first(place.item, DRAWN):
+            yield shown.picture(place, *pair)
 
 
 def open_scoring(setting: Setting) -> PromptScoring:

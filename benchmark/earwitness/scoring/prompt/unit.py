@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earwitness.exhibits.prompt import KEPT, REMOVED
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.scoring.files import file_name, write_sound
 from earwitness.scoring.prompt.masks import by_word, complement, mask
 from earwitness.scoring.prompt.readings import Source
 from earwitness.scoring.prompt.responses import Ask
@@ -18,7 +18,6 @@ from earwitness.tracks.prompt import Removal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -67,9 +66,9 @@ class Unit:
         self._logits: dict[Key, NDArray[np.float32]] = {}
         self._original_logits: dict[str, NDArray[np.float32]] = {}
 
-    def ask(self, listen: Path | None = None) -> None:
-        """Ask model and judges everything that the readings need, and leave sounds under `listen`, where given."""
-        self._ask_sounds(listen)
+    def ask(self, for_people: bool = False) -> None:
+        """Ask model and judges everything that the readings need; keep of it the sounds that people hear, if asked."""
+        self._ask_sounds(for_people)
         asks = [
             self._question(reading, position, 0)
             for reading in self._readings
@@ -86,7 +85,18 @@ class Unit:
         """What a metric gives for the pair at this position under a generation seed; raises what the metric raises."""
         return reading.metric.function(*self._arrays(reading, position, seed))
 
-    def _ask_sounds(self, listen: Path | None) -> None:
+    def for_people(self, position: int) -> dict[str, NDArray[np.float32]]:
+        """Sounds [S] of the pair at this position that people hear, by label; raises what generating them raises."""
+        own = self._to_hear(position)
+        if any(ask.key not in self._sounds for ask in own.values()):
+            # Apart from what metrics ask, so that its batches, and so the rows, are the same whether anyone listens.
+            asks = [ask for each in range(len(self._pairs)) for ask in self._to_hear(each).values()]
+            missing = [ask for ask in asks if ask.key not in self._sounds]
+            self._sounds |= self._context.respondent.sounds(missing, (), keep=lambda ask: True)
+        heard = {label: self._sounds[ask.key].audio for label, ask in own.items()}
+        return {label: audio for label, audio in heard.items() if audio is not None}
+
+    def _ask_sounds(self, for_people: bool) -> None:
         respondent, seeds = self._context.respondent, self._context.originals.seeds
         asks: dict[Key, Ask] = {}
         judges: dict[Key, set[str]] = {}
@@ -97,32 +107,20 @@ class Unit:
                         ask = self._question(reading, position, seed)
                         asks.setdefault(ask.key, ask)
                         judges.setdefault(ask.key, set()).add(reading.judge)
-        heard_by_people = {ask.key: ask for side in self._to_hear() for ask in side} if listen is not None else {}
+        kept: set[Key] = set()
+        if for_people:
+            kept = {ask.key for position in range(len(self._pairs)) for ask in self._to_hear(position).values()}
         for group in sorted({tuple(sorted(names)) for names in judges.values()}):
             some = [ask for key, ask in asks.items() if tuple(sorted(judges[key])) == group]
-            self._sounds |= respondent.sounds(some, group, keep=lambda ask: ask.key in heard_by_people)
-        if listen is not None:
-            # Apart from the rest, so that batches, and so the rows, are the same whether anyone listens or not.
-            missing = [ask for key, ask in heard_by_people.items() if key not in self._sounds]
-            self._sounds |= respondent.sounds(missing, (), keep=lambda ask: True)
-            self._write_sounds(listen)
+            self._sounds |= respondent.sounds(some, group, keep=lambda ask: ask.key in kept)
 
-    def _to_hear(self) -> tuple[list[Ask], list[Ask]]:
-        """Questions whose sounds people hear: kept and removed."""
+    def _to_hear(self, position: int) -> dict[str, Ask]:
+        """Questions whose sounds people hear, by label."""
         seed = self._context.originals.seeds[0]
-        kept, removed = (
-            [self._masked(position, LISTEN_MASK, side, seed, Removal.SCALE) for position in range(len(self._pairs))]
-            for side in (False, True)
-        )
-        return kept, removed
-
-    def _write_sounds(self, listen: Path) -> None:
-        for asks, name in zip(self._to_hear(), ("kept", "removed"), strict=True):
-            for ask in asks:
-                audio = self._sounds[ask.key].audio
-                assert audio is not None
-                path = listen / f"{file_name(ask.item.id)}.{name}.ogg"
-                write_sound(path, audio, self._context.respondent.model.sample_rate)
+        return {
+            label: self._masked(position, LISTEN_MASK, side, seed, Removal.SCALE)
+            for label, side in ((KEPT, False), (REMOVED, True))
+        }
 
     def _question(self, reading: Reading, position: int, seed: int) -> Ask:
         return self._masked(position, reading.mask, reading.complement, seed, reading.removal)

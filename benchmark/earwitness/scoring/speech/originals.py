@@ -9,8 +9,9 @@ import torch
 
 from earwitness.datasets import alignment
 from earwitness.errors import InvalidItemError
+from earwitness.exhibits.manifest import ORIGINAL, write
+from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
-from earwitness.scoring.files import file_name, write_sound
 from earwitness.scoring.originals import Originals
 from earwitness.tracks.speech import SpeechItem
 
@@ -58,7 +59,8 @@ class SpeechOriginals(Originals["SpeechRecord", SpeechItem]):
         if not len(tokens):
             raise InvalidItemError("the model transcribes it to nothing, so there is no token to explain")
         listed = [int(token) for token in tokens]
-        write_sound(self.folder / f"{file_name(record.id)}.original.ogg", audio, model.sample_rate)
+        own = ItemExhibits(self.folder, record.id)
+        write(self.folder, record.id, [own.sound(ORIGINAL, audio, model.sample_rate)])
         return SpeechItem(
             id=record.id,
             explainer_seed=self.explainer_seed(record.id),

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from earwitness.exhibits import speech as shown
+from earwitness.exhibits.manifest import leave
+from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.metrics.deletion import left
 from earwitness.scoring import loading
 from earwitness.scoring.certificates import certified, read_certificate
 from earwitness.scoring.evaluate import evaluate
-from earwitness.scoring.files import file_name, moved_into_place
 from earwitness.scoring.items import Items
 from earwitness.scoring.speech import transcripts
-from earwitness.scoring.speech.curves import Curves, shares
+from earwitness.scoring.speech.curves import Curves
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.originals import SpeechOriginals
-from earwitness.scoring.speech.readings import HYPOTHESIS, REFERENCE, Reading, read_card
+from earwitness.scoring.speech.readings import HYPOTHESIS, Reading, read_card
 from earwitness.scoring.speech.responses import Respondent
 from earwitness.scoring.speech.training import TrainingSpeech, marginal_of, read_training
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from earwitness.datasets import SpeechRecord
+    from earwitness.exhibits.manifest import Exhibit
     from earwitness.scoring import Setting, Value
-    from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap, SpeechModel
+    from earwitness.tracks.speech import SpeechItem, SpeechMap, SpeechModel
 
 
 class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
@@ -70,19 +71,24 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
         """Mean number of words of the references."""
         return float(np.mean([len(transcripts.words_of(record.reference)) for record in self.records]))
 
-    def score(self, pairs: Sequence[tuple[SpeechItem, SpeechMap]], listen: Path | None = None) -> list[list[Value]]:
+    def score(self, pairs: Sequence[tuple[SpeechItem, SpeechMap]], exhibits: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs give the same bits.
 
-        Leaves `<item>.curves.json` under `listen`, where given.
+        Leaves under `exhibits`, where given, what `earwitness.exhibits.speech` says.
         """
         columns = [(reading, self.originals.seeds[0]) for reading in self.readings]
         found = []
         for item, explanation in pairs:
             curves = Curves(self.respondent, self.training, self.setting.task.seed_key, item, explanation)
             found += evaluate([(item, explanation)], columns, partial(self._respond, curves))
-            if listen is not None:
-                self._leave(curves, listen / f"{file_name(item.id)}.curves.json")
+            if exhibits is not None:
+                leave(exhibits, item.id, partial(self._exhibits, exhibits, curves))
         return found
+
+    def _exhibits(self, folder: Path, curves: Curves) -> Iterator[Exhibit]:
+        item = curves.item.id
+        place, drawn = ItemExhibits(folder, item), self.is_among_first(item, DRAWN)
+        return shown.exhibits(place, curves, self.readings, self.record(item).reference, drawn)
 
     def _respond(
         self, curves: Curves, pairs: Sequence[tuple[SpeechItem, SpeechMap]]
@@ -122,31 +128,6 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
 
     def _wanted(self, reading: Reading, curves: Curves) -> str:
         return curves.item.text if reading.against == HYPOTHESIS else self.record(curves.item.id).reference
-
-    def _leave(self, curves: Curves, path: Path) -> None:
-        """Write the curves that the page draws: those that the card's metrics have asked."""
-        found: dict[str, list[float]] = {"share": shares().tolist()}
-        for reading in self.readings:
-            if reading.name == "deletion_token":
-                found[f"tokens left, {reading.fill}"] = mean_left(curves, reading.fill)
-            elif reading.name in {"deletion_wer", "insertion_wer"} and reading.against == REFERENCE:
-                wanted = transcripts.words_of(self._wanted(reading, curves))
-                texts = curves.transcripts(reading.fill, reading.insertion)
-                rates = [transcripts.errors(wanted, transcripts.words_of(text)) / max(1, len(wanted)) for text in texts]
-                found[f"{reading.name}, {reading.fill}"] = [min(1.0, rate) for rate in rates]
-            elif reading.name == "deletion_shift":
-                distances = curves.distances(reading.fill)
-                if distances is not None:
-                    found[f"distance, {reading.fill}"] = (distances / self.training.typical).tolist()
-        with moved_into_place(path) as temporary:
-            temporary.write_text(json.dumps(found), encoding="utf-8")
-
-
-def mean_left(curves: Curves, fill: Fill) -> list[float]:
-    """What is left of the tokens' probabilities [Q] under their own maps, mean over tokens."""
-    p = curves.probabilities(fill)
-    own = p[np.arange(len(p)), np.arange(len(p))]
-    return [float(share) for share in left(own).mean(0)]
 
 
 ARGUMENTS: dict[str, Callable[[SpeechScoring, Reading, Curves], float]] = {

@@ -1,4 +1,4 @@
-"""What scoring leaves of a dictionary for people to see and hear."""
+"""What is left of a dictionary for people to see and hear."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from concept_scoring_fakes import estimators, holding, task, untrained
 
 from concept_fakes import FakeConceptModel, fake_record, planted
-from earwitness.board import items as board_items
+from concept_scoring_fakes import estimators, holding, task, untrained
+from earwitness.exhibits import concept, concept_features
 from earwitness.scoring import Setting, loading
-from earwitness.scoring.concept import listening, open_scoring, responses
 from earwitness.scoring.concept.features import Features
-from earwitness.scoring.concept.originals import Known
+from earwitness.scoring.concept.known import Known
+from earwitness.scoring.concept.originals import page_of
 from earwitness.scoring.concept.readings import read_card
-from earwitness.scoring.concept.scoring import ConceptScoring
+from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
+from earwitness.scoring.files import file_name
 from earwitness.tracks.concept import Activation, ConceptItem, Dictionaries, Dictionary
+from manifests import manifest
 
 Opened = Callable[..., ConceptScoring]
 CARDS = [{"metric": "fvu"}, {"metric": "steer", "parameters": {"factor": "loudness", "k": 1}}]
@@ -44,11 +46,11 @@ def scoring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeConceptM
     return open_scoring(Setting(task(tmp_path / "task", CARDS, items=3), cache=tmp_path / "out" / ".originals"))
 
 
-def left(scoring: ConceptScoring, dictionary: Dictionary, listen: Path) -> dict[str, dict[str, Any]]:
+def left(scoring: ConceptScoring, dictionary: Dictionary, folder: Path) -> dict[str, dict[str, Any]]:
     """What is left of each item, by item."""
     items = scoring.items()[0]
-    scoring.score([(item, Dictionaries((dictionary, dictionary))) for item in items], listen)
-    names = {item.id: listen / f"{board_items.file_name(item.id)}.features.json" for item in items}
+    scoring.score([(item, Dictionaries((dictionary, dictionary))) for item in items], folder)
+    names = {item.id: folder / f"{file_name(item.id)}.features.json" for item in items}
     return {item: json.loads(path.read_text()) for item, path in names.items()}
 
 
@@ -69,9 +71,9 @@ CLIPS = np.stack([np.full(4, 7.0), 2 * FACTOR, np.array([0.0, 9.0, 0.0, 9.0])], 
 
 def test_the_feature_that_tells_most_and_the_liveliest_are_shown() -> None:
     features, known = tiny(CLIPS, CLIPS, FACTOR)
-    assert responses.telling(features, known) == {"a": 1}
-    assert responses.lively(features) == [2, 1], "variances 20.25 and 5; the first never changes"
-    found = listening.described(features, known)
+    assert concept_features.telling(features, known) == {"a": 1}
+    assert concept_features.lively(features) == [2, 1], "variances 20.25 and 5; the first never changes"
+    found = concept.described(features, known)
     assert [each["feature"] for each in found["features"]] == [1, 2]
     assert found["clips"] == {"a": [0.0, 1.0, 2.0, 3.0]}
     assert (found["best"], found["width"]) == ({"a": 1}, 3)
@@ -79,7 +81,7 @@ def test_the_feature_that_tells_most_and_the_liveliest_are_shown() -> None:
 
 def test_a_response_is_the_means_in_held_out_clips_and_what_they_tell() -> None:
     features, known = tiny(CLIPS, CLIPS, FACTOR)
-    found = responses.response(features, known, 1)
+    found = concept_features.response(features, known, 1)
     assert found["means"] == [0.0, 2.0, 4.0, 6.0]
     assert found["active"] == 0.75
     assert found["tells"]["a"] == pytest.approx(1.0, abs=0.01)
@@ -92,35 +94,35 @@ def test_a_response_is_the_means_in_held_out_clips_and_what_they_tell() -> None:
 
 def test_a_dictionary_that_is_never_active_has_no_feature_to_show() -> None:
     features, known = tiny(-CLIPS, -CLIPS, FACTOR)
-    found = listening.described(features, known)
+    found = concept.described(features, known)
     assert (found["best"], found["features"]) == ({}, [])
 
 
 def test_of_many_held_out_clips_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responses, "SHOWN", 2)
+    monkeypatch.setattr(concept_features, "SHOWN", 2)
     features, known = tiny(CLIPS, CLIPS, FACTOR)
-    assert listening.described(features, known)["clips"] == {"a": [0.0, 3.0]}
-    assert responses.response(features, known, 1)["means"] == [0.0, 6.0]
-    assert len(responses.response(features, known, 1)["top"]) == 3, "of all"
+    assert concept.described(features, known)["clips"] == {"a": [0.0, 3.0]}
+    assert concept_features.response(features, known, 1)["means"] == [0.0, 6.0]
+    assert len(concept_features.response(features, known, 1)["top"]) == 3, "of all"
 
 
 def test_the_steered_clip_is_the_most_ordinary_one() -> None:
     train, test = np.array([[0.0, 0.0], [2.0, 20.0]]), np.array([[3.0, 0.0], [1.0, 11.0], [1.0, 30.0]])
     known = Known(("a", "b"), (), train, test, np.zeros((3, 1, 1), dtype=np.float32))
-    assert listening.middle(known) == 1
+    assert concept.middle(known) == 1
 
 
 def test_sounds_are_left_of_the_first_items_alone(
     scoring: ConceptScoring, model: FakeConceptModel, tmp_path: Path
 ) -> None:
-    found = left(scoring, holding(planted(model.width)), tmp_path / "listen")
+    found = left(scoring, holding(planted(model.width)), tmp_path / "exhibits")
     assert [("steering" in each) for each in found.values()] == [True, True, False]
-    sounds = sorted(path.name for path in (tmp_path / "listen").glob("*.flac"))
-    assert len(sounds) == 2 * 3 * len(listening.SIZES)
-    assert sounds[0] == "a%2F1.steer-brightness-0.flac"
+    sounds = sorted(path.name for path in (tmp_path / "exhibits").glob("*.flac"))
+    assert len(sounds) == 2 * 3 * len(concept.SIZES)
+    assert sounds[0] == "a%2F1.steered-brightness +0.flac"
     for item, own in found.items():
         clips = {each["clip"] for feature in own["features"] for each in feature["top"]}
-        files = scoring.originals.folder.glob(f"{board_items.file_name(item)}.clip-*.flac")
+        files = scoring.originals.folder.glob(f"{file_name(item)}.clip-*.flac")
         assert {path.name.split("-")[-1] for path in files} == (
             {f"{clip}.flac" for clip in clips} if item != "c" else set()
         )
@@ -129,7 +131,7 @@ def test_sounds_are_left_of_the_first_items_alone(
 def test_a_features_clip_is_the_original_sound(
     scoring: ConceptScoring, model: FakeConceptModel, tmp_path: Path
 ) -> None:
-    found = left(scoring, holding(planted(model.width)), tmp_path / "listen")["a/1"]
+    found = left(scoring, holding(planted(model.width)), tmp_path / "exhibits")["a/1"]
     clip = found["features"][0]["top"][0]["clip"]
     wave, rate = soundfile.read(scoring.originals.folder / f"a%2F1.clip-{clip}.flac")
     assert rate == model.sample_rate
@@ -140,7 +142,7 @@ def test_a_features_clip_is_the_original_sound(
 def test_steering_along_a_planted_axis_is_measured_as_asked(
     scoring: ConceptScoring, model: FakeConceptModel, tmp_path: Path
 ) -> None:
-    own = left(scoring, holding(planted(model.width)), tmp_path / "listen")["a/1"]["steering"]
+    own = left(scoring, holding(planted(model.width)), tmp_path / "exhibits")["a/1"]["steering"]
     loudness = own["factors"]["loudness"]
     assert own["sizes"] == [-2, -1, 0, 1, 2]
     assert loudness["k"] == 1, "as the card's metric steers it"
@@ -148,27 +150,22 @@ def test_steering_along_a_planted_axis_is_measured_as_asked(
     assert loudness["moved"]["loudness"] == pytest.approx([-2, -1, 0, 1, 2], abs=0.15)
     assert np.abs(loudness["moved"]["brightness"]).max() < 0.15
     assert loudness["moved"]["loudness"][2] == 0
-    assert loudness["sounds"][0] == "steer-loudness-0"
+    assert loudness["sounds"][0] == "loudness -2"
     spread = scoring.originals.known(0, model)["a/1"].train[:, 1].std()
     assert (loudness["measured"]["loudness"][4] - loudness["measured"]["loudness"][2]) / spread == pytest.approx(
         loudness["moved"]["loudness"][4], abs=1e-3
     )
 
 
-def test_a_factor_is_steered_as_the_cards_headline_steers_it(scoring: ConceptScoring, tmp_path: Path) -> None:
+def test_a_factor_is_steered_as_the_cards_headline_steers_it(tmp_path: Path) -> None:
     first, headline = ({"metric": "steer", "parameters": {"factor": "loudness", "k": k}} for k in (1, 4))
     some = task(tmp_path / "other", [first, headline])
     one, other = some.card.metrics
-    scoring.readings = read_card(some)
     for chosen, k in ((other, 4), (one, 1)):
-        marked = SimpleNamespace(
-            metrics=[SimpleNamespace(id=card.id, headline=card is chosen) for card in (one, other)]
-        )
-        scoring.setting = SimpleNamespace(task=SimpleNamespace(card=marked))  # type: ignore[assignment]
-        assert listening._steered_by(scoring, "loudness") == k
-        assert listening._steered_by(scoring, "pitch") == k, "as another factor, where the card steers it by none"
-    scoring.readings = []
-    assert listening._steered_by(scoring, "loudness") == 0
+        assert concept.steered_by(read_card(some), {chosen.id}, "loudness") == k
+        as_another = concept.steered_by(read_card(some), {chosen.id}, "pitch")
+        assert as_another == k, "as another factor, where the card steers it by none"
+    assert concept.steered_by([], set(), "loudness") == 0
 
 
 def test_the_same_explanations_leave_the_same_bytes(
@@ -179,7 +176,7 @@ def test_the_same_explanations_leave_the_same_bytes(
         left(scoring, untrained(model.width, 32, 0), folder)
         hashes.append({path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())})
     assert hashes[0] == hashes[1]
-    assert len(hashes[0]) == 3 + 2 * 3 * len(listening.SIZES)
+    assert len(hashes[0]) == 3 + 3 + 2 * 3 * len(concept.SIZES), "documents, manifests, sounds"
 
 
 def test_values_are_the_same_whether_or_not_one_listens(
@@ -187,7 +184,7 @@ def test_values_are_the_same_whether_or_not_one_listens(
 ) -> None:
     item = scoring.items()[0][0]
     pair = (item, Dictionaries((holding(planted(model.width)),) * 2))
-    assert scoring.score([pair]) == scoring.score([pair], tmp_path / "listen")
+    assert scoring.score([pair]) == scoring.score([pair], tmp_path / "exhibits")
 
 
 def test_a_dictionary_without_a_pattern_says_why_it_is_not_steered(
@@ -195,7 +192,7 @@ def test_a_dictionary_without_a_pattern_says_why_it_is_not_steered(
 ) -> None:
     width = model.width
     silent = Dictionary(np.eye(width), np.full(width, -1e6), np.eye(width), np.zeros(width), Activation.RELU)
-    own = left(scoring, silent, tmp_path / "listen")["a/1"]["steering"]["factors"]
+    own = left(scoring, silent, tmp_path / "exhibits")["a/1"]["steering"]["factors"]
     assert own["pitch"] == {"reason": "no feature has a pattern of this factor"}
 
 
@@ -203,39 +200,48 @@ def test_a_factor_without_an_estimator_is_steered_and_not_measured(
     scoring: ConceptScoring, model: FakeConceptModel, tmp_path: Path
 ) -> None:
     scoring.steering.estimators = {name: own for name, own in scoring.steering.estimators.items() if name != "pitch"}
-    own = left(scoring, holding(planted(model.width)), tmp_path / "listen")["a/1"]["steering"]["factors"]["pitch"]
+    own = left(scoring, holding(planted(model.width)), tmp_path / "exhibits")["a/1"]["steering"]["factors"]["pitch"]
     assert set(own["measured"]) == set(own["moved"]) == {"loudness", "brightness"}
-    assert (tmp_path / "listen" / "a%2F1.steer-pitch-0.flac").is_file()
+    assert (tmp_path / "exhibits" / "a%2F1.steered-pitch +0.flac").is_file()
 
 
 def test_what_an_estimator_does_not_hear_is_left_open() -> None:
-    assert listening.moved([None, 1.0, None, 1.0, 2.0], np.array([0.0, 2.0])) == [None] * 5
-    assert listening.moved([1.0, None, 3.0, 4.0, 5.0], np.array([0.0, 4.0])) == [-1.0, None, 0.0, 0.5, 1.0]
-    assert listening.moved([1.0] * 5, np.array([4.0, 4.0])) == [None] * 5
-
-
-def test_a_trace_is_left_with_its_gaps(tmp_path: Path) -> None:
-    listening.leave_trace(tmp_path, "a/1", {"pitch": {"probe": [1.0, 0.5, 0.0], "sound": [float("nan"), 1.0, 0.0]}})
-    found = json.loads((tmp_path / "a%2F1.trace.json").read_text())
-    assert found == {"factors": {"pitch": {"probe": [1.0, 0.5, 0.0], "sound": [None, 1.0, 0.0]}}}
+    assert concept.moved([None, 1.0, None, 1.0, 2.0], np.array([0.0, 2.0])) == [None] * 5
+    assert concept.moved([1.0, None, 3.0, 4.0, 5.0], np.array([0.0, 4.0])) == [-1.0, None, 0.0, 0.5, 1.0]
+    assert concept.moved([1.0] * 5, np.array([4.0, 4.0])) == [None] * 5
 
 
 def test_the_page_is_told_of_units_and_of_what_moves_together(scoring: ConceptScoring) -> None:
-    told = listening.page(scoring.record("b"))
+    told = page_of(scoring.record("b"))
     assert told["factors"] == {"pitch": "MIDI number", "loudness": "dB", "brightness": "octaves above 1 kHz"}
     assert (told["correlated"], told["estimated"], told["clips"]) == (["loudness", "brightness"], [], [60, 40])
 
 
-def test_the_board_finds_what_is_left(scoring: ConceptScoring, model: FakeConceptModel, tmp_path: Path) -> None:
-    run = tmp_path / "out" / "run"
-    found = left(scoring, holding(planted(model.width)), run / "listen")
-    listening.leave_trace(run / "listen", "a/1", {})
-    heard = board_items.listened(run, ["a/1", "c"])
-    steered = {f"steer-{name}-{place}" for name in ("pitch", "loudness", "brightness") for place in range(5)}
-    assert set(heard["a/1"]) == {"features", "trace", *steered}
-    assert set(heard["c"]) == {"features"}
-    inputs = board_items.inputs(tmp_path / "out", scoring.originals.folder.name.rpartition("-seed")[0], 0)
-    clips = {f"clip-{each['clip']}" for feature in found["a/1"]["features"] for each in feature["top"]}
-    assert set(inputs["a/1"].sounds) == clips
-    assert inputs["a/1"].fields["factors"]["loudness"] == "dB"
-    assert inputs["a/1"].original is None
+def test_the_manifest_lists_what_is_left_and_the_clips_beside_the_originals(
+    scoring: ConceptScoring, model: FakeConceptModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out" / "run" / "exhibits"
+    found = left(scoring, holding(planted(model.width)), folder)
+    own = manifest(folder, "a/1")["exhibits"]
+    assert [each["part"] for each in own if each["label"] == "steered"][:5] == [
+        "brightness -2", "brightness -1", "brightness +0", "brightness +1", "brightness +2"
+    ]  # fmt: skip
+    clips = sorted({each["clip"] for feature in found["a/1"]["features"] for each in feature["top"]})
+    assert [int(each["part"]) for each in own if each["label"] == "clip"] == clips
+    assert all((folder / each["path"]).is_file() for each in own)
+    assert {each["label"] for each in manifest(folder, "c")["exhibits"]} == {"features"}
+
+
+def test_a_dictionary_whose_features_overflow_leaves_its_reason_and_costs_no_value(
+    scoring: ConceptScoring, model: FakeConceptModel, tmp_path: Path
+) -> None:
+    width = model.width
+    large, eye, none = (np.float32(array) for array in (3e38 * np.eye(width), np.eye(width), np.zeros(width)))
+    large = Dictionary(large, none + np.float32(3e38), eye, none, Activation.RELU)
+    item = scoring.items()[0][0]
+    pair = (item, Dictionaries((large, large)))
+    assert scoring.score([pair], tmp_path / "exhibits") == scoring.score([pair])
+    found = manifest(tmp_path / "exhibits", item.id)
+    assert found["exhibits"] == []
+    assert found["problem"]
+    assert "\n" not in found["problem"]

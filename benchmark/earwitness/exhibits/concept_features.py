@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.scoring.concept.features import Features
-    from earwitness.scoring.concept.originals import Known
+    from earwitness.scoring.concept.known import Known
 
 LIVELY = 4
 """Features that are shown beside those of the factors: the ones whose activations vary most."""

@@ -1,0 +1,73 @@
+"""What people see of a speech map: its curves, and the mean map over the spectrogram.
+
+`curves` is what the model still makes of the utterance as cells are removed or put back, `distances` how far the inputs
+are then from training speech; both hold what the card's metrics have asked. `map` is left of a task's first items.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from earwitness.exhibits.pictures import blend
+from earwitness.exhibits.writing import Curve
+from earwitness.metrics.deletion import left
+from earwitness.scoring.speech import transcripts
+from earwitness.scoring.speech.curves import Curves, shares
+from earwitness.scoring.speech.readings import REFERENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from earwitness.exhibits.manifest import Exhibit
+    from earwitness.exhibits.writing import ItemExhibits
+    from earwitness.scoring.speech.readings import Reading
+    from earwitness.tracks.speech import Fill
+
+AXIS = "cells removed (insertion: put back), %"
+
+
+def exhibits(
+    place: ItemExhibits, curves: Curves, readings: Sequence[Reading], reference: str, drawn: bool
+) -> Iterator[Exhibit]:
+    """Leave the curves of an explanation, those that the card's metrics have asked, and its map where it is drawn."""
+    at = (100 * shares()).tolist()
+    for label, lines in (("curves", answers(curves, readings, reference)), ("distances", distances(curves, readings))):
+        if lines:
+            yield place.curve(label, Curve(AXIS, at, lines))
+    if drawn:
+        mean = curves.explanation.spectrogram.astype(np.float64).mean(0)
+        yield place.picture("map", blend(curves.item.features, mean))
+
+
+def answers(curves: Curves, readings: Sequence[Reading], reference: str) -> dict[str, list[float]]:
+    """What the model still makes of the utterance at each share of cells [Q], by name."""
+    found: dict[str, list[float]] = {}
+    wanted = transcripts.words_of(reference)
+    for reading in readings:
+        if reading.name == "deletion_token":
+            found[f"tokens left, {reading.fill}"] = mean_left(curves, reading.fill)
+        elif reading.name in {"deletion_wer", "insertion_wer"} and reading.against == REFERENCE:
+            texts = curves.transcripts(reading.fill, reading.insertion)
+            rates = [transcripts.errors(wanted, transcripts.words_of(text)) / max(1, len(wanted)) for text in texts]
+            found[f"{reading.name}, {reading.fill}"] = [min(1.0, rate) for rate in rates]
+    return found
+
+
+def distances(curves: Curves, readings: Sequence[Reading]) -> dict[str, list[float]]:
+    """Distance from training speech, in that of untouched speech, at each share of cells [Q], by name."""
+    found: dict[str, list[float]] = {}
+    for reading in readings:
+        if reading.name == "deletion_shift":
+            away = curves.distances(reading.fill)
+            if away is not None:
+                found[f"distance, {reading.fill}"] = (away / curves.training.typical).tolist()
+    return found
+
+
+def mean_left(curves: Curves, fill: Fill) -> list[float]:
+    """What is left of the tokens' probabilities [Q] under their own maps, mean over tokens."""
+    p = curves.probabilities(fill)
+    own = p[np.arange(len(p)), np.arange(len(p))]
+    return [float(share) for share in left(own).mean(0)]
