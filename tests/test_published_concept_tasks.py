@@ -1,7 +1,6 @@
 """Concept task cards for published autoencoders run end to end on tiny random ones and a made folder of notes."""
 
-import subprocess
-import sys
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from earwitness.results.rows import Status
 from earwitness.scoring import Setting
 from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.task import read_task
+from in_process import earwitness_here
 from tiny_autoencoders import (
     OOBLECK_RATE,
     WAV_RATE,
@@ -30,6 +30,7 @@ from tiny_autoencoders import (
 SUBMISSION = "random_topk"
 SECONDS = 0.3
 RATE = 16_000
+Run = Callable[..., tuple[str, dict[str, list[dict[str, Any]]]]]
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -57,20 +58,21 @@ def card(folder: Path, task: str, changes: dict[str, str]) -> Path:
     return folder
 
 
-def run(task: Path, out: Path, code: int) -> tuple[str, dict[str, list[dict[str, Any]]]]:
-    """What a run of the task prints on stderr, and its rows by item."""
-    command = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, "-c", "from earwitness.cli import main; main()", *command],
-        capture_output=True, text=True, timeout=580, check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-    (folder,) = out.glob(f"{task.name}__{SUBMISSION}__*")
-    by_item: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.read_run(folder).to_pylist():
-        by_item.setdefault(row["item"], []).append(row)
-    return done.stderr, by_item
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """What a run of a task prints on stderr, and its rows by item."""
+
+    def run(task: Path, code: int, boxes: Collection[str] = ()) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+        words = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(tmp_path / "runs")]
+        ended, said = earwitness_here(words, monkeypatch, capsys, boxes)
+        assert ended == code, said
+        (folder,) = (tmp_path / "runs").glob(f"{task.name}__{SUBMISSION}__*")
+        by_item: dict[str, list[dict[str, Any]]] = {}
+        for row in rows.read_run(folder).to_pylist():
+            by_item.setdefault(row["item"], []).append(row)
+        return said, by_item
+
+    return run
 
 
 def check(task: str, found: list[dict[str, Any]]) -> None:
@@ -107,7 +109,7 @@ def spoil(folder: Path, fault: str, record: ConceptRecord) -> None:
     table.write_text("\n".join([*(",".join(line) for line in lines), ""]), encoding="utf-8")
 
 
-def test_oobleck_notes_runs_on_a_tiny_model_and_shows_each_study_with_a_fault(tmp_path: Path) -> None:
+def test_oobleck_notes_runs_on_a_tiny_model_and_shows_each_study_with_a_fault(tmp_path: Path, run: Run) -> None:
     task = tmp_path / "oobleck_notes"
     tiny_oobleck(task / "model")
     items = len(FAULTS) + 1
@@ -119,7 +121,7 @@ def test_oobleck_notes_runs_on_a_tiny_model_and_shows_each_study_with_a_fault(tm
         '"stabilityai/stable-audio-open-1.0"': '"model"', ', subfolder = "vae"': "", "items = 4": f"items = {items}",
         '"notes"\nsplit': f'"{folder}"\nsplit', 'factors = "estimated", ': "",
     }  # fmt: skip
-    said, found = run(card(task, task.name, changes), tmp_path / "runs", code=4)
+    said, found = run(card(task, task.name, changes), code=4)
     check(task.name, found.pop(records[-1].id))
     for (fault, says), record in zip(FAULTS.items(), records, strict=False):
         rows_of = found.pop(record.id)
@@ -129,12 +131,12 @@ def test_oobleck_notes_runs_on_a_tiny_model_and_shows_each_study_with_a_fault(tm
     assert "silent" in said
 
 
-def test_encodec_notes_runs_on_a_tiny_model_with_factors_estimated_from_the_sound(tmp_path: Path) -> None:
+def test_encodec_notes_runs_on_a_tiny_model_with_factors_estimated_from_the_sound(tmp_path: Path, run: Run) -> None:
     task = tmp_path / "encodec_notes"
     tiny_encodec(task / "model", sampling_rate=RATE, target_bandwidths=[2.0, 24.0])
     folder = notes(tmp_path / "clips", RATE)
     changes = {'"facebook/encodec_24khz"': '"model"', '"notes"\nsplit': f'"{folder}"\nsplit'}
-    _, found = run(card(task, task.name, changes), tmp_path / "runs", code=0)
+    _, found = run(card(task, task.name, changes), code=0, boxes=(SUBMISSION,))
     assert len(found) == 2
     for each in found.values():
         check(task.name, each)
@@ -171,6 +173,8 @@ def test_fewer_clips_than_probe_folds_end_in_one_line(
     tmp_path: Path,
     change: dict[str, str],
     says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     task = tmp_path / "encodec_notes"
     tiny_encodec(task / "model", sampling_rate=RATE, target_bandwidths=[2.0, 24.0])
@@ -181,10 +185,7 @@ def test_fewer_clips_than_probe_folds_end_in_one_line(
         assert text.count(old) == 1
         text = text.replace(old, new)
     (task / "task.toml").write_text(text, encoding="utf-8")
-    # A process of its own: tests of the page, before it in this one, leave another __main__ for workers to start from.
-    run = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(tmp_path)]
-    ended = subprocess.run([sys.executable, "-m", "earwitness.cli", *run], capture_output=True, text=True, check=False)
-    told = ended.stderr
-    assert ended.returncode == 4
+    words = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(tmp_path)]
+    code, told = earwitness_here(words, monkeypatch, capsys)
+    assert code == 4
     assert says in told
-    assert "Traceback" not in told

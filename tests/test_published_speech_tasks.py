@@ -1,8 +1,7 @@
 """Speech task cards for published checkpoints run end to end on tiny random folders in the same format."""
 
-import subprocess
-import sys
 import tomllib
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ import soundfile
 
 from earwitness import shelf
 from earwitness.results import rows
+from in_process import earwitness_here
 from tiny_speech import tiny_speech2text, tiny_whisper
 
 RATE = 16000
 SUBMISSION = "gradient_input"
+Run = Callable[..., tuple[str, dict[str, list[dict[str, Any]]]]]
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -35,20 +36,21 @@ def card_with(task: str, changes: dict[str, str]) -> str:
     return text
 
 
-def run(task: Path, out: Path) -> tuple[str, dict[str, list[dict[str, Any]]]]:
-    """What a run of the task prints on stderr, and its rows by item."""
-    command = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(out)]
-    done = subprocess.run(
-        [sys.executable, "-c", "from earwitness.cli import main; main()", *command],
-        capture_output=True, text=True, timeout=580, check=False,
-    )  # fmt: skip
-    assert done.returncode == 4, done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-    (folder,) = out.glob(f"{task.name}__{SUBMISSION}__*")
-    by_item: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.read_run(folder).to_pylist():
-        by_item.setdefault(row["item"], []).append(row)
-    return done.stderr, by_item
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """What a run of a task prints on stderr, and its rows by item."""
+
+    def run(task: Path, boxes: Collection[str] = ()) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+        words = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(tmp_path / "runs")]
+        code, said = earwitness_here(words, monkeypatch, capsys, boxes)
+        assert code == 4, said
+        (folder,) = (tmp_path / "runs").glob(f"{task.name}__{SUBMISSION}__*")
+        by_item: dict[str, list[dict[str, Any]]] = {}
+        for row in rows.read_run(folder).to_pylist():
+            by_item.setdefault(row["item"], []).append(row)
+        return said, by_item
+
+    return run
 
 
 def check(task: str, by_item: dict[str, list[dict[str, Any]]], bad: dict[str, str], good: set[str]) -> None:
@@ -92,13 +94,13 @@ def librispeech(tmp_path: Path) -> Path:
 
 
 def test_whisper_librispeech_runs_on_a_tiny_checkpoint_and_shows_unusable_files(
-    librispeech: Path, tmp_path: Path
+    librispeech: Path, tmp_path: Path, run: Run
 ) -> None:
     task = tmp_path / "whisper_librispeech"
     tiny_whisper(task / "model", multilingual=False)
     changes = {'"openai/whisper-small.en"': '"model"', '"LibriSpeech"': f'"{librispeech}"'}
     (task / "task.toml").write_text(card_with(task.name, changes), encoding="utf-8")
-    said, found = run(task, tmp_path / "runs")
+    said, found = run(task, boxes=(SUBMISSION,))
     bad = {
         "silent": "silent", "clipped": "clipped", "stereo": "2 channels", "telephone": "sampled at 8000 Hz",
         "over-the-window": "the model takes 4 s", "ten-minutes": "600.0 s long", "truncated": "truncated",
@@ -127,12 +129,12 @@ def mustc(tmp_path: Path) -> Path:
     return tmp_path / "talks"
 
 
-def test_s2t_mustc_runs_on_a_tiny_checkpoint_and_shows_unusable_segments(mustc: Path, tmp_path: Path) -> None:
+def test_s2t_mustc_runs_on_a_tiny_checkpoint_and_shows_unusable_segments(mustc: Path, tmp_path: Path, run: Run) -> None:
     task = tmp_path / "s2t_mustc"
     tiny_speech2text(task / "model", words=["Schalte", "die", "Lampe", "ein.", "Langsam.", "Links."])
     changes = {'"facebook/s2t-small-mustc-en-de-st"': '"model"', '"MuST-C"': f'"{mustc}"'}
     (task / "task.toml").write_text(card_with(task.name, changes), encoding="utf-8")
-    said, found = run(task, tmp_path / "runs")
+    said, found = run(task)
     bad = {"ted_1_1": "no text", "ted_2_0": "ends after its 1 s"}
     check(task.name, found, bad, good={"ted_1_0", "ted_1_2"})
     assert all(reason in said for reason in bad.values())
