@@ -38,7 +38,7 @@ def task(folder: Path, metrics: list[dict[str, Any]] | None = None, items: int =
         *(f'{key} = "x"' for key in ("title", "licence", "reference")),
         f"main_metric = {json.dumps(MetricCard(**used[0]).id)}",
         '[model]\nadapter = "encodec"\nsource = "model"',
-        f'[dataset]\nadapter = "stems"\nitems = {items}',
+        f'[dataset]\nadapter = "stems"\nidentity = "fake_concept@1"\nitems = {items}',
         "[budget]\nseconds = 60\nforwards = 1000",
     ]
     for metric in used:
