@@ -93,12 +93,8 @@ def exhibits(key: str, item: str, *entrants: str) -> Exhibits:
     """An item's own exhibits, and those that the explanations of entrants left."""
     found: Exhibits = {}
     for entrant in ("", *entrants):
-        rows = query(
-            "SELECT * FROM exhibits WHERE task_key = ? AND item = ? AND entrant = ? ORDER BY position",
-            key,
-            item,
-            entrant,
-        )
+        wanted = "task_key = ? AND item = ? AND entrant = ?"
+        rows = query(f"SELECT * FROM exhibits WHERE {wanted} ORDER BY position", key, item, entrant)
         found |= {(row["label"], row["part"]): row["path"] for row in rows}
     return found
 
@@ -143,6 +139,17 @@ def document(path: str) -> Record:
     """A JSON file that the board points to; empty where there is none that can be read."""
     found = beside(path)
     return {} if found is None else _document(str(found), found.stat().st_mtime)
+
+
+def curve(path: str) -> Record:
+    """A curve that the board points to, with as many values in each line as on its axis; empty where there is none."""
+    found = document(path)
+    try:
+        places = len(found["x"]["values"])
+        usable = all(len(line) == places for line in found["lines"].values()) and "label" in found["x"]
+    except (KeyError, TypeError, AttributeError):
+        return {}
+    return found if usable else {}
 
 
 def parsed(text: str) -> Any:

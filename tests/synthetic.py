@@ -16,6 +16,7 @@ import soundfile
 from safetensors.numpy import save_file
 
 from earwitness.results.rows import Row, Status, write_part
+from manifests import listed
 
 WORDS = ("a", "loud", "bark", "then", "a", "quiet", "siren", "far", "away")
 FRAMES, RATE = 50, 16000
@@ -141,8 +142,10 @@ def write_run(out: Path, plan: Plan, submission: str) -> Path:
     write_maps(folder, plan, submission)
     if plan.sounds:
         for item in item_ids(plan):
-            for kind, pitch in (("kept", 330), ("removed", 220)):
-                write_tone(folder / "listen" / f"{item}.{kind}.ogg", pitch)
+            for label, pitch in (("kept", 330), ("removed", 220)):
+                write_tone(folder / "exhibits" / f"{item}.{label}.ogg", pitch)
+            sounds = [("sound", label, "", f"{item}.{label}.ogg") for label in ("kept", "removed")]
+            listed(folder / "exhibits", item, *sounds)
     return folder
 
 
@@ -175,6 +178,7 @@ def write_originals(out: Path, plan: Plan) -> None:
         arrays[f"{item}/special"] = np.array([False] * len(WORDS) + [True])
         if plan.sounds:
             write_tone(folder / f"{item}.original.ogg", 440)
+            listed(folder, item, ("sound", "original", "", f"{item}.original.ogg"))
     metadata = {"fields": json.dumps({"items": fields, "problems": [["test-none", "the prompt has no words"]]})}
     save_file(arrays, folder / "items-0000.safetensors", metadata=metadata)
 

@@ -358,8 +358,13 @@ def test_every_item_leads_to_its_run_explanation_and_sounds(standard):
     path = standard.path
     item = table(path, "SELECT * FROM items WHERE entrant = 'attention' AND item = 'test-0003'")[0]
     given = table(path, "SELECT * FROM inputs WHERE item = 'test-0003'")[0]
-    for place in (item["explanation"], item["kept"], item["removed"], given["original"], given["arrays"]):
+    for place in (item["explanation"], given["arrays"]):
         assert (path.parent / place).is_file()
+    shown = table(path, "SELECT * FROM exhibits WHERE item = 'test-0003' AND entrant IN ('', 'attention')")
+    assert sorted((each["entrant"], each["kind"], each["label"]) for each in shown) == [
+        ("", "sound", "original"), ("attention", "sound", "kept"), ("attention", "sound", "removed")
+    ]  # fmt: skip
+    assert all((path.parent / each["path"]).is_file() for each in shown)
     assert given["seconds"] == pytest.approx(2.0, abs=0.01)
     assert json.loads(given["fields"])["prompt"].split()[2] == "bark"
     recorded = table(path, "SELECT * FROM runs WHERE entrant = 'attention'")[0]

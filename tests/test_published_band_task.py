@@ -131,14 +131,16 @@ def seen_on_the_board(out: Path, folder: Path) -> None:
     """The page is given the truth, the pair and the sounds of each instrument word."""
     connection = connect(board.build(out, folder, Sampling(draws=50)))
     (track,) = records(connection, "SELECT * FROM inputs WHERE item = 'Track2'")
+    own = records(connection, "SELECT * FROM exhibits WHERE item = 'Track2' AND entrant = ''")
     connection.close()
-    fields, sounds = json.loads(track["fields"]), json.loads(track["sounds"])
+    fields = json.loads(track["fields"])
     assert fields["prompt"] == "a recording of saxophone and flute"
     assert fields["instruments"] == ["saxophone", "flute"]
     assert fields["tokens"][3:5] == ["saxo", "phone"]
     assert set(fields["truth"]) == set(fields["swap"]) == {"saxophone", "flute"}
-    assert set(sounds) == {"mix", "stem-saxophone", "stem-flute", "without-saxophone", "without-flute"}
-    assert all((folder / path).is_file() for path in sounds.values())
+    of_words = {(label, word) for label in ("stem", "without") for word in ("saxophone", "flute")}
+    assert {(each["label"], each["part"]) for each in own} == {("mix", ""), ("original", ""), *of_words}
+    assert all((folder / each["path"]).is_file() for each in own)
 
 
 def drawn_on_the_page() -> None:

@@ -11,7 +11,7 @@ import concept_charts as charts
 import numpy as np
 import pandas as pd
 import streamlit as st
-from reading import Exhibits, document
+from reading import Exhibits, curve, document
 from sounds import play
 from wording import number, plain, plural
 
@@ -67,7 +67,7 @@ def draw(fields: Record, given: Arrays, answered: Arrays, seconds: float | None)
     factor = factor if factor in factors else next(iter(factors))
     _feature(found, factors, factor, (path, exhibits))
     _steering(found.get("steering") or {}, factors, factor, (path, exhibits))
-    _trace(document(exhibits.get(("trace", factor), "")), factor)
+    _trace(curve(exhibits.get(("trace", factor), "")), factor)
 
 
 def _study(fields: Record) -> str:

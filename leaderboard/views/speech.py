@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from charts import GREY
 from pictures import SCALE, axis, data_url, scale
-from reading import document
+from reading import curve
 from wording import plain
 
 from earwitness.exhibits.pictures import INK, blend
@@ -109,7 +109,7 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     words = given.get("words", np.arange(len(pieces)))
     st.html(STYLE + ground + scale(maps[token]) + _context(pieces, words, token, prefix[token]))
     for label, heading in CHARTS.items():
-        found = document((fields.get("exhibits") or {}).get((label, ""), ""))
+        found = curve((fields.get("exhibits") or {}).get((label, ""), ""))
         if found:
             st.altair_chart(_chart(points(found), found["x"]["label"], heading), width="stretch")
 

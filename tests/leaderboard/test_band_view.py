@@ -191,13 +191,14 @@ def test_sounds_of_the_chosen_word_are_played(
     monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board-0.duckdb"))
     monkeypatch.setattr("reading.board_file", lambda: tmp_path / "board-0.duckdb")
     soundfile.write(tmp_path / "a.ogg", np.zeros(800), 8000)
-    heard = {"mix": "a.ogg", "stem-bass": "a.ogg", "without-bass": "a.ogg", "deleted-bass": "gone.ogg", "x": "a.ogg"}
-    app = page(view, heard=heard)
+    some = {("mix", ""): "a.ogg", ("deleted", "bass"): "gone.ogg", ("x", ""): "a.ogg"}
+    exhibits = some | {(label, "bass"): "a.ogg" for label in ("stem", "without")}
+    app = page(view, exhibits=exhibits)
     assert len(app.get("audio")) == 3
     said = [caption.value for caption in app.caption]
     assert "The stem of the clip: bass" in said
     assert said.index("Without attention to bass where its map is highest") + 1 == said.index("— not kept —")
-    assert len(page(view, heard=heard, word="1").get("audio")) == 1, "the clip"
+    assert len(page(view, exhibits=exhibits, word="1").get("audio")) == 1, "the clip"
 
 
 def test_a_prompt_cannot_inject_markup(view: ModuleType) -> None:

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from earwitness import board
 from earwitness.stats.intervals import Sampling
+from manifests import listed
 from synthetic import Plan, item_ids, write_run
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
@@ -43,7 +44,7 @@ def steered(own: str) -> dict[str, Any]:
     moved = {name: ([-1.0, -0.5, 0.0, 0.5, None] if name == own else [0.0] * 5) for name in ("pitch", "loudness")}
     return {
         "k": 0,
-        "sounds": [f"steer-{own}-{place}" for place in range(5)],
+        "sounds": [f"{own} {size:+g}" for size in SIZES],
         "measured": {name: [40.0 + 4 * (value or 0) for value in values] for name, values in moved.items()},
         "moved": moved,
     }
@@ -60,7 +61,10 @@ FOUND: dict[str, Any] = {
         "factors": {"pitch": steered("pitch"), "loudness": {"reason": "no feature has a pattern of this factor"}},
     },
 }
-TRACE = {"factors": {"pitch": {"probe": [1.0, 0.5, 0.0], "sound": [1.0, None, 0.0]}}}
+TRACE = {
+    "x": {"label": "step", "values": [1, 2, 3]},
+    "lines": {"told by the features": [1.0, 0.5, 0.0], "heard in the sound": [1.0, None, 0.0]},
+}
 SCRIPT = """
 from views import concept
 
@@ -84,16 +88,16 @@ def view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     return concept
 
 
-HEARD = {
-    "features": "features.json",
-    "clip-3": "a.flac",
-    "clip-2": "a.flac",
-    **{f"steer-pitch-{place}": "a.flac" for place in range(5)},
+EXHIBITS = {
+    ("features", ""): "features.json",
+    ("clip", "3"): "a.flac",
+    ("clip", "2"): "a.flac",
+    **{("steered", f"pitch {size:+g}"): "a.flac" for size in SIZES},
 }
 
 
 def shown(view: ModuleType, body: str = DRAW, factor: str | None = None, **fields: object) -> AppTest:
-    told = {**ITEM, "heard": HEARD, **fields}
+    told = {**ITEM, "exhibits": EXHIBITS, **fields}
     app = AppTest.from_string(SCRIPT.format(fields=told, body=body), default_timeout=60)
     if factor is not None:
         app.query_params["factor"] = factor
@@ -215,18 +219,18 @@ def test_a_factor_that_is_not_steered_says_why(view: ModuleType) -> None:
 
 def test_an_item_without_sounds_still_shows_its_responses(view: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "features.json").write_text(json.dumps({k: v for k, v in FOUND.items() if k != "steering"}))
-    app = shown(view, heard={"features": "features.json"})
+    app = shown(view, exhibits={("features", ""): "features.json"})
     assert len(charts(app)) == 3
     assert captions(app).count("of a task's first items only") == 2
     assert not app.get("audio")
 
 
 def test_the_trace_is_drawn_where_there_is_one(view: ModuleType) -> None:
-    traced = {**HEARD, "trace": "trace.json"}
-    app = shown(view, heard=traced)
+    traced = {**EXHIBITS, ("trace", "pitch"): "trace.json"}
+    app = shown(view, exhibits=traced)
     assert titles(app)[-1] == "step, from noise to the end"
     assert "still has to go" in captions(app)
-    assert "still has to go" not in captions(shown(view, heard=traced, factor="loudness")), "none of this factor"
+    assert "still has to go" not in captions(shown(view, exhibits=traced, factor="loudness")), "none of this factor"
     assert "still has to go" not in captions(shown(view))
 
 
@@ -236,7 +240,7 @@ def test_a_dictionary_that_is_never_active_is_said_to_be_so(view: ModuleType, tm
 
 
 def test_an_item_that_is_not_kept_is_said_to_be_so(view: ModuleType, tmp_path: Path) -> None:
-    assert captions(shown(view, heard={})).endswith("Nothing of this item is kept.")
+    assert captions(shown(view, exhibits={})).endswith("Nothing of this item is kept.")
     assert shown(view, factors={}, clips=None).caption[0].value == "Nothing of this item is kept."
     (tmp_path / "features.json").write_text("{")
     assert captions(shown(view)).endswith("Nothing of this item is kept.")
@@ -244,7 +248,7 @@ def test_an_item_that_is_not_kept_is_said_to_be_so(view: ModuleType, tmp_path: P
 
 def test_two_explanations_share_the_factor_and_have_sliders_of_their_own(view: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps(FOUND))
-    more = "OTHER = {**FIELDS, 'heard': {**FIELDS['heard'], 'features': 'other.json'}}"
+    more = "OTHER = {**FIELDS, 'exhibits': {**FIELDS['exhibits'], ('features', ''): 'other.json'}}"
     app = shown(view, f"{more}\n{DRAW}\nconcept.draw(OTHER, {{}}, {{}}, None)")
     assert len(app.select_slider) == len(app.selectbox) == 2
     app.select_slider[0].set_value(2.0).run()
@@ -258,14 +262,19 @@ def test_the_whole_page_reads_what_scoring_left(tmp_path: Path, monkeypatch: pyt
     recipe["task"]["card"]["track"] = "concept"
     (run / "run.json").write_text(json.dumps(recipe))
     (item,) = item_ids(plan)
-    (run / "listen").mkdir()
-    (run / "listen" / f"{item}.features.json").write_text(json.dumps(FOUND))
-    soundfile.write(run / "listen" / f"{item}.steer-pitch-3.flac", np.zeros(800), 8000)
+    (run / "exhibits").mkdir()
+    (run / "exhibits" / "features.json").write_text(json.dumps(FOUND))
+    soundfile.write(run / "exhibits" / "steered.flac", np.zeros(800), 8000)
     originals = tmp_path / "runs" / ".originals" / f"{plan.task_hash}-seed0"
     originals.mkdir(parents=True)
     described = {"items": [{"id": item, "kind": "continuous"}], "problems": [], "page": {item: ITEM}}
     save_file({f"{item}/train": np.zeros(1)}, originals / "items-0000.safetensors", {"fields": json.dumps(described)})
-    soundfile.write(originals / f"{item}.clip-3.flac", np.zeros(800), 8000)
+    soundfile.write(originals / "clip.flac", np.zeros(800), 8000)
+    clip = f"../../.originals/{originals.name}/clip.flac"
+    listed(
+        run / "exhibits", item, ("document", "features", "", "features.json"), ("sound", "clip", "3", clip),
+        ("sound", "steered", "pitch +1", "steered.flac"),
+    )  # fmt: skip
     monkeypatch.setenv("EARWITNESS_BOARD", str(board.build(tmp_path / "runs", tmp_path / "board", Sampling(draws=20))))
     app = AppTest.from_file(str(page), default_timeout=60).run()
     app.switch_page("screens/item.py").run()

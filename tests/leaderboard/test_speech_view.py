@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 import re
 import sys
 from pathlib import Path
@@ -170,20 +171,27 @@ def test_an_item_that_is_not_kept_is_said_to_be_so(view: ModuleType) -> None:
     assert page(view, DRAW, pieces=[]).caption[0].value == "Nothing of this item is kept."
 
 
-def test_curves_run_over_even_shares(view: ModuleType) -> None:
-    answered = {"curve_deletion_wer, mean": np.array([0.0, 0.5, 1.0]), "prefix": np.zeros(3), "curve_x": np.array([1])}
-    found = view._curves(answered)
-    assert found.values.tolist() == [["deletion_wer, mean", 0, 0.0], ["deletion_wer, mean", 50, 0.5]] + [
-        ["deletion_wer, mean", 100, 1.0]
-    ]
+def test_a_curve_has_a_point_at_each_share(view: ModuleType) -> None:
+    found = {"x": {"label": "cells", "values": [0, 50, 100]}, "lines": {"wer": [0.0, 0.5, None], "bleu": [1, 1, 1]}}
+    points = view.points(found)
+    assert points["curve"].tolist() == ["bleu"] * 3 + ["wer"] * 3
+    assert points["share"].tolist() == [0, 50, 100] * 2
 
 
-def test_distances_have_a_chart_of_their_own(view: ModuleType) -> None:
-    curved = "answered['curve_deletion_wer, mean'] = np.linspace(0, 1, 21)"
-    far = "answered['curve_distance, mean'] = np.linspace(1, 7, 21)"
-    assert len(page(view, f"{curved}\n{far}\n{DRAW}").get("vega_lite_chart")) == 2
-    assert len(page(view, f"{curved}\n{DRAW}").get("vega_lite_chart")) == 1
-    assert not page(view, DRAW).get("vega_lite_chart")
+def test_distances_have_a_chart_of_their_own(view: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reading.board_file", lambda: tmp_path / "board-0.duckdb")
+    curve = {"x": {"label": "cells", "values": [0, 100]}, "lines": {"x": [0.0, 1.0]}}
+    (tmp_path / "a.json").write_text(json.dumps(curve))
+    (tmp_path / "short.json").write_text(json.dumps({**curve, "lines": {"x": [0.0]}}))
+    (tmp_path / "list.json").write_text("[]")
+
+    def charts(**paths: str) -> int:
+        exhibits = {(label, ""): path for label, path in paths.items()}
+        return len(page(view, DRAW, exhibits=exhibits).get("vega_lite_chart"))
+
+    assert charts(curves="a.json", distances="a.json") == 2
+    assert charts(curves="a.json") == 1
+    assert charts(curves="gone.json", distances="short.json") == charts(curves="list.json") == 0
 
 
 def test_a_transcript_cannot_inject_markup(view: ModuleType) -> None:
