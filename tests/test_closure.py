@@ -78,6 +78,7 @@ def test_sources_that_run_alike_are_alike(before: str, after: str) -> None:
         ('x = """a\n\nb"""\n', 'x = """a\nb"""\n'),
         ('x = """a   \nb"""\n', 'x = """a\nb"""\n'),
         ('x = "# a"\n', 'x = "# b"\n'),
+        ('y = "\x0c\u2028"  # c\nx = 1\n', 'y = "\x0c\u2028"  # c\nx = 2\n'),
         ("if x:\n    y = 1\n    z = 2\n", "if x:\n    y = 1\nz = 2\n"),
     ],
 )

@@ -104,6 +104,18 @@ def test_the_hash_is_of_code_and_data_and_not_of_pages_caches_or_place(folder: P
     assert submission.hash_for("prompt") != before
 
 
+def test_files_of_one_name_in_two_folders_both_count(folder: Path) -> None:
+    submission = write(folder)
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "helper.py").write_text("x = 1\n")
+    before = submission.hash_for("prompt")
+    for name in ("one", "two"):
+        (folder / name / "helper.py").write_text("x = 2\n")
+        assert submission.hash_for("prompt") != before
+        before = submission.hash_for("prompt")
+
+
 def test_a_changed_parameter_changes_the_hash(folder: Path) -> None:
     before = write(folder).hash_for("prompt")
     assert write(folder, CARD.replace("2.0", "3.0")).hash_for("prompt") != before

@@ -32,11 +32,13 @@ UNSEEN = (f"{OWN}.exhibits",)
 """Packages that are not followed: what people see and hear changes no explanation and no row."""
 PLUGGED = ("tasks", "submissions", "models", "datasets", "judges", "metrics", "tracks")
 """Kinds of things that other packages may plug in, the ends of their entry points' groups."""
+Root = str | tuple[str, Path]
+"""A module by its dotted name, or a file with a name for it."""
 IMPORTERS = {"import_module", "__import__"}
 
 
-def code_hash(roots: Iterable[str | Path], without: tuple[str, ...] = ()) -> str:
-    """SHA-256 over the closure of modules, by dotted name, and files: names and sources without comments and
+def code_hash(roots: Iterable[Root], without: tuple[str, ...] = ()) -> str:
+    """SHA-256 over the closure of modules, by dotted name, and of named files: names and sources without comments and
     docstrings, 16 hex digits.
 
     `without` names packages that are not followed. A root that does not exist raises ModuleNotFoundError.
@@ -47,8 +49,8 @@ def code_hash(roots: Iterable[str | Path], without: tuple[str, ...] = ()) -> str
     return digest.hexdigest()[:16]
 
 
-def closure(roots: Iterable[str | Path], without: tuple[str, ...] = ()) -> dict[str, Path]:
-    """Files of the closure by module name (a root that is a file goes by the file's name).
+def closure(roots: Iterable[Root], without: tuple[str, ...] = ()) -> dict[str, Path]:
+    """Files of the closure by module name, a root that is a file by the name that is given with it.
 
     Followed are modules of the library and of packages that plug into it by entry points; other packages go by their
     versions. Raises ModuleNotFoundError for a root that is none.
@@ -56,10 +58,10 @@ def closure(roots: Iterable[str | Path], without: tuple[str, ...] = ()) -> dict[
     found: dict[str, Path] = {}
     queue: list[tuple[str, Path]] = []
     for root in roots:
-        path = root if isinstance(root, Path) else locate(root)
+        name, path = root if isinstance(root, tuple) else (root, locate(root))
         if path is None:
-            raise ModuleNotFoundError(f"no module is called {root}", name=str(root))
-        queue.append((root.name if isinstance(root, Path) else root, path))
+            raise ModuleNotFoundError(f"no module is called {name}", name=name)
+        queue.append((name, path))
     skipped = (*UNSEEN, *without)
     while queue:
         name, path = queue.pop()
@@ -93,7 +95,8 @@ def stripped(source: str) -> str:
     'def f(x):\\n    return x'
     """
     tree = ast.parse(source)
-    lines = [line.encode() for line in source.splitlines()]
+    # Not splitlines: a form feed or a line separator inside a text ends no line of the parser's.
+    lines = [line.encode() for line in source.split("\n")]
     kept_whole: set[int] = set()
     gone: list[tuple[int, int, int, int]] = []
     for node in ast.walk(tree):

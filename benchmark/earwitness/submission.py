@@ -107,7 +107,9 @@ class Submission:
                 "explainer": card.model_dump(mode="json") if card else None,
                 "files": of_files(self.folder, [path for path in files if path not in code]),
                 # The tracks' own files are in the identity of what is explained.
-                "code": code_hash(code, without=("earwitness.tracks",)),
+                "code": code_hash(
+                    [(path.relative_to(self.folder).as_posix(), path) for path in code], without=("earwitness.tracks",)
+                ),
             }
         )
 
