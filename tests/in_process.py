@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,6 +21,14 @@ from earwitness import cli
 from earwitness.box import Brief, Guard, child
 from earwitness.box.process import ProcessBox
 from earwitness.harness import engines, score
+
+
+class Ended(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
 
 
 class InlineEngine:
@@ -73,8 +81,8 @@ class ThreadBox(ProcessBox):
 
 def earwitness_here(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], boxes: Collection[str] = ()
-) -> tuple[int, str]:
-    """Exit code of the command and what it prints on stderr; submissions in `boxes` have a process all the same."""
+) -> Ended:
+    """What becomes of the command; submissions in `boxes` have a process all the same."""
 
     def create(isolation: str, brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool]) -> ProcessBox:
         assert isolation == "process"
@@ -87,6 +95,8 @@ def earwitness_here(
         patch.setattr(earwitness.box, "create", create)
         patch.setattr(engines, "get", lambda _: InlineEngine())
         patch.setattr(child, "end_with", lambda _: None)
+        # A child's traceback goes to its log.
+        patch.setattr(child, "traceback", SimpleNamespace(print_exc=lambda: None))
         patch.setattr(score, "_OPENED", {})
         patch.setattr(sys, "argv", ["earwitness", *words])
         try:
@@ -95,4 +105,4 @@ def earwitness_here(
             code = int(ended.code or 0)
     said = capsys.readouterr()
     assert "Traceback" not in said.err + said.out
-    return code, said.err
+    return Ended(code, said.out, said.err)

@@ -104,7 +104,7 @@ def test_audioldm2_slakh_runs_on_a_tiny_checkpoint_and_shows_unusable_tracks(
 ) -> None:
     out = tmp_path / "runs"
     words = ["run", "--task", str(task), "--submission", ",".join(SUBMISSIONS), "--out", str(out)]
-    code, said = earwitness_here(words, monkeypatch, capsys, boxes=("aiba",))
+    code, _, said = earwitness_here(words, monkeypatch, capsys, boxes=("aiba",))
     assert code == 4, said
     metrics = {metric.id for metric in shelf.task(TASK).card.metrics}
     values = {}

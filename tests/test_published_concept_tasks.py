@@ -64,7 +64,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     def run(task: Path, code: int, boxes: Collection[str] = ()) -> tuple[str, dict[str, list[dict[str, Any]]]]:
         words = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(tmp_path / "runs")]
-        ended, said = earwitness_here(words, monkeypatch, capsys, boxes)
+        ended, _, said = earwitness_here(words, monkeypatch, capsys, boxes)
         assert ended == code, said
         (folder,) = (tmp_path / "runs").glob(f"{task.name}__{SUBMISSION}__*")
         by_item: dict[str, list[dict[str, Any]]] = {}
@@ -186,6 +186,6 @@ def test_fewer_clips_than_probe_folds_end_in_one_line(
         text = text.replace(old, new)
     (task / "task.toml").write_text(text, encoding="utf-8")
     words = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(tmp_path)]
-    code, told = earwitness_here(words, monkeypatch, capsys)
+    code, _, told = earwitness_here(words, monkeypatch, capsys)
     assert code == 4
     assert says in told

@@ -42,7 +42,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     def run(task: Path, boxes: Collection[str] = ()) -> tuple[str, dict[str, list[dict[str, Any]]]]:
         words = ["run", "--task", str(task), "--submission", SUBMISSION, "--out", str(tmp_path / "runs")]
-        code, said = earwitness_here(words, monkeypatch, capsys, boxes)
+        code, _, said = earwitness_here(words, monkeypatch, capsys, boxes)
         assert code == 4, said
         (folder,) = (tmp_path / "runs").glob(f"{task.name}__{SUBMISSION}__*")
         by_item: dict[str, list[dict[str, Any]]] = {}

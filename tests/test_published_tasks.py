@@ -51,7 +51,7 @@ def test_musicgen_musiccaps_runs_on_a_tiny_checkpoint_and_shows_unusable_caption
     task: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["run", "--task", str(task), "--submission", "uniform,occlusion", "--out", str(tmp_path / "runs")]
-    code, said = earwitness_here(words, monkeypatch, capsys)
+    code, _, said = earwitness_here(words, monkeypatch, capsys)
     assert code == 4, said
     assert "the prompt has no words" in said
     for name in ("uniform", "occlusion"):

@@ -94,7 +94,8 @@ def test_too_few_items_pass_with_a_warning(package: pytest.Pytester) -> None:
     code = path.read_text(encoding="utf-8")
     once = "np.roll(falls[words], int('bell' in item.prompt))"
     path.write_text(code.replace("to_map(falls[words])", f"to_map({once})"), encoding="utf-8")
-    result = package.runpytest_inprocess("-p", "no:cacheprovider")
+    # A release of transformers may warn of an argument's new name, once a process: that is none of the plugin's.
+    result = package.runpytest_inprocess("-p", "no:cacheprovider", "-W", "ignore:`past_key_values`:FutureWarning")
     result.assert_outcomes(passed=2, warnings=2)
     result.stdout.fnmatch_lines(["*InconclusiveWarning: inconclusive: leave_one_out on tiny_gate*"])
 

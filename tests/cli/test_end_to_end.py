@@ -13,6 +13,7 @@ import pytest
 from tiny_task import PROMPTS, make_tiny_task
 
 from earwitness.results import rows
+from in_process import earwitness_here
 
 CRASH = """
 from earwitness.tracks.prompt import PromptExplainer
@@ -68,8 +69,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(folder: Path) -> subprocess.CompletedProcess[str]:
-    """A run of a good and of a crashing submission on good and on bad prompts."""
-    return earwitness(folder, *run_words(folder, "random", "crash"), "--json")
+    """A run of a good submission on good and on bad prompts."""
+    return earwitness(folder, *run_words(folder, "random"), "--json")
 
 
 def test_good_items_are_scored_and_bad_ones_are_rows_with_a_reason(
@@ -77,9 +78,8 @@ def test_good_items_are_scored_and_bad_ones_are_rows_with_a_reason(
 ) -> None:
     assert first.returncode == 4, first.stderr
     assert "Traceback" not in first.stderr
-    good, crash = json.loads(first.stdout)
+    (good,) = json.loads(first.stdout)
     assert (good["submission"], good["items"], good["failed"], good["done"]) == ("random", 7, 2, True)
-    assert (crash["submission"], crash["items"], crash["failed"], crash["done"]) == ("crash", 7, 7, True)
     assert "random on tiny_prompt: 1 items failed: the prompt has no words" in first.stderr
     table = rows.read_run(folder / good["run"]).to_pylist()
     assert {(row["item"], row["status"]) for row in table} == {
@@ -87,14 +87,30 @@ def test_good_items_are_scored_and_bad_ones_are_rows_with_a_reason(
         ("clip005", "invalid"),
         ("clip006", "invalid"),
     }
+
+
+def test_a_submission_that_crashes_beside_a_good_one_is_rows_with_its_errors(
+    folder: Path,
+    first: subprocess.CompletedProcess[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    ended = earwitness_here([*run_words(folder, "random", "crash", out="beside"), "--json"], monkeypatch, capsys)
+    assert ended.code == 4, ended.err
+    good, crash = json.loads(ended.out)
+    assert (good["submission"], good["items"], good["failed"], good["done"]) == ("random", 7, 2, True)
+    assert (crash["submission"], crash["items"], crash["failed"], crash["done"]) == ("crash", 7, 7, True)
     reasons = {row["item"]: row["reason"] for row in rows.read_run(folder / crash["run"]).to_pylist()}
     assert reasons["clip000"] == "ValueError: no idea of a"
+    assert ended.err.splitlines()[:3] == ["originals: 1", "explain: 10", "score: 4"]
+    assert rows_of(folder / "beside", "random") == rows_of(folder / "runs", "random")
 
 
 def test_a_pipe_gets_lines_and_no_drawing(first: subprocess.CompletedProcess[str]) -> None:
     assert "\x1b" not in first.stderr
     assert "\r" not in first.stderr
-    assert first.stderr.splitlines()[:3] == ["originals: 1", "explain: 10", "score: 4"]
+    assert first.stderr.splitlines()[:3] == ["originals: 1", "explain: 5", "score: 2"]
 
 
 def test_the_recipe_says_what_was_run(folder: Path, first: subprocess.CompletedProcess[str]) -> None:
