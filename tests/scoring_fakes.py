@@ -123,7 +123,7 @@ def task(folder: Path, metrics: Sequence[dict[str, object]], **changes: object) 
         "reference": "none",
         "generation_seeds": [0, 1],
         "model": {"adapter": "musicgen", "source": "model"},
-        "dataset": {"adapter": "soundscape", "items": 6},
+        "dataset": {"adapter": "soundscape", "identity": "fake@1", "items": 6},
         "judges": [{"name": "ear", "adapter": "ast", "source": "judge"}],
         "metrics": metrics,
         "budget": {"seconds": 1.0, "forwards": 1},

@@ -33,7 +33,7 @@ def test_originals_are_generated_once_and_kept_on_disk(tmp_path: Path) -> None:
     assert made[0].tokens == ("loud", "dog", "</s>")
 
 
-def test_seeds_come_from_the_task_the_item_and_the_seed(tmp_path: Path) -> None:
+def test_seeds_come_from_the_datasets_identity_the_item_and_the_seed(tmp_path: Path) -> None:
     (first,), _ = originals(tmp_path, ["rain"]).items(0, FakeModel)
     (later,), _ = originals(tmp_path, ["rain"], seed=7).items(0, FakeModel)
     assert first.seed == derive("fake@1", "item/0", "generation", 0)
