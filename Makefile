@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ITEMS ?= 100
+# Byte code of what is imported is made when it is; making it of everything takes ten times as long as installing.
+PIPFLAGS := --quiet --disable-pip-version-check --no-compile
 # Two threads make tiny models slower on a shared machine; work is spread over processes instead.
 export OMP_NUM_THREADS ?= 1
 
@@ -30,13 +32,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
+	$(BIN)/python -m pip install $(PIPFLAGS) -e .
+	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-nodeps.txt
+	$(BIN)/python -m pip install $(PIPFLAGS) -e '.[dev]'
+	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
 	@touch $@ $(VENV)/.installed
 
 clean:
