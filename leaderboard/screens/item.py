@@ -13,8 +13,8 @@ from state import pick
 from wording import ARROWS, number
 
 NOBODY = "nobody"
+# Label of the sound that is explained, where an item is one sound. A text below it would be drawn on the page.
 ORIGINAL = "original"
-"""Label of the sound that is explained, where an item is one sound."""
 
 
 def pick_item(picked: Record, view: Any) -> Record | None:

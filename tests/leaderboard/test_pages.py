@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from dataclasses import replace
@@ -124,6 +125,13 @@ def test_the_item_page_lists_values_beside_floor_and_ceiling(app):
     table = app.dataframe[0].value
     assert table["Metric"].tolist() == ["fid_f@top30 ↓", "fid_cf@top30 ↑", "kl_f@top30 ↓", "kl_cf@top30 ↑"]
     assert {"gradient_input", "random", "random, all items", "ceiling, all items"} <= set(table.columns)
+
+
+def test_no_text_of_the_code_is_drawn():
+    for path in [LEADERBOARD / "app.py", *(LEADERBOARD / "screens").glob("*.py")]:
+        _, *body = ast.parse(path.read_text(encoding="utf-8")).body
+        drawn = [node for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+        assert not drawn, f"{path.name}: Streamlit draws a text that stands alone"
 
 
 def test_next_walks_through_the_items(app):

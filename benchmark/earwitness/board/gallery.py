@@ -32,8 +32,8 @@ section.item { border-top: 1px solid var(--line); padding: .3rem 0 1rem } sectio
 .exhibits { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; align-items: end; margin: .3rem 0 }
 .exhibits details { width: 100% } .exhibits figure { margin: 0; max-width: 100% }
 .exhibits figcaption, .legend, .exhibits summary { font-size: .85rem; opacity: .85 }
-.exhibits svg text { font-size: 11px; fill: currentColor } .exhibits img { width: 38rem; max-width: 100% }
-.exhibits img { min-height: 6rem; max-height: 16rem; image-rendering: pixelated; border-radius: 4px; display: block }
+.exhibits svg text { font-size: 11px; fill: currentColor } .exhibits img { min-width: min(38rem, 90vw) }
+.exhibits img { max-width: 100%; max-height: 16rem; image-rendering: pixelated; border-radius: 4px; display: block }
 """
 
 
@@ -63,7 +63,7 @@ def _texts(connection: DuckDBPyConnection, task: Record) -> dict[str, str]:
     found = records(connection, "SELECT item, fields FROM inputs WHERE task_key = ?", task["task_key"])
     fields = {each["item"]: json.loads(each["fields"]) for each in found}
     return {
-        item: " · ".join(value for key, value in own.items() if isinstance(value, str) and key != "id")
+        item: " · ".join(dict.fromkeys(value for key, value in own.items() if isinstance(value, str) and key != "id"))
         for item, own in fields.items()
     }
 
