@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +8,7 @@ from fakes import FakeBox, FakeScoring, make_submission, make_task
 import earwitness.box
 from earwitness.harness import score
 from earwitness.harness.recipe import Arguments, Run
-
-
-class InlineEngine:
-    """Runs every job where it is called."""
-
-    def stopped(self) -> bool:
-        return False
-
-    def drive(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        for job in jobs:
-            try:
-                yield job, function(job)
-            except Exception as error:
-                yield job, error
-
-    def compute(
-        self, function: Callable[[Any], Any], jobs: Iterable[Any], log: Path, workers: int | None = None
-    ) -> Iterator[tuple[Any, Any]]:
-        yield from self.drive(function, jobs)
+from in_process import InlineEngine
 
 
 @pytest.fixture
