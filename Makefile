@@ -8,14 +8,16 @@ PIPFLAGS := --quiet --disable-pip-version-check --no-compile
 # Two threads make tiny models slower on a shared machine; work is spread over processes instead.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test lint types kernels unit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/earwitness run --task micro_prompt --submission all --items $(ITEMS)
 	$(BIN)/earwitness board
 	@echo "Open the page with: $(BIN)/earwitness leaderboard"
 
-test: lint types unit
+test: lint
+	$(MAKE) --jobs=2 types kernels
+	$(MAKE) unit
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -23,6 +25,10 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+
+# pYIN becomes machine code on its first call, for half a minute: once, beside mypy, and not in each worker of pytest.
+kernels: $(VENV)/.installed-dev
+	$(BIN)/python -c "import numpy; from earwitness.worlds.estimators import pitch; pitch(numpy.sin(numpy.arange(8000)), 16000)"
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,3 +37,9 @@ def planted_board(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page() -> Path:
     """The page's script."""
     return Path(__file__).parents[2] / "leaderboard" / "app.py"
+
+
+@pytest.fixture(autouse=True)
+def same_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page runs as another __main__, from which processes of later tests could not start."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
