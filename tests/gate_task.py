@@ -24,6 +24,7 @@ source = "model"
 
 [dataset]
 adapter = "musiccaps"
+identity = "tiny_gate@1"
 source = "{captions}"
 items = {items}
 

@@ -81,15 +81,23 @@ def locate(module: str) -> Path | None:
     folder = _package(top)
     if folder is None:
         return None
-    path = folder.joinpath(*rest)
-    for candidate in (path / "__init__.py", path.with_suffix(".py")):
-        if candidate.is_file():
+    for place in (*rest[:-1],):
+        folder = folder / place
+    last = rest[-1] if rest else ""
+    for candidate in (folder / last / "__init__.py", folder / f"{last}.py"):
+        # By its real name: on some disks a class `Notes` would be found as a file `notes.py`.
+        if candidate.is_file() and (not rest or _real(folder, last) or _real(folder, f"{last}.py")):
             return candidate
     return None
 
 
+def _real(folder: Path, name: str) -> bool:
+    return name in {path.name for path in folder.iterdir()}
+
+
 def stripped(source: str) -> str:
-    """A source without comments, docstrings and other strings that stand alone, and without the lines left blank.
+    """A source without comments, imports for types alone, docstrings and other strings that stand alone, and without
+    the lines left blank.
 
     >>> stripped('def f(x):\\n    "Doc."  # why\\n\\n    return x  # what\\n')
     'def f(x):\\n    return x'
@@ -100,7 +108,7 @@ def stripped(source: str) -> str:
     kept_whole: set[int] = set()
     gone: list[tuple[int, int, int, int]] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        if isinstance(node, ast.Expr | ast.If) and _runs_nothing(node):
             gone.append(_span(node))
         elif isinstance(node, ast.Constant | ast.JoinedStr) and getattr(node, "end_lineno", None) is not None:
             # Blank lines and trailing spaces inside a text are part of it.
@@ -117,6 +125,13 @@ def stripped(source: str) -> str:
             lines[number - 1] = line[:left] + b" " * (right - left) + line[right:]
     texts = [line.decode() if at in kept_whole else line.decode().rstrip() for at, line in enumerate(lines, 1)]
     return "\n".join(text for at, text in enumerate(texts, 1) if text or at in kept_whole)
+
+
+def _runs_nothing(node: ast.Expr | ast.If) -> bool:
+    """Whether a statement is a text that stands alone, or a branch for type checkers alone."""
+    if isinstance(node, ast.If):
+        return _for_types(node) and not node.orelse
+    return isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _span(node: ast.expr | ast.stmt) -> tuple[int, int, int, int]:
@@ -141,22 +156,37 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=4096)
 def _stripped_file(path: Path, stamp: tuple[int, int]) -> str:
-    source = path.read_text(encoding="utf-8")
+    source = _read(path)
     try:
         return stripped(source)
     except (SyntaxError, tokenize.TokenError):
         return source
 
 
+def _read(path: Path) -> str:
+    """A source as Python reads it: without a byte order mark, in the encoding that it names."""
+    try:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (SyntaxError, UnicodeDecodeError):
+        return path.read_bytes().decode("latin-1")
+
+
 @lru_cache(maxsize=4096)
 def _imported(name: str, path: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
     """Names of modules that a file imports, wherever in it, with the packages that they lie in."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(_read(path))
     except SyntaxError:
         return ()
+    importers = IMPORTERS | {
+        str(alias.asname)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "importlib"
+        for alias in node.names
+    }
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    found = {module for node in _run(tree) for module in _modules(node, name, package)}
+    found = {module for node in _run(tree) for module in _modules(node, name, package, importers)}
     found |= {name, package} if "." in name else set()
     parents = {module.rsplit(".", depth)[0] for module in found for depth in range(1, module.count(".") + 1)}
     return tuple(sorted(found | parents))
@@ -169,12 +199,17 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
         node = stack.pop()
         yield node
         children = list(ast.iter_child_nodes(node))
-        if isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+        if isinstance(node, ast.If) and _for_types(node):
             children = list(node.orelse)
         stack += children
 
 
-def _modules(node: ast.AST, name: str, package: str) -> Iterator[str]:
+def _for_types(node: ast.If) -> bool:
+    """Whether a branch is for type checkers alone: `if TYPE_CHECKING:`."""
+    return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+def _modules(node: ast.AST, name: str, package: str, importers: set[str]) -> Iterator[str]:
     """Modules that a node imports."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
@@ -185,7 +220,7 @@ def _modules(node: ast.AST, name: str, package: str) -> Iterator[str]:
             base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
         yield base
         yield from (f"{base}.{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Call) and _callee(node) in IMPORTERS and node.args and name not in DOORS:
+    elif isinstance(node, ast.Call) and _callee(node) in importers and node.args and name not in DOORS:
         yield from _dynamic(node.args[0], name, package)
 
 

@@ -39,5 +39,6 @@ def files_of(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file()
         and path.suffix != ".pyc"
+        and not path.name.endswith("~")
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )

@@ -100,7 +100,8 @@ class Submission:
         card = self.card.explainers.get(track)
         others = {other.file for name, other in self.card.explainers.items() if name != track}
         others -= {card.file} if card else set()
-        files = [path for path in files_of(self.folder) if path.suffix != ".md" and path.name not in {CARD, *others}]
+        left = {self.folder / name for name in (CARD, *others)}
+        files = [path for path in files_of(self.folder) if path.suffix != ".md" and path not in left]
         code = [path for path in files if path.suffix == ".py"]
         return digest(
             {

@@ -182,7 +182,8 @@ class Task:
         if card.identity:
             return card.identity
         made_of = card.model_dump(mode="json", exclude={"identity", "items"})
-        return f"{card.adapter}-{digest({**made_of, 'source': self.named(card.source)})}"
+        # Of a source its name alone: where a folder lies on a machine is nothing that sounds may hang on.
+        return f"{card.adapter}-{digest({**made_of, 'source': Path(card.source).name})}"
 
     def data_files(self) -> list[Path]:
         """Files that belong to the task: everything in the folder but the card and its page for people."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from earwitness.gate import read_rows, update_baseline
 from earwitness.results.rows import write_table
@@ -35,12 +36,12 @@ def replaced(rows: pa.Table, column: str, values: pa.Array) -> pa.Table:
     return rows.set_column(place, rows.schema.field(place), values)
 
 
-def test_ten_tasks_of_a_thousand_items_take_less_than_five_seconds(tmp_path: Path) -> None:
-    """CPU time: a busy machine must not fail it."""
-    update_baseline(tmp_path / "b.parquet", read_rows([write_runs(tmp_path / "before", 0.0)]))
-    runs = write_runs(tmp_path / "after", 0.02)
+def checked(folder: Path) -> float:
+    """CPU seconds of a check of 10 tasks of 1,000 items, which must pass."""
+    update_baseline(folder / "b.parquet", read_rows([write_runs(folder / "before", 0.0)]))
+    runs = write_runs(folder / "after", 0.02)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "earwitness.cli", "check", str(runs), "--against", str(tmp_path / "b.parquet")]
+    command = [sys.executable, "-m", "earwitness.cli", "check", str(runs), "--against", str(folder / "b.parquet")]
     found = subprocess.run(
         [*command, "--fail-if", "* worse by >2% at p<0.05", "--json"], check=True, capture_output=True, text=True
     )
@@ -48,4 +49,14 @@ def test_ten_tasks_of_a_thousand_items_take_less_than_five_seconds(tmp_path: Pat
     report = json.loads(found.stdout)
     assert [verdict["outcome"] for verdict in report["verdicts"]] == ["pass"] * 90
     assert all(verdict["items"] == 1000 for verdict in report["verdicts"])
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_ten_tasks_of_a_thousand_items_are_checked(tmp_path: Path) -> None:
+    checked(tmp_path)
+
+
+@pytest.mark.slow
+def test_ten_tasks_of_a_thousand_items_take_less_than_five_seconds(tmp_path: Path) -> None:
+    """CPU time, and yet a processor that is throttled to half its speed would fail it: it is measured, not gated on."""
+    assert checked(tmp_path) < 5

@@ -87,6 +87,8 @@ class _Column:
         self.before, self.after = compared.before[:, number], compared.after[:, number]
         self.gain = direction(found.metric) * (self.after - self.before)
         """[N] positive where the run is better."""
+        self.least = direction(found.metric) * (compared.after_at_worst[:, number] - self.before)
+        """[N] the gain with what newly failed at the worst: failing on its worst items must make no run pass."""
         self.present = ~np.isnan(self.gain)
         self.items = int(self.present.sum()) if compared.has_value[number] else 0
 
@@ -186,14 +188,25 @@ def outcome_of(mode: Mode, worse: bool, within: bool, powerful: bool) -> Outcome
 
 def _tested(columns: Sequence[_Column], level: float) -> _Tests:
     """Both tests of every comparison against its margin, at once."""
-    sums = [cluster_sums(column.gain[:, None] + column.margin, column.compared.clusters) for column in columns]
+    worse = _padded(columns, [np.where(c.least < c.gain, np.minimum(c.gain, 0.0), c.gain) for c in columns])
+    within = _padded(columns, [column.least for column in columns])
+    # The smallest p-value that draws can show, times the number of comparisons, stays a fifth of the level.
+    draws = int(np.clip(np.ceil(5 * len(columns) / level), DRAWS, MOST_DRAWS))
+    lower = sign_flip(worse, draws)
+    upper = lower if np.array_equal(worse, within) else sign_flip(within, draws)
+    return _Tests(holm(lower.below), holm(upper.above))
+
+
+def _padded(columns: Sequence[_Column], gains: Sequence[Array]) -> Array:
+    """[C, K] sums of each column's gains [N] above its margin by cluster, rows of zeros where it has fewer clusters."""
+    sums = [
+        cluster_sums(gain[:, None] + column.margin, column.compared.clusters)
+        for column, gain in zip(columns, gains, strict=True)
+    ]
     padded = np.zeros((max(len(some) for some in sums), len(columns)))
     for number, some in enumerate(sums):
         padded[: len(some), number] = some[:, 0]
-    # The smallest p-value that draws can show, times the number of comparisons, stays a fifth of the level.
-    draws = int(np.clip(np.ceil(5 * len(columns) / level), DRAWS, MOST_DRAWS))
-    flipped = sign_flip(padded, draws)
-    return _Tests(holm(flipped.below), holm(flipped.above))
+    return padded
 
 
 def _ends(columns: Sequence[_Column], compute: Callable[[Sequence[_Column], Sampling], Interval]) -> list[Ends]:

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from earwitness.errors import NotComparableError
 from earwitness.results.cube import FLOOR, Cube, Sides, side_by_side
-from earwitness.results.rows import Status
 from earwitness.results.versions import Preferred
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ class Compared:
     before: Array
     """[N, M] mean over seeds, failed values at the floor; NaN where the metric does not apply to the item."""
     after: Array
+    after_at_worst: Array
+    """[N, M] the same, but where the run failed and the baseline did not, no better than the worst value seen."""
     failed: NDArray[np.bool_]
     """[N, M] whether the run's value failed and is the floor's."""
     has_value: NDArray[np.bool_]
@@ -66,7 +67,12 @@ def compare(run: pa.Table, baseline: pa.Table, task: str, submission: str, metri
     versions = {metric: _versions(new, metric) for metric in metrics}
     for metric in metrics:
         before = _versions(old, metric)
-        if versions[metric] and before and not set(versions[metric]) & set(before):
+        if before and not versions[metric]:
+            raise NotComparableError(
+                f"{metric} of {submission} on {task}: the baseline has values and the run has no row of it; score the "
+                "run by the baseline's metrics, or write the baseline again"
+            )
+        if before and not set(versions[metric]) & set(before):
             raise NotComparableError(
                 f"{metric} of {submission} on {task} was measured by another version of the metric than in the "
                 "baseline; write the baseline again with `earwitness baseline update`"
@@ -91,6 +97,7 @@ def _compared(task: str, submission: str, cube: Cube, notes: tuple[str, ...]) ->
         clusters=cube.clusters,
         before=cube.values[BEFORE],
         after=cube.values[AFTER],
+        after_at_worst=np.where(cube.failed[BEFORE], cube.values[AFTER], cube.values_at_worst[AFTER]),
         failed=cube.failed[AFTER],
         has_value=np.asarray((~np.isnan(cube.values[sides]) & ~cube.failed[sides]).any(axis=(0, 1))),
         notes=notes,
@@ -109,8 +116,8 @@ def _under_seeds_of(baseline: pa.Table, rows: pa.Table) -> pa.Table:
 
 
 def _versions(rows: pa.Table, metric: str) -> list[str]:
-    """Hashes of a metric in rows that hold a value of it, the most frequent first."""
-    known = rows.filter(pc.and_(pc.equal(rows["metric"], metric), pc.equal(rows["status"], Status.OK.value)))
+    """Hashes of a metric in its rows, failed ones included, the most frequent first."""
+    known = rows.filter(pc.equal(rows["metric"], metric))
     counts = pc.value_counts(known["metric_hash"]).to_pylist()
     return [entry["values"] for entry in sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))]
 

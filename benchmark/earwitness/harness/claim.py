@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from contextlib import suppress
@@ -45,7 +46,7 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
             recipe.write(run.folder, {**known, **scored_with(fresh), "state": "running"})
             return False
         else:
-            if known["state"] == "done":
+            if known.get("state") == "done" and _has_its_rows(run, known):
                 return True
             recipe.write(run.folder, {**known, "state": "running"})
             return False
@@ -53,9 +54,17 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
     return False
 
 
+def _has_its_rows(run: Run, known: dict[str, Any]) -> bool:
+    """Whether a finished run's rows are those that its recipe names; they go where they are not, to be made again."""
+    if rows.fingerprint(rows.read_run(run.folder)) == known["rows"]["fingerprint"]:
+        return True
+    shutil.rmtree(run.rows, ignore_errors=True)
+    return False
+
+
 def made_with(known: dict[str, Any]) -> dict[str, str]:
     """Versions of what can change an explanation; our own code is told by its hash."""
-    return {name: version for name, version in known["versions"].items() if name != "earwitness"}
+    return {name: version for name, version in known.get("versions", {}).items() if name != "earwitness"}
 
 
 def _difference(known: dict[str, Any], fresh: dict[str, Any]) -> str:
@@ -89,16 +98,22 @@ def adopt(run: Run, say: Callable[[str], None]) -> None:
     if run.folder.exists():
         return
     for path in sorted(run.out.glob(f"{run.task.id}__{run.submission.id}__*/{rows.RECIPE}")):
-        with suppress(EarwitnessError, KeyError, TypeError):
-            known = recipe.read(path.parent)
-            if "format" in known or not _same_run(known, run):
-                continue
-            before = rows.read_run(path.parent)
-            if known["state"] == "done" and rows.fingerprint(before) != known["rows"]["fingerprint"]:
-                continue
-            say(f"{path.parent.name} is {run.name} now")
+        known = _of_first_format(path.parent, run)
+        if known is not None:
             _convert(path.parent, known, run)
+            say(f"{path.parent.name} is {run.name} now")
             return
+
+
+def _of_first_format(folder: Path, run: Run) -> dict[str, Any] | None:
+    """The recipe of a folder of the first format that holds this very run; None of any other."""
+    with suppress(EarwitnessError, KeyError, TypeError):
+        known = recipe.read(folder)
+        if "format" in known or not _same_run(known, run):
+            return None
+        if known["state"] != "done" or rows.fingerprint(rows.read_run(folder)) == known["rows"]["fingerprint"]:
+            return known
+    return None
 
 
 def _same_run(known: dict[str, Any], run: Run) -> bool:
@@ -108,7 +123,23 @@ def _same_run(known: dict[str, Any], run: Run) -> bool:
 
 
 def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
-    """Write rows and recipe of a folder of the first format as today's, and rename it."""
+    """Make a copy of a folder of the first format whose rows and recipe are today's, and put it in its place.
+
+    Raises EarwitnessError where it cannot be written; the folder is then as it was.
+    """
+    copy = run.out / f".{run.name}.{os.getpid()}.tmp"
+    try:
+        shutil.copytree(folder, copy)
+        _write_todays(copy, known, run)
+        copy.rename(run.folder)
+    except OSError as error:
+        raise EarwitnessError(f"cannot take over {folder}: {error}; make room and run the same command") from error
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_todays(folder: Path, known: dict[str, Any], run: Run) -> None:
     fresh, listed = recipe.describe(run, known["command"]), former.task(known["task"]["hash"])
     for path in sorted((folder / "rows").glob("[!.]*.parquet")):
         part = former.translated(rows.read_parts([path]))
@@ -123,7 +154,6 @@ def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
     measured = dict(listed.metrics) if listed else {}
     now: dict[str, Any] = {**fresh, **kept, **recorded, "task": task, "measured": measured}
     recipe.write(folder, now)
-    folder.rename(run.folder)
 
 
 def _move_aside(run: Run) -> Path:

@@ -281,9 +281,10 @@ def submission_hash(recipe: dict[str, Any], run: Run) -> str:
     recorded = str(recipe["submission"]["hash"])
     if "format" in recipe:
         return recorded
-    if recorded == former.folder_hash(run.submission.folder):
+    listed = former.submission(recorded, run.task.card.track)
+    if listed is None and recorded == former.folder_hash(run.submission.folder):
         return run.submission_hash
-    return former.submission(recorded, run.task.card.track) or recorded
+    return listed or recorded
 
 
 def _found(kind: str, recorded: dict[str, Any], find: Any) -> Any:

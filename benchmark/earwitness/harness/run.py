@@ -238,10 +238,12 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> O
     where its submission, or what is explained, has changed.
     """
     run = recipe.reopen(folder)
+    if "format" in recipe.read(folder) and folder.resolve() != run.folder.resolve():
+        raise EarwitnessError(f"{folder} is a copy or was renamed: it is scored under its own name, {run.name}")
     adopt(run, (progress or Silent()).say)
     folder = run.folder if run.folder.is_dir() else folder
     known = recipe.read(folder)
-    if recipe.explained(known) != run.explained or folder.resolve() != run.folder.resolve():
+    if recipe.explained(known) != run.explained or not run.folder.is_dir():
         raise NotComparableError(
             f"{folder}: the code of the task's track, model or dataset has changed since it was explained; run again"
         )
@@ -258,5 +260,7 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> O
         fresh = recipe.describe(run, known["command"])
         recipe.write(folder, {**recipe.read(folder), **scored_with(fresh), "device": prepared[run.name].device})
         _score(prepared, session)
+    else:
+        recipe.write(folder, known)
     _finish(session.outcomes[run.name], prepared.get(run.name))
     return session.outcomes[run.name]

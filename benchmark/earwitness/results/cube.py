@@ -178,9 +178,19 @@ class _Entrants:
 
 
 def _floor(entrants: list[Entrant], counts: NDArray[np.int64], preferred: str | None) -> int | None:
+    """The floor's version with most rows, the preferred one of equals: one row of it must not shrink the roster."""
     found = [number for number, (submission, _) in enumerate(entrants) if submission == FLOOR]
-    exact = [number for number in found if entrants[number][1] == preferred]
-    return max(exact or found, key=lambda number: int(counts[number]), default=None)
+    return max(found, key=lambda number: (int(counts[number]), entrants[number][1] == preferred), default=None)
+
+
+def _versions_of_floor(rows: pa.Table, entrants: _Entrants) -> dict[str, str]:
+    """Hash of each metric in the floor's rows: whoever is measured otherwise has nothing to be held against."""
+    if entrants.floor is None:
+        return {}
+    mine = rows.filter(pa.array(entrants.of_row == entrants.floor))
+    counts = mine.group_by(["metric", "metric_hash"]).aggregate([([], "count_all")])
+    found = counts.sort_by([("count_all", "ascending"), ("metric_hash", "descending")]).to_pylist()
+    return {entry["metric"]: entry["metric_hash"] for entry in found}
 
 
 def _built(
@@ -195,7 +205,7 @@ def _built(
     ran = np.zeros((len(entrants.names), len(items)), dtype=bool)
     ran[entrants.of_row, item] = True
     clusters = _clusters(rows["cluster"], item, len(items))
-    versions = chosen_versions(rows, ids, preferred.metrics)
+    versions = chosen_versions(rows, ids, {**_versions_of_floor(rows, entrants), **preferred.metrics})
     counted = versions.count(rows)
     generations, generation = codes(rows["generation_seed"])
     explainers, explainer = codes(rows["explainer_seed"])

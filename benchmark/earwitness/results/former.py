@@ -46,7 +46,8 @@ def submission(hash: str, track: str) -> str | None:
 
 def translated(rows: pa.Table) -> pa.Table:
     """The rows under today's hashes of tasks, submissions and metrics; those that are not listed stay as they are."""
-    if not any(known == UNKNOWN for known in rows["metric_hash"].unique().to_pylist()):
+    named = {hash.partition(FRESH)[0] for hash in rows["task_hash"].unique().to_pylist()}
+    if UNKNOWN not in rows["metric_hash"].unique().to_pylist() or not any(task(hash) for hash in named):
         return rows
     columns = ("task_hash", "submission_hash", "metric", "metric_hash")
     keys = list(zip(*(rows[name].to_pylist() for name in columns), strict=True))

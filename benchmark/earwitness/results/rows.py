@@ -130,11 +130,8 @@ def write_table(rows: pa.Table, path: Path) -> None:
 
 
 def read_parts(paths: Iterable[Path]) -> pa.Table:
-    """All rows of the given Parquet parts, in the parts' order; hidden files, such as macOS' `._x.parquet`, are none.
-
-    Raises EarwitnessError on a foreign or broken file.
-    """
-    tables = [_part(path) for path in paths if not path.name.startswith(".")]
+    """All rows of the given Parquet parts, in the parts' order; raises EarwitnessError on a foreign or broken file."""
+    tables = [_part(path) for path in paths]
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
 
@@ -179,8 +176,8 @@ def with_texts(rows: pa.Table, column: str, texts: Sequence[str]) -> pa.Table:
 
 
 def read_run(run: Path) -> pa.Table:
-    """All rows of a run's folder, sorted by key."""
-    return ordered(read_parts(sorted((run / "rows").glob("*.parquet"))))
+    """All rows of a run's folder, sorted by key; hidden files, such as macOS' `._x.parquet`, are no parts."""
+    return ordered(read_parts(sorted((run / "rows").glob("[!.]*.parquet"))))
 
 
 def ordered(rows: pa.Table) -> pa.Table:
