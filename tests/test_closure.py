@@ -106,6 +106,9 @@ def test_what_is_left_parses_and_is_left_as_it_is(parts: list[str]) -> None:
         "from importlib import import_module\ndef f(name):\n    return import_module('house.' + name)",
         "from importlib import import_module\ndef f(name):\n    return import_module(name)",
         "__import__('house.helper')",
+        "from importlib import import_module as load\nload('house.helper')",
+        "\ufefffrom house import helper",
+        "import typing\nif not typing.TYPE_CHECKING:\n    from house import helper",
     ],
 )
 def test_a_helper_is_followed_however_it_is_imported(house: Path, line: str) -> None:
@@ -115,6 +118,11 @@ def test_a_helper_is_followed_however_it_is_imported(house: Path, line: str) -> 
     before = closure.code_hash(["house.root"])
     (house / "helper.py").write_text("x = 2  # two\n")
     assert closure.code_hash(["house.root"]) != before
+
+
+def test_imports_for_types_alone_do_not_count() -> None:
+    types = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from x import Y\n\nz = 1\n"
+    assert closure.stripped(types) == "from typing import TYPE_CHECKING\nz = 1"
 
 
 def test_imports_for_types_alone_are_not_followed(house: Path) -> None:
@@ -128,6 +136,15 @@ def test_a_file_beside_it_that_nobody_imports_is_not_in_the_closure(house: Path)
     before = closure.code_hash(["house.root"])
     (house / "other.py").write_text("y = 1\n")
     assert closure.code_hash(["house.root"]) == before
+
+
+def test_a_class_is_no_file_of_its_name_in_other_letters(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a disk that does not tell letters' cases apart."""
+    (house / "root.py").write_text("from house import Notes\n")
+    (house / "notes.py").write_text("x = 1\n")
+    is_file = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda self: is_file(self.with_name(self.name.lower())))
+    assert names("house.root") == {"house", "house.root"}
 
 
 def test_circles_end(house: Path) -> None:

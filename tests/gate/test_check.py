@@ -15,9 +15,10 @@ from earwitness.errors import (
     NotComparableError,
 )
 from earwitness.gate import Mode, Outcome, Report, RuleError, Verdict, check, parse
+from earwitness.results import rows
 from earwitness.results.rows import SCHEMA
 from earwitness.stats.paired import paired_difference, sign_flip
-from gate_rows import scores, table
+from gate_rows import records, scores, table
 
 HIGHER, LOWER = "fid_cf@top30", "fid_f@top30"
 RULE = "fid_* worse by >2% at p<0.05"
@@ -255,3 +256,25 @@ def test_a_rule_about_metrics_without_a_value_is_no_rule_that_passes() -> None:
 def test_a_mean_near_zero_may_have_an_absolute_margin() -> None:
     rows = table({HIGHER: scores(40) - 0.5})
     assert only(judged(rows, rows, "fid_cf worse by >0.01 at p<0.05")).margin == 0.01
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_failing_on_the_worst_items_turns_no_regression_into_a_pass(mode: Mode) -> None:
+    before = np.r_[np.full(80, 0.8), np.full(20, 0.1)] + NOISE[:100] / 10
+    floor = records({HIGHER: [0.5] * 100}, submission="random")
+    baseline = rows.table([*records({HIGHER: before}), *floor])
+    worse = before - 0.06
+    honest = rows.table([*records({HIGHER: worse}), *floor])
+    sparing = rows.table([*records({HIGHER: [*worse[:80], *[None] * 20]}), *floor])
+    assert only(judged(honest, baseline, mode=mode)).outcome == Outcome.REGRESSION
+    assert only(judged(sparing, baseline, mode=mode)).outcome != Outcome.PASS
+
+
+@pytest.mark.parametrize("missing", ["no row", "other code that fails"])
+def test_a_metric_that_the_run_has_no_value_of_is_not_comparable(missing: str) -> None:
+    values = scores(50)
+    baseline = table({HIGHER: values, LOWER: values}, metric_hash="a")
+    kept = records({LOWER: values}, metric_hash="a")
+    gone = [] if missing == "no row" else records({HIGHER: [None] * 50}, metric_hash="b")
+    with pytest.raises(NotComparableError, match=HIGHER):
+        judged(rows.table([*kept, *gone]), baseline)

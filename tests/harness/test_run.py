@@ -1,5 +1,6 @@
 import errno
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,46 @@ def test_a_run_of_the_first_format_is_taken_over_by_its_hashes(
     assert (old.exists(), len(box.batches)) == (False, explained)
     assert rows.fingerprint(rows.read_run(run.folder)) == rows.fingerprint(whole)
     assert recipe.read(run.folder)["measured"] == run.measured
+
+
+def test_a_finished_run_whose_rows_are_gone_or_others_is_scored_again(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    run = make_run(items=20)
+    execute([run], engine)
+    whole, explained = rows.fingerprint(rows.read_run(run.folder)), len(box.batches)
+    next(run.rows.glob("*.parquet")).unlink()
+    (outcome,) = execute([run], engine)
+    assert (outcome.done, len(box.batches)) == (True, explained)
+    assert rows.fingerprint(rows.read_run(run.folder)) == whole
+
+
+def test_a_copy_of_a_run_is_not_scored_in_its_place(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    run = make_run(items=2)
+    execute([run], engine)
+    copy = Path(shutil.copytree(run.folder, run.out / "backup"))
+    with pytest.raises(EarwitnessError, match="is a copy or was renamed"):
+        rescore(copy, engine)
+
+
+def test_a_full_disk_leaves_a_run_of_the_first_format_as_it_was(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(items=20)
+    execute([run], engine)
+    old = _as_first_format(run, monkeypatch)
+    before = rows.fingerprint(rows.read_run(old))
+
+    def full(*_: Any, **__: Any) -> None:
+        raise EarwitnessError("cannot write rows: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "write_table", full)
+        with pytest.raises(EarwitnessError, match="No space left"):
+            execute([make_run(items=20)], engine)
+    assert rows.fingerprint(rows.read_run(old)) == before
+    assert not run.folder.exists()
+    assert execute([make_run(items=20)], engine)[0].done
 
 
 def test_a_run_of_the_first_format_is_translated_where_it_is_read(
