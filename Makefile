@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ITEMS ?= 100
-# Byte code of what is imported is made when it is; making it of everything takes ten times as long as installing.
+# Byte code is made of what is imported, when it is: making it of everything takes longer than the rest of installing.
 PIPFLAGS := --quiet --disable-pip-version-check --no-compile
 # Two threads make tiny models slower on a shared machine; work is spread over processes instead.
 export OMP_NUM_THREADS ?= 1
