@@ -12,6 +12,7 @@ from earwitness.datasets import spoken
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.worlds.commands import TRANSLATIONS
 from earwitness.worlds.espeak import SAMPLE_RATE
+from earwitness.worlds.spoken import utterance
 
 ITEMS = 5
 
@@ -46,9 +47,10 @@ def test_a_translation_has_the_spoken_word_of_each_of_its_words() -> None:
         assert record.truth.source_of[-1] == 0
 
 
-def test_utterances_of_one_sentence_are_one_cluster() -> None:
-    records = spoken.load(items=ITEMS)
-    assert [record.cluster for record in records] == [record.reference for record in records]
+def test_clusters_are_sentences_crossed_with_voices() -> None:
+    clusters = [record.cluster for record in spoken.load(items=ITEMS)]
+    said = [utterance("test", index) for index in range(ITEMS)]
+    assert clusters == [f"{one.text} × {one.voice.name}" for one in said]
 
 
 def test_another_seed_draws_other_items_with_other_names() -> None:

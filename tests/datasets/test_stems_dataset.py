@@ -16,7 +16,7 @@ def test_records_hold_the_clips_of_the_world() -> None:
     for index, record in enumerate(stems.load(items=3)):
         made = clip("test", index)
         sound = render(made)
-        assert (record.id, record.prompt, record.cluster) == (made.id, made.prompt, made.id)
+        assert (record.id, record.prompt, record.cluster) == (made.id, made.prompt, made.prompt)
         assert record.seconds == DURATION == len(sound.audio) / SAMPLE_RATE
         assert np.array_equal(record.audio(SAMPLE_RATE), sound.audio)
         assert np.array_equal(record.stems(SAMPLE_RATE, made.instruments), sound.stems)

@@ -14,8 +14,8 @@ def load(
 ) -> list[PromptRecord]:
     """The first `items` scenes of a split of the world; another seed draws other scenes of the same split.
 
-    `order` says whether captions carry order words. Each scene is a cluster of its own. Raises EarwitnessError where
-    there is no such split.
+    `order` says whether captions carry order words. Scenes of one caption are a cluster: models hear the caption alone.
+    Raises EarwitnessError where there is no such split.
     """
     for known in SPLITS:
         if known == split:
@@ -30,4 +30,4 @@ def _record(made: Scene) -> PromptRecord:
         intervals=tuple(made.interval(word) for word in words),
         labels=tuple(event.label for event in made.events),
     )
-    return PromptRecord(id=made.id, prompt=made.caption.text, cluster=made.id, truth=truth)
+    return PromptRecord(id=made.id, prompt=made.caption.text, cluster=made.caption.text, truth=truth)

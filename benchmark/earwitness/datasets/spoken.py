@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
 from earwitness.datasets.audio_files import AudioFile
 from earwitness.errors import EarwitnessError, InvalidItemError
+from earwitness.results.clusters import crossed
 from earwitness.worlds.espeak import SAMPLE_RATE
 from earwitness.worlds.spoken import SPLITS, VERSION, Recording, Split, Utterance, render, truth, utterance
 
@@ -36,8 +37,8 @@ def load(
 ) -> list[SpeechRecord]:
     """The first `items` utterances of a split: of a folder that `write_audio` wrote, or rendered where there is none.
 
-    `target` says whether the reference is the command itself or its translation. Utterances of one sentence are one
-    cluster. Raises EarwitnessError where there is no such split or target, espeak-ng is missing, or the folder is no
+    `target` says whether the reference is the command itself or its translation. Clusters are sentences crossed with
+    voices. Raises EarwitnessError where there is no such split or target, espeak-ng is missing, or the folder is no
     use.
     """
     kind, part = _target(target), _split(split)
@@ -107,7 +108,8 @@ def _kept_record(folder: Path, entry: dict[str, Any], target: Target) -> SpeechR
         )
         reference = str(entry["text" if target == "words" else "translation"])
         audio = AudioFile(folder / str(entry["file"]))
-        return SpeechRecord(str(entry["id"]), reference, str(entry["text"]), audio, known)
+        cluster = crossed(str(entry["text"]), str(entry["voice"]["name"]))
+        return SpeechRecord(str(entry["id"]), reference, cluster, audio, known)
     except (KeyError, TypeError, ValueError) as error:
         raise EarwitnessError(f"{folder / INDEX} has a broken utterance ({error}): write it again") from error
 
@@ -120,7 +122,7 @@ def _made_record(said: Utterance, target: Target) -> SpeechRecord:
     recording = render(said)
     reference = said.text if target == "words" else said.translation
     known = truth(said, recording, target)
-    return SpeechRecord(said.id, reference, said.text, _heard(recording.audio), known)
+    return SpeechRecord(said.id, reference, crossed(said.text, said.voice.name), _heard(recording.audio), known)
 
 
 def _heard(audio: NDArray[np.float32]) -> Callable[[int], NDArray[np.float32]]:

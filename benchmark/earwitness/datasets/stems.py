@@ -18,7 +18,7 @@ MADE = True
 def load(source: str = "", *, split: str = "test", items: int, seed: int = 0, revision: str = "1") -> list[BandRecord]:
     """The first `items` clips of a split of the world; another seed draws other clips of the same split.
 
-    Each clip is a cluster of its own. Raises EarwitnessError where there is no such split.
+    Clips of one prompt are a cluster. Raises EarwitnessError where there is no such split.
     """
     for known in SPLITS:
         if known == split:
@@ -39,7 +39,7 @@ def _record(made: Clip) -> BandRecord:
     return BandRecord(
         id=made.id,
         prompt=made.prompt,
-        cluster=made.id,
+        cluster=made.prompt,
         known=NAMES,
         seconds=DURATION,
         audio=audio,
