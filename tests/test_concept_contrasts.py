@@ -10,7 +10,6 @@ import duckdb
 import pytest
 
 from earwitness import board, shelf
-from earwitness.board.contrasts import FEW
 from earwitness.results.rows import Row, Status, write_part
 from earwitness.stats.intervals import Sampling
 
@@ -53,16 +52,16 @@ def test_random_dictionaries_are_the_controls_and_a_trained_one_beats_them(tmp_p
     assert {control for control, _, _ in found} == {"random_relu", "random_topk"}
     for control in ("random_relu", "random_topk"):
         for metric in METRICS:
-            assert found[control, "sae_topk", metric] == "ahead"
-    assert found["random_topk", "random_relu", "fvu"] == "ahead", "lower is more faithful"
-    assert found["random_relu", "random_topk", "sparse_probe_r2@every+1"] == "behind"
+            assert found[control, "sae_topk", metric] == "better"
+    assert found["random_topk", "random_relu", "fvu"] == "better", "lower is more faithful"
+    assert found["random_relu", "random_topk", "sparse_probe_r2@every+1"] == "worse"
 
 
 def test_a_metric_of_too_few_items_of_its_world_tells_nobody_apart(tmp_path: Path) -> None:
-    # Six items of the independent world: with two entrants to test, 2 * 2 / 2 ** 6 is above the level.
-    found = verdicts(tmp_path, 12)
-    assert found["random_topk", "sae_topk", "fvu"] == "ahead"
-    assert found["random_topk", "sae_topk", "sparse_probe_r2@every+1"] == FEW
+    # Five items of the independent world: of two sides 2 / 2 ** 5 is above the level.
+    found = verdicts(tmp_path, 10)
+    assert found["random_topk", "sae_topk", "fvu"] == "better"
+    assert found["random_topk", "sae_topk", "sparse_probe_r2@every+1"] == "too few items"
 
 
 @pytest.mark.parametrize("submission", ["random_relu", "random_topk"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -115,14 +116,34 @@ def test_where_not_even_a_difference_on_every_item_would_tell_it_says_so(make: M
 
 
 def test_p_is_adjusted_over_the_metrics_with_a_direction(make: Make, tmp_path: Path) -> None:
-    metrics = {HIGHER: near(0.6, 6), LOWER: near(0.5, 6), SIZE: near(0.1, 6)}
-    found = pair(make("a", metrics), make("b", {**metrics, HIGHER: near(0.4, 6)}), tmp_path)
-    assert found.family == 2
+    rng = np.random.default_rng(0)
+    metrics = {HIGHER: list(rng.normal(0.2, 1, 10)), SIZE: near(0.1, 10)}
+    metrics |= {f"{LOWER}+{number}": list(rng.normal(0, 1, 10)) for number in range(3)}
+    nothing = {metric: [0.0] * 10 for metric in metrics}
+    found = pair(make("a", metrics), make("b", nothing), tmp_path)
+    assert found.family == 4
     told = {difference.metric: difference for difference in found.differences}
-    # Of 6 clusters the least p-value of a side is 1 / 64: twice that for two sides, and twice for two metrics.
-    assert told[HIGHER].p == pytest.approx(4 / 64)
-    assert told[HIGHER].verdict == "too few items"
+    # The literal version: every sign assignment, the largest studentised sum of all four, either side.
+    columns = np.array([values for metric, values in metrics.items() if metric != SIZE]).T
+    columns /= np.sqrt((columns**2).sum(axis=0))
+    signs = np.array(list(itertools.product((1, -1), repeat=10)))
+    largest = np.abs(signs @ columns).max(axis=1)
+    first = max(range(4), key=lambda number: abs(columns[:, number].sum()))
+    expected = np.mean(largest >= abs(columns[:, first].sum()) - 1e-9)
+    name = [metric for metric in metrics if metric != SIZE][first]
+    assert told[name].p == pytest.approx(expected)
     assert told[SIZE].p is None
+
+
+def test_the_interval_leaves_out_0_exactly_where_one_is_better(make: Make, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    metrics = {f"{HIGHER}+{number}": list(rng.normal(0.15 * number, 1, 40)) for number in range(8)}
+    found = pair(make("a", metrics), make("b", {metric: [0.0] * 40 for metric in metrics}), tmp_path)
+    words = [difference.verdict for difference in found.differences]
+    assert {"A is better", "not told apart"} == set(words)
+    for difference in found.differences:
+        assert (difference.low > 0 or difference.high < 0) == (difference.verdict != "not told apart")
+        assert (difference.p < 0.05) == (difference.verdict != "not told apart")
 
 
 def test_disjoint_items_are_not_comparable(make: Make, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Who is faithful on a task, how sure that is, whether it survives a change, and what it costs."""
+"""Who is faithful on a task, how sure that is, what a change does to it, and what it costs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from reading import Record, metrics, parsed, query, ranking, results, task
 from state import pick
 from wording import ARROWS, metric_label, number, plural, rank_interval, with_interval
 
+from earwitness.board.printing import ties
+
 SCORE = "score"
 CALIBRATED, RAW = "calibrated", "raw"
 # Rows beside the entrants that calibrate nothing. (A docstring here would be drawn on the page.)
 MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
 COLUMNS = {
-    "Rank": st.column_config.NumberColumn(width=50, format="%d"),
-    "Interval": st.column_config.TextColumn(
-        width=64, help="Ranks that the data do not rule out, or why there is no rank"
+    "Place": st.column_config.NumberColumn(
+        width=50, format="%d", help="Shared by those that are not parted into better and worse"
+    ),
+    "Ranks": st.column_config.TextColumn(width=64, help="Ranks that the data do not rule out, or why there is none"),
+    "First": st.column_config.NumberColumn(
+        width=50, format="percent", help="Probability of being first, by bootstrap over clusters"
     ),
     "Submission": st.column_config.TextColumn(width=150),
     "CPU s": st.column_config.NumberColumn(format="%.2f", help="Median CPU seconds of an explanation"),
@@ -29,6 +34,7 @@ COLUMNS = {
 def header(picked: Record, entrants: list[Record]) -> None:
     st.title(picked["title"])
     level = f"{100 * picked['level']:.0f} % intervals over {plural(picked['clusters'], 'cluster')}"
+    level += f" ({picked['ways']})" if picked["ways"] else ""
     counts = [plural(len(entrants), "submission"), plural(picked["items"], "item"), plural(picked["rows"], "row")]
     st.caption(" · ".join([*counts, level, f"task hash {picked['task_hash'][:8]}"]))
     if picked["note"]:
@@ -68,7 +74,15 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
         )
         st.altair_chart(charts.forest(_points(rows), title, _ends(metric if shown == RAW else None)), width="stretch")
         st.caption(_reading(metric, shown))
-    _table(entrants, [m for m in measured if m["headline"] or m["metric"] == chosen], found, scale or RAW)
+    if shared := ties(picked, entrants):
+        st.markdown(shared)
+    _table(
+        entrants,
+        [m for m in measured if m["headline"] or m["metric"] == chosen],
+        found,
+        scale or RAW,
+        picked["clusters"],
+    )
 
 
 def _option(metric: str, by_id: dict[str, Record]) -> str:
@@ -112,13 +126,16 @@ def _reading(metric: Record, shown: str) -> str:
     return text
 
 
-def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str, str], Record], scale: str) -> None:
+def _table(
+    entrants: list[Record], columns: list[Record], found: dict[tuple[str, str], Record], scale: str, clusters: int
+) -> None:
     name, prefix = ("calibrated", "calibrated_") if scale == CALIBRATED else ("mean", "")
     rows = [_end("Ceiling", "ceiling", columns, scale)]
     for entrant in entrants:
         row = {
-            "Rank": entrant["rank"],
-            "Interval": entrant["note"] or rank_interval(entrant),
+            "Place": entrant["rank"],
+            "Ranks": entrant["note"] or rank_interval(entrant),
+            "First": entrant["first"],
             "Submission": entrant["entrant"],
             "Score": with_interval(entrant, "score", "score_"),
         }
@@ -142,6 +159,14 @@ def _table(entrants: list[Record], columns: list[Record], found: dict[tuple[str,
         placeholder="",
         column_config=COLUMNS,
     )
+    if any(entrant["rank"] is not None for entrant in entrants):
+        st.caption(
+            "A place is shared by those that are not parted into better and worse: all of a group are better than all "
+            "of the next. Ranks and places follow from one sign-flip test of all pairs on clusters (max-T, p < .05)."
+        )
+    fewer = [f"{m['metric']} {m['clusters']}" for m in columns if m["clusters"] < clusters]
+    if fewer:
+        st.caption(f"Fewer clusters for {', '.join(fewer)}.")
     unranked = [f"{entrant['entrant']}: {entrant['note']}" for entrant in entrants if entrant["note"]]
     if unranked:
         st.caption(f"Without a rank: {'; '.join(unranked)}.")
@@ -172,12 +197,12 @@ def _heading(metric: Record) -> str:
 
 def survival(found: list[Record], entrants: list[Record]) -> None:
     """Ranks under other judges and removal operators."""
-    st.subheader("Does the rank survive?")
+    st.subheader("Ranks under a change")
     st.caption(
-        "Ranks under another judge, removal, mask or comparison; τ (Kendall's) and ▲▼ compare with the same headline "
-        "metrics."
+        "Places under another judge, removal, mask or comparison; τ (Kendall's) compares with the same headline "
+        "metrics, in brackets with where it would lie by chance if those who share a place were tied."
     )
-    titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])})" for row in found}
+    titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])}{_by_chance(row)})" for row in found}
     changed = {(row["entrant"], row["change"]): row for row in found}
     rows = []
     for entrant in [entrant for entrant in entrants if entrant["rank"] is not None]:
@@ -202,11 +227,13 @@ def against(picked: Record, entrants: list[Record], measured: list[Record]) -> N
     told = [row for row in found if row["control"] == control and row["gain"] is not None]
     rows = {(row["entrant"], row["metric"]): row for row in told}
     shown = [m for m in measured if m["headline"] and any(metric == m["metric"] for _, metric in rows)]
+    family = max((row["family"] for row in told if row["metric"] in {m["metric"] for m in shown}), default=0)
     for metric in shown:
         st.markdown(_verdict(control, metric["metric"], rows))
     st.caption(
         f"How much more faithful than {control} on the same items, with intervals; above 0 is more faithful, whichever "
-        "way the metric points. ▲ ahead and ▼ behind, by sign-flip tests adjusted for all submissions (Holm)."
+        "way the metric points. ▲ better, ▼ worse and = equivalent (within 5 % of the way from the random explainer to "
+        f"the ceiling), by sign-flip tests on clusters, adjusted over {family} comparisons (max-T); intervals agree."
     )
     others = [entrant["entrant"] for entrant in entrants if entrant["entrant"] != control]
     table = [
@@ -218,27 +245,31 @@ def against(picked: Record, entrants: list[Record], measured: list[Record]) -> N
 def _verdict(control: str, metric: str, rows: dict[tuple[str, str], Record]) -> str:
     """One sentence on a metric."""
     own = {name: row["verdict"] for (name, of), row in rows.items() if of == metric}
-    ahead = sorted(name for name, verdict in own.items() if verdict == "ahead")
-    if ahead:
-        return f"**{metric}**: ahead of {control}: {', '.join(ahead)}."
+    better = sorted(name for name, verdict in own.items() if verdict == "better")
+    if better:
+        return f"**{metric}**: better than {control}: {', '.join(better)}."
     if own and set(own.values()) == {"too few items"}:
         return f"**{metric}**: too few items: not even a gain on every one of them would be told from chance."
-    return f"**{metric}**: no submission is ahead of {control}."
+    return f"**{metric}**: no submission is better than {control}."
 
 
 def _gain(row: Record | None) -> str:
     if row is None or row["gain"] is None:
         return "–"
-    mark = {"ahead": " ▲", "behind": " ▼"}.get(row["verdict"], "")
+    mark = {"better": " ▲", "worse": " ▼", "equivalent": " ="}.get(row["verdict"], "")
     return with_interval(row, "gain", "") + mark
 
 
 def _place(row: Record) -> str:
-    """Rank, its interval, and how far it moved."""
-    step = row["rank_before"] - row["rank"] if "rank_before" in row else 0
+    """The place and the ranks that are not ruled out."""
+    if row["rank"] is None:
+        return "–"
     interval = rank_interval(row)
-    doubt = f" ({interval})" if "–" in interval else ""
-    return f"{row['rank']}{doubt}" + (f"  ▲ {step}" if step > 0 else f"  ▼ {-step}" if step < 0 else "")
+    return f"{row['rank']}" + (f" ({interval})" if "–" in interval else "")
+
+
+def _by_chance(row: Record) -> str:
+    return "" if row["tau_low"] is None else f", {number(row['tau_low'])} to {number(row['tau_high'])}"
 
 
 def cost(entrants: list[Record]) -> None:

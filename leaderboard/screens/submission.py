@@ -39,8 +39,8 @@ def placings(record: Record) -> None:
     rows = [
         {
             "Task": row["task_key"],
-            "Rank": row["rank"],
-            "Rank interval": row["note"] or rank_interval(row),
+            "Place": row["rank"],
+            "Ranks": row["note"] or rank_interval(row),
             "Score": with_interval(row, "score", "score_"),
             "CPU s": row["seconds"],
             "Forwards": row["forwards"],

@@ -45,7 +45,7 @@ def text(app: AppTest) -> str:
 def test_the_ranking_page_lists_entrants_best_first_below_the_ceiling(app):
     table = app.dataframe[0].value
     assert table["Submission"].tolist()[:4] == ["Ceiling", "gradient_input", "occlusion", "attention"]
-    assert table["Rank"].tolist()[1:4] == [1, 2, 3]
+    assert table["Place"].tolist()[1:4] == [1, 2, 3]
     assert "5 submissions" in text(app)
 
 
@@ -70,8 +70,8 @@ def test_an_uninformative_metric_is_shown_as_such(app):
     assert "Uninformative on this task" in text(app)
 
 
-def test_the_ranking_page_shows_whether_ranks_survive_and_which_items_failed(app):
-    assert "Does the rank survive?" in text(app)
+def test_the_ranking_page_shows_ranks_under_changes_and_which_items_failed(app):
+    assert "Ranks under a change" in text(app)
     frames = [frame.value for frame in app.dataframe]
     assert any(any("τ" in column for column in frame.columns) for frame in frames)
     failed = next(frame for frame in frames if "Reason" in frame.columns)
@@ -82,7 +82,7 @@ def test_the_ranking_page_says_who_beats_the_chosen_control(app):
     box = app.selectbox(key="control")
     assert set(box.options) == {"random", "uniform"}
     said = text(app)
-    assert f"**fid_f@top30**: ahead of {box.value}: attention, gradient_input, occlusion." in said
+    assert f"**fid_f@top30**: better than {box.value}: gradient_input, occlusion." in said
     (table,) = [
         d.value
         for d in app.dataframe
@@ -94,7 +94,7 @@ def test_the_ranking_page_says_who_beats_the_chosen_control(app):
     other = ({"random", "uniform"} - {box.value}).pop()
     assert "▲" not in gains[other]
     box.set_value(other).run()
-    assert f"ahead of {other}: attention, gradient_input, occlusion." in text(app)
+    assert f"better than {other}: gradient_input, occlusion." in text(app)
 
 
 def test_every_number_leads_to_its_runs_and_recipes(app):
@@ -173,8 +173,8 @@ def test_an_entrant_that_ran_some_items_alone_is_shown_without_a_rank(tmp_path, 
     monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board"))
     app = started(page, monkeypatch)
     shown = app.dataframe[0].value.set_index("Submission")
-    assert shown.loc["occlusion", "Interval"] == "5 of 12 items run"
-    assert shown.loc["gradient_input", "Rank"] == 1
+    assert shown.loc["occlusion", "Ranks"] == "5 of 12 items run"
+    assert shown.loc["gradient_input", "Place"] == 1
     assert "Without a rank: occlusion: 5 of 12 items run." in text(app)
     survived = next(frame.value for frame in app.dataframe if "Headline" in frame.value.columns)
     assert "occlusion" not in survived["Submission"].tolist()

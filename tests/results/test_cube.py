@@ -190,8 +190,7 @@ def slow(some: list[Row]) -> dict[tuple[Any, ...], float]:
     """The rule, literally: the value of each entrant, item and metric that has one."""
     kept: dict[tuple[Any, ...], Row] = {}
     for metric in {r.metric for r in some}:
-        counts = Counter(r.metric_hash for r in some if r.metric == metric)
-        version = min(counts, key=lambda name: (-counts[name], name))
+        version = _version(metric, some)
         sizes = Counter(r.run for r in some if _counts(r, some))
         for r in [r for r in some if r.metric == metric and r.metric_hash == version]:
             key = (r.submission, r.submission_hash), r.item, r.generation_seed, r.explainer_seed, r.metric
@@ -214,8 +213,15 @@ def slow(some: list[Row]) -> dict[tuple[Any, ...], float]:
 
 def _counts(r: Row, some: list[Row]) -> bool:
     """Whether a row is of the version of its metric that counts."""
-    counts = Counter(other.metric_hash for other in some if other.metric == r.metric)
-    return r.metric_hash == min(counts, key=lambda name: (-counts[name], name))
+    return r.metric_hash == _version(r.metric, some)
+
+
+def _version(metric: str, some: list[Row]) -> str:
+    """The floor's version of a metric where it has rows of it, else everybody's; of several the most frequent."""
+    every = Counter(r.metric_hash for r in some if r.metric == metric)
+    floor = Counter(r.metric_hash for r in some if r.metric == metric and r.submission == FLOOR)
+    counts = floor or every
+    return min(counts, key=lambda name: (-counts[name], name))
 
 
 def _cell(kept: dict[Any, Row], ok: dict[Any, float], key: tuple[Any, ...]) -> float | None:

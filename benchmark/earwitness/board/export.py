@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
-from earwitness.board.printing import entrants_of, metrics_of, tasks_of
+from earwitness.board.printing import entrants_of, metrics_of, tasks_of, ties
 from earwitness.board.store import connect, current
 from earwitness.errors import EarwitnessError
 
@@ -57,7 +57,7 @@ def export(path: Path, folder: Path) -> Path:
 
 def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Path) -> str:
     metrics = [metric for metric in metrics_of(connection, task) if metric["headline"]]
-    head = ["Rank", "Submission", "Score (0 random, 1 ceiling)", "", *(_title(metric) for metric in metrics)]
+    head = ["Place, ranks", "Submission", "Score (0 random, 1 ceiling)", "", *(_title(metric) for metric in metrics)]
     head += ["CPU s", "Forwards", "Failed"]
     ceiling = ["", "Ceiling", "", "", *(_value(metric, "ceiling", "ceiling_") for metric in metrics), "", "", ""]
     rows = [_row(ceiling, "control")]
@@ -75,7 +75,8 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
         ]
         rows.append(_row(cells, entrant["kind"]))
     title = f"<h2>{html.escape(task['title'])}</h2><p><code>{html.escape(task['task_key'])}</code>, "
-    facts = f"{task['items']} items, {task['rows']} rows. {html.escape(task['note'])}</p>"
+    facts = f"{task['items']} items, {task['clusters']} clusters, {task['rows']} rows. {html.escape(task['note'])}</p>"
+    facts += f"<p>{html.escape(ties(task, entrants))}</p>"
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
     table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
     best = next((entrant["entrant"] for entrant in entrants), "")

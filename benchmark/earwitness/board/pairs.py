@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from earwitness.board.contrasts import AHEAD, BEHIND, FEW, NEITHER, Gains, gains_over, verdicts
+from earwitness.board.contrasts import MARGIN, gains_over
+from earwitness.board.facts import task_facts
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.results.cube import FLOOR, Cube, Sides, side_by_side
 from earwitness.results.filling import direction
@@ -18,13 +19,15 @@ from earwitness.results.folders import open_run, open_runs
 from earwitness.results.rows import RECIPE, Status
 from earwitness.stats.intervals import DEFAULT, Sampling
 from earwitness.stats.paired import paired_difference
+from earwitness.stats.verdicts import Word, judged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from earwitness.results.folders import Run, Unread
+    from earwitness.stats.verdicts import Verdicts
 
-WORDS = {AHEAD: "A is better", BEHIND: "B is better", NEITHER: "not told apart", FEW: FEW}
+WORDS = {Word.BETTER: "A is better", Word.WORSE: "B is better"}
 Key = tuple[str, str]
 """A task and its hash."""
 
@@ -42,11 +45,22 @@ class Difference:
     difference: float
     """A - B."""
     low: float
+    """Ends of its interval, which leaves out 0 exactly where one is better; by bootstrap where the metric has no
+    direction."""
     high: float
-    p: float | None
-    """Adjusted (Holm) over all metrics of the pair that have a direction; None where the metric has none."""
-    verdict: str
-    """`A is better`, `B is better`, `not told apart`, `too few items`; empty where the metric has no direction."""
+    p: float | None = None
+    """Adjusted (max-T) over all metrics of the pair that have a direction; None where the metric has none."""
+    verdict: str = ""
+    """`A is better`, `B is better`, `equivalent`, `not told apart`, `too few items`; empty where the metric has no
+    direction."""
+    improvement: float | None = None
+    """Share of items on which A is more faithful, ties counted half."""
+    smallest: float | None = None
+    """Smallest difference that these items tell from none with 80 % power."""
+    needed: float | None = None
+    """Items that would tell a difference as large as this one with 80 % power."""
+    margin: float | None = None
+    """Within which A and B are equivalent; None where no ceiling is known."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +75,7 @@ class Pair:
     """Items that both ran."""
     clusters: int
     family: int
-    """Metrics that p is adjusted over."""
+    """Metrics that verdicts are adjusted over."""
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
@@ -141,7 +155,7 @@ def _pair(
                 f"{name} failed on {lost} items, which take {what}; {name} is only said to be better where it is with "
                 "the worst values seen there."
             )
-    differences = _differences(found, sampling)
+    differences = _differences(found, _ceilings(key, [*runs, *(run for side in sides for run in side)]), sampling)
     return Pair(
         task=key[0],
         task_hash=key[1],
@@ -155,36 +169,65 @@ def _pair(
     )
 
 
-def _differences(cube: Cube, sampling: Sampling) -> list[Difference]:
+def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Sampling) -> list[Difference]:
     """Metrics that only one of the two has are left out."""
     told = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
-    judged = [number for number in told if direction(cube.metrics[number])]
-    gains = gains_over(cube, [0], 1, judged)
-    # The metrics of the pair are the family: they stand where entrants stand in the contrasts of one metric.
-    turned = Gains(*(side.transpose(0, 2, 1) for side in (gains.value, gains.least, gains.most)))
-    found = verdicts(turned, cube.clusters)
-    words = dict(zip(judged, found.words[:, 0], strict=True))
-    p = dict(zip(judged, found.p[:, 0].tolist(), strict=True))
-    differences = []
-    for number in told:
-        first, second = cube.values[0, :, number], cube.values[1, :, number]
-        both = ~np.isnan(first - second)
+    judged_ones = [number for number in told if direction(cube.metrics[number])]
+    margins = np.array([_margin(cube, number, ceilings) for number in judged_ones])
+    found = judged(gains_over(cube, [0], 1, judged_ones), cube.ways, margins)
+    return [
+        _difference(cube, number, sampling, found, judged_ones.index(number) if number in judged_ones else None)
+        for number in told
+    ]
+
+
+def _difference(cube: Cube, number: int, sampling: Sampling, found: Verdicts, place: int | None) -> Difference:
+    """place is the metric's among the verdicts, None where it has no direction."""
+    metric = cube.metrics[number]
+    first, second = cube.values[0, :, number], cube.values[1, :, number]
+    both = ~np.isnan(first - second)
+    sign = direction(metric)
+    plain = Difference(
+        metric=metric,
+        direction={1: "higher", -1: "lower", 0: "none"}[sign],
+        items=int(both.sum()),
+        first=float(first[both].mean()) if both.any() else float("nan"),
+        second=float(second[both].mean()) if both.any() else float("nan"),
+        difference=float((first - second)[both].mean()) if both.any() else float("nan"),
+        low=float("nan"),
+        high=float("nan"),
+    )
+    if place is None:
         interval = paired_difference(first, second, cube.clusters, sampling)
-        differences.append(
-            Difference(
-                metric=cube.metrics[number],
-                direction={1: "higher", -1: "lower", 0: "none"}[direction(cube.metrics[number])],
-                items=int(both.sum()),
-                first=float(first[both].mean()) if both.any() else float("nan"),
-                second=float(second[both].mean()) if both.any() else float("nan"),
-                difference=float(interval.value),
-                low=float(interval.low),
-                high=float(interval.high),
-                p=p.get(number),
-                verdict=WORDS[words[number]] if number in words else "",
-            )
-        )
-    return differences
+        return replace(plain, low=float(interval.low), high=float(interval.high))
+    ends = sorted((sign * float(found.low[place]), sign * float(found.high[place])))
+    word = found.words[place]
+    return replace(
+        plain,
+        low=ends[0],
+        high=ends[1],
+        p=float(found.p[place]),
+        verdict=WORDS.get(word, str(word)),
+        improvement=float(found.improvement[place]),
+        smallest=float(found.smallest[place]),
+        needed=float(found.needed[place]),
+        margin=float(margin) if np.isfinite(margin := found.margin[place]) else None,
+    )
+
+
+def _margin(cube: Cube, number: int, ceilings: Mapping[str, float]) -> float:
+    """A share of the way from the floor's mean to the ceiling's; NaN where one of them is not known."""
+    if cube.floor is None or cube.metrics[number] not in ceilings:
+        return float("nan")
+    floor = cube.values[cube.floor, :, number]
+    known = floor[~np.isnan(floor)]
+    return MARGIN * abs(ceilings[cube.metrics[number]] - float(known.mean())) if len(known) else float("nan")
+
+
+def _ceilings(key: Key, runs: Sequence[Run]) -> dict[str, float]:
+    """Mean ceiling of each metric of a task that has one."""
+    known = task_facts(*key, [run.recipe for run in runs]).ends.get("ceiling", {})
+    return {metric: sum(values.values()) / len(values) for metric, values in known.items() if values}
 
 
 def _floor(tables: Sequence[pa.Table], runs: Sequence[Run], key: Key) -> pa.Table:

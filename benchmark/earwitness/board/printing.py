@@ -8,9 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from earwitness.board.contrasts import FEW
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
+from earwitness.stats.verdicts import Word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +97,8 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
     )
     console.print(_headline_table(task, headline, entrants))
     console.print(_other_table(task, others, entrants))
+    if shared := ties(task, entrants):
+        console.print(Text(shared))
     for note in _notes(task, headline + others, entrants):
         console.print(Text(note, style="dim"))
     for line in (*_survival(connection, task), *_against(connection, task, headline, entrants)):
@@ -106,21 +108,26 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
 
 def _headline_table(task: Record, metrics: list[Record], entrants: list[Record]) -> Table:
     table = _table(title=f"{task['task_key']}: {task['title']}")
-    table.add_column("rank", min_width=9)
+    table.add_column("place", min_width=9)
     for name in ("submission", "score"):
         table.add_column(name, no_wrap=True)
     for metric in metrics:
         table.add_column(_title(metric), no_wrap=True)
     table.add_row("", Text("CEILING", style="bold"), "", *(_value(m, "ceiling", "ceiling_") for m in metrics))
-    table.add_section()
+    group = None
     for entrant in entrants:
+        if group is None or entrant["rank_group"] != group:
+            table.add_section()
+        group = entrant["rank_group"] or 0
         cells = [_value(entrant["results"].get(m["metric"], {}), "mean", "") for m in metrics]
         score = _value(entrant, "score", "score_")
-        table.add_row(_rank(entrant), _name(entrant, task), score, *cells, style=_style(entrant))
+        table.add_row(_place(entrant), _name(entrant, task), score, *cells, style=_style(entrant))
     for kind, title in MARKS.items():
         if any(metric[kind] is not None for metric in metrics):
             table.add_section()
-            table.add_row("", Text(title.upper(), style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics))
+            table.add_row(
+                "", "", "", Text(title.upper(), style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics)
+            )
     return table
 
 
@@ -133,15 +140,16 @@ def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) ->
     table.add_column("submission", no_wrap=True)
     for metric in metrics:
         table.add_column(_title(metric), justify="right")
-    for title in ("CPU s", "forwards", "failed"):
+    for title in ("first", "CPU s", "forwards", "failed"):
         table.add_column(title, justify="right")
-    table.add_row(Text("CEILING", style="bold"), *(_short(m["ceiling"]) for m in metrics), "", "", "")
+    table.add_row(Text("CEILING", style="bold"), *(_short(m["ceiling"]) for m in metrics), "", "", "", "")
     table.add_section()
     for entrant in entrants:
         failed = entrant["failed"]
         table.add_row(
             _name(entrant, task),
             *(_short(entrant["results"].get(m["metric"], {}).get("mean")) for m in metrics),
+            "" if entrant["first"] is None else _short(entrant["first"]),
             f"{entrant['seconds']:.2f}",
             f"{entrant['forwards']:.0f}",
             Text(str(failed), style="bold red") if failed else "0",
@@ -152,11 +160,24 @@ def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) ->
 
 def _notes(task: Record, metrics: list[Record], entrants: list[Record]) -> list[str]:
     share = round(100 * task["level"])
-    notes = [
-        f"{task['items']} items, {task['rows']} rows; {share} % intervals over {task['clusters']} clusters; "
-        "+ higher is more faithful, - lower is."
-        " Score: mean calibrated headline metric, 0 the random explainer, 1 the ceiling."
+    clusters = f"{task['clusters']} clusters" + (f" ({task['ways']})" if task["ways"] else "")
+    fewer = [
+        f"{metric['metric']} {metric['clusters']}"
+        for metric in metrics
+        if metric["headline"] and metric["clusters"] < task["clusters"]
     ]
+    notes = [
+        f"{task['items']} items, {task['rows']} rows; {share} % intervals over {clusters}"
+        + (f", fewer for {', '.join(fewer)}" if fewer else "")
+        + "; + higher is more faithful, - lower is. Score: mean calibrated headline metric, 0 the random "
+        "explainer, 1 the ceiling.",
+    ]
+    if any(entrant["rank"] is not None for entrant in entrants) and len(entrants) > 1:
+        notes.append(
+            "Place: shared by those that are not parted into better and worse; in brackets the ranks that are not "
+            "ruled out, by one sign-flip test of all pairs on clusters (max-T, p < .05). First: probability of being "
+            "first, by bootstrap."
+        )
     dull = [metric["metric"] for metric in metrics if metric["informative"] is False]
     if dull:
         notes.append(f"Uninformative here (° ceiling and random cannot be told apart; not ranked): {', '.join(dull)}.")
@@ -167,19 +188,46 @@ def _notes(task: Record, metrics: list[Record], entrants: list[Record]) -> list[
 
 def _survival(connection: DuckDBPyConnection, task: Record) -> list[Text]:
     query = """
-        SELECT change, any_value(tau) AS tau, count(*) AS entrants, count(*) FILTER (rank = rank_before) AS same
+        SELECT change, any_value(tau) AS tau, any_value(tau_low) AS tau_low, any_value(tau_high) AS tau_high,
+        count(*) AS entrants, count(*) FILTER (rank = rank_before) AS same
         FROM changes WHERE task_key = ? GROUP BY change ORDER BY change
     """
     return [
-        Text(f"Under {r['change']}: Kendall's tau {_short(r['tau'])}, {r['same']} of {r['entrants']} ranks as before")
+        Text(
+            f"Under {r['change']}: Kendall's tau {_short(r['tau'])}{_by_chance(r)}, {r['same']} of {r['entrants']} "
+            "places as before"
+        )
         for r in records(connection, query, task["task_key"])
     ]
+
+
+def _by_chance(change: Record) -> str:
+    """Where the tau would lie if the entrants of each tie group were tied; empty where none are."""
+    if change["tau_low"] is None:
+        return ""
+    return f" ({_short(change['tau_low'])} to {_short(change['tau_high'])} by chance)"
+
+
+def ties(task: Record, entrants: list[Record]) -> str:
+    """One sentence on who shares the first place, with the cheapest of them; empty where it is not shared."""
+    leaders = [entrant for entrant in entrants if entrant["rank"] == 1]
+    if len(leaders) < 2:
+        return ""
+    unbeaten = [entrant for entrant in leaders if entrant["rank_low"] == 1]
+    cheapest = min(unbeaten, key=lambda entrant: (entrant["seconds"], entrant["forwards"], entrant["entrant"]))
+    cost = f"{cheapest['seconds']:.2g} CPU s and {cheapest['forwards']:.0f} forward passes an explanation"
+    names = ", ".join(entrant["entrant"] for entrant in unbeaten)
+    whom = f"Nobody is better than {names}" if len(unbeaten) < len(leaders) else f"They are {names}"
+    return (
+        f"{len(leaders)} submissions share the places 1 to {len(leaders)}: {task['items']} items do not part them into "
+        f"better and worse. {whom}; the cheapest is {cheapest['entrant']} with {cost}."
+    )
 
 
 def _against(
     connection: DuckDBPyConnection, task: Record, headline: list[Record], entrants: list[Record]
 ) -> list[Text]:
-    """Who is ahead of the best control, a line for each headline metric."""
+    """Who is better than the best control, a line for each headline metric."""
     query = "SELECT * FROM contrasts WHERE task_key = ?"
     rows = records(connection, query, task["task_key"])
     best = next((e["entrant"] for e in entrants if any(row["control"] == e["entrant"] for row in rows)), None)
@@ -188,11 +236,24 @@ def _against(
         own = [row for row in rows if (row["control"], row["metric"]) == (best, metric["metric"])]
         own = [row for row in own if row["gain"] is not None]
         whole = max((row["items"] for row in own), default=0)
-        ahead = [_lead(row, whole) for row in own if row["verdict"] == "ahead"]
-        nobody = "none" if any(row["verdict"] != FEW for row in own) else FEW
+        better = [_lead(row, whole) for row in own if row["verdict"] == Word.BETTER]
+        nobody = "none" if any(row["verdict"] != Word.TOO_FEW for row in own) else str(Word.TOO_FEW)
         if own:
-            lines.append(Text(f"{metric['metric']}: ahead of the control {best}: {', '.join(ahead) or nobody}"))
+            lines.append(Text(f"{metric['metric']}: better than the control {best}: {', '.join(better) or nobody}"))
+    family = {row["family"] for row in rows if (row["control"] == best and row["metric"] in _ids(headline))}
+    if lines and family:
+        lines.append(
+            Text(
+                f"Better by sign-flip tests on clusters, adjusted (max-T) over {max(family)} comparisons with {best}, "
+                "at p < .05; intervals agree with them.",
+                style="dim",
+            )
+        )
     return lines
+
+
+def _ids(metrics: list[Record]) -> set[str]:
+    return {metric["metric"] for metric in metrics}
 
 
 def _lead(row: Record, whole: int) -> str:
@@ -231,8 +292,8 @@ def _style(entrant: Record) -> str:
     return "dim" if entrant["kind"] == "control" else ""
 
 
-def _rank(entrant: Record) -> str:
-    """Rank and, where it is uncertain, its interval; why there is none."""
+def _place(entrant: Record) -> str:
+    """The place that its group shares, with the ranks that are not ruled out; why there is none."""
     if entrant["rank"] is None:
         return str(entrant["note"])
     low, high = entrant["rank_low"], entrant["rank_high"]

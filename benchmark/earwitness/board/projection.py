@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from earwitness.results.cube import Cube
     from earwitness.results.folders import Run
 
 Record = dict[str, Any]
@@ -48,6 +49,7 @@ def _tables(part: Part, runs: Sequence[Run], board: Path, sampling: Sampling) ->
     summary = Summary(part.cube, part.facts, part.task.ends, own, sampling)
     directions = {metric.id: metric.direction for metric in part.facts}
     costs = _costs(part)
+    headline = {metric.id for metric in part.facts if metric.headline}
     return {
         "tasks": [_task(part, summary, own)],
         "metrics": [
@@ -59,7 +61,7 @@ def _tables(part: Part, runs: Sequence[Run], board: Path, sampling: Sampling) ->
         "changes": [_named(part, record) for record in summary.changes()],
         "contrasts": [
             {**_named(part, record), "control": part.labels[record["control"]]}
-            for record in contrasts(part.cube, _controls(part), sampling)
+            for record in contrasts(part.cube, _controls(part), headline, summary.spans())
         ],
         "submissions": [_submission(part, entrant) for entrant in range(len(part.labels))],
         "item_values": item_values(part),
@@ -81,6 +83,11 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         notes.append("No ceiling is stored with the task: nothing is calibrated or ranked, raw values only.")
     elif not summary.headline:
         notes.append("No headline metric is informative here: nothing is ranked.")
+    elif summary.placings is not None and summary.placings.ranks is None:
+        notes.append(
+            f"Too few items for ranks: {summary.size} clusters, on which not even the same gain on every item would be "
+            "told."
+        )
     if part.task.ends and not own:
         notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
     if not part.task.on_shelf:
@@ -97,6 +104,7 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         "headline": [column.facts.id for column in summary.headline],
         "items": len(measured.items),
         "clusters": summary.size,
+        "ways": _ways(measured),
         "rows": len(part.rows),
         "floor": None if measured.floor is None else part.labels[measured.floor],
         "level": summary.sampling.level,
@@ -106,6 +114,11 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         "certificate": part.task.certificate,
         "readme": part.task.readme,
     }
+
+
+def _ways(cube: Cube) -> str:
+    """How many clusters there are in each way, where they are crossed."""
+    return "" if cube.crossed is None else " x ".join(str(int(column.max()) + 1) for column in cube.crossed.T)
 
 
 def _controls(part: Part) -> list[int]:

@@ -15,7 +15,9 @@ def _with_interval(name: str, prefix: str) -> dict[str, pa.DataType]:
     return {name: NUMBER, f"{prefix}low": NUMBER, f"{prefix}high": NUMBER}
 
 
-RANK = {"rank": COUNT, "rank_low": COUNT, "rank_high": COUNT, "rank_group": COUNT}
+RANK = {"rank": COUNT, "rank_low": COUNT, "rank_high": COUNT, "rank_group": COUNT, "first": NUMBER}
+"""The place that a tie group shares, the range of ranks that are not ruled out, the group, the probability of being
+first."""
 COST = {"seconds": NUMBER, "forwards": NUMBER, "backwards": NUMBER, "peak_bytes": NUMBER}
 
 MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
@@ -32,6 +34,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         headline=pa.list_(TEXT),
         items=COUNT,
         clusters=COUNT,
+        ways=TEXT,
         rows=COUNT,
         floor=TEXT,
         level=NUMBER,
@@ -53,6 +56,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         headline=FLAG,
         informative=FLAG,
         items=COUNT,
+        clusters=COUNT,
         **_with_interval("floor", "floor_"),
         **_with_interval("ceiling", "ceiling_"),
         **_with_interval("anti", "anti_"),
@@ -73,14 +77,26 @@ SCHEMAS: dict[str, pa.Schema] = {
     "changes": _schema(
         change=TEXT,
         metrics=TEXT,
-        tau=NUMBER,
+        **_with_interval("tau", "tau_"),
         entrant=TEXT,
         rank_before=COUNT,
         **RANK,
         **_with_interval("score", "score_"),
     ),
     "contrasts": _schema(
-        control=TEXT, entrant=TEXT, metric=TEXT, verdict=TEXT, items=COUNT, **_with_interval("gain", "")
+        control=TEXT,
+        entrant=TEXT,
+        metric=TEXT,
+        verdict=TEXT,
+        items=COUNT,
+        clusters=COUNT,
+        family=COUNT,
+        **_with_interval("gain", ""),
+        p=NUMBER,
+        improvement=NUMBER,
+        smallest=NUMBER,
+        needed=NUMBER,
+        margin=NUMBER,
     ),
     "submissions": _schema(
         entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT

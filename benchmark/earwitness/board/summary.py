@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from earwitness.board.schema import MARKS
-from earwitness.stats.calibration import Scale, calibrated, scale
-from earwitness.stats.intervals import DEFAULT, Array, Interval, Sampling, Statistic, interval, mean_interval, mean_of
-from earwitness.stats.ranks import Ranks, agreement, rank, ranks
+from earwitness.stats.calibration import Scale, calibrated, scale, shares
+from earwitness.stats.intervals import (
+    DEFAULT,
+    Array,
+    Interval,
+    Sampling,
+    Statistic,
+    interval,
+    mean_interval,
+    mean_of,
+    widened,
+)
+from earwitness.stats.paired import inflation
+from earwitness.stats.ranks import Ranks, agreement, chance, first, ranks
+from earwitness.stats.verdicts import order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +55,8 @@ class Column:
     """Scalars by kind, of `MARKS`."""
     calibrated: Statistic | None
     """[R, C] -> [R, E]; None where the scale is not informative."""
+    shares: tuple[Array, Array] | None
+    """[N, E] what items add to the calibrated values, and the same with failed values at the worst seen."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,12 @@ class _Placings:
 
     entrants: list[int]
     score: Interval
-    ranks: Ranks
+    ranks: Ranks | None
+    """None where these items could not tell any two apart."""
+    first: Array
+    """[E] probability of being first."""
+    items: Array
+    """[N, E] scores of items, whose means are the scores."""
 
 
 class Summary:
@@ -81,7 +101,9 @@ class Summary:
         """A record of each entrant and metric."""
         records = []
         for column in self.columns:
-            shares = None if column.calibrated is None else self._interval(column.calibrated)
+            shares = None
+            if column.calibrated is not None and column.shares is not None:
+                shares = self._interval(column.calibrated, column.shares[0])
             for entrant, shortfall in enumerate(self.shortfalls):
                 records.append(
                     {
@@ -98,9 +120,10 @@ class Summary:
     def ranks(self) -> list[Record]:
         """A record of each entrant: its headline score and rank, or none where no headline metric is informative.
 
-        Who did not run all items, or lacks a headline metric, has none either, and a note that says so.
+        Who did not run all items, or lacks a headline metric, has none either, and a note that says so. Nobody has a
+        rank where not even the same gain on every item would be told.
         """
-        found = self._ranked([c.calibrated for c in self.headline if c.calibrated is not None], self.shortfalls)
+        found = self.placings
         return [
             {
                 "entrant": entrant,
@@ -111,6 +134,11 @@ class Summary:
             }
             for entrant, shortfall in enumerate(self.shortfalls)
         ]
+
+    @cached_property
+    def placings(self) -> _Placings | None:
+        """Scores and ranks by the headline; None where nobody has one."""
+        return self._ranked(self.headline, self.shortfalls)
 
     def changes(self) -> list[Record]:
         """A record of each entrant under each change of the headline's parameters, with Kendall's tau to the headline.
@@ -128,29 +156,45 @@ class Summary:
         for change, pairs in named.items():
             short = self.cube.shortfalls([column.number for pair in pairs for column in pair])
             short = [first or second for first, second in zip(self.shortfalls, short, strict=True)]
-            before = self._ranked([base.calibrated for base, _ in pairs if base.calibrated is not None], short)
+            before = self._ranked([base for base, _ in pairs], short)
             after = self._ranked([self._on_scale_of(base, other) for base, other in pairs], short)
-            if before is None or after is None:
+            if before is None or after is None or before.ranks is None:
                 continue
             tau = agreement(before.score.value, after.score.value)
-            for entrant, place in zip(before.entrants, rank(before.score.value), strict=True):
+            low, high = chance(before.items, after.items, before.ranks.group, self.cube.clusters, self.sampling.level)
+            for at, entrant in enumerate(before.entrants):
                 records.append(
                     {
                         "change": change,
                         "metrics": ", ".join(other.facts.id for _, other in pairs),
                         "tau": _number(tau),
+                        "tau_low": _number(low),
+                        "tau_high": _number(high),
                         "entrant": entrant,
-                        "rank_before": int(place),
+                        "rank_before": int(before.ranks.place[at]),
                         **_placing(after, entrant),
                     }
                 )
         return records
 
-    def _interval(self, statistic: Statistic) -> Interval:
-        return interval(statistic, self.size, self.sampling)
+    def spans(self) -> dict[str, float]:
+        """Distance from floor to ceiling of each metric that is calibrated."""
+        return {
+            column.facts.id: float(column.ends.ceiling.value - column.ends.floor.value)
+            for column in self.columns
+            if column.ends is not None and column.calibrated is not None
+        }
+
+    def _interval(self, statistic: Statistic, items: Array) -> Interval:
+        """Of a statistic that items [N, ...] add to, as wide as crossed clusters make it."""
+        found = interval(statistic, self.size, self.sampling)
+        if self.cube.crossed is None:
+            return found
+        factor = inflation(items.reshape(len(items), -1), self.cube.crossed)
+        return widened(found, factor.reshape(found.value.shape))
 
     def _mean(self, values: Array) -> Interval:
-        return self._interval(mean_of(values, self.cube.clusters, self.size))
+        return self._interval(mean_of(values, self.cube.clusters, self.size), values)
 
     def _column(self, number: int, facts: MetricFacts) -> Column:
         measured = self.cube
@@ -161,10 +205,23 @@ class Summary:
         ceiling, top, far = self._end("ceiling", facts.id, nothing)
         marks = {kind: self._end(kind, facts.id, nothing)[1] for kind in MARKS}
         if measured.floor is None or top is None:
-            return Column(facts, number, raw, floor, ceiling, top, None, marks, None)
+            return Column(facts, number, raw, floor, ceiling, top, None, marks, None, None)
         found = scale(_at(raw, measured.floor), top, facts.direction)
-        statistic = calibrated(values, floor, ceiling, measured.clusters, far) if found.informative else None
-        return Column(facts, number, raw, floor, ceiling, top, found, marks, statistic)
+        if not found.informative:
+            return Column(facts, number, raw, floor, ceiling, top, found, marks, None, None)
+        mean = None if far is None else float(top.value)
+        statistic = calibrated(values, floor, ceiling, measured.clusters, far)
+        own = self._shares(number, floor, ceiling, mean)
+        return Column(facts, number, raw, floor, ceiling, top, found, marks, statistic, own)
+
+    def _shares(self, number: int, floor: Array, ceiling: Array, far: float | None = None) -> tuple[Array, Array]:
+        """What items add to calibrated values of a metric, and the same with failed values at the worst seen.
+
+        On the scale of the metric's direction, the worse is the lower in both.
+        """
+        sides = (self.cube.values, self.cube.values_at_worst)
+        value, worst = (shares(side[:, :, number].T, floor, ceiling, far) for side in sides)
+        return value, worst
 
     def _end(self, kind: str, metric: str, nothing: Array) -> tuple[Array, Interval | None, Statistic | None]:
         """A known end per item [N], its interval, and its mean where it is known for other items only."""
@@ -180,29 +237,39 @@ class Summary:
         far: Statistic = lambda weight: np.full((len(weight), 1), mean)  # noqa: E731
         return nothing, mean_interval(elsewhere, np.arange(len(elsewhere)), self.sampling), far
 
-    def _ranked(self, statistics: list[Statistic], shortfalls: list[str]) -> _Placings | None:
-        """Mean of calibrated statistics with its interval, and ranks by it, of the entrants without a shortfall."""
+    def _ranked(self, columns: list[Column], shortfalls: list[str]) -> _Placings | None:
+        """Mean of calibrated metrics with its interval, and ranks by it, of the entrants without a shortfall."""
         entrants = [entrant for entrant, shortfall in enumerate(shortfalls) if not shortfall]
+        statistics = [column.calibrated for column in columns if column.calibrated is not None]
+        own = [column.shares for column in columns if column.shares is not None]
         if not statistics or not entrants:
             return None
+        value, worst = (np.mean([side[which][:, entrants] for side in own], axis=0) for which in (0, 1))
         score = self._interval(
-            lambda weight: np.mean([statistic(weight)[:, entrants] for statistic in statistics], axis=0)
+            lambda weight: np.mean([statistic(weight)[:, entrants] for statistic in statistics], axis=0), value
         )
-        return _Placings(entrants, score, ranks(score.value, score.draws, self.sampling.level))
+        judged = order(value, worst, self.cube.ways)
+        placed = ranks(judged, score.value) if judged.decidable else None
+        return _Placings(entrants, score, placed, first(score.draws), value)
 
-    def _on_scale_of(self, base: Column, other: Column) -> Statistic:
-        """The calibrated value of a changed metric, over the base's span where it has no informative scale itself."""
+    def _on_scale_of(self, base: Column, other: Column) -> Column:
+        """A changed metric with its calibrated value, over the base's span where it has no informative scale itself."""
         if other.calibrated is not None:
-            return other.calibrated
+            return other
         values = self.cube.values[:, :, other.number].T
+        ceiling = other.floor + base.ceiling - base.floor
         if np.isnan(base.ceiling).all() and base.ends is not None:
-            span = float(base.ends.ceiling.value - base.ends.floor.value)
-            return calibrated(values, other.floor, other.floor + span, self.cube.clusters)
-        return calibrated(values, other.floor, other.floor + base.ceiling - base.floor, self.cube.clusters)
+            ceiling = other.floor + float(base.ends.ceiling.value - base.ends.floor.value)
+        return replace(
+            other,
+            calibrated=calibrated(values, other.floor, ceiling, self.cube.clusters),
+            shares=self._shares(other.number, other.floor, ceiling),
+        )
 
     def _metric_record(self, column: Column) -> Record:
         facts, ends = column.facts, column.ends
         floor = None if self.cube.floor is None else _at(column.raw, self.cube.floor)
+        seen = (~np.isnan(self.cube.values[:, :, column.number])).any(axis=0)
         return {
             "metric": facts.id,
             "name": facts.name,
@@ -212,7 +279,8 @@ class Summary:
             "summary": facts.summary,
             "headline": facts.headline,
             "informative": None if ends is None else ends.informative,
-            "items": int((~np.isnan(self.cube.values[:, :, column.number])).any(axis=0).sum()),
+            "items": int(seen.sum()),
+            "clusters": len(np.unique(self.cube.clusters[seen])),
             **_ends_of("floor", "floor_", floor),
             **_ends_of("ceiling", "ceiling_", column.top),
             **{name: value for kind in MARKS for name, value in _ends_of(kind, f"{kind}_", column.marks[kind]).items()},
@@ -240,15 +308,15 @@ def _ends_of(name: str, prefix: str, found: Interval | None, entrant: int | None
 
 def _placing(found: _Placings | None, entrant: int) -> Record:
     """Rank and score of an entrant, None where it has none."""
+    nothing: Record = {"rank": None, "rank_low": None, "rank_high": None, "rank_group": None, "first": None}
     if found is None or entrant not in found.entrants:
-        nothing = {"rank": None, "rank_low": None, "rank_high": None, "rank_group": None}
         return {**nothing, **_ends_of("score", "score_", None)}
     at, given = found.entrants.index(entrant), found.ranks
-    fields = {"rank": given.rank, "rank_low": given.low, "rank_high": given.high, "rank_group": given.group}
-    return {
-        **{name: int(values[at]) for name, values in fields.items()},
-        **_ends_of("score", "score_", found.score, at),
-    }
+    score = _ends_of("score", "score_", found.score, at)
+    if given is None:
+        return {**nothing, **score}
+    fields = {"rank": given.place, "rank_low": given.low, "rank_high": given.high, "rank_group": given.group}
+    return {**{name: int(values[at]) for name, values in fields.items()}, "first": _number(found.first[at]), **score}
 
 
 def _number(value: Any) -> float | None:

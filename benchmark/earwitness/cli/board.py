@@ -106,12 +106,15 @@ def compare(
 
 def _print_pair(pair: Pair) -> None:
     title = f"{pair.task}: {pair.items} items in {pair.clusters} clusters\nA {pair.first}\nB {pair.second}"
-    columns = ["metric", "better", "items", "A", "B", "A - B", "p", ""]
+    columns = ["metric", "better", "items", "A", "B", "A - B", "P(A)", "p", ""]
     print_table(title, columns, [_cells(difference) for difference in pair.differences])
     print(
-        f"p: sign-flip tests on clusters, both sides, adjusted (Holm) over the {pair.family} metrics of this table "
-        "that have a direction; told at p < .05."
+        f"Verdicts, p and intervals: sign-flip tests on clusters, both sides, adjusted (max-T) over the {pair.family} "
+        "metrics of this table that have a direction, at p < .05. P(A): share of items on which A is more faithful, "
+        "ties counted half."
     )
+    if any(difference.margin is not None for difference in pair.differences):
+        print("Equivalent: the whole interval lies within 5 % of the way from the random explainer to the ceiling.")
     for note in pair.notes:
         print(note)
 
@@ -119,9 +122,17 @@ def _print_pair(pair: Pair) -> None:
 def _cells(found: Difference) -> list[str]:
     interval = f"{found.difference:+.3f} [{found.low:+.3f} {found.high:+.3f}]"
     p = "" if found.p is None else f"{found.p:.3f}" if found.p >= 0.001 else "<.001"
+    share = "" if found.improvement is None else f"{found.improvement:.2f}"
     means = [f"{found.first:.3f}", f"{found.second:.3f}"]
-    cells = [found.metric, found.direction, str(found.items), *means, interval, p, found.verdict]
+    cells = [found.metric, found.direction, str(found.items), *means, interval, share, p, _verdict(found)]
     return [cell.replace("+nan", "-").replace("nan", "-") for cell in cells]
+
+
+def _verdict(found: Difference) -> str:
+    """The verdict; where nothing is told, how many items would tell a difference as large."""
+    if found.verdict != "not told apart" or found.needed is None or not math.isfinite(found.needed):
+        return found.verdict
+    return f"{found.verdict}; {found.needed:.0f} items would"
 
 
 def _finite(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,17 +18,10 @@ from earwitness.gate.rules import Mode, Rule, RuleError
 from earwitness.gate.verdicts import Outcome, Report, Verdict
 from earwitness.results.filling import direction
 from earwitness.results.rows import Status
-from earwitness.stats.intervals import Sampling
-from earwitness.stats.multiplicity import holm
-from earwitness.stats.paired import (
-    DRAWS,
-    cluster_sums,
-    paired_difference,
-    relative_change,
-    sign_flip,
-    standard_error,
-)
+from earwitness.stats.intervals import Sampling, widened
+from earwitness.stats.paired import cluster_sums, inflation, paired_difference, relative_change, standard_error
 from earwitness.stats.power import smallest_detectable
+from earwitness.stats.verdicts import AgainstMargins, against_margins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +33,6 @@ if TYPE_CHECKING:
 Ends = tuple[float, float]
 WORST = 5
 """Items that got worst that a verdict names."""
-MOST_DRAWS = 200_000
 BASE_LEVEL = 0.95
 """Of the interval of a mean that must not touch 0 for a percentage of it to mean anything."""
 _SOUGHT = {Mode.PROVEN_WORSE: Outcome.REGRESSION, Mode.NON_INFERIOR: Outcome.PASS}
@@ -117,7 +110,12 @@ class _Column:
     @property
     def error(self) -> float:
         """Standard error of the mean gain."""
-        return float(standard_error(self.gain[:, None], self.compared.clusters)[0])
+        return float(standard_error(self.gain[:, None], self.compared.clusters)[0]) * self.inflation
+
+    @cached_property
+    def inflation(self) -> float:
+        """By how much crossed clusters raise the standard error."""
+        return float(inflation(self.gain[:, None], self.compared.ways)[0])
 
 
 def _refuse_failed(rows: pa.Table, task: str, submission: str) -> None:
@@ -145,16 +143,6 @@ def _refuse_small_means(columns: Sequence[_Column]) -> None:
                 f"{mean:.4g} [{mean - reach:.4g} {mean + reach:.4g}], too near 0 for a percentage of it; give an "
                 "absolute margin: 'by >0.01'"
             )
-
-
-@dataclass(frozen=True)
-class _Tests:
-    """Holm-adjusted p-values of K comparisons."""
-
-    worse: Array
-    """[K] small where a loss above the margin is proven."""
-    within: Array
-    """[K] small where a loss below the margin is proven."""
 
 
 def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
@@ -186,23 +174,22 @@ def outcome_of(mode: Mode, worse: bool, within: bool, powerful: bool) -> Outcome
     return Outcome.PASS if passed else Outcome.INCONCLUSIVE
 
 
-def _tested(columns: Sequence[_Column], level: float) -> _Tests:
+def _tested(columns: Sequence[_Column], level: float) -> AgainstMargins:
     """Both tests of every comparison against its margin, at once."""
     worse = _padded(columns, [np.where(c.least < c.gain, np.minimum(c.gain, 0.0), c.gain) for c in columns])
-    within = _padded(columns, [column.least for column in columns])
-    # The smallest p-value that draws can show, times the number of comparisons, stays a fifth of the level.
-    draws = int(np.clip(np.ceil(5 * len(columns) / level), DRAWS, MOST_DRAWS))
-    lower = sign_flip(worse, draws)
-    upper = lower if np.array_equal(worse, within) else sign_flip(within, draws)
-    return _Tests(holm(lower.below), holm(upper.above))
+    return against_margins(worse, _padded(columns, [column.least for column in columns]), level)
 
 
 def _padded(columns: Sequence[_Column], gains: Sequence[Array]) -> Array:
-    """[C, K] sums of each column's gains [N] above its margin by cluster, rows of zeros where it has fewer clusters."""
-    sums = [
-        cluster_sums(gain[:, None] + column.margin, column.compared.clusters)
-        for column, gain in zip(columns, gains, strict=True)
-    ]
+    """[C, K] sums of each column's gains [N] above its margin by cluster, rows of zeros where it has fewer clusters.
+
+    Where crossed clusters widen a column, its mean is moved to 0 until it is as far in standard errors as they say.
+    """
+    sums = []
+    for column, gain in zip(columns, gains, strict=True):
+        above = (gain + column.margin)[:, None]
+        above = above - (1 - 1 / column.inflation) * np.nanmean(above)
+        sums.append(cluster_sums(above, column.compared.clusters))
     padded = np.zeros((max(len(some) for some in sums), len(columns)))
     for number, some in enumerate(sums):
         padded[: len(some), number] = some[:, 0]
@@ -217,6 +204,7 @@ def _ends(columns: Sequence[_Column], compute: Callable[[Sequence[_Column], Samp
     ends: dict[int, Ends] = {}
     for (_, level), numbers in groups.items():
         found = compute([columns[number] for number in numbers], Sampling(level=1 - 2 * level))
+        found = widened(found, np.array([columns[number].inflation for number in numbers]))
         ends.update({number: (float(found.low[i]), float(found.high[i])) for i, number in enumerate(numbers)})
     return [ends[number] for number in range(len(columns))]
 

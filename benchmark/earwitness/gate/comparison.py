@@ -33,7 +33,9 @@ class Compared:
     metrics: list[str]
     items: list[str]
     clusters: NDArray[np.int64]
-    """[N] number of each item's cluster."""
+    """[N] number of each item's cluster; of crossed ones, the way that has fewest."""
+    ways: NDArray[np.int64]
+    """[N, W] the same in each way."""
     before: Array
     """[N, M] mean over seeds, failed values at the floor; NaN where the metric does not apply to the item."""
     after: Array
@@ -95,6 +97,7 @@ def _compared(task: str, submission: str, cube: Cube, notes: tuple[str, ...]) ->
         metrics=cube.metrics,
         items=cube.items,
         clusters=cube.clusters,
+        ways=cube.ways,
         before=cube.values[BEFORE],
         after=cube.values[AFTER],
         after_at_worst=np.where(cube.failed[BEFORE], cube.values[AFTER], cube.values_at_worst[AFTER]),

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from earwitness.results.clusters import ways
 from earwitness.results.coding import codes, one_of_each, places
 from earwitness.results.filling import floor_values, worse, worst_seen
 from earwitness.results.rows import Status
@@ -46,7 +47,7 @@ class Cube:
     entrants: list[Entrant]
     items: list[str]
     clusters: NDArray[np.int64]
-    """[N] number of each item's cluster, from 0 without gaps."""
+    """[N] number of each item's cluster, from 0 without gaps; of crossed ones, the way that has fewest."""
     metrics: list[str]
     cells: Array
     """[E, N, G, X, M] values, those that failed at the floor; NaN where one is missing or does not apply."""
@@ -66,6 +67,13 @@ class Cube:
     """The entrant that is the floor."""
     notes: tuple[str, ...] = ()
     """What was left out, one line each."""
+    crossed: NDArray[np.int64] | None = None
+    """[N, W] clusters in all ways, where there are several."""
+
+    @property
+    def ways(self) -> NDArray[np.int64]:
+        """[N, W] number of each item's cluster in each way."""
+        return self.clusters[:, None] if self.crossed is None else self.crossed
 
     @cached_property
     def values(self) -> Array:
@@ -95,7 +103,7 @@ class Cube:
         return replace(
             self,
             items=[item for item, kept in zip(self.items, chosen, strict=True) if kept],
-            clusters=np.unique(self.clusters[chosen], return_inverse=True)[1].astype(np.int64),
+            **_clusters_of(self.ways[chosen]),
             cells=self.cells[:, chosen],
             failed_cells=self.failed_cells[:, chosen],
             measured=self.measured[:, chosen],
@@ -204,7 +212,7 @@ def _built(
     ids = codes(rows["metric"])[0] if metrics is None else list(metrics)
     ran = np.zeros((len(entrants.names), len(items)), dtype=bool)
     ran[entrants.of_row, item] = True
-    clusters = _clusters(rows["cluster"], item, len(items))
+    clusters = _clusters_of(_ways(rows["cluster"], item, len(items)))
     versions = chosen_versions(rows, ids, {**_versions_of_floor(rows, entrants), **preferred.metrics})
     counted = versions.count(rows)
     generations, generation = codes(rows["generation_seed"])
@@ -217,7 +225,7 @@ def _built(
     return Cube(
         entrants=entrants.names,
         items=items,
-        clusters=clusters,
+        **clusters,
         metrics=ids,
         cells=np.where(failed, floor_values(raw, entrants.floor, ids, worst)[None], raw),
         failed_cells=failed,
@@ -265,12 +273,19 @@ def _failed(outcome: NDArray[np.int8]) -> Flags:
     return np.asarray((applies & measured & ~ok) | (bad & silent[None, :, None]))
 
 
-def _clusters(column: pa.ChunkedArray, item: NDArray[np.int64], items: int) -> NDArray[np.int64]:
-    """[N] number of each item's cluster, in the order of their names; the first of them where rows differ."""
+def _ways(column: pa.ChunkedArray, item: NDArray[np.int64], items: int) -> NDArray[np.int64]:
+    """[N, W] number of each item's cluster in each way; the first by name where rows of an item differ."""
     names, cluster = codes(column)
     first = np.full(items, len(names), dtype=np.int64)
     np.minimum.at(first, item, cluster)
-    return np.unique(first, return_inverse=True)[1].astype(np.int64)
+    return ways([names[place] for place in first.tolist()])
+
+
+def _clusters_of(crossed: NDArray[np.int64]) -> dict[str, Any]:
+    """The fields of a cube that are about clusters, from [N, W], renumbered without gaps."""
+    columns = [np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int64) for column in crossed.T]
+    coarsest = min(columns, key=lambda column: int(column.max(initial=-1)))
+    return {"clusters": coarsest, "crossed": np.stack(columns, axis=1) if len(columns) > 1 else None}
 
 
 def _mean_over_seeds(cells: Array) -> Array:

@@ -70,6 +70,25 @@ def calibrated(
     return statistic
 
 
+def shares(values: Array, floor: Array, ceiling: Array, far_ceiling: float | None = None) -> Array:
+    """[N, E] what each item adds to the calibrated values of E entrants: their means over items are these values.
+
+    A calibrated value is a ratio of means; it is linearised in the items, so that what the scale itself adds to its
+    uncertainty is there (the delta method). Items without a value add nothing. Arguments as in `calibrated`, the far
+    ceiling as a number.
+    """
+    rise = values - floor[:, None]
+    span = (ceiling if far_ceiling is None else np.full(len(floor), far_ceiling)) - floor
+    known = np.asarray(~np.isnan(span))
+    count, range_ = len(floor), float(span[known].mean()) if known.any() else float("nan")
+    present: NDArray[np.bool_] = ~np.isnan(rise)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        parts = np.where(present, rise, 0.0) * (count / present.sum(axis=0)) / range_
+        tilt = np.where(known, span, 0.0) * (count / known.sum()) / range_ - 1
+    linear: Array = parts - parts.mean(axis=0) * tilt[:, None] * present.any(axis=1, keepdims=True)
+    return linear
+
+
 def calibrated_interval(
     values: Array, floor: Array, ceiling: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT
 ) -> Interval:

@@ -105,6 +105,12 @@ def interval(statistic: Statistic, clusters: int, sampling: Sampling = DEFAULT) 
     return Interval(value, ends[0], ends[1], draws)
 
 
+def widened(found: Interval, factor: Array) -> Interval:
+    """The interval with its ends moved away from the estimate by a factor `[...]` of at least 1."""
+    low, high = (found.value + factor * (end - found.value) for end in (found.low, found.high))
+    return Interval(found.value, low, high, found.value + factor * (found.draws - found.value))
+
+
 def mean_interval(values: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT) -> Interval:
     """The interval of the mean over items of values `[N, ...]`, items resampled by cluster `[N]`."""
     return interval(mean_of(values, clusters), int(clusters.max()) + 1, sampling)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from earwitness.stats.flips import CHUNK, DRAWS, EXACT
 from earwitness.stats.intervals import DEFAULT, Array, Interval, Sampling, interval, mean_interval, mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXACT = 14
-"""Clusters up to which all sign assignments are counted."""
-DRAWS = 10_000
-CHUNK = 2048
-"""Sign assignments that are held in memory at once."""
 TIE = 1e-6
 """Sums that differ by less, relative to the sum of all sizes, are equal: single precision cannot tell them apart."""
 Subsets = NDArray[np.float32]
@@ -74,6 +71,36 @@ def standard_error(values: Array, clusters: NDArray[np.int64]) -> Array:
         residual = sums - sums.sum(axis=0) / items * sizes
         error: Array = np.sqrt(count / (count - 1) * (residual**2).sum(axis=0)) / items
     return np.where(count > 1, error, np.nan)
+
+
+def coarsest(clusters: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[N] number of each item's cluster in the way that has fewest of them, of clusters `[N]` or crossed `[N, W]`."""
+    if clusters.ndim == 1:
+        return clusters
+    counts = [len(np.unique(column)) for column in clusters.T]
+    return np.asarray(clusters[:, int(np.argmin(counts))])
+
+
+def inflation(values: Array, clusters: NDArray[np.int64]) -> Array:
+    """[M] by how much crossed clusters `[N, W]` raise the standard error of means of values `[N, M]`, at least 1.
+
+    That of the coarsest way is compared with the error over all ways: variances of single ways less those of pairs of
+    ways and so on (Cameron, Gelbach and Miller 2011, eq. 2.9), and never less than that of any way.
+    """
+    nothing = np.ones(values.shape[1])
+    if clusters.ndim == 1 or clusters.shape[1] == 1:
+        return nothing
+    total, largest = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    ways = range(clusters.shape[1])
+    for size in range(1, len(ways) + 1):
+        for chosen in combinations(ways, size):
+            both = np.unique(clusters[:, chosen], axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+            square = np.nan_to_num(standard_error(values, both), nan=0.0) ** 2
+            total += square if size % 2 else -square
+            largest = np.maximum(largest, square) if size == 1 else largest
+    own = np.nan_to_num(standard_error(values, coarsest(clusters)), nan=0.0) ** 2
+    ratio = np.divide(np.maximum(total, largest), own, out=nothing.copy(), where=own > 0)
+    return np.sqrt(np.maximum(ratio, 1.0))
 
 
 def sign_flip(sums: Array, draws: int = DRAWS, seed: int = 0) -> SignFlip:

@@ -1,4 +1,4 @@
-"""Ranks with their uncertainty, from scores of entrants on the same bootstrap samples."""
+"""Ranks with their uncertainty: what the verdicts on all pairs of entrants leave possible."""
 
 from __future__ import annotations
 
@@ -11,60 +11,59 @@ from scipy.stats import kendalltau
 
 if TYPE_CHECKING:
     from earwitness.stats.intervals import Array
+    from earwitness.stats.verdicts import Order
 
 Integers = NDArray[np.int64]
 NOTHING = 1e-12
 """Differences below it are rounding."""
+CHANCE_DRAWS = 400
+"""Exchanges of tied entrants that the interval of an agreement is made of."""
+SEED = 0
 
 
 @dataclass(frozen=True)
 class Ranks:
     """Ranks of E entrants, 1 the best."""
 
-    rank: Integers
-    """[E] by score; equal scores share the better rank."""
+    place: Integers
+    """[E] the place that an entrant's group shares: 1 more than the entrants of better groups."""
     low: Integers
-    """[E] best rank in the interval."""
+    """[E] best rank that is not ruled out: 1 more than the entrants that are better."""
     high: Integers
-    """[E] worst rank in the interval."""
+    """[E] worst rank that is not ruled out: E less the entrants that are worse."""
     group: Integers
-    """[E] from 1: an entrant opens the next group when the first of the group before is proven better than it."""
+    """[E] tie group from 1: all of a group are better than all of the next one, and no group can be parted so."""
 
 
-def rank(scores: Array) -> Integers:
-    """[E] rank of each score, higher is better, equal scores share the better rank.
+def ranks(order: Order, scores: Array) -> Ranks:
+    """Ranks from the verdicts on all pairs; scores `[E]`, higher is better, only say where groups may be parted."""
+    count = len(scores)
+    low: Integers = 1 + order.better.sum(axis=0)
+    high: Integers = count - order.better.sum(axis=1)
+    group, place = np.ones(count, dtype=np.int64), np.ones(count, dtype=np.int64)
+    walked = np.argsort(-scores, kind="stable")
+    told = order.better[np.ix_(walked, walked)] | np.tri(count, dtype=bool)
+    # Of each entrant, the last one below that it is not better than; itself where it is better than all of them.
+    untold = count - 1 - np.argmin(told[:, ::-1], axis=1)
+    last = np.maximum.accumulate(np.where(told.all(axis=1), np.arange(count), untold))
+    for at in range(1, count):
+        parted = last[at - 1] < at
+        group[walked[at]] = group[walked[at - 1]] + parted
+        place[walked[at]] = at + 1 if parted else place[walked[at - 1]]
+    return Ranks(place, low, high, group)
 
-    >>> rank(np.array([0.1, 0.9, 0.1])).tolist()
-    [2, 1, 2]
+
+def first(draws: Array) -> Array:
+    """[E] probability of being first: share of bootstrap draws `[R, E]` in which a score is the highest, ties shared.
+
+    Draws in which an entrant has no score (NaN) are left out; NaN where none is left.
     """
-    better: Integers = 1 + (scores[None, :] - scores[:, None] > NOTHING).sum(axis=1)
-    return better
-
-
-def ranks(scores: Array, draws: Array, level: float = 0.95) -> Ranks:
-    """Ranks of scores `[E]` with intervals from bootstrap draws `[R, E]`.
-
-    An entrant's interval runs from 1 + (entrants proven better) to E - (entrants proven worse); its differences to all
-    others are judged together by the bootstrap of their largest studentised deviation (Mogstad, Romano, Shaikh and
-    Wilhelm 2024, algorithm 3.2). Unlike quantiles of bootstrapped ranks, it covers the true rank among near-ties too.
-    Groups compare many pairs, so all pairs are judged together there. Draws in which an entrant has no score (NaN),
-    since none of the clusters that have one was drawn, are left out.
-    """
-    whole = ~np.isnan(draws).any(axis=1)
-    draws = draws[whole] if whole.any() else draws
-    difference = scores[None, :] - scores[:, None]
-    deviation = draws[:, None, :] - draws[:, :, None] - difference
-    error = deviation.std(axis=0)
-    # What never varies across draws is an exact tie or an exact order: it needs no critical value.
-    varies = error > NOTHING
-    studentised = np.abs(np.divide(deviation, error, out=np.zeros_like(deviation), where=varies))
-    alone = np.quantile(studentised.max(axis=2), level, axis=0)[:, None]
-    together = np.quantile(studentised.max(axis=(1, 2)), level)
-    better = difference > np.where(varies, alone * error, NOTHING)
-    worse = -difference > np.where(varies, alone * error, NOTHING)
-    low: Integers = 1 + better.sum(axis=1)
-    high: Integers = len(scores) - worse.sum(axis=1)
-    return Ranks(rank(scores), low, high, _groups(scores, difference > np.where(varies, together * error, NOTHING)))
+    whole = draws[~np.isnan(draws).any(axis=1)]
+    if not len(whole):
+        return np.full(draws.shape[1], np.nan)
+    best = whole >= whole.max(axis=1, keepdims=True) - NOTHING
+    found: Array = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
+    return found
 
 
 def agreement(first: Array, second: Array) -> float:
@@ -72,15 +71,25 @@ def agreement(first: Array, second: Array) -> float:
     return float(kendalltau(first, second).statistic)
 
 
-def _groups(scores: Array, better: NDArray[np.bool_]) -> Integers:
-    """[E] group of each entrant, walking down: the next one opens where the first of the group is proven better.
+def chance(first: Array, second: Array, group: Integers, clusters: Integers, level: float) -> tuple[float, float]:
+    """The interval in which Kendall's tau of two scorings lies where the entrants of each tie group are truly tied.
 
-    better `[E, E]` says in row i which entrants are proven better than i.
+    first and second are scores of items `[N, E]` of clusters `[N]`; entrants of a group `[E]` change names cluster by
+    cluster, in both scorings at once, as those that are tied may. NaN where no group has two entrants.
     """
-    group = np.zeros(len(scores), dtype=np.int64)
-    number, first = 0, -1
-    for entrant in np.argsort(-scores, kind="stable"):
-        if first < 0 or better[entrant, first]:
-            number, first = number + 1, int(entrant)
-        group[entrant] = number
-    return group
+    sizes = np.bincount(group)
+    if sizes.max(initial=0) < 2:
+        return float("nan"), float("nan")
+    random = np.random.default_rng(SEED)
+    count = int(clusters.max()) + 1
+    rows = np.arange(len(first))[:, None]
+    found = []
+    for _ in range(CHANCE_DRAWS):
+        # Sorted by group first, entrants of one group are shuffled among themselves.
+        drawn = np.argsort(group[None, :] + random.random((count, len(group))), axis=1)
+        own = np.argsort(group, kind="stable")
+        names = np.empty_like(drawn)
+        names[:, own] = drawn
+        found.append(agreement(*(side[rows, names[clusters]].mean(axis=0) for side in (first, second))))
+    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
