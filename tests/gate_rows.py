@@ -45,6 +45,11 @@ def table(values: Mapping[str, Sequence[float | None]], cluster_size: int = 1, *
     return rows.table(records(values, cluster_size, **changes))
 
 
+def recipe(some: pa.Table, **fields: Any) -> dict[str, Any]:
+    """The recipe of a done run of these rows."""
+    return {"state": "done", "rows": {"number": len(some), "fingerprint": rows.fingerprint(some)}, **fields}
+
+
 def scores(items: int = 200, seed: int = 0) -> np.ndarray:
     """[items] values between 0 and 1 with mean 0.5 and standard deviation 0.22."""
     return np.random.default_rng(seed).beta(2, 2, items)

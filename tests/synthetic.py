@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import soundfile
 from safetensors.numpy import save_file
 
+from earwitness import metrics
 from earwitness.results.rows import Row, Status, write_part
 from manifests import listed
 
@@ -103,7 +104,8 @@ def planted(plan: Plan, metric: str, skill: float, rng: np.random.Generator) -> 
         skill = 0.9 * skill
     width = abs(high - low)
     difficulty = np.random.default_rng(sum(map(ord, metric))).normal(0, 0.1 * width, plan.items)
-    return low + skill * (high - low) + difficulty + rng.normal(0, 0.15 * width, plan.items)
+    values = low + skill * (high - low) + difficulty + rng.normal(0, 0.15 * width, plan.items)
+    return np.clip(values, *metrics.get(name).range)
 
 
 def write_run(out: Path, plan: Plan, submission: str) -> Path:

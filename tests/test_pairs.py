@@ -74,7 +74,7 @@ def test_failing_on_its_worst_items_never_makes_an_entrant_better(make: Make, tm
     """Against the floor itself, and against another entrant above it."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        floor, other, mine = (rng.uniform(0, 1, 100) for _ in range(3))
+        floor, other, mine = (rng.uniform(0, 0.5, 100) for _ in range(3))
         worst = np.argsort(mine - floor)[:60]
         failing = [None if number in worst else value for number, value in enumerate(mine)]
         against = make("random", {HIGHER: floor}, task=f"t{seed}")
@@ -82,8 +82,8 @@ def test_failing_on_its_worst_items_never_makes_an_entrant_better(make: Make, tm
         assert only(pair(honest, against, tmp_path)).verdict == "not told apart"
         assert only(pair(failed, against, tmp_path)).verdict != "A is better"
         assert only(pair(against, failed, tmp_path)).verdict != "B is better"
-        above = make("other", {HIGHER: other + 1}, task=f"t{seed}")
-        better = make("mine", {HIGHER: [None if value is None else value + 1 for value in failing]}, task=f"t{seed}")
+        above = make("other", {HIGHER: other + 0.5}, task=f"t{seed}")
+        better = make("mine", {HIGHER: [None if value is None else value + 0.5 for value in failing]}, task=f"t{seed}")
         assert only(pair(better, above, tmp_path)).verdict == "B is better"
 
 
@@ -117,8 +117,8 @@ def test_where_not_even_a_difference_on_every_item_would_tell_it_says_so(make: M
 
 def test_p_is_adjusted_over_the_metrics_with_a_direction(make: Make, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    metrics = {HIGHER: list(rng.normal(0.2, 1, 10)), SIZE: near(0.1, 10)}
-    metrics |= {f"{LOWER}+{number}": list(rng.normal(0, 1, 10)) for number in range(3)}
+    metrics = {HIGHER: list(0.1 * rng.normal(0.2, 1, 10)), SIZE: near(0.1, 10)}
+    metrics |= {f"{LOWER}+{number}": list(0.1 * rng.normal(0, 1, 10)) for number in range(3)}
     nothing = {metric: [0.0] * 10 for metric in metrics}
     found = pair(make("a", metrics), make("b", nothing), tmp_path)
     assert found.family == 4
@@ -137,7 +137,7 @@ def test_p_is_adjusted_over_the_metrics_with_a_direction(make: Make, tmp_path: P
 
 def test_the_interval_leaves_out_0_exactly_where_one_is_better(make: Make, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    metrics = {f"{HIGHER}+{number}": list(rng.normal(0.15 * number, 1, 40)) for number in range(8)}
+    metrics = {f"{HIGHER}+{number}": list(0.1 * rng.normal(0.15 * number, 1, 40)) for number in range(8)}
     found = pair(make("a", metrics), make("b", {metric: [0.0] * 40 for metric in metrics}), tmp_path)
     words = [difference.verdict for difference in found.differences]
     assert {"A is better", "not told apart"} == set(words)

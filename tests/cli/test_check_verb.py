@@ -14,7 +14,7 @@ import pytest
 from earwitness.cli import main
 from earwitness.errors import DONE, ITEM_FAILED, NO, NOT_COMPARABLE, USAGE
 from earwitness.results.rows import write_table
-from gate_rows import scores, table
+from gate_rows import recipe, scores, table
 
 RULE = "fid_cf worse by >2% at p<0.05"
 VALUES = {"fid_cf@top30": scores(40)}
@@ -42,7 +42,7 @@ def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 def write_run(name: str, rows: pa.Table, state: str = "done") -> None:
     write_table(rows, Path(name) / "rows" / "0.parquet")
-    (Path(name) / "run.json").write_text(json.dumps({"state": state}), encoding="utf-8")
+    (Path(name) / "run.json").write_text(json.dumps(recipe(rows, state=state)), encoding="utf-8")
 
 
 def test_a_run_like_the_baseline_exits_with_0_and_a_worse_one_with_1(earwitness: Earwitness) -> None:

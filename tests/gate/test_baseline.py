@@ -11,15 +11,15 @@ import pytest
 from earwitness.errors import ITEM_FAILED, USAGE, EarwitnessError, ExplainerFailedError
 from earwitness.gate import Changes, read_baseline, read_rows, update_baseline
 from earwitness.results.rows import ordered, write_table
-from gate_rows import scores, table
+from gate_rows import recipe, scores, table
 
 HIGHER, LOWER = "fid_cf@top30", "fid_f@top30"
 VALUES = {HIGHER: [0.5, 0.6, 0.7]}
 
 
-def write_run(folder: Path, rows: pa.Table, **recipe: Any) -> Path:
+def write_run(folder: Path, rows: pa.Table, **fields: Any) -> Path:
     write_table(rows, folder / "rows" / "0.parquet")
-    (folder / "run.json").write_text(json.dumps({"state": "done", **recipe}), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(recipe(rows, **fields)), encoding="utf-8")
     return folder
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from earwitness.gate import read_rows, update_baseline
 from earwitness.results.rows import write_table
-from gate_rows import table
+from gate_rows import recipe, table
 
 METRICS = [
     f"{name}@{mask}" for name in ("fid_f", "fid_cf", "kl_f", "kl_cf") for mask in ("top30", "soft")
@@ -24,10 +24,10 @@ def write_runs(folder: Path, noise: float) -> Path:
     one = table(dict.fromkeys(METRICS, [0.5] * 1000))
     for task in range(10):
         difficulty = np.random.default_rng(task).beta(2, 2, len(one))
-        rows = replaced(one, "value", pa.array(difficulty + noise * random.normal(size=len(one))))
+        rows = replaced(one, "value", pa.array(np.clip(difficulty + noise * random.normal(size=len(one)), 0, 1)))
         rows = replaced(rows, "task", pa.array([f"task_{task}"] * len(one)))
         write_table(rows, folder / f"run_{task}" / "rows" / "0.parquet")
-        (folder / f"run_{task}" / "run.json").write_text(json.dumps({"state": "done"}), encoding="utf-8")
+        (folder / f"run_{task}" / "run.json").write_text(json.dumps(recipe(rows)), encoding="utf-8")
     return folder
 
 

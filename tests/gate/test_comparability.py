@@ -11,7 +11,7 @@ from earwitness.errors import NotComparableError
 from earwitness.gate import check, parse, read_baseline, update_baseline
 from earwitness.gate.baseline import read_rows
 from earwitness.gate.comparability import attach, attached, describe, fingerprints_of_card, fingerprints_of_task
-from gate_rows import scores, table
+from gate_rows import recipe, scores, table
 
 CARD = {"id": "planted", "version": 1, "model": {"source": "model"}, "dataset": {"items": 20}, "budget": {"seconds": 1}}
 VALUES = {"fid_cf@top30": scores(20)}
@@ -87,6 +87,6 @@ def test_a_run_of_a_task_that_is_not_on_the_shelf_has_the_fingerprints_of_its_re
     from earwitness.results.rows import write_table
 
     write_table(table(VALUES), tmp_path / "rows" / "0.parquet")
-    recipe = {"state": "done", "task": {"id": "planted", "hash": "h1", "card": CARD}}
-    (tmp_path / "run.json").write_text(json.dumps(recipe), encoding="utf-8")
+    made = recipe(table(VALUES), task={"id": "planted", "hash": "h1", "card": CARD})
+    (tmp_path / "run.json").write_text(json.dumps(made), encoding="utf-8")
     assert attached(read_rows([tmp_path])) == {"h1": fingerprints_of_card(CARD)}

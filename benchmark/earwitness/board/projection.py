@@ -17,7 +17,7 @@ from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.results.cube import FLOOR
 from earwitness.results.rows import FRESH, SCHEMA
-from earwitness.stats.intervals import DEFAULT, Sampling
+from earwitness.stats.intervals import DEFAULT, FEWEST_CLUSTERS, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,6 +90,8 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         )
     if part.task.ends and not own:
         notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
+    if 0 < summary.size < FEWEST_CLUSTERS:
+        notes.append(f"Too few items for intervals of means: {summary.size} clusters.")
     if not part.task.on_shelf:
         notes.append("These rows belong to a version of the task that is not on the shelf.")
     notes += measured.notes

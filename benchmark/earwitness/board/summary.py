@@ -12,6 +12,7 @@ from earwitness.board.schema import MARKS
 from earwitness.stats.calibration import Scale, calibrated, scale, shares
 from earwitness.stats.intervals import (
     DEFAULT,
+    FEWEST_CLUSTERS,
     Array,
     Interval,
     Sampling,
@@ -101,9 +102,11 @@ class Summary:
         """A record of each entrant and metric."""
         records = []
         for column in self.columns:
+            raw = self._shown(column.raw, self.cube.values[:, :, column.number].T)
             shares = None
             if column.calibrated is not None and column.shares is not None:
                 shares = self._interval(column.calibrated, column.shares[0])
+                shares = self._shown(shares, self.cube.values[:, :, column.number].T)
             for entrant, shortfall in enumerate(self.shortfalls):
                 records.append(
                     {
@@ -111,7 +114,7 @@ class Summary:
                         "metric": column.facts.id,
                         "n": int((~np.isnan(self.cube.values[entrant, :, column.number])).sum()),
                         "failed": int(self.cube.failed[entrant, :, column.number].sum()),
-                        **_ends_of("mean", "", column.raw, entrant),
+                        **_ends_of("mean", "", raw, entrant),
                         **_ends_of("calibrated", "calibrated_", None if shortfall else shares, entrant),
                     }
                 )
@@ -193,6 +196,14 @@ class Summary:
         factor = inflation(items.reshape(len(items), -1), self.cube.crossed)
         return widened(found, factor.reshape(found.value.shape))
 
+    def _shown(self, found: Interval, items: Array) -> Interval:
+        """The interval without ends where values of items [N, ...] have too few clusters to carry any."""
+        flat = items.reshape(len(items), -1)
+        known = [len(np.unique(self.cube.clusters[~np.isnan(column)])) for column in flat.T]
+        few = (np.array(known) < FEWEST_CLUSTERS).reshape(items.shape[1:])
+        low, high = (np.where(few, np.nan, end) for end in (found.low, found.high))
+        return Interval(found.value, low, high, found.draws)
+
     def _mean(self, values: Array) -> Interval:
         return self._interval(mean_of(values, self.cube.clusters, self.size), values)
 
@@ -248,6 +259,8 @@ class Summary:
         score = self._interval(
             lambda weight: np.mean([statistic(weight)[:, entrants] for statistic in statistics], axis=0), value
         )
+        lacking = np.all(value == 0, axis=1, keepdims=True)
+        score = self._shown(score, np.where(lacking, np.nan, value))
         judged = order(value, worst, self.cube.ways)
         placed = ranks(judged, score.value) if judged.decidable else None
         return _Placings(entrants, score, placed, first(score.draws), value)

@@ -14,6 +14,7 @@ from earwitness.errors import EarwitnessError, ExplainerFailedError
 from earwitness.gate import comparability
 from earwitness.gate.comparability import attach, attached
 from earwitness.gate.comparison import rows_of
+from earwitness.results.checks import refuse_other_rows, refuse_unbelievable
 from earwitness.results.filling import direction
 from earwitness.results.former import translated
 from earwitness.results.rows import (
@@ -79,6 +80,7 @@ def read_rows(paths: Sequence[Path]) -> pa.Table:
         rows = read_run(folder)
         if not len(rows):
             raise EarwitnessError(f"{folder.name} has no rows; run the same command again")
+        refuse_other_rows(rows, recipe, folder.name)
         tables.append(translated(rows))
         fingerprints.update(_fingerprints(recipe.get("task"), known=fingerprints))
     rows = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
@@ -106,7 +108,7 @@ def read_baseline(path: Path) -> pa.Table:
 
 
 def refuse_unusable(rows: pa.Table, name: str) -> None:
-    """Raise EarwitnessError where there is no row, one row is there twice, or versions of a submission are mixed."""
+    """Raise EarwitnessError where there is no row, one cannot be a run's or is there twice, or versions are mixed."""
     if rows.schema.remove_metadata() != SCHEMA:
         raise EarwitnessError(f"{name}: rows of another schema")
     if not len(rows):
@@ -128,6 +130,7 @@ def refuse_unusable(rows: pa.Table, name: str) -> None:
             f"{name}: rows of several versions of {mixed[0]['submission']} on {mixed[0]['task']}; keep one run of a "
             "submission on a task"
         )
+    refuse_unbelievable(rows, name)
 
 
 def update_baseline(path: Path, rows: pa.Table) -> Changes:

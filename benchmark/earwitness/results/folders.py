@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import EarwitnessError
+from earwitness.results.checks import refuse_other_rows, refuse_unbelievable
 from earwitness.results.former import translated
 from earwitness.results.rows import RECIPE, fingerprint, read_recipe, read_run
 
@@ -38,13 +39,20 @@ class Unread:
 
 
 def open_run(folder: Path) -> Run:
-    """A run with its rows; raises EarwitnessError where its recipe or a part cannot be read, or there is no row."""
+    """A run with its rows.
+
+    Raises EarwitnessError where its recipe or a part cannot be read, there is no row, rows are not those that the
+    recipe names, or one of them cannot be what a run wrote.
+    """
     if not (folder / RECIPE).is_file():
         raise EarwitnessError(f"{folder} is no run: it has no {RECIPE}; run again, or delete the folder")
     recipe, rows = read_recipe(folder), read_run(folder)
     if not len(rows):
         raise EarwitnessError(f"{folder} is no run with rows; run the same command again")
-    return Run(folder, recipe, translated(rows), fingerprint(rows))
+    found = fingerprint(rows)
+    refuse_other_rows(rows, recipe, str(folder), found)
+    refuse_unbelievable(rows, str(folder))
+    return Run(folder, recipe, translated(rows), found)
 
 
 def open_runs(places: Sequence[Path]) -> tuple[list[Run], list[Unread]]:

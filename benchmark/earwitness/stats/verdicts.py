@@ -22,7 +22,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from earwitness.stats.flips import DRAWS, TIE, Signs, critical, signs, stepped_down
 from earwitness.stats.intervals import Array
@@ -119,13 +119,13 @@ def judged(gains: Gains, clusters: NDArray[np.int64], margins: Array | None = No
     told = np.where(above < level, 1, np.where(below < level, -1, 0))
     low = _end(sides[0], sizes, limit * factor)
     high = -_end(sides[1], sizes, limit * factor)
+    seen = (sizes > 0).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         reach = items / np.sqrt((sizes**2).sum(axis=0)) / factor
         effect = np.where(items > 0, np.nansum(gains.value, axis=0) / items, np.nan)
         wins = (gains.value > ROUNDING).sum(axis=0) + 0.5 * (np.abs(gains.value) <= ROUNDING).sum(axis=0)
         improvement = np.where(items > 0, wins / items, np.nan)
-    few = (items == 0) | ~(reach > limit)
-    seen = (sizes > 0).sum(axis=0)
+    few = (seen < _fewest(level)) | ~(reach > limit)
     smallest = np.where(few, np.inf, _smallest(standard_error(gains.value, way) * factor, seen, limit))
     with np.errstate(invalid="ignore", divide="ignore"):
         needed = np.where(np.abs(effect) > ROUNDING, np.ceil(items * (smallest / np.abs(effect)) ** 2), np.inf)
@@ -170,7 +170,13 @@ def order(scores: Array, at_worst: Array, clusters: NDArray[np.int64], level: fl
     better, limit = stepped_down(seen, largest, level)
     sizes = np.bincount(way).astype(np.float64)
     reach = sizes.sum() / np.sqrt((sizes**2).sum()) / float(factor.min(initial=np.inf, where=own))
-    return Order(better & own, count < 2 or bool(better.any()) or reach > limit)
+    enough = len(sizes) >= _fewest(level) and reach > limit
+    return Order(better & own, count < 2 or bool(better.any()) or bool(enough))
+
+
+def _fewest(level: float) -> int:
+    """Clusters below which not even signs that are all alike are told, on either side."""
+    return int(np.floor(np.log2(2 / level))) + 1
 
 
 @dataclass(frozen=True)
@@ -219,8 +225,9 @@ def _tests(seen: Array, columns: Array, level: float) -> tuple[Array, float]:
     left = narrow[:, ~told[ranked]]
     chunks = [(some @ left).max(axis=1) for some in signs(len(columns), chunk=max(1, AT_ONCE // max(len(ranked), 1)))]
     limit = critical(np.concatenate(chunks), level)
-    # Rounding must not part the interval from the verdict.
-    limit = max(limit, float(observed[~told].max(initial=-np.inf)))
+    # Where few clusters differ at all, chance has few values: an interval is no narrower than of a normal mean. Nor may
+    # rounding part it from the verdict.
+    limit = max(limit, float(norm.ppf(1 - level / 2)), float(observed[~told].max(initial=-np.inf)))
     return p, min(limit, float(observed[told].min(initial=np.inf)) * (1 - 1e-9))
 
 
