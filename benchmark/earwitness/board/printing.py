@@ -125,9 +125,7 @@ def _headline_table(task: Record, metrics: list[Record], entrants: list[Record])
     for kind, title in MARKS.items():
         if any(metric[kind] is not None for metric in metrics):
             table.add_section()
-            table.add_row(
-                "", "", "", Text(title.upper(), style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics)
-            )
+            table.add_row("", Text(title.upper(), style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics))
     return table
 
 

@@ -54,7 +54,7 @@ def relative_change(first: Array, second: Array, clusters: NDArray[np.int64], sa
 
 def cluster_sums(values: Array, clusters: NDArray[np.int64]) -> Array:
     """[C, M] sum of each cluster's values `[N, M]`; an item that a column lacks (NaN) adds nothing."""
-    sums = np.zeros((int(clusters.max()) + 1, values.shape[1]))
+    sums = np.zeros((int(clusters.max(initial=-1)) + 1, values.shape[1]))
     np.add.at(sums, clusters, np.nan_to_num(values, nan=0.0))
     return sums
 
