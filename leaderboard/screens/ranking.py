@@ -135,7 +135,7 @@ def _table(
         row = {
             "Place": entrant["rank"],
             "Ranks": entrant["note"] or rank_interval(entrant),
-            "First": entrant["first"],
+            "First": None if entrant["first"] is None else round(entrant["first"], 2),
             "Submission": entrant["entrant"],
             "Score": with_interval(entrant, "score", "score_"),
         }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from earwitness.stats import verdicts
 from earwitness.stats.calibration import calibrated, shares
 from earwitness.stats.intervals import Sampling, interval, mean_interval
 from earwitness.stats.ranks import ranks
@@ -90,8 +91,10 @@ def test_tied_entrants_are_hardly_ever_told_apart(kind: str, clusters: int) -> N
 @pytest.mark.parametrize(("kind", "clusters"), SIZES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_tied_entrants_are_hardly_ever_told_apart_in_many_draws(
-    kind: str, clusters: int, entrants: int, shape: str
+    kind: str, clusters: int, entrants: int, shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As few sign assignments as the engine ever draws: the level does not hang on their number.
+    monkeypatch.setattr(verdicts, "COMPARED", 0)
     hold(World(kind, clusters, entrants, shape), MANY)
 
 

@@ -213,9 +213,10 @@ def ties(task: Record, entrants: list[Record]) -> str:
         return ""
     unbeaten = [entrant for entrant in leaders if entrant["rank_low"] == 1]
     cheapest = min(unbeaten, key=lambda entrant: (entrant["seconds"], entrant["forwards"], entrant["entrant"]))
-    cost = f"{cheapest['seconds']:.2g} CPU s and {cheapest['forwards']:.0f} forward passes an explanation"
+    passes = f"{cheapest['forwards']:.0f} forward pass" + ("" if round(cheapest["forwards"]) == 1 else "es")
+    cost = f"{cheapest['seconds']:.2g} CPU s and {passes} an explanation"
     names = ", ".join(entrant["entrant"] for entrant in unbeaten)
-    whom = f"Nobody is better than {names}" if len(unbeaten) < len(leaders) else f"They are {names}"
+    whom = f"None is told to be better than {names}" if len(unbeaten) < len(leaders) else f"They are {names}"
     return (
         f"{len(leaders)} submissions share the places 1 to {len(leaders)}: {task['items']} items do not part them into "
         f"better and worse. {whom}; the cheapest is {cheapest['entrant']} with {cost}."
