@@ -19,7 +19,8 @@ def start(folder: Path, out: Path, pause: float) -> subprocess.Popen[bytes]:
 
 
 def parts(out: Path) -> list[Path]:
-    return sorted(path for path in out.glob("*/*/*") if path.suffix in (".parquet", ".safetensors"))
+    # Other folders of a run, such as its scratch, come and go while it is killed.
+    return sorted([*out.glob("*/rows/*.parquet"), *out.glob("*/explanations/*.safetensors")])
 
 
 def fingerprint(out: Path) -> str:

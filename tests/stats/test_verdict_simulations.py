@@ -24,6 +24,12 @@ SIZES = [(kind, clusters) for kind, several in KINDS.items() for clusters in sev
 SHAPES = ("single", "unequal", "failing")
 
 
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As few sign assignments as the engine ever draws: the level does not hang on their number."""
+    monkeypatch.setattr(verdicts, "COMPARED", 0)
+
+
 @dataclass(frozen=True)
 class World:
     """Tied entrants on items of clusters."""
@@ -91,10 +97,8 @@ def test_tied_entrants_are_hardly_ever_told_apart(kind: str, clusters: int) -> N
 @pytest.mark.parametrize(("kind", "clusters"), SIZES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_tied_entrants_are_hardly_ever_told_apart_in_many_draws(
-    kind: str, clusters: int, entrants: int, shape: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, clusters: int, entrants: int, shape: str
 ) -> None:
-    # As few sign assignments as the engine ever draws: the level does not hang on their number.
-    monkeypatch.setattr(verdicts, "COMPARED", 0)
     hold(World(kind, clusters, entrants, shape), MANY)
 
 
