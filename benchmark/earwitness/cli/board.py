@@ -106,12 +106,14 @@ def compare(
 
 def _print_pair(pair: Pair) -> None:
     title = f"{pair.task}: {pair.items} items in {pair.clusters} clusters\nA {pair.first}\nB {pair.second}"
-    columns = ["metric", "better", "items", "A", "B", "A - B", "P(A)", "p", ""]
-    print_table(title, columns, [_cells(difference) for difference in pair.differences])
+    fewer = any(difference.items != pair.items for difference in pair.differences)
+    columns = ["metric", *(["items"] if fewer else []), "A", "B", "A - B", "P(A)", "p", ""]
+    print_table(title, columns, [_cells(difference, fewer) for difference in pair.differences])
     print(
         f"Verdicts, p and intervals: sign-flip tests on clusters, both sides, adjusted (max-T) over the {pair.family} "
-        "metrics of this table that have a direction, at p < .05. P(A): share of items on which A is more faithful, "
-        "ties counted half."
+        "metrics of this table that have a direction, at p < .05; + higher is more faithful, - lower is. P(A): share "
+        "of items on which A is more faithful, ties counted half. In brackets: items that would tell a difference as "
+        "large as this one, with 80 % power."
     )
     if any(difference.margin is not None for difference in pair.differences):
         print("Equivalent: the whole interval lies within 5 % of the way from the random explainer to the ceiling.")
@@ -119,12 +121,13 @@ def _print_pair(pair: Pair) -> None:
         print(note)
 
 
-def _cells(found: Difference) -> list[str]:
+def _cells(found: Difference, items: bool) -> list[str]:
+    sign = {"higher": " +", "lower": " -"}.get(found.direction, "")
     interval = f"{found.difference:+.3f} [{found.low:+.3f} {found.high:+.3f}]"
     p = "" if found.p is None else f"{found.p:.3f}" if found.p >= 0.001 else "<.001"
     share = "" if found.improvement is None else f"{found.improvement:.2f}"
     means = [f"{found.first:.3f}", f"{found.second:.3f}"]
-    cells = [found.metric, found.direction, str(found.items), *means, interval, share, p, _verdict(found)]
+    cells = [found.metric + sign, *([str(found.items)] if items else []), *means, interval, share, p, _verdict(found)]
     return [cell.replace("+nan", "-").replace("nan", "-") for cell in cells]
 
 
@@ -132,7 +135,7 @@ def _verdict(found: Difference) -> str:
     """The verdict; where nothing is told, how many items would tell a difference as large."""
     if found.verdict != "not told apart" or found.needed is None or not math.isfinite(found.needed):
         return found.verdict
-    return f"{found.verdict}; {found.needed:.0f} items would"
+    return f"{found.verdict} ({found.needed:.0f})"
 
 
 def _finite(value: Any) -> Any:

@@ -34,7 +34,7 @@ def refuse_unbelievable(rows: pa.Table, name: str) -> None:
             more = f" (and {len(places) - 1} more rows)" if len(places) > 1 else ""
             raise EarwitnessError(
                 f"{name} holds rows that are not believed: {row['metric']} of item {row['item']} {what(row)}{more}; "
-                "score the run again"
+                "make them again with `earwitness score RUN`, a baseline's with `earwitness baseline update RUN`"
             )
 
 
