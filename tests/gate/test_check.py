@@ -278,3 +278,26 @@ def test_a_metric_that_the_run_has_no_value_of_is_not_comparable(missing: str) -
     gone = [] if missing == "no row" else records({HIGHER: [None] * 50}, metric_hash="b")
     with pytest.raises(NotComparableError, match=HIGHER):
         judged(rows.table([*kept, *gone]), baseline)
+
+
+def test_crossed_clusters_ask_for_more_than_the_coarser_way_alone() -> None:
+    random = np.random.default_rng(0)
+    first, second = random.integers(0, 30, 300), random.integers(0, 12, 300)
+    change = 0.05 * random.normal(size=30)[first] + 0.05 * random.normal(size=12)[second]
+    before = scores(300) / 2
+
+    def found(name: str) -> Verdict:
+        both = [f"a{i} × b{j}" for i, j in zip(first, second, strict=True)]
+        clusters = {"crossed": both, "one": [f"b{j}" for j in second]}
+        run, baseline = (
+            table({HIGHER: values}).set_column(SCHEMA.get_field_index("cluster"), "cluster", pa.array(clusters[name]))
+            for values in (before + change, before)
+        )
+        (verdict,) = check(run.cast(SCHEMA), baseline.cast(SCHEMA), [parse(RULE)]).verdicts
+        return verdict
+
+    one, crossed = found("one"), found("crossed")
+    assert crossed.effect == one.effect
+    assert crossed.smallest > 1.1 * one.smallest
+    assert crossed.high - crossed.low > 1.1 * (one.high - one.low)
+    assert abs(crossed.p - 0.5) <= abs(one.p - 0.5) + 0.05
