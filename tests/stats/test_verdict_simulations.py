@@ -184,7 +184,7 @@ def covered(kind: str, clusters: int, shape: str, repeats: int) -> tuple[float, 
         mean = mean_interval(scores[:, 0], numbers, sampling)
         # Floor and ceiling of the same items: the truth of the calibrated value is (0 + 2 - 0) / (5 - 0).
         floor, values, ceiling = scores[:, 1], scores[:, [0]] + 2, scores[:, 2] + 5
-        ratio = interval(calibrated(values, floor, ceiling, numbers), clusters, sampling)
+        ratio = interval(calibrated(values, floor, ceiling, numbers), clusters, sampling, np.bincount(numbers))
         hits.append((mean.low <= truth <= mean.high, ratio.low[0] <= 0.4 <= ratio.high[0]))
         assert shares(values, floor, ceiling).mean(axis=0) == pytest.approx(ratio.value)
     return tuple(np.mean(hits, axis=0))

@@ -190,7 +190,7 @@ class Summary:
 
     def _interval(self, statistic: Statistic, items: Array) -> Interval:
         """Of a statistic that items [N, ...] add to, as wide as crossed clusters make it."""
-        found = interval(statistic, self.size, self.sampling)
+        found = interval(statistic, self.size, self.sampling, np.bincount(self.cube.clusters))
         if self.cube.crossed is None:
             return found
         factor = inflation(items.reshape(len(items), -1), self.cube.crossed)

@@ -93,4 +93,6 @@ def calibrated_interval(
     values: Array, floor: Array, ceiling: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT
 ) -> Interval:
     """Interval of calibrated values `[E]`: entrants, floor and ceiling are resampled together."""
-    return interval(calibrated(values, floor, ceiling, clusters), int(clusters.max()) + 1, sampling)
+    return interval(
+        calibrated(values, floor, ceiling, clusters), int(clusters.max()) + 1, sampling, np.bincount(clusters)
+    )

@@ -81,12 +81,15 @@ def mean_of(values: Array, clusters: NDArray[np.int64], count: int | None = None
     return mean
 
 
-def interval(statistic: Statistic, clusters: int, sampling: Sampling = DEFAULT) -> Interval:
+def interval(
+    statistic: Statistic, clusters: int, sampling: Sampling = DEFAULT, sizes: NDArray[np.int64] | None = None
+) -> Interval:
     """The bootstrap interval of a statistic over C clusters, by percentile or BCa (Efron 1987, eq. 3.9 and 6.6).
 
     Nominal tails are widened for few clusters (Hesterberg 2015, arXiv 1411.5279, section 5.3): the plain percentile
     interval of a mean is too short by a factor of sqrt((C - 1) / C) and by the tails of t. Clusters that a column has
-    nothing of do not count there; a draw of such clusters alone is left out.
+    nothing of do not count there; a draw of such clusters alone is left out. Clusters of unequal sizes `[C]` count as
+    the smaller number of equal ones that weighs as much (Kish 1965).
     """
     value = statistic(np.ones((1, clusters)))[0]
     if clusters < 2:
@@ -94,6 +97,8 @@ def interval(statistic: Statistic, clusters: int, sampling: Sampling = DEFAULT) 
         return Interval(value, nothing, nothing, np.broadcast_to(value, (sampling.draws, *value.shape)))
     draws, without = statistic(weights(clusters, sampling)), statistic(1 - np.eye(clusters))
     seen = _seen(without, value)
+    if sizes is not None:
+        seen = np.maximum(seen * sizes.sum() ** 2 / (len(sizes) * (sizes.astype(np.float64) ** 2).sum()), 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         z = np.sqrt(seen / (seen - 1)) * t.ppf((1 + sampling.level) / 2, seen - 1)
     bias, acceleration = np.zeros_like(value), np.zeros_like(value)
@@ -115,7 +120,7 @@ def widened(found: Interval, factor: Array) -> Interval:
 
 def mean_interval(values: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT) -> Interval:
     """The interval of the mean over items of values `[N, ...]`, items resampled by cluster `[N]`."""
-    return interval(mean_of(values, clusters), int(clusters.max()) + 1, sampling)
+    return interval(mean_of(values, clusters), int(clusters.max()) + 1, sampling, np.bincount(clusters))
 
 
 def numbered(names: list[str]) -> NDArray[np.int64]:

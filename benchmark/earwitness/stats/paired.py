@@ -49,7 +49,7 @@ def relative_change(first: Array, second: Array, clusters: NDArray[np.int64], sa
             share: Array = gain(weight) / np.abs(base(weight))
         return share
 
-    return interval(change, count, sampling)
+    return interval(change, count, sampling, np.bincount(clusters))
 
 
 def cluster_sums(values: Array, clusters: NDArray[np.int64]) -> Array:
