@@ -169,7 +169,8 @@ def order(scores: Array, at_worst: Array, clusters: NDArray[np.int64], level: fl
     seen = np.where(own, _statistics(first.sum(axis=0), second.sum(axis=0), norms), -np.inf) / factor
     better, limit = stepped_down(seen, largest, level)
     sizes = np.bincount(way).astype(np.float64)
-    reach = sizes.sum() / np.sqrt((sizes**2).sum()) / float(factor.min(initial=np.inf, where=own))
+    narrowest = float(factor.min(initial=np.inf, where=own))
+    reach = sizes.sum() / np.sqrt((sizes**2).sum()) / narrowest if len(sizes) else 0.0
     enough = len(sizes) >= _fewest(level) and reach > limit
     return Order(better & own, count < 2 or bool(better.any()) or bool(enough))
 
