@@ -27,6 +27,7 @@ from earwitness.results.coding import codes, one_of_each, places
 from earwitness.results.filling import floor_values, worse, worst_seen
 from earwitness.results.rows import Status
 from earwitness.results.versions import Preferred, chosen_versions
+from earwitness.stats.paired import coarsest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -284,8 +285,8 @@ def _ways(column: pa.ChunkedArray, item: NDArray[np.int64], items: int) -> NDArr
 def _clusters_of(crossed: NDArray[np.int64]) -> dict[str, Any]:
     """The fields of a cube that are about clusters, from [N, W], renumbered without gaps."""
     columns = [np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int64) for column in crossed.T]
-    coarsest = min(columns, key=lambda column: int(column.max(initial=-1)))
-    return {"clusters": coarsest, "crossed": np.stack(columns, axis=1) if len(columns) > 1 else None}
+    renumbered = np.stack(columns, axis=1)
+    return {"clusters": coarsest(renumbered), "crossed": renumbered if len(columns) > 1 else None}
 
 
 def _mean_over_seeds(cells: Array) -> Array:

@@ -234,8 +234,8 @@ def _tests(seen: Array, columns: Array, level: float) -> tuple[Array, float]:
 
 def _scaled(sums: Array) -> Array:
     """[C, K] sums by the root of their sum of squares; 0 where all are 0."""
-    norm = np.sqrt((sums**2).sum(axis=0))
-    scaled: Array = np.divide(sums, norm, out=np.zeros_like(sums), where=norm > ROUNDING)
+    root = np.sqrt((sums**2).sum(axis=0))
+    scaled: Array = np.divide(sums, root, out=np.zeros_like(sums), where=root > ROUNDING)
     return scaled
 
 
