@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 from charts import GREY
 from pictures import SCALE, axis, data_url, scale
-from reading import curve
+from reading import curve, document
 from wording import plain
 
 from earwitness.exhibits.pictures import INK, blend
@@ -29,6 +29,8 @@ CHARTS = {
     "distances": "Distance from training speech (untouched speech: 1)",
 }
 """Headings of the charts, by the label of the exhibit."""
+COMPARED = "compared"
+"""Label of the exhibit that says what of reference and transcript was compared."""
 HEIGHT, CHART = 260, 340
 """Pixels of the spectrogram, and of a chart with its heading, names and axis."""
 SHARP = 600
@@ -108,10 +110,26 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     ground = _spectrogram(features, maps[token], rate, marks)
     words = given.get("words", np.arange(len(pieces)))
     st.html(STYLE + ground + scale(maps[token]) + _context(pieces, words, token, prefix[token]))
+    said = comparison(document((fields.get("exhibits") or {}).get((COMPARED, ""), "")))
+    if said:
+        st.caption(said)
     for label, heading in CHARTS.items():
         found = curve((fields.get("exhibits") or {}).get((label, ""), ""))
         if found:
             st.altair_chart(_chart(points(found), found["x"]["label"], heading), width="stretch")
+
+
+def comparison(compared: dict[str, Any]) -> str:
+    """What of reference and transcript is compared, in a sentence; empty where it is not kept.
+
+    >>> comparison({"normaliser": "english", "unit": "word", "wanted": "a lamp", "found": "a ramp", "errors": 1})
+    'Compared by the normaliser english: “a lamp” (reference) with “a ramp” (transcript), 1 word error.'
+    """
+    if not {"normaliser", "unit", "wanted", "found", "errors"} <= set(compared):
+        return ""
+    wanted, found, by = (plain(str(compared[key])) for key in ("wanted", "found", "normaliser"))
+    count = f"{compared['errors']} {plain(compared['unit'])} error{'' if compared['errors'] == 1 else 's'}"
+    return f"Compared by the normaliser {by}: “{wanted}” (reference) with “{found}” (transcript), {count}."
 
 
 def shown(piece: str) -> str:

@@ -6,14 +6,13 @@ are then from training speech; both hold what the card's metrics have asked. `ma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from earwitness.exhibits.pictures import blend
 from earwitness.exhibits.writing import Curve
 from earwitness.metrics.deletion import left
-from earwitness.scoring.speech import transcripts
 from earwitness.scoring.speech.curves import Curves, shares
 from earwitness.scoring.speech.readings import REFERENCE
 
@@ -23,34 +22,62 @@ if TYPE_CHECKING:
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.exhibits.writing import ItemExhibits
     from earwitness.scoring.speech.readings import Reading
+    from earwitness.scoring.speech.transcripts import Comparison
     from earwitness.tracks.speech import Fill
 
 AXIS = "cells removed (insertion: put back), %"
 
 
 def exhibits(
-    place: ItemExhibits, curves: Curves, readings: Sequence[Reading], reference: str, drawn: bool
+    place: ItemExhibits,
+    curves: Curves,
+    readings: Sequence[Reading],
+    comparison: Comparison,
+    reference: str,
+    drawn: bool,
 ) -> Iterator[Exhibit]:
-    """Leave the curves of an explanation, those that the card's metrics have asked, and its map where it is drawn."""
+    """Leave what was compared, the curves that the card's metrics have asked, and the map where it is drawn."""
     at = (100 * shares()).tolist()
-    for label, lines in (("curves", answers(curves, readings, reference)), ("distances", distances(curves, readings))):
+    asked = answers(curves, readings, comparison, reference)
+    for label, lines in (("curves", asked), ("distances", distances(curves, readings))):
         if lines:
             yield place.curve(label, Curve(AXIS, at, lines))
+    yield place.document("compared", compared(comparison, reference, curves.item.text))
     if drawn:
         mean = curves.explanation.spectrogram.astype(np.float64).mean(0)
         yield place.picture("map", blend(curves.item.features, mean))
 
 
-def answers(curves: Curves, readings: Sequence[Reading], reference: str) -> dict[str, list[float]]:
+def compared(comparison: Comparison, reference: str, transcript: str) -> dict[str, Any]:
+    """What of the reference and of the model's transcript of the whole sound is compared, and how many errors it has.
+
+    >>> from earwitness.scoring.speech.transcripts import Comparison
+    >>> compared(Comparison("english"), "Mr. Hill's lamp", "mister hill lamp")
+    {'normaliser': 'english', 'unit': 'word', 'wanted': 'mister hill is lamp', 'found': 'mister hill lamp', 'errors': 1}
+    """
+    wanted, found = comparison.words_of(reference), comparison.words_of(transcript)
+    return {
+        "normaliser": comparison.normaliser,
+        "unit": comparison.unit,
+        "wanted": " ".join(wanted),
+        "found": " ".join(found),
+        "errors": comparison.errors(wanted, found),
+    }
+
+
+def answers(
+    curves: Curves, readings: Sequence[Reading], comparison: Comparison, reference: str
+) -> dict[str, list[float]]:
     """What the model still makes of the utterance at each share of cells [Q], by name."""
     found: dict[str, list[float]] = {}
-    wanted = transcripts.words_of(reference)
+    wanted = comparison.words_of(reference)
     for reading in readings:
         if reading.name == "deletion_token":
             found[f"tokens left, {reading.fill}"] = mean_left(curves, reading.fill)
         elif reading.name in {"deletion_wer", "insertion_wer"} and reading.against == REFERENCE:
             texts = curves.transcripts(reading.fill, reading.insertion)
-            rates = [transcripts.errors(wanted, transcripts.words_of(text)) / max(1, len(wanted)) for text in texts]
+            counts = [comparison.errors(wanted, comparison.words_of(text)) for text in texts]
+            rates = [count / max(1, len(wanted)) for count in counts]
             found[f"{reading.name}, {reading.fill}"] = [min(1.0, rate) for rate in rates]
     return found
 

@@ -1,11 +1,13 @@
-"""What the cards of every track have in common: a metric of the track, with parameters that it has."""
+"""What the cards of every track have in common: metrics with parameters that they have, and the table `[scoring]`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from earwitness import metrics
 from earwitness.errors import InvalidCardError
+from earwitness.parameters import ParameterError, checked
+from earwitness.task import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -13,10 +15,28 @@ if TYPE_CHECKING:
     from earwitness.metrics import Metric
     from earwitness.task import MetricCard, Task
 
+ChoicesT = TypeVar("ChoicesT")
+
+
+def choices(task: Task, schema: type[ChoicesT]) -> ChoicesT:
+    """The card's table `[scoring]` as a dataclass of the track; raises InvalidCardError, naming the key."""
+    try:
+        return schema(**checked(schema, task.card.scoring))
+    except ParameterError as error:
+        raise InvalidCardError(f"{task.folder / CARD}: scoring.{error.key} {error.problem}") from error
+
+
+def require_no_choices(task: Task) -> None:
+    """Raise InvalidCardError where a card has a table `[scoring]` and its track leaves no choice."""
+    if task.card.scoring:
+        raise InvalidCardError(
+            f"{task.folder / CARD}: scoring: the {task.card.track} track leaves no choice; take it out"
+        )
+
 
 def where(task: Task, card: MetricCard) -> str:
     """A metric's place in its task's card, for messages."""
-    return f"{task.folder / 'task.toml'}: metric {card.id}"
+    return f"{task.folder / CARD}: metric {card.id}"
 
 
 def declared(task: Task, card: MetricCard, parameters: Mapping[str, Collection[str]]) -> Metric:

@@ -16,7 +16,6 @@ from earwitness.authoring.speech.training_speech import summarise, write_trainin
 from earwitness.errors import InvalidCardError
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
-from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
 from earwitness.task import Task
 from earwitness.tracks.speech import SpeechItem, SpeechMap
@@ -160,7 +159,7 @@ def test_intervals_are_scored_once_they_are_certified(model: FakeSpeechModel, tm
     certificates.write_certificate(some, {"roles": roles})
     scoring = opened(some, tmp_path)
     item = scoring.items()[0][0]
-    known = inside(scoring.record(item.id), item, model.frame_rate, "word")
+    known = scoring.inside(item, "word")
     assert known is not None
     count = len(item.tokens)
     truth = SpeechMap(np.repeat(known[:, :, None], model.bins, 2), np.zeros((count, count)))
@@ -192,12 +191,19 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
     expected = scoring.score([(item, drawn(item))])
     assert scoring.score([(item, drawn(item))], tmp_path / "exhibits") == expected
     found = manifest(tmp_path / "exhibits", item.id)["exhibits"]
-    assert [(each["kind"], each["label"]) for each in found] == [("curve", "curves"), ("picture", "map")]
-    curves = json.loads((tmp_path / "exhibits" / found[0]["path"]).read_text())
+    assert [(each["kind"], each["label"]) for each in found] == [
+        ("document", "compared"),
+        ("curve", "curves"),
+        ("picture", "map"),
+    ]
+    compared = json.loads((tmp_path / "exhibits" / found[0]["path"]).read_text())
+    assert (compared["normaliser"], compared["errors"]) == ("unicode", 0)
+    assert compared["wanted"] == compared["found"] == scoring.record(item.id).reference
+    curves = json.loads((tmp_path / "exhibits" / found[1]["path"]).read_text())
     assert curves["x"]["values"] == pytest.approx(np.linspace(0, 100, 21).tolist())
     assert curves["lines"]["tokens left, mean"][0] == pytest.approx(1.0)
     assert set(curves["lines"]) == {"tokens left, mean", "deletion_wer, mean"}
-    assert Image.open(tmp_path / "exhibits" / found[1]["path"]).size == item.features.shape
+    assert Image.open(tmp_path / "exhibits" / found[2]["path"]).size == item.features.shape
 
 
 @pytest.mark.parametrize(

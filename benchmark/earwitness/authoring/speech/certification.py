@@ -19,7 +19,6 @@ from earwitness.authoring.speech.training_speech import summarise, write_trainin
 from earwitness.errors import EarwitnessError
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import adapter
-from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.readings import PHONEME, WORD
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
 from earwitness.stats.intervals import interval, mean_of
@@ -88,7 +87,7 @@ def losses(scoring: SpeechScoring, level: str) -> tuple[list[float], list[bool]]
     each token whether it does."""
     means, wins = [], []
     for item in scoring.items()[0]:
-        known = inside(scoring.record(item.id), item, scoring.model.frame_rate, level)
+        known = scoring.inside(item, level)
         if known is None or not known.any():
             continue
         gaps = _gaps(scoring, item, known)

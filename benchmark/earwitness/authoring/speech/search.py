@@ -15,7 +15,6 @@ import numpy as np
 
 from earwitness.authoring.ceilings import BEST, TRUTH, WORST, row
 from earwitness.results.rows import Status
-from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.readings import PHONEME, WORD
 from earwitness.tracks.speech import SpeechMap, utterance_mean
 
@@ -73,7 +72,7 @@ def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str
         whole = greedy(respondent, item, np.ones((1, count)), removing)
         yield "removed" if removing else "put back", np.repeat(whole, count, 0)
     for level in (WORD, PHONEME):
-        known = inside(scoring.record(item.id), item, scoring.model.frame_rate, level)
+        known = scoring.inside(item, level)
         if known is not None and known.any():
             yield level, np.repeat(known[:, :, None], item.features.shape[1], 2).astype(np.float64)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import InvalidCardError
-from earwitness.scoring.declared import declared, where
+from earwitness.scoring.declared import declared, require_no_choices, where
 
 if TYPE_CHECKING:
     from earwitness.metrics import Metric
@@ -56,6 +56,7 @@ def read_card(task: Task) -> list[Reading]:
 
     Raises InvalidCardError where a metric is not of this track, or has an unknown parameter or value.
     """
+    require_no_choices(task)
     return [_read(task, card) for card in task.card.metrics]
 
 

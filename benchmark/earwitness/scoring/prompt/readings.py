@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from earwitness.errors import EarwitnessError, InvalidCardError
-from earwitness.scoring.declared import declared, where
+from earwitness.scoring.declared import declared, require_no_choices, where
 from earwitness.scoring.prompt.masks import SOFT, share
 from earwitness.tracks.prompt import Removal
 
@@ -92,6 +92,7 @@ def read_card(task: Task) -> list[Reading]:
     Raises InvalidCardError where a metric is not of this track, has an unknown parameter, or names an unknown mask,
     removal operator, role or judge.
     """
+    require_no_choices(task)
     return [_read(task, card) for card in task.card.metrics]
 
 

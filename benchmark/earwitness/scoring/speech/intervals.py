@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.scoring.speech.readings import WORD
-from earwitness.scoring.speech.transcripts import agreeing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,10 +14,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
+    from earwitness.scoring.speech.transcripts import Comparison
     from earwitness.tracks.speech import SpeechItem
 
 
-def inside(record: SpeechRecord, item: SpeechItem, frame_rate: float, level: str) -> NDArray[np.bool_] | None:
+def inside(
+    record: SpeechRecord, item: SpeechItem, frame_rate: float, level: str, comparison: Comparison
+) -> NDArray[np.bool_] | None:
     """[O, T]: frames whose middle lies in a token's interval; a row is empty where the word is wrong or has none.
 
     None where nothing is known of the record.
@@ -26,7 +28,7 @@ def inside(record: SpeechRecord, item: SpeechItem, frame_rate: float, level: str
     truth = record.truth
     if truth is None:
         return None
-    said = agreeing(record.reference, item.text)
+    said = comparison.agreeing(record.reference, item.text)
     rows = np.zeros((len(item.tokens), len(item.features)), dtype=bool)
     for token, word in enumerate(item.words.tolist()):
         if word in said:

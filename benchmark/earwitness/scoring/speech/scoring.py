@@ -13,19 +13,22 @@ from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.scoring import loading
 from earwitness.scoring.certificates import certified, read_certificate
+from earwitness.scoring.declared import choices
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
-from earwitness.scoring.speech import transcripts
 from earwitness.scoring.speech.curves import Curves
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.originals import SpeechOriginals
 from earwitness.scoring.speech.readings import HYPOTHESIS, Reading, read_card
 from earwitness.scoring.speech.responses import Respondent
 from earwitness.scoring.speech.training import TrainingSpeech, marginal_of, read_training
+from earwitness.scoring.speech.transcripts import Comparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from earwitness.datasets import SpeechRecord
     from earwitness.exhibits.manifest import Exhibit
@@ -39,6 +42,7 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
     def __init__(self, setting: Setting) -> None:
         records: list[SpeechRecord] = loading.load_records(setting)
         self.readings = read_card(setting.task)
+        self.comparison = choices(setting.task, Comparison)
         self.originals = SpeechOriginals(setting, records)
         super().__init__(setting, records, self.originals)
 
@@ -68,8 +72,8 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
 
     @cached_property
     def mean_words(self) -> float:
-        """Mean number of words of the references."""
-        return float(np.mean([len(transcripts.words_of(record.reference)) for record in self.records]))
+        """Mean number of words (of characters, where they are counted) of the references."""
+        return float(np.mean([len(self.comparison.words_of(record.reference)) for record in self.records]))
 
     def score(self, pairs: Sequence[tuple[SpeechItem, SpeechMap]], exhibits: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs give the same bits.
@@ -88,7 +92,7 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
     def _exhibits(self, folder: Path, curves: Curves) -> Iterator[Exhibit]:
         item = curves.item.id
         place, drawn = ItemExhibits(folder, item), self.is_among_first(item, DRAWN)
-        return shown.exhibits(place, curves, self.readings, self.record(item).reference, drawn)
+        return shown.exhibits(place, curves, self.readings, self.comparison, self.record(item).reference, drawn)
 
     def _respond(
         self, curves: Curves, pairs: Sequence[tuple[SpeechItem, SpeechMap]]
@@ -97,16 +101,16 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
 
     def errors(self, reading: Reading, curves: Curves) -> float:
         """Value of a metric that reads word errors."""
-        wanted = transcripts.words_of(self._wanted(reading, curves))
+        wanted = self.comparison.words_of(self._wanted(reading, curves))
         found = curves.transcripts(reading.fill, reading.insertion)
-        counts = [transcripts.errors(wanted, transcripts.words_of(text)) for text in found]
+        counts = [self.comparison.errors(wanted, self.comparison.words_of(text)) for text in found]
         return reading.metric.function(counts, len(wanted), self.mean_words)
 
     def bleu(self, reading: Reading, curves: Curves) -> float:
         """Value of a metric that reads BLEU."""
         wanted = self._wanted(reading, curves)
         found = curves.transcripts(reading.fill, reading.insertion)
-        return reading.metric.function([transcripts.bleu(wanted, text) for text in found])
+        return reading.metric.function([self.comparison.bleu(wanted, text) for text in found])
 
     def shift(self, reading: Reading, curves: Curves) -> float:
         """Value of a metric that reads distances from training speech."""
@@ -120,11 +124,15 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
         if not certified(self.certificate, reading.level):
             raise UndefinedError(f"intervals of the level {reading.level} are not certified on this model")
         item = curves.item
-        known = inside(self.record(item.id), item, self.model.frame_rate, reading.level)
+        known = self.inside(item, reading.level)
         if known is None:
             raise UndefinedError("when the words of this item are said is not known")
         cells = curves.explanation.spectrogram.astype(np.float64)
         return reading.metric.function(cells.max(2) if reading.name == "pointing" else cells.mean(2), known)
+
+    def inside(self, item: SpeechItem, level: str) -> NDArray[np.bool_] | None:
+        """[O, T]: frames in which an item's words are said (see `intervals.inside`); None where that is not known."""
+        return inside(self.record(item.id), item, self.model.frame_rate, level, self.comparison)
 
     def _wanted(self, reading: Reading, curves: Curves) -> str:
         return curves.item.text if reading.against == HYPOTHESIS else self.record(curves.item.id).reference

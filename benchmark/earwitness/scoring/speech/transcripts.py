@@ -2,64 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import jiwer
 import sacrebleu
 
+from earwitness.errors import EarwitnessError
+from earwitness.scoring.speech.normalisers import Normaliser, alike_pointed, fixed, words
 
-def words_of(text: str) -> list[str]:
-    """Words of a transcript as they are compared: lower case, letters, digits and apostrophes alone.
 
-    >>> words_of("Don't -- stop, Anna!")
-    ["don't", 'stop', 'anna']
+@dataclass(frozen=True)
+class Comparison:
+    """How transcripts are compared: the table `[scoring]` of a speech task's card.
+
+    >>> Comparison("english").words_of("Don't -- stop, Anna!")
+    ['do', 'not', 'stop', 'anna']
     """
-    return [word for word in map(plain, text.split()) if word]
+
+    normaliser: Normaliser = "unicode"
+    """`unicode` for any language; `english` is Whisper's."""
+    unit: Literal["word", "character"] = "word"
+    """What is counted as one error: `character` for scripts that put no spaces between words."""
+    bleu_tokeniser: Literal["13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "none"] = "13a"
+    """sacrebleu's; 13a parts words at spaces, and leaves a Chinese sentence one word."""
+
+    def words_of(self, text: str) -> list[str]:
+        """Words of a transcript as they are compared, or its characters without spaces."""
+        found = words(text, self.normaliser)
+        return found if self.unit == "word" else list("".join(found))
+
+    def errors(self, wanted: list[str], found: list[str]) -> int:
+        """Least number of words (of `words_of`) to substitute, delete or insert between two transcripts.
+
+        >>> Comparison().errors(["open", "the", "door"], ["open", "door", "now"])
+        2
+        """
+        wanted, found = alike_pointed(wanted, found)
+        if not wanted:
+            return len(found)
+        compared = jiwer.process_words(" ".join(wanted), " ".join(found))
+        return int(compared.substitutions + compared.deletions + compared.insertions)
+
+    def bleu(self, wanted: str, found: str) -> float:
+        """Sentence BLEU in [0, 1], with exponential smoothing and the effective order (sacrebleu).
+
+        Case and punctuation count, as in published figures; how a character is encoded does not. Raises EarwitnessError
+        where the tokeniser's own packages are missing.
+
+        >>> round(Comparison().bleu("open the old door", "open the old door"), 6)
+        1.0
+        """
+        try:
+            scored = sacrebleu.sentence_bleu(
+                fixed(found), [fixed(wanted)], "exp", use_effective_order=True, tokenize=self.bleu_tokeniser
+            )
+        except (ImportError, RuntimeError) as error:
+            said = " ".join(str(error).split())
+            raise EarwitnessError(
+                f"sacrebleu's tokeniser {self.bleu_tokeniser} cannot be used here: {said}; install "
+                f"sacrebleu[{self.bleu_tokeniser[:2]}]"
+            ) from error
+        return float(scored.score) / 100
+
+    def agreeing(self, wanted: str, found: str) -> dict[int, int]:
+        """Indices of whitespace-separated words of `found` and of the equal word of `wanted` that each is paired with
+        by an alignment of fewest errors.
+
+        Each is normalised by itself: `twenty one` is not paired with `21`.
+
+        >>> Comparison().agreeing("open the door", "Open a door")
+        {0: 0, 2: 2}
+        """
+        left, right = self._each(wanted), self._each(found)
+        if not left or not right:
+            return {}
+        compared = jiwer.process_words(" ".join(left.values()), " ".join(right.values()))
+        one, other = list(left), list(right)
+        return {
+            other[chunk.hyp_start_idx + i]: one[chunk.ref_start_idx + i]
+            for chunk in compared.alignments[0]
+            if chunk.type == "equal"
+            for i in range(chunk.ref_end_idx - chunk.ref_start_idx)
+        }
+
+    def _each(self, text: str) -> dict[int, str]:
+        """Whitespace-separated words as they are compared, by index; those of which nothing is left are not there."""
+        plain = ("".join(words(word, self.normaliser)) for word in text.split())
+        return {index: word for index, word in enumerate(plain) if word}
 
 
-def plain(word: str) -> str:
-    """A whitespace-separated word in lower case, without punctuation; may be empty.
-
-    >>> plain("“Lamp,")
-    'lamp'
-    """
-    return "".join(letter for letter in word.lower() if letter.isalnum() or letter == "'").strip("'")
-
-
-def errors(wanted: list[str], found: list[str]) -> int:
-    """Least number of words to substitute, delete or insert between two transcripts.
-
-    >>> errors(["open", "the", "door"], ["open", "door", "now"])
-    2
-    """
-    if not wanted:
-        return len(found)
-    compared = jiwer.process_words(" ".join(wanted), " ".join(found))
-    return int(compared.substitutions + compared.deletions + compared.insertions)
-
-
-def bleu(wanted: str, found: str) -> float:
-    """Sentence BLEU in [0, 1], with exponential smoothing and the effective order (sacrebleu).
-
-    >>> round(bleu("open the old door", "open the old door"), 6)
-    1.0
-    """
-    return float(sacrebleu.sentence_bleu(found, [wanted], smooth_method="exp", use_effective_order=True).score) / 100
-
-
-def agreeing(wanted: str, found: str) -> dict[int, int]:
-    """Indices of whitespace-separated words of `found` and of the equal word of `wanted` that each is paired with by
-    an alignment of fewest errors.
-
-    >>> agreeing("open the door", "Open a door")
-    {0: 0, 2: 2}
-    """
-    left = [(i, word) for i, word in enumerate(map(plain, wanted.split())) if word]
-    right = [(i, word) for i, word in enumerate(map(plain, found.split())) if word]
-    if not left or not right:
-        return {}
-    compared = jiwer.process_words(" ".join(word for _, word in left), " ".join(word for _, word in right))
-    return {
-        right[chunk.hyp_start_idx + i][0]: left[chunk.ref_start_idx + i][0]
-        for chunk in compared.alignments[0]
-        if chunk.type == "equal"
-        for i in range(chunk.ref_end_idx - chunk.ref_start_idx)
-    }
+ENGLISH = Comparison("english")
+words_of, errors, bleu, agreeing = ENGLISH.words_of, ENGLISH.errors, ENGLISH.bleu, ENGLISH.agreeing

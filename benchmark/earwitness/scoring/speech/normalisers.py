@@ -1,0 +1,99 @@
+"""Normalisers: the words of a transcript as they are compared, so that what is said alike is alike.
+
+A task's card names one. Each fixes the form of the text first: how a character is encoded, which of many apostrophes is
+typed, and what cannot be seen, is never an error.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, get_args
+
+import regex
+
+from earwitness.scoring.speech.english_spellings import AMERICAN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Normaliser = Literal["unicode", "english"]
+NORMALISERS: tuple[Normaliser, ...] = get_args(Normaliser)
+
+_APOSTROPHES = regex.compile("[`´‘’‛′ʹʻʼʽ׳＇]")
+_ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
+_UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}|\N{ARABIC TATWEEL}")
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}']+")
+_NOT_LATIN = regex.compile(r"(?V1)[\p{L}--\p{Latin}--\p{Common}]")
+_POINTS = regex.compile(
+    r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]"
+)
+"""Marks of Hebrew and Arabic, most of them vowels, that nearly all writing leaves out."""
+
+
+def fixed(text: str) -> str:
+    """A text in Unicode's composed form (NFC), with one apostrophe, and without what cannot be seen.
+
+    >>> fixed("Ma\\u0308dchen, don\\u2019t")
+    "Mädchen, don't"
+    """
+    text = _APOSTROPHES.sub("'", text).replace(_ZERO_WIDTH_SPACE, " ")
+    return unicodedata.normalize("NFC", _UNSEEN.sub("", text))
+
+
+def words(text: str, normaliser: Normaliser) -> list[str]:
+    """Words of a transcript as they are compared.
+
+    >>> words("Mr. Hill’s colour — well-known, 50%", "english")
+    ['mister', 'hill', 'is', 'color', 'well', 'known', '50%']
+    >>> words("Die Straße — wohl­bekannt: हिन्दी", "unicode")
+    ['die', 'strasse', 'wohlbekannt', 'हिन्दी']
+    """
+    return _FUNCTIONS[normaliser](fixed(text))
+
+
+def alike_pointed(one: list[str], other: list[str]) -> tuple[list[str], list[str]]:
+    """Two lists of words, without Hebrew and Arabic points where one of the two writes none at all.
+
+    >>> alike_pointed(["كَتَبَ"], ["كتب"])
+    (['كتب'], ['كتب'])
+    """
+    pointed = [any(_POINTS.search(word) for word in words) for words in (one, other)]
+    if pointed[0] == pointed[1]:
+        return one, other
+    bare = [[word for word in (_POINTS.sub("", word) for word in words) if word] for words in (one, other)]
+    return bare[0], bare[1]
+
+
+def _unicode(text: str) -> list[str]:
+    """Runs of letters, marks, digits and apostrophes, in compatibility form and without case: for any language.
+
+    Marks are kept, since in many scripts they are the vowels. Hyphens and dashes part words, symbols are left out.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return [word for word in (found.strip("'") for found in _WORD.findall(folded)) if word]
+
+
+def _english(text: str) -> list[str]:
+    """Words by the English normaliser of Whisper (Radford et al. 2022, appendix C): contractions are written out,
+    numbers are digits, spellings are American, "uh" and what stands in brackets is left out.
+
+    It drops marks, so that words of other scripts than Latin are left to the normaliser of any language.
+    """
+    found: list[str] = []
+    for foreign, run in groupby(text.split(), key=lambda word: _NOT_LATIN.search(word) is not None):
+        joined = " ".join(run)
+        found += _unicode(joined) if foreign else _whisper()(joined).split()
+    return found
+
+
+@cache
+def _whisper() -> Callable[[str], str]:
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+    made: Callable[[str], str] = EnglishTextNormalizer(AMERICAN)  # type: ignore[no-untyped-call]
+    return made
+
+
+_FUNCTIONS: dict[Normaliser, Callable[[str], list[str]]] = {"unicode": _unicode, "english": _english}
