@@ -10,12 +10,12 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from earwitness.errors import EarwitnessError
+import numpy as np
+
+from earwitness.errors import EarwitnessError, InvalidExplanationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import numpy as np
+    from collections.abc import Collection, Mapping, Sequence
 
 
 class Item(Protocol):
@@ -87,3 +87,42 @@ def load(name: str) -> Track:
     track = import_module(f"{__name__}.{name}").TRACK
     assert isinstance(track, Track)
     return track
+
+
+def require_real(name: str, array: Any, axes: Collection[int], shape: str) -> None:
+    """Raise InvalidExplanationError unless it is a real numpy array of one of these numbers of axes, not empty, and
+    finite in single precision, as it is stored. `shape` is how its shape is written: `[N, M, T]`.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.ndim not in axes or not array.size:
+        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise InvalidExplanationError(f"{name} must be a real numpy array {shape}; found {found}")
+    with np.errstate(over="ignore"):
+        bad = int((~np.isfinite(array.astype(np.float32))).sum())
+    if bad:
+        raise InvalidExplanationError(
+            f"{name} must be finite; found {bad} of {array.size} NaN, infinite or beyond single precision"
+        )
+
+
+def in_unit_interval(name: str, array: np.ndarray) -> np.ndarray:
+    """An array of values in [0, 1]; what rounding has led out of it by one step is brought back.
+
+    A step is that of single precision at 1, or of the array's own type where that is coarser. Raises
+    InvalidExplanationError where a value lies further out.
+
+    >>> in_unit_interval("weights", np.array([0.5, 1 + 1e-7])).tolist()
+    [0.5, 1.0]
+    """
+    low, high = float(array.min()), float(array.max())
+    if low >= 0 and high <= 1:
+        return array
+    step = rounding(array)
+    if low < -step or high > 1 + step:
+        raise InvalidExplanationError(f"{name} must lie in [0, 1]; found {low:.9g} to {high:.9g}")
+    return array.clip(0, 1)
+
+
+def rounding(array: np.ndarray) -> float:
+    """The step between numbers at 1: of single precision, or of the array's own type where that is coarser."""
+    coarse = array.dtype if array.dtype.kind == "f" and array.dtype.itemsize < 4 else np.dtype(np.float32)
+    return float(np.finfo(coarse).eps) if array.dtype.kind == "f" else 0.0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from earwitness.errors import InvalidExplanationError
-from earwitness.tracks import Track
+from earwitness.tracks import Track, require_real, rounding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -213,17 +213,12 @@ class BandMap:
     """[N, M, T], not negative."""
 
     def __post_init__(self) -> None:
-        maps = self.maps
-        if not isinstance(maps, np.ndarray) or maps.dtype.kind not in "fiub" or maps.ndim != 3 or not maps.size:
-            found = f"{maps.dtype} {list(maps.shape)}" if isinstance(maps, np.ndarray) else type(maps).__name__
-            raise InvalidExplanationError(f"BandMap.maps must be a real numpy array [N, M, T]; found {found}")
-        # In float32, as it is stored: what overflows there is no number there.
-        with np.errstate(over="ignore"):
-            bad = int((~np.isfinite(maps.astype(np.float32))).sum())
-        if bad:
-            raise InvalidExplanationError(f"BandMap.maps must be finite; found {bad} of {maps.size} NaN or infinite")
-        if float(maps.min()) < 0:
-            raise InvalidExplanationError(f"BandMap.maps must not be negative; found {float(maps.min()):g}")
+        require_real("BandMap.maps", self.maps, (3,), "[N, M, T]")
+        low, high = float(self.maps.min()), float(self.maps.max())
+        if low < -rounding(self.maps) * max(high, 0.0):
+            raise InvalidExplanationError(f"BandMap.maps must not be negative; found {low:g}")
+        if low < 0:
+            object.__setattr__(self, "maps", self.maps.clip(0))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays of the explanation, by field."""

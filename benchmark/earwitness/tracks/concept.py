@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from earwitness.errors import InvalidExplanationError
-from earwitness.tracks import Track
+from earwitness.tracks import Track, require_real
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,15 +145,15 @@ class Dictionary:
     """Whether features are divided by their root mean square, as the printed sparse autoencoder has it."""
 
     def __post_init__(self) -> None:
-        for name, axes in (("encoder", 2), ("bias", 1), ("decoder", 2), ("offset", 1)):
-            _require(name, getattr(self, name), axes)
+        for name, shape in (("encoder", "[D, C]"), ("bias", "[C]"), ("decoder", "[C, D]"), ("offset", "[D]")):
+            require_real(f"Dictionary.{name}", getattr(self, name), (1 + shape.count(","),), shape)
         width, features = self.encoder.shape
         wanted = {"bias": (features,), "decoder": (features, width), "offset": (width,)}
-        for name, shape in wanted.items():
+        for name, sizes in wanted.items():
             found = getattr(self, name).shape
-            if found != shape:
+            if found != sizes:
                 raise InvalidExplanationError(
-                    f"Dictionary.{name} must be {list(shape)}, as its encoder is [{width}, {features}]; "
+                    f"Dictionary.{name} must be {list(sizes)}, as its encoder is [{width}, {features}]; "
                     f"found {list(found)}"
                 )
         if self.activation is Activation.TOPK and not 1 <= self.k <= features:
@@ -192,17 +192,6 @@ def _top(values: np.ndarray, k: int) -> np.ndarray:
     kept = np.zeros_like(values)
     np.put_along_axis(kept, order, np.take_along_axis(values, order, -1), -1)
     return kept
-
-
-def _require(name: str, array: Any, axes: int) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim != axes or not array.size:
-        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise InvalidExplanationError(f"Dictionary.{name} must be a real numpy array of {axes} axes; found {found}")
-    # In float32, as it is stored: what overflows there is no number there.
-    with np.errstate(over="ignore"):
-        bad = int((~np.isfinite(array.astype(np.float32))).sum())
-    if bad:
-        raise InvalidExplanationError(f"Dictionary.{name} must be finite; found {bad} of {array.size} NaN or infinite")
 
 
 ACTIVATIONS = tuple(Activation)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from earwitness.errors import InvalidExplanationError
-from earwitness.tracks import Track
+from earwitness.tracks import Track, in_unit_interval, require_real
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,12 +207,10 @@ class TokenMap:
     """Same shape, any finite values: breaks ties between equal weights (the logits, where weights saturate)."""
 
     def __post_init__(self) -> None:
-        _require_map("weights", self.weights)
-        low, high = float(self.weights.min()), float(self.weights.max())
-        if low < 0 or high > 1:
-            raise InvalidExplanationError(f"TokenMap.weights must lie in [0, 1]; found {low:g} to {high:g}")
+        require_real("TokenMap.weights", self.weights, (1, 2), "[F, N] or [N]")
+        object.__setattr__(self, "weights", in_unit_interval("TokenMap.weights", self.weights))
         if self.order is not None:
-            _require_map("order", self.order)
+            require_real("TokenMap.order", self.order, (1, 2), "[F, N] or [N]")
             if self.order.shape != self.weights.shape:
                 raise InvalidExplanationError(
                     f"TokenMap.order must have the shape of weights {self.weights.shape}; found {self.order.shape}"
@@ -246,20 +244,6 @@ class TokenMap:
         order = weights if self.order is None else self.order.astype(np.float64)
         shape = (frames, weights.shape[-1])
         return np.broadcast_to(weights, shape), np.broadcast_to(order, shape)
-
-
-def _require_map(name: str, array: Any) -> None:
-    if (
-        not isinstance(array, np.ndarray)
-        or array.dtype.kind not in "fiub"
-        or array.ndim not in (1, 2)
-        or not array.size
-    ):
-        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise InvalidExplanationError(f"TokenMap.{name} must be a real numpy array [F, N] or [N]; found {found}")
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise InvalidExplanationError(f"TokenMap.{name} must be finite; found {bad} of {array.size} NaN or infinite")
 
 
 def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:

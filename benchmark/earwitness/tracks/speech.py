@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from earwitness.errors import InvalidExplanationError
-from earwitness.tracks import Track
+from earwitness.tracks import Track, in_unit_interval, require_real
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,8 +156,10 @@ class SpeechMap:
     """[O, O] in [0, 1], row k over the tokens before token k: 0 on and above the diagonal."""
 
     def __post_init__(self) -> None:
-        _require("spectrogram", self.spectrogram, 3)
-        _require("prefix", self.prefix, 2)
+        for name, axes, shape in (("spectrogram", 3, "[O, T, M]"), ("prefix", 2, "[O, O]")):
+            array = getattr(self, name)
+            require_real(f"SpeechMap.{name}", array, (axes,), shape)
+            object.__setattr__(self, name, in_unit_interval(f"SpeechMap.{name}", array))
         if np.triu(self.prefix).any():
             raise InvalidExplanationError("SpeechMap.prefix[k, j] must be 0 for j >= k: a token has no later context")
 
@@ -179,18 +181,6 @@ class SpeechMap:
             found = getattr(self, name).shape
             if found != wanted:
                 raise InvalidExplanationError(f"SpeechMap.{name} must be {list(wanted)}; found {list(found)}")
-
-
-def _require(name: str, array: Any, axes: int) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.ndim != axes or not array.size:
-        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise InvalidExplanationError(f"SpeechMap.{name} must be a real numpy array of {axes} axes; found {found}")
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise InvalidExplanationError(f"SpeechMap.{name} must be finite; found {bad} of {array.size} NaN or infinite")
-    low, high = float(array.min()), float(array.max())
-    if low < 0 or high > 1:
-        raise InvalidExplanationError(f"SpeechMap.{name} must lie in [0, 1]; found {low:g} to {high:g}")
 
 
 def utterance_mean(features: NDArray[np.float32]) -> NDArray[np.float32]:
