@@ -72,6 +72,10 @@ class Scoring(Protocol):
 
 
 def load(setting: Setting) -> Scoring:
-    """The scoring of the task's track; raises EarwitnessError where model, judge or dataset cannot be read."""
+    """The scoring of the task's track; raises EarwitnessError where model, judge or dataset cannot be read.
+
+    What the card hands to model and dataset is checked first: a fault in it must not cost what comes before.
+    """
+    import_module(f"{__name__}.loading").check_parameters(setting.task)
     scoring: Scoring = import_module(f"{__name__}.{setting.task.card.track}.scoring").open_scoring(setting)
     return scoring

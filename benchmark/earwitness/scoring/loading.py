@@ -7,13 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import EarwitnessError, InvalidCardError
+from earwitness.parameters import ParameterError, checked
+from earwitness.task import CARD
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from earwitness.judges import Judge
     from earwitness.scoring import Setting
     from earwitness.task import Task
+
+GIVEN = ("source", "split", "items", "seed", "revision", "device")
+"""What adapters take that is no parameter of a card."""
+ENTRIES = {"earwitness.datasets": "load", "earwitness.models": "from_pretrained", "earwitness.judges": "load"}
+"""The function of an adapter, by its package."""
 
 
 def load_records(setting: Setting) -> list[Any]:
@@ -28,10 +35,10 @@ def load_records(setting: Setting) -> list[Any]:
         if not getattr(dataset, "MADE", False):
             raise EarwitnessError(f"task {setting.task.id}: --fresh draws from a made world, and {card.source} is none")
         source = ""
-    accepted = inspect.signature(load).parameters
-    revision = {"revision": card.revision} if "revision" in accepted else {}
+    revision = {"revision": card.revision} if "revision" in inspect.signature(load).parameters else {}
     seed = card.seed if setting.fresh is None else setting.fresh
-    found = list(load(source, split=card.split, items=card.items, seed=seed, **revision, **card.parameters))
+    parameters = dataset_parameters(setting.task)
+    found = list(load(source, split=card.split, items=card.items, seed=seed, **revision, **parameters))
     ids = [record.id for record in found]
     doubles = sorted({item for item in ids if ids.count(item) > 1})
     if doubles:
@@ -39,11 +46,49 @@ def load_records(setting: Setting) -> list[Any]:
     return found
 
 
+def check_parameters(task: Task) -> None:
+    """Raise InvalidCardError, in one line that names card and key, unless model and dataset take the card's parameters.
+
+    Nothing is read but the adapters' own files.
+    """
+    model_parameters(task)
+    dataset_parameters(task)
+
+
+def dataset_parameters(task: Task) -> dict[str, Any]:
+    """The dataset's parameters as its adapter takes them; raises InvalidCardError as `check_parameters`."""
+    card, at = task.card.dataset, f"{task.folder / CARD}: dataset"
+    dataset = adapter("earwitness.datasets", card.adapter, task)
+    version = getattr(dataset, "VERSION", None)
+    if card.version and version is None:
+        raise InvalidCardError(f"{at}.version: {card.adapter} is no made world, and they alone have one; take it out")
+    if card.version and card.version != str(version):
+        raise InvalidCardError(f"{at}.version: the world {card.adapter} is of version {version}, not {card.version!r}")
+    if card.revision != "main" and "revision" not in inspect.signature(dataset.load).parameters:
+        raise InvalidCardError(f"{at}.revision: {card.adapter} is not read from the hub; take it out")
+    return _fitted(f"{at}.parameters", dataset.load, card.parameters)
+
+
+def model_parameters(task: Task) -> dict[str, Any]:
+    """The model's parameters as its adapter takes them; raises InvalidCardError as `check_parameters`."""
+    card = task.card.model
+    found = adapter("earwitness.models", card.adapter, task)
+    return _fitted(f"{task.folder / CARD}: model.parameters", found.from_pretrained, card.parameters)
+
+
+def _fitted(at: str, function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return checked(function, values, excluded=GIVEN)
+    except ParameterError as error:
+        raise InvalidCardError(f"{at}.{error.key} {error.problem}") from error
+
+
 def load_model(task: Task, device: str) -> Any:
     """A task's model, behind its track's interface; raises ModelError where it cannot be read."""
     card = task.card.model
     found = adapter("earwitness.models", card.adapter, task)
-    return found.from_pretrained(task.source(card.source), revision=card.revision, device=device, **card.parameters)
+    parameters = model_parameters(task)
+    return found.from_pretrained(task.source(card.source), revision=card.revision, device=device, **parameters)
 
 
 def load_judges(task: Task, names: Collection[str], device: str) -> dict[str, Judge]:
@@ -59,9 +104,13 @@ def load_judges(task: Task, names: Collection[str], device: str) -> dict[str, Ju
 
 def adapter(package: str, name: str, task: Task) -> Any:
     """The module of a package that a card names; raises InvalidCardError where there is none."""
+    entry, at = ENTRIES[package], f"{task.folder / CARD}"
     try:
-        return import_module(f"{package}.{name}")
+        found = import_module(f"{package}.{name}")
     except ModuleNotFoundError as error:
         if error.name != f"{package}.{name}":
             raise
-        raise InvalidCardError(f"{task.folder / 'task.toml'}: {package} has no adapter {name!r}") from error
+        raise InvalidCardError(f"{at}: {package} has no adapter {name!r}") from error
+    if not hasattr(found, entry):
+        raise InvalidCardError(f"{at}: {package}.{name} is no adapter: it has no {entry}")
+    return found

@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
+import torch
+
+from earwitness.errors import ModelError
 from earwitness.scoring import Problem
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.seeds import derive
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from earwitness.scoring import Setting
     from earwitness.tracks import Item
@@ -37,6 +41,16 @@ class Record(Protocol):
 
 RecordT = TypeVar("RecordT", bound=Record)
 ItemT = TypeVar("ItemT", bound="Item")
+
+
+def require_finite(item: str, what: str, answer: Tensor) -> None:
+    """Raise ModelError where what a model answers for an item is NaN or infinite: no explainer is to blame for it."""
+    bad = answer.numel() - int(torch.isfinite(answer).sum())
+    if bad:
+        raise ModelError(
+            f"the model gives {what} that are no finite numbers ({bad} of {answer.numel()}, item {item}): its "
+            "weights or parameters are no use"
+        )
 
 
 class Originals(ABC, Generic[RecordT, ItemT]):

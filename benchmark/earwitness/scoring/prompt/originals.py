@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from earwitness.errors import InvalidItemError
 from earwitness.exhibits.manifest import ORIGINAL, write
 from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
 from earwitness.scoring.files import read_arrays, write_arrays
-from earwitness.scoring.originals import Originals
+from earwitness.scoring.originals import Originals, require_finite
 from earwitness.seeds import derive
 from earwitness.tracks.prompt import PromptItem
 
@@ -62,7 +63,12 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             return [], problems
         prompts = [record.prompt for record in usable]
         seeds = [self.noise(record.id, self.seeds[0]) for record in usable]
-        codes, audio = model.generate(model.encode(prompts), seeds)
+        text = model.encode(prompts)
+        codes, audio = model.generate(text, seeds)
+        with torch.inference_mode():
+            for record, logits, wave in zip(usable, model.logits(codes, text), audio, strict=True):
+                require_finite(record.id, "logits", logits)
+                require_finite(record.id, "sounds", wave)
         described = zip(usable, seeds, codes.cpu().numpy(), model.tokens(prompts), model.special(prompts), strict=True)
         items = [
             PromptItem(
