@@ -60,7 +60,7 @@ def test_an_explainer_is_built_with_the_cards_parameters(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("power = 2.0", "powr = 2.0", "unknown parameters powr"),
+        ("power = 2.0", "powr = 2.0", "parameter powr is unknown; did you mean power"),
         ('explainer = "Mine"', 'explainer = "Yours"', "no class Yours that subclasses PromptExplainer"),
         ('explainer = "Mine"', 'explainer = "Other"', "no class Other that subclasses PromptExplainer"),
     ],

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from earwitness import tracks
 from earwitness.closure import code_hash
 from earwitness.errors import InvalidCardError
 from earwitness.identity import digest, files_of, of_files
-from earwitness.task import Card, read_card
+from earwitness.parameters import ParameterError, checked
+from earwitness.task import Card, Id, Name, Parameters, Text, read_card
 
 CARD = "submission.toml"
 
@@ -22,19 +22,19 @@ CARD = "submission.toml"
 class Paper(Card):
     """Where the method is published."""
 
-    title: str
-    url: str = ""
-    reported: dict[str, float] = Field(default_factory=dict)
+    title: Text
+    url: Annotated[Name, Field(pattern=r"^(https?://\S+)?$")] = ""
+    reported: dict[Text, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
     """Figures the paper reports, shown as reported, not reproduced."""
 
 
 class ExplainerCard(Card):
     """The explainer of one track."""
 
-    explainer: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    explainer: str = Field(pattern=r"^[A-Za-z_]\w*$", max_length=200)
     """Class in the file."""
-    file: str = Field(pattern=r"^[a-z_]\w*\.py$", default="explainer.py")
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    file: str = Field(pattern=r"^[a-z_]\w*\.py$", max_length=200, default="explainer.py")
+    parameters: Parameters = Field(default_factory=dict)
 
 
 class SubmissionCard(Card):
@@ -44,28 +44,16 @@ class SubmissionCard(Card):
     of several tracks has a table `[explainers.<track>]` for each instead.
     """
 
-    id: str = Field(pattern=r"^[a-z_][a-z0-9_]*$")
-    version: int = Field(ge=1, default=1)
-    title: str
-    authors: tuple[str, ...]
-    licence: str
+    id: Id
+    version: int = Field(ge=1, le=10**6, default=1)
+    title: Text
+    authors: tuple[Text, ...] = Field(min_length=1)
+    licence: Text
     kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
     explainers: dict[str, ExplainerCard] = Field(min_length=1)
     """By track."""
     paper: Paper | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_track(cls, card: Any) -> Any:
-        if not isinstance(card, dict) or "explainers" in card:
-            return card
-        short = {"explainer", "parameters"} & set(card)
-        rest = {key: value for key, value in card.items() if key not in {*short, "track"}}
-        if "track" not in card or "explainer" not in card:
-            missing = " and ".join(key for key in ("track", "explainer") if key not in card)
-            raise ValueError(f"no {missing}: a method of one track names both, another has [explainers.<track>] tables")
-        return {**rest, "explainers": {card["track"]: {key: card[key] for key in short}}}
 
     @field_validator("explainers")
     @classmethod
@@ -122,8 +110,20 @@ class Submission:
 
 def read_submission(folder: Path) -> Submission:
     """Read `submission.toml` in a folder; raises InvalidCardError."""
-    card: SubmissionCard = read_card(folder / CARD, SubmissionCard)
+    card: SubmissionCard = read_card(folder / CARD, SubmissionCard, _by_track)
     return Submission(card, folder)
+
+
+def _by_track(card: dict[str, Any]) -> dict[str, Any]:
+    """A card with its explainers by track, where it is of one track; raises ValueError where it names none."""
+    if "explainers" in card:
+        return card
+    missing = " and ".join(key for key in ("track", "explainer") if not isinstance(card.get(key), str))
+    if missing:
+        raise ValueError(f"no {missing}: a method of one track names both, another has [explainers.<track>] tables")
+    own = {key: card[key] for key in ("explainer", "parameters") if key in card}
+    rest = {key: value for key, value in card.items() if key not in {*own, "track"}}
+    return {**rest, "explainers": {card["track"]: own}}
 
 
 def load_explainer(submission: Submission, track: str) -> Any:
@@ -149,8 +149,7 @@ def load_explainer(submission: Submission, track: str) -> Any:
     base = tracks.load(track).explainer
     if not (isinstance(explainer, type) and issubclass(explainer, base)):
         raise InvalidCardError(f"{path}: no class {card.explainer} that subclasses {base.__name__}")
-    known = {field.name for field in fields(explainer)} if is_dataclass(explainer) else set()
-    unknown = sorted(set(card.parameters) - known)
-    if unknown:
-        raise InvalidCardError(f"{submission.folder / CARD}: unknown parameters {', '.join(unknown)}")
-    return explainer(**card.parameters)
+    try:
+        return explainer(**checked(explainer, card.parameters))
+    except ParameterError as error:
+        raise InvalidCardError(f"{submission.folder / CARD}: explainer of the track {track}: {error}") from error

@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+import unicodedata
+from collections import Counter
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from earwitness import metrics, tracks
 from earwitness.closure import code_hash, locate
-from earwitness.errors import EarwitnessError, InvalidCardError
+from earwitness.errors import EarwitnessError, InvalidCardError, short
 from earwitness.identity import digest, files_of, of_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CARD = "task.toml"
+LARGEST_CARD = 1_000_000
+"""Bytes of a card."""
+MOST_FILES = 10_000
+"""Files of a folder with weights that is named by a card."""
+COMPLAINTS = 3
+"""Faults of a card that one line tells of."""
+_BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def _readable(text: str) -> str:
+    """The text; raises ValueError where it holds what cannot be seen and changes how a page shows the rest."""
+    for letter in text:
+        if unicodedata.category(letter) == "Cc" or unicodedata.bidirectional(letter) in _BIDIRECTIONAL:
+            raise ValueError(f"holds the control character U+{ord(letter):04X}; take it out")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_readable)]
+"""A line for people."""
+Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
+"""A source, a revision, a split: may be empty."""
+Id = Annotated[str, Field(max_length=80, pattern=r"^[a-z_][a-z0-9_]*$")]
+"""Of a card, which names folders."""
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Source = Annotated[Name, Field(min_length=1)]
+Parameters = dict[Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_readable)], JsonValue]
+"""Checked against what takes them when it is found."""
 
 
 class Card(BaseModel):
@@ -23,46 +68,50 @@ class Card(BaseModel):
 class ModelCard(Card):
     """Which model is explained."""
 
-    adapter: str
+    adapter: Id
     """File of `earwitness.models`: musicgen."""
-    source: str
+    source: Source
     """Hub id, or a folder relative to the card."""
-    revision: str = "main"
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    revision: Name = "main"
+    """Of the hub."""
+    parameters: Parameters = Field(default_factory=dict)
     """Passed to the adapter's `from_pretrained`."""
 
 
 class DatasetCard(Card):
     """Which items are explained."""
 
-    adapter: str
+    adapter: Id
     """File of `earwitness.datasets`, or of `earwitness.worlds`: soundscape."""
-    source: str = ""
+    source: Name = ""
     """Hub id or folder; empty for a made world. A folder is relative to the working directory."""
-    split: str = "test"
-    items: int = Field(gt=0)
-    seed: int = 0
-    revision: str = "1"
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    identity: str = ""
+    split: Name = "test"
+    items: int = Field(gt=0, le=10_000)
+    seed: Seed = 0
+    revision: Name = "main"
+    """Of the hub, where the dataset is read from there."""
+    version: Name = ""
+    """Of a made world; empty takes the one that there is."""
+    parameters: Parameters = Field(default_factory=dict)
+    identity: Name = ""
     """What seeds derive from, beside the item and the two seed numbers. The default names what the other keys do."""
 
 
 class JudgeCard(Card):
     """A classifier that listens; the first of a card is the task's judge, the others show whether ranks survive."""
 
-    name: str
-    adapter: str
+    name: Id
+    adapter: Id
     """File of `earwitness.judges`."""
-    source: str
-    revision: str = "main"
+    source: Source
+    revision: Name = "main"
 
 
 class MetricCard(Card):
     """One metric with its parameters; `id` names it in rows."""
 
     metric: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: dict[str, Name | int | float | bool] = Field(default_factory=dict)
     headline: bool = False
     """Whether the metric enters the rank of the task."""
 
@@ -88,31 +137,33 @@ class MetricCard(Card):
 class BudgetCard(Card):
     """What one explanation may cost; an explainer over it is timed out."""
 
-    seconds: float = Field(gt=0)
+    seconds: float = Field(gt=0, le=1e6)
     """CPU seconds an item."""
-    forwards: int = Field(gt=0)
+    forwards: int = Field(gt=0, le=10**9)
     """Forward equivalents an item, in sequences: a backward counts two."""
 
 
 class TaskCard(Card):
     """A versioned bundle of track, model, dataset, metrics and budget."""
 
-    id: str = Field(pattern=r"^[a-z_][a-z0-9_]*$")
-    version: int = Field(ge=1)
+    id: Id
+    version: int = Field(ge=1, le=10**6)
     track: str
-    title: str
-    licence: str
-    reference: str
+    title: Text
+    licence: Text
+    reference: Text
     model: ModelCard
     dataset: DatasetCard
     judges: tuple[JudgeCard, ...] = ()
-    generation_seeds: tuple[int, ...] = (0,)
+    generation_seeds: tuple[Seed, ...] = Field(default=(0,), min_length=1, max_length=1000)
     """Seeds under which perturbed sounds are generated: the sampled repeats of the metrics."""
+    scoring: Parameters = Field(default_factory=dict)
+    """How the track compares what it compares, where it leaves a choice: how transcripts are normalised."""
     metrics: tuple[MetricCard, ...] = Field(min_length=1)
     main_metric: str
     """Id of the metric the task is listed under."""
     budget: BudgetCard
-    superseded_by: str = ""
+    superseded_by: Id | Literal[""] = ""
 
     @field_validator("track")
     @classmethod
@@ -124,9 +175,14 @@ class TaskCard(Card):
     @model_validator(mode="after")
     def _consistent(self) -> TaskCard:
         ids = [metric.id for metric in self.metrics]
-        doubles = sorted({i for i in ids if ids.count(i) > 1})
-        if doubles:
-            raise ValueError(f"metrics listed twice: {', '.join(doubles)}")
+        for what, names in (
+            ("metrics", ids),
+            ("judges", [judge.name for judge in self.judges]),
+            ("generation_seeds", [str(seed) for seed in self.generation_seeds]),
+        ):
+            doubles = [name for name, count in Counter(names).items() if count > 1]
+            if doubles:
+                raise ValueError(f"{what} listed twice: {', '.join(doubles)}")
         if self.main_metric not in ids:
             raise ValueError(f"main_metric {self.main_metric!r} is not among the metrics")
         return self
@@ -161,7 +217,7 @@ class Task:
             {
                 "track": card.track,
                 "model": {**model, "source": self.named(card.model.source)},
-                "dataset": {**dataset, "source": self.named(card.dataset.source), "identity": self.seed_key},
+                "dataset": {**dataset, "source": self._dataset_name(), "identity": self.seed_key},
                 "seed": card.generation_seeds[0],
                 "budget": card.budget.model_dump(mode="json"),
             }
@@ -183,6 +239,7 @@ class Task:
             return card.identity
         made_of = card.model_dump(mode="json", exclude={"identity", "items"})
         # Of a source its name alone: where a folder lies on a machine is nothing that sounds may hang on.
+        made_of["revision"] = made_of.pop("version") or ("1" if card.revision == "main" else card.revision)
         return f"{card.adapter}-{digest({**made_of, 'source': Path(card.source).name})}"
 
     def data_files(self) -> list[Path]:
@@ -190,9 +247,29 @@ class Task:
         return [path for path in files_of(self.folder) if path.parent != self.folder]
 
     def named(self, source: str) -> str:
-        """A card's source as an identity names it: a folder of the task by the hash of its files, a hub id as it is."""
+        """A card's source as an identity names it: a folder by the hash of its files, a hub id as it is.
+
+        Raises InvalidCardError where a folder has too many files to be one of a model.
+        """
         folder = self.folder / source
-        return f"files {of_files(folder)}" if source and folder.is_dir() else source
+        if not source or not folder.is_dir():
+            return source
+        if next(islice(folder.rglob("*"), MOST_FILES, None), None) is not None:
+            raise InvalidCardError(
+                f"{self.folder / CARD}: source {source!r} is a folder of more than {MOST_FILES:,} files; name the "
+                "folder of the model alone"
+            )
+        return f"files {of_files(folder)}"
+
+    def _dataset_name(self) -> str:
+        """The dataset's source as an identity names it; of a large folder elsewhere its name alone."""
+        source = self.card.dataset.source
+        if not Path(source).is_absolute():
+            return self.named(source)
+        try:
+            return self.named(source)
+        except InvalidCardError:
+            return Path(source).name
 
     def source(self, source: str) -> str:
         """A card's source as a path where it names a folder of the task, else as the hub id it is."""
@@ -205,25 +282,55 @@ def read_task(folder: Path) -> Task:
 
     Raises InvalidCardError, in one line that names the file, the key and what is wrong with it.
     """
-    path = folder / "task.toml"
-    card: TaskCard = read_card(path, TaskCard)
+    card: TaskCard = read_card(folder / CARD, TaskCard)
     return Task(card, folder)
 
 
-def read_card(path: Path, schema: type[Card]) -> Any:
-    """A validated card of the given schema; raises InvalidCardError."""
+def read_card(path: Path, schema: type[Card], whole: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> Any:
+    """A validated card of a schema, strictly: text is no number, nor is true; raises InvalidCardError, in one line.
+
+    `whole` writes out what a card may abbreviate, and raises ValueError where it cannot.
+    """
+    content = _parsed(path)
     try:
-        return schema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        # As JSON, since a card's lists stand for tuples.
+        return schema.model_validate_json(json.dumps(whole(content)), strict=True)
+    except ValidationError as error:
+        raise InvalidCardError(f"{path}: {_complaints(error)}") from error
+    except TypeError as error:
+        raise InvalidCardError(f"{path}: holds a date or a time; write it as text") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidCardError(f"{path}: {short(str(error))}") from error
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """A TOML file's table; raises InvalidCardError, in one line."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_CARD + 1)
+        if len(content) > LARGEST_CARD:
+            raise InvalidCardError(f"{path}: larger than {LARGEST_CARD:,} bytes, which is no card")
+        return tomllib.loads(content.decode("utf-8-sig"))
     except OSError as error:
         raise InvalidCardError(f"{path}: no card that can be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidCardError(f"{path}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        raise InvalidCardError(f"{path}: {'; '.join(_complaint(e) for e in error.errors())}") from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidCardError(f"{path}: not valid TOML: line {line} is not UTF-8") from error
+    except RecursionError as error:
+        raise InvalidCardError(f"{path}: not valid TOML: nested too deep") from error
+    except ValueError as error:
+        raise InvalidCardError(f"{path}: not valid TOML: {short(str(error))}") from error
+
+
+def _complaints(error: ValidationError) -> str:
+    """What is wrong with a card, in one line: its first faults, and how many more there are."""
+    found = list(dict.fromkeys(_complaint(each) for each in error.errors(include_url=False)))
+    more = len(found) - COMPLAINTS
+    return "; ".join(found[:COMPLAINTS]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _complaint(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "card"
+    where = short(".".join(str(part) for part in error["loc"])) or "card"
     if error["type"] == "extra_forbidden":
         return f"unknown key {where!r}"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {short(error['msg'].removeprefix('Value error, '))}"

@@ -17,7 +17,8 @@ from earwitness.datasets.audio_files import AudioFile
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.results.clusters import crossed
 from earwitness.worlds.espeak import SAMPLE_RATE
-from earwitness.worlds.spoken import SPLITS, VERSION, Recording, Split, Utterance, render, truth, utterance
+from earwitness.worlds.spoken import SPLITS, Recording, Split, Utterance, render, truth, utterance
+from earwitness.worlds.spoken import VERSION as VERSION
 
 MADE = True
 INDEX = "index.json"
@@ -32,7 +33,6 @@ def load(
     split: str = "test",
     items: int,
     seed: int = 0,
-    revision: str = "1",
     target: str = "words",
 ) -> list[SpeechRecord]:
     """The first `items` utterances of a split: of a folder that `write_audio` wrote, or rendered where there is none.

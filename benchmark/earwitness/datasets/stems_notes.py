@@ -6,15 +6,17 @@ Factors are measured on the mix before a model has had a part in it, by the esti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field
 
 from earwitness.datasets import ConceptRecord, Notes
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.seeds import derive
 from earwitness.worlds import estimators
 from earwitness.worlds.stems import SPLITS, Split, clip, render
+from earwitness.worlds.stems import VERSION as VERSION
 from earwitness.worlds.synthesiser import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -59,10 +61,9 @@ def load(
     split: str = "test",
     items: int,
     seed: int = 0,
-    revision: str = "1",
-    train: int = 400,
-    test: int = 100,
-    traced: int = 8,
+    train: Annotated[int, Field(ge=1, le=10_000)] = 400,
+    test: Annotated[int, Field(ge=1, le=10_000)] = 100,
+    traced: Annotated[int, Field(ge=0, le=10_000)] = 8,
 ) -> list[ConceptRecord]:
     """The first `items` studies of a split, each of `train` training and `test` held-out clips that no other has.
 

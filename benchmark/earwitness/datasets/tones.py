@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field
 
 from earwitness.datasets import ConceptRecord, Notes
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.seeds import derive
 from earwitness.worlds import estimators
 from earwitness.worlds.tones import FACTORS, MOVE_TOGETHER, SAMPLE_RATE, SPLITS, Tone, render, tone
+from earwitness.worlds.tones import VERSION as VERSION
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,9 +34,8 @@ def load(
     split: str = "test",
     items: int,
     seed: int = 0,
-    revision: str = "1",
-    train: int = 400,
-    test: int = 100,
+    train: Annotated[int, Field(ge=1, le=10_000)] = 400,
+    test: Annotated[int, Field(ge=1, le=10_000)] = 100,
     worlds: Sequence[str] = WORLDS,
     factors: Sequence[str] = EXPLAINED,
 ) -> list[ConceptRecord]:

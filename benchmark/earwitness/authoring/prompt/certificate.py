@@ -64,7 +64,8 @@ def certify_roles(
     """Verdict and figures of each role; `costs` are nats lost when a word is removed, mean of each item, by role."""
     card = task.card.dataset
     split = next(name for name in SPLITS if name == card.split)
-    scenes = [scene(split, index, card.seed + 1, **card.parameters) for index in range(SCENES)]
+    order = bool(card.parameters.get("order", False))
+    scenes = [scene(split, index, card.seed + 1, order) for index in range(SCENES)]
     name = task.card.judges[0].name
     judge = respondent.judges[name]
     ensemble = floors.Ensemble(respondent.model, dict(respondent.judges))  # type: ignore[arg-type]
