@@ -25,6 +25,7 @@ _APOSTROPHES = regex.compile("[`´‘’‛′ʹʻʼʽ׳＇]")
 _ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 _UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}|\N{ARABIC TATWEEL}")
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}']+")
+_LETTER = regex.compile(r"[\p{L}\p{M}\p{N}]")
 _NOT_LATIN = regex.compile(r"(?V1)[\p{L}--\p{Latin}--\p{Common}]")
 _POINTS = regex.compile(
     r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]"
@@ -84,7 +85,9 @@ def _english(text: str) -> list[str]:
     found: list[str] = []
     for foreign, run in groupby(text.split(), key=lambda word: _NOT_LATIN.search(word) is not None):
         joined = " ".join(run)
-        found += _unicode(joined) if foreign else _whisper()(joined).split()
+        # In compatibility form first: an ellipsis of one character would stay with its word.
+        plain = _unicode(joined) if foreign else _whisper()(unicodedata.normalize("NFKC", joined)).split()
+        found += [word for word in plain if _LETTER.search(word)]
     return found
 
 

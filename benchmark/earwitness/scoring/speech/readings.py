@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from earwitness.errors import InvalidCardError
-from earwitness.scoring.declared import declared, where
+from earwitness.scoring.declared import choices, declared, where
+from earwitness.scoring.speech.transcripts import Comparison
 from earwitness.tracks.speech import Fill
 
 if TYPE_CHECKING:
@@ -61,8 +62,10 @@ class Reading:
 def read_card(task: Task) -> list[Reading]:
     """Readings of a task's metrics, in the card's order.
 
-    Raises InvalidCardError where a metric is not of this track, or has an unknown parameter or value.
+    Raises InvalidCardError where a metric is not of this track, or has an unknown parameter or value, and where the card
+    does not say how transcripts are compared.
     """
+    choices(task, Comparison)
     return [_read(task, card) for card in task.card.metrics]
 
 
