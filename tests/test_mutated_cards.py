@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from earwitness import shelf
-from earwitness.errors import EarwitnessError, InvalidCardError
+from earwitness.errors import InvalidCardError
 from earwitness.scoring import loading
 from earwitness.submission import read_submission
 from earwitness.task import read_task
@@ -32,10 +32,35 @@ def deep(levels: int) -> str:
 
 
 JUNK: list[str] = [
-    *('""', '" "', '"5"', '"no"', '"\\u0000"', '"a\\nb"', '"\\u202e"', '"é"', '"../.."', '"/"', '"."', '"a/b"', '"x:y"'),
+    *(
+        '""',
+        '" "',
+        '"5"',
+        '"no"',
+        '"\\u0000"',
+        '"a\\nb"',
+        '"\\u202e"',
+        '"é"',
+        '"../.."',
+        '"/"',
+        '"."',
+        '"a/b"',
+        '"x:y"',
+    ),
     *("0", "-1", "1", "true", "false", "10000000", "99999999999999999999", "1" * 5000, "-0.0", "1e308", "1e400"),
     *("inf", "-inf", "nan", "2020-01-01", "12:00:00", "[]", "[[]]", "[0, 0]", '["a", 1]', "{}", "{ a = 1 }"),
-    *('{ a = { a = [{ a = "b" }] } }', f'"{"x" * 5000}"', f'"{"é" * 90}"', deep(80), deep(3000), "[1, 2", '"', "'", "=", ""),
+    *(
+        '{ a = { a = [{ a = "b" }] } }',
+        f'"{"x" * 5000}"',
+        f'"{"é" * 90}"',
+        deep(80),
+        deep(3000),
+        "[1, 2",
+        '"',
+        "'",
+        "=",
+        "",
+    ),
 ]
 
 KEYS = ["a", "x.y", "title", "track", "source", '""', '"\\u0000"', '"é"', "é", "x" * 5000]
@@ -88,16 +113,15 @@ def use_submission(folder: Path) -> None:
 
 def check(use: Any, path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    begun = perf_counter()
+    begun, said = perf_counter(), str(path)
     try:
         use(path.parent)
-    except EarwitnessError as error:
-        assert isinstance(error, InvalidCardError), repr(error)
+    except InvalidCardError as error:
         said = str(error)
-        assert said.startswith(str(path)), said
-        assert len(said.splitlines()) == 1, said
-        assert len(said) < 1500, said
     assert perf_counter() - begun < SOON
+    assert said.startswith(str(path)), said
+    assert len(said.splitlines()) == 1, said
+    assert len(said) < 1500, said
 
 
 @pytest.fixture(scope="module")
@@ -173,14 +197,14 @@ def refused(folder: Path, task: str, old: str, new: str) -> str:
         ("musicgen_musiccaps", 'title = "', 'title = "\\u001b[31m', "title: holds the control character U+001B"),
         ("musicgen_musiccaps", 'title = "', 'title = "\\u202e', "title: holds the control character U+202E"),
         ("musicgen_musiccaps", 'track = "prompt"', "track = { a = 1 }", "track: Input should be a valid string"),
-        ("musicgen_musiccaps", 'adapter = "musicgen"', 'adapter = "storage"', "earwitness.models.storage is no adapter"),
+        ("musicgen_musiccaps", 'adapter = "musicgen"', 'adapter = "storage"', "models.storage is no adapter"),
         ("musicgen_musiccaps", 'adapter = "musicgen"', 'adapter = "../x"', "model.adapter: "),
         ("musicgen_musiccaps", "version = 1", f"version = {'1' * 5000}", "not valid TOML: Exceeds the limit"),
         ("musicgen_musiccaps", "version = 1", f"version = {deep(3000)}", "not valid TOML: nested too deep"),
         ("musicgen_musiccaps", "version = 1", "version = 2020-01-01", "holds a date or a time; write it as text"),
         ("musicgen_musiccaps", "[budget]", "[scoring]\na = 1\n[budget]", "scoring: the prompt track leaves no choice"),
         ("musicgen_musiccaps", 'split = "test"', 'split = "test"\nversion = "1"', "musiccaps is no made world"),
-        ("micro_concept", 'split = "test"', 'split = "test"\nversion = "1"', "the world tones is of version 2, not '1'"),
+        ("micro_concept", 'split = "test"', 'split = "test"\nversion = "1"', "tones is of version 2, not '1'"),
         ("micro_concept", 'split = "test"', 'split = "test"\nrevision = "1"', "tones is not read from the hub"),
         ("micro_concept", "train = 400", "train = 10000000", "dataset.parameters.train"),
         ("micro_speech", 'normaliser = "unicode"', 'normaliser = "none"', "scoring.normaliser"),

@@ -75,7 +75,7 @@ def test_the_run_stops_with_the_models_fault(
         monkeypatch.setattr(loading, "load_records", lambda setting: found)
     monkeypatch.setattr(model, method, spoiled(getattr(model, method), value))
     opened = scoring.load(Setting(task, cache=tmp_path / "cache"))
-    with torch.no_grad(), pytest.raises(ModelError, match="the model gives .* that are no finite numbers") as error:
+    with torch.no_grad(), pytest.raises(ModelError, match="that are no finite numbers") as error:
         opened.items()
     assert "\n" not in str(error.value)
     assert not list((tmp_path / "cache").rglob("items-*.safetensors"))

@@ -4,6 +4,7 @@ import random
 import sys
 import unicodedata
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import regex
@@ -52,6 +53,8 @@ def errors(by: Comparison, wanted: str, found: str) -> int:
         (ANY, "hello world", "hello\u200bworld", 0),
         (ANY, "co\u00adoperate", "cooperate", 0),
         (ANY, "今天天气很好", "今天天气不好", 1),
+        (ENGLISH, "5 µà", "5 \u03bcà", 0),
+        (ANY, "ŉ", "'n", 0),
         (ANY, "", "now", 1),
         (ANY, "now", "", 1),
         (Comparison("unicode", "character"), "今天 天气很好。", "今天天气不好", 1),
@@ -73,7 +76,9 @@ def as_written(text: str, draw: random.Random) -> str:
 
 SENTENCES = st.lists(
     st.text(st.characters(categories=("Ll", "Lo", "Mn", "Mc", "Nd"), exclude_characters="ʼ"), min_size=1, max_size=6)
-    | st.sampled_from(["don't", "well-known", "the dog's", "twenty-one", "l'élan", "Ångström", "o'clock", "हिन्दी", "ที่"]),
+    | st.sampled_from(
+        ["don't", "well-known", "the dog's", "twenty-one", "l'élan", "Ångström", "o'clock", "हिन्दी", "ที่"]
+    ),
     min_size=1,
     max_size=6,
 ).map(" ".join)
@@ -147,20 +152,32 @@ def test_bleu_reads_scripts_without_spaces_by_their_own_tokeniser() -> None:
     assert ANY.bleu("it's", "it’s") == pytest.approx(1)
 
 
-def card(tmp_path, scoring: str) -> Task:  # type: ignore[no-untyped-def]
+def card(tmp_path: Path, scoring: str) -> Task:
     text = (
         'id = "said"\nversion = 1\ntrack = "speech"\ntitle = "t"\nlicence = "l"\nreference = "r"\n'
         'main_metric = "deletion_wer"\n[model]\nadapter = "whisper"\nsource = "m"\n[dataset]\nadapter = "spoken"\n'
-        f"items = 1\n[budget]\nseconds = 1\nforwards = 1\n[[metrics]]\nmetric = \"deletion_wer\"\n{scoring}"
+        f'items = 1\n[budget]\nseconds = 1\nforwards = 1\n[[metrics]]\nmetric = "deletion_wer"\n{scoring}'
     )
     (tmp_path / "task.toml").write_text(text, encoding="utf-8")
     return read_task(tmp_path)
 
 
-def test_a_card_names_how_transcripts_are_compared(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_card_names_how_transcripts_are_compared(tmp_path: Path) -> None:
     assert choices(card(tmp_path, ""), Comparison) == ANY
     stated = '[scoring]\nnormaliser = "english"\nunit = "character"\nbleu_tokeniser = "zh"\n'
     assert choices(card(tmp_path, stated), Comparison) == Comparison("english", "character", "zh")
     for wrong, says in (('normaliser = "englisch"', "scoring.normaliser"), ("units = 1", "did you mean unit")):
         with pytest.raises(InvalidCardError, match=says):
             choices(card(tmp_path, f"[scoring]\n{wrong}\n"), Comparison)
+
+
+def test_the_table_of_the_page_is_what_is_counted() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reading.md").read_text(encoding="utf-8")
+    _, _, table = page.partition(
+        "| reference | transcript | english | unicode | unicode, characters |\n|---|---|---|---|---|\n"
+    )
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.partition("\n\n")[0].splitlines()]
+    assert len(rows) == 10
+    for wanted, found, *shown in rows:
+        for by, cell in zip((ENGLISH, ANY, Comparison("unicode", "character")), shown, strict=True):
+            assert cell == f"{errors(by, wanted, found)} of {len(by.words_of(wanted))}", (wanted, by)

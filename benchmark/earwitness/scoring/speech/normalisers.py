@@ -43,6 +43,11 @@ def fixed(text: str) -> str:
     return unicodedata.normalize("NFC", _UNSEEN.sub("", text))
 
 
+def _compatible(text: str) -> str:
+    # Fixed again, since compatibility forms of some letters hold an apostrophe.
+    return fixed(unicodedata.normalize("NFKC", text))
+
+
 def words(text: str, normaliser: Normaliser) -> list[str]:
     """Words of a transcript as they are compared.
 
@@ -72,7 +77,7 @@ def _unicode(text: str) -> list[str]:
 
     Marks are kept, since in many scripts they are the vowels. Hyphens and dashes part words, symbols are left out.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    folded = _compatible(_compatible(text).casefold())
     return [word for word in (found.strip("'") for found in _WORD.findall(folded)) if word]
 
 
@@ -83,10 +88,10 @@ def _english(text: str) -> list[str]:
     It drops marks, so that words of other scripts than Latin are left to the normaliser of any language.
     """
     found: list[str] = []
-    for foreign, run in groupby(text.split(), key=lambda word: _NOT_LATIN.search(word) is not None):
+    # In compatibility form first: an ellipsis of one character would stay with its word.
+    for foreign, run in groupby(_compatible(text).split(), key=lambda word: _NOT_LATIN.search(word) is not None):
         joined = " ".join(run)
-        # In compatibility form first: an ellipsis of one character would stay with its word.
-        plain = _unicode(joined) if foreign else _whisper()(unicodedata.normalize("NFKC", joined)).split()
+        plain = _unicode(joined) if foreign else _whisper()(joined).split()
         found += [word for word in plain if _LETTER.search(word)]
     return found
 

@@ -62,8 +62,8 @@ class Reading:
 def read_card(task: Task) -> list[Reading]:
     """Readings of a task's metrics, in the card's order.
 
-    Raises InvalidCardError where a metric is not of this track, or has an unknown parameter or value, and where the card
-    does not say how transcripts are compared.
+    Raises InvalidCardError where a metric is not of this track, or where it or the table `[scoring]` has an unknown
+    parameter or value.
     """
     choices(task, Comparison)
     return [_read(task, card) for card in task.card.metrics]
