@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Record = TypeVar("Record")
+MOST = 100_000
+"""Items that a task may ask for."""
 
 
 def draw(where: str, found: Sequence[Record], items: int, seed: int) -> list[Record]:
