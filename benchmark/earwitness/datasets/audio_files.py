@@ -39,7 +39,8 @@ OVERHANG = 0.02
 """Seconds by which a segment may end after its file: both are written with two decimals, each rounded."""
 STREAMED = 2**30
 """Bytes of sound from which on a header's length is a placeholder of a writer that could not go back to fill it in
-(FFFFFFFF of ffmpeg, 7FFFF000 of sox and espeak, 80000000 of arecord, 2,000,000,000): 9 hours of 16-bit mono at 16 kHz."""
+(FFFFFFFF of ffmpeg, 7FFFF000 of sox and espeak, 80000000 of arecord, 2,000,000,000). It is 9 hours of 16-bit mono at
+16 kHz; a shorter length is believed, and a file that holds less is truncated."""
 ROUNDED = 1.01
 """Largest sample of a float file, full scale 1, that is cut to 1: a resampler's or a filter's ripple."""
 OVERSHOOT = 1.26
@@ -48,7 +49,8 @@ LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 INTEGERS = 64.0
 """Largest sample of a float file from which on it is of integers that nobody divided."""
 SUFFIXES = (
-    ".flac", ".wav", ".wave", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64",
+    ".flac", ".wav", ".wave", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64",
+    ".rf64",
 )  # fmt: skip
 """Names' ends of the files that are read."""
 UNREADABLE = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".amr", ".ape", ".wv", ".3gp")
@@ -99,12 +101,11 @@ def read_audio(
 
 def _samples(file: soundfile.SoundFile, first: int, count: int) -> NDArray[np.float32]:
     """Samples [count] from `first` on, fewer where fewer are there; some codings (GSM 6.10) are read from the start."""
-    if not file.seekable():
-        audio: NDArray[np.float32] = file.read(first + count, dtype="float32")[first:]
-        return audio
-    file.seek(first)
-    audio = file.read(count, dtype="float32")
-    return audio
+    skipped = first
+    if file.seekable():
+        skipped = first - file.seek(first)
+    audio: NDArray[np.float32] = file.read(skipped + count, dtype="float32")
+    return audio[skipped:]
 
 
 @contextmanager
@@ -192,8 +193,8 @@ def check_levels(path: Path, audio: NDArray[np.float32], subtype: str) -> None:
     if peak >= INTEGERS:
         bits = next((bits for bits in (16, 24) if peak <= 2 ** (bits - 1)), 32)
         raise InvalidItemError(
-            f"{path}: samples up to {peak:.1f} of full scale: it looks like {bits}-bit integers in a float file; divide "
-            f"them by {2 ** (bits - 1)}"
+            f"{path}: samples up to {peak:.1f} of full scale: it looks like {bits}-bit integers in a float file; "
+            f"divide them by {2 ** (bits - 1)}"
         )
     told = f"{peak:.1f}" if peak >= 1.1 else f"{peak:.3f}"
     raise InvalidItemError(f"{path}: samples up to {told} of full scale; scale it to lie in [-1, 1]")

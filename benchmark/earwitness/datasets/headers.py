@@ -1,4 +1,4 @@
-"""What the first bytes of a sound file tell that libsndfile does not: how much of it is missing, and what it is instead.
+"""What the first bytes of a sound file tell that libsndfile does not: how much is missing, and what it is instead.
 
 libsndfile takes the length of a file that was cut off for the length of the sound, and a WAV whose length its writer
 left as 0 for an empty one.

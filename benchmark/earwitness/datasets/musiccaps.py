@@ -86,8 +86,8 @@ def _from_hub(source: str, revision: str) -> list[Line]:
     except Exception as error:
         kind, advice = _advice(error)
         raise EarwitnessError(
-            f"cannot fetch the dataset {source!r} at revision {revision!r} from the hub ({kind}): {advice}; without the "
-            f"hub, name a folder that holds {FILE} as the task's dataset source"
+            f"cannot fetch the dataset {source!r} at revision {revision!r} from the hub ({kind}): {advice}; without "
+            f"the hub, name a folder that holds {FILE} as the task's dataset source"
         ) from error
     missing = [name for name in COLUMNS.needed if name not in table.column_names]
     if missing:

@@ -53,9 +53,9 @@ def load(
 
     References are in `language`, the second of the pair where none is named, with case and punctuation as published;
     a cluster is a talk, and an id is the talk's file and the number of the segment in it, from 0; a segment whose entry
-    names no file is its own cluster, `segment-` and its number in the split, from 1. Sounds are read when they are asked
-    for, and that of a segment without times, a file or text raises InvalidItemError. Raises EarwitnessError, naming file
-    and place, where the split cannot be read.
+    names no file is its own cluster, `segment-` and its number in the split, from 1. Sounds are read when they are
+    asked for, and that of a segment without times, a file or text raises InvalidItemError. Raises EarwitnessError,
+    naming file and place, where the split cannot be read.
     """
     language = language or pair.rpartition("-")[2]
     folder = Path(source) / pair / "data" / split
@@ -99,8 +99,9 @@ def _segment(path: Path, number: int, entry: Any) -> Segment:
     if talk and offset >= 0 and duration > 0:
         return Segment(talk, AudioFile(path.parent.parent / "wav" / str(wav), offset, duration))
     found = ", ".join(f"{key} {told[key]!r}" for key in ("wav", "offset", "duration") if key in told)
-    reason = f"a wav and its offset and duration in seconds were expected; found {short(found or str(entry))[:80] or 'nothing'}"
-    return Segment(talk, Unusable(f"{path}, segment {number}: {reason}; mend it, or leave its row invalid"))
+    found = short(found or str(entry))[:80] or "nothing"
+    reason = f"a wav and its offset and duration in seconds were expected; found {found}; mend it, or leave it invalid"
+    return Segment(talk, Unusable(f"{path}, segment {number}: {reason}"))
 
 
 def _seconds(told: Any) -> float:

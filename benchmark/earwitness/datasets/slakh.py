@@ -20,9 +20,9 @@ import yaml
 from pydantic import Field
 
 from earwitness.datasets import BandRecord
-from earwitness.datasets.audio_files import SILENCE, SUFFIXES, beside, check_levels, opened
-from earwitness.datasets.captions import Columns, read_csv, records
+from earwitness.datasets.audio_files import SILENCE, beside, check_levels, opened
 from earwitness.datasets.instruments import instruments
+from earwitness.datasets.slakh_folders import COLUMNS, METADATA, PROMPTS, find_tracks, read_prompts
 from earwitness.datasets.subset import MOST, draw
 from earwitness.datasets.text_files import read_text
 from earwitness.errors import EarwitnessError, InvalidItemError
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+__all__ = ["COLUMNS", "PROMPTS", "load", "named"]
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-PROMPTS = "prompts.csv"
-METADATA = "metadata.yaml"
-COLUMNS = Columns(key="track", caption="prompt", cluster="track")
 WORDS = {
     "Bass": "bass",
     "Brass": "brass",
@@ -167,71 +166,9 @@ def load(
             f"a Slakh window lasts more than 0 s, names at least 1 instrument and its template has {{instruments}}; "
             f"found seconds = {seconds:g}, most = {most}, template = {template!r}"
         )
-    tracks = _tracks(Path(source), split)
-    plan = Plan(seconds, template, most, _prompts(Path(source), {path.name for path in tracks}))
+    tracks = find_tracks(Path(source), split)
+    plan = Plan(seconds, template, most, read_prompts(Path(source), {path.name for path in tracks}))
     return [_record(path, plan) for path in draw(str(Path(source) / split), tracks, items, seed)]
-
-
-def _tracks(source: Path, split: str) -> list[Path]:
-    """Folders of a split's tracks, in order; raises EarwitnessError, saying what is there, where there are none."""
-    folder = source / split
-    if folder.is_dir():
-        return _folders(folder)
-    loose = [path for path in _folders(source) if any((path / name).exists() for name in (METADATA, "stems"))]
-    if not loose:
-        there = ", ".join(path.name for path in _folders(source)[:5]) or "no folder"
-        raise EarwitnessError(
-            f"{folder}: no such folder; unpack Slakh2100's {split} there, or name the folder that holds {split} as the "
-            f"task's dataset source: {there} in {source}"
-        )
-    if split == "train":
-        raise EarwitnessError(f"{source}: its tracks stand in no folder of a split, so that none are of train")
-    return loose
-
-
-def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _prompts(source: Path, tracks: Collection[str]) -> dict[str, str]:
-    """Prompts by track of a folder's table; none where it has no table.
-
-    A track may be written in other case, with folders before it or with a file's ending, and may be of another split
-    that is there. Raises EarwitnessError where it is in no folder, or two lines are of one track.
-    """
-    path = source / PROMPTS
-    if not path.exists():
-        return {}
-    lines = read_csv(path, COLUMNS)
-    there = {*tracks, *(track.name for split in _folders(source) for track in (split, *_folders(split)))}
-    folded = {name.casefold(): name for name in sorted(there)}
-    found: dict[str, tuple[int, str]] = {}
-    for (number, _), line in zip(lines, records(str(path), lines, COLUMNS), strict=True):
-        name = _track_name(line.id, there, folded)
-        if not name:
-            raise EarwitnessError(
-                f"{path}, line {number}: no folder of a track {line.id!r} in {source}; unpack it, or take the line out"
-            )
-        if name in found:
-            raise EarwitnessError(
-                f"{path}, line {number}: track {line.id!r} stands in line {found[name][0]} already; take one out"
-            )
-        found[name] = (number, line.prompt)
-    return {name: prompt for name, (_, prompt) in found.items()}
-
-
-def _track_name(told: str, there: Collection[str], folded: Mapping[str, str]) -> str:
-    """The folder that a table means; empty where there is none.
-
-    >>> _track_name("test/track00001.mid", {"Track00001"}, {"track00001": "Track00001"})
-    'Track00001'
-    """
-    name = told.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    stem, dot, suffix = name.rpartition(".")
-    bare = stem if f"{dot}{suffix}".lower() in (*SUFFIXES, ".mid", ".midi") else name
-    return next((each for each in (name, bare) if each in there), "") or folded.get(bare.casefold(), "")
 
 
 def named(prompt: str, known: Collection[str]) -> tuple[str, ...]:
