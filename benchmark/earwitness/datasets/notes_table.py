@@ -68,7 +68,7 @@ class Line:
 
 def found_clips(folder: Path) -> list[Line]:
     """All audio below a folder; raises EarwitnessError where there is none, or one that is of no use."""
-    there = sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    there = sorted(path for path in folder.rglob("*") if not path.is_dir() and path.name[0] != ".")
     files = [path for path in there if path.suffix.lower() in SUFFIXES]
     unread = [path.relative_to(folder).as_posix() for path in there if path.suffix.lower() in UNREADABLE]
     if unread:
