@@ -105,6 +105,10 @@ def named(name: str, base: type[Exception] = Exception) -> Exception:
             [named("DatasetNotFoundError")],
             "(DatasetNotFoundError): name a dataset and a revision of the hub, or log in",
         ),
+        (
+            [ConnectionError("no way (OfflineModeIsEnabled)")],
+            "(OfflineModeIsEnabled): HF_HUB_OFFLINE is set: unset it; ",
+        ),
         ([ConnectionError("far")], "(ConnectionError): is this machine offline? connect it to the hub, or try again; "),
         ([named("ConnectTimeout", OSError)], "(ConnectTimeout): is this machine offline? "),
         ([ValueError("no split\ntrain")], "(ValueError): no split train; "),

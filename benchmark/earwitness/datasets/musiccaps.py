@@ -6,6 +6,7 @@ start_s, end_s, audioset_positive_labels, aspect_list, caption, author_id, is_ba
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,9 +101,11 @@ def _from_hub(source: str, revision: str) -> list[Line]:
 
 def _advice(error: BaseException) -> tuple[str, str]:
     """The kind of a hub's error, of its first cause that is known, and what to do."""
-    kinds = [type(cause).__name__ for cause in _chain(error)]
-    known = next((kind for kind in kinds if kind in ADVICE), kinds[-1])
-    unreached = any(isinstance(cause, OSError) for cause in _chain(error))
+    chain = _chain(error)
+    # `datasets` drops some causes and leaves their names in the error's text, in brackets.
+    kinds = [*(type(cause).__name__ for cause in chain), *re.findall(r"\((\w+)\)", str(error))]
+    known = next((kind for kind in kinds if kind in ADVICE), type(error).__name__)
+    unreached = any(isinstance(cause, OSError) for cause in chain)
     return known, ADVICE.get(known) or (OFFLINE if unreached else short(str(error))[:120])
 
 
