@@ -8,13 +8,11 @@ another kind of file that is read where no FLAC is there.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from earwitness.datasets import SpeechRecord
 from earwitness.datasets.audio_files import AudioFile, Unusable, beside
-from earwitness.datasets.subset import MOST, draw
+from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_lines
 from earwitness.errors import EarwitnessError
 
@@ -24,9 +22,7 @@ if TYPE_CHECKING:
 WORDLESS = "an utterance's id without words; write them, or leave its row invalid"
 
 
-def load(
-    source: str, *, split: str = "test-clean", items: Annotated[int, Field(gt=0, le=MOST)], seed: int = 0
-) -> list[SpeechRecord]:
+def load(source: str, *, split: str = "test-clean", items: Items, seed: Seed = 0) -> list[SpeechRecord]:
     """Records of a split; the folder `source` holds the splits' folders.
 
     References are lower-case, as published without punctuation; a cluster is a speaker. Sounds are read when they are

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from earwitness.datasets import PromptRecord
 from earwitness.datasets.captions import Columns, read_csv, records
-from earwitness.datasets.subset import MOST, draw
+from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.errors import EarwitnessError, short
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def load(
     source: str,
     *,
     split: str = "test",
-    items: Annotated[int, Field(gt=0, le=MOST)],
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     revision: Annotated[str, Field(min_length=1)] = "main",
 ) -> list[PromptRecord]:
     """Records of a CSV file, of a folder that holds it, or of a hub id at a `revision` of its repository.

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from earwitness.datasets import SpeechRecord
 from earwitness.datasets.audio_files import AudioFile, Unusable
-from earwitness.datasets.subset import MOST, draw
+from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_lines, read_text
 from earwitness.errors import EarwitnessError, short
 
@@ -44,8 +44,8 @@ def load(
     source: str,
     *,
     split: str = "tst-COMMON",
-    items: Annotated[int, Field(gt=0, le=MOST)],
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     pair: Name = "en-de",
     language: Annotated[str, Field(pattern=r"^[\w-]*$")] = "",
 ) -> list[SpeechRecord]:

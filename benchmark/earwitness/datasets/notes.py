@@ -35,7 +35,7 @@ from earwitness.datasets.notes_table import (
     found_clips,
     tabled_clips,
 )  # fmt: skip
-from earwitness.datasets.subset import MOST
+from earwitness.datasets.subset import Items, Seed
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.worlds.estimators import ESTIMATORS, estimate
 
@@ -61,8 +61,8 @@ def load(
     source: str,
     *,
     split: str = "test",
-    items: Annotated[int, Field(gt=0, le=MOST)],
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     factors: str | Sequence[str] = (),
     seconds: Annotated[float, Field(gt=0, le=3600)] = 2.0,
     folds: Annotated[int, Field(ge=2, le=1000)] = FOLDS,

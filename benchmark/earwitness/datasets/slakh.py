@@ -23,7 +23,7 @@ from earwitness.datasets import BandRecord
 from earwitness.datasets.audio_files import SILENCE, beside, check_levels, opened
 from earwitness.datasets.instruments import instruments
 from earwitness.datasets.slakh_folders import COLUMNS, METADATA, PROMPTS, find_tracks, read_prompts
-from earwitness.datasets.subset import MOST, draw
+from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_text
 from earwitness.errors import EarwitnessError, InvalidItemError
 
@@ -146,8 +146,8 @@ def load(
     source: str,
     *,
     split: str = "test",
-    items: Annotated[int, Field(gt=0, le=MOST)],
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     seconds: Annotated[float, Field(gt=0, le=3600)] = 10.24,
     template: Annotated[str, Field(pattern=r"\{instruments\}")] = "a recording of {instruments}",
     most: Annotated[int, Field(gt=0, le=128)] = 3,
