@@ -76,8 +76,46 @@ def test_quiet_speech_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 def test_speech_that_was_recorded_too_loud_is_clipped(tmp_path: Path, subtype: str) -> None:
-    loud = speech(level=4.0) if subtype == "FLOAT" else np.clip(speech(level=4.0), -1, 1)
+    loud = np.clip(speech(level=4.0), -1, 1)
     assert re.match(r"clipped: \d+\.\d% of samples", refused(write(tmp_path / "a.wav", loud, subtype=subtype)))
+
+
+@pytest.mark.parametrize(("peak", "told"), [(4.0, "4.0"), (1.5, "1.5"), (1.02, "1.020")])
+@pytest.mark.parametrize("brief", [False, True])
+def test_a_float_file_beyond_full_scale_is_not_cut(tmp_path: Path, peak: float, told: str, brief: bool) -> None:
+    loud = speech(level=0.3 if brief else peak)
+    loud[4000:4010] = peak
+    assert refused(write(tmp_path / "a.wav", loud, subtype="FLOAT")) == (
+        f"samples up to {told} of full scale; scale it to lie in [-1, 1]"
+    )
+
+
+@pytest.mark.parametrize(("bits", "subtype"), [(16, "FLOAT"), (24, "FLOAT"), (32, "DOUBLE")])
+def test_integers_in_a_float_file_are_told(tmp_path: Path, bits: int, subtype: str) -> None:
+    said = refused(write(tmp_path / "a.wav", speech() * 2.0 ** (bits - 1), subtype=subtype))
+    assert f"it looks like {bits}-bit integers in a float file; divide them by {2 ** (bits - 1)}" in said
+
+
+def test_the_ripple_of_a_resampler_is_cut(tmp_path: Path) -> None:
+    loud = speech()
+    loud[4000] = 1.005
+    found = read_audio(write(tmp_path / "a.wav", loud, subtype="FLOAT"), RATE)
+    assert found[4000] == 1.0
+    assert np.array_equal(np.delete(found, 4000), np.delete(loud, 4000))
+
+
+@pytest.mark.parametrize(("peak", "refusal"), [(1.2, ""), (1.3, "samples up to 1.3 of full scale")])
+def test_a_lossy_decoder_may_overshoot_by_two_decibels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peak: float, refusal: str
+) -> None:
+    loud = speech()
+    loud[4000] = peak
+    path = write(tmp_path / "a.ogg", speech())
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: loud)
+    if refusal:
+        assert refused(path).startswith(refusal)
+    else:
+        assert read_audio(path, RATE).max() == 1.0
 
 
 def test_a_recording_scaled_to_its_peak_is_not_clipped(tmp_path: Path) -> None:
@@ -127,12 +165,54 @@ def test_a_wav_says_how_much_of_it_is_there(tmp_path: Path) -> None:
     assert refused(path).startswith("truncated: 6000 of 16000 bytes")
 
 
-def test_a_wav_whose_writer_could_not_go_back_is_read(tmp_path: Path) -> None:
+STREAMS = {
+    "ffmpeg": (0xFFFF_FFFF, 0xFFFF_FFFF),
+    "sox": (0x7FFF_F024, 0x7FFF_F000),
+    "arecord": (0x8000_0024, 0x8000_0000),
+    "gstreamer": (0x7FFF_FFFF, 0x7FFF_FFDB),
+    "two thousand million": (2_000_000_036, 2_000_000_000),
+    "none": (0, 0),
+    "header alone": (36, 0),
+    "file's own": (16_036, 0),
+    "no length of the file": (0, 16_000),
+}
+"""Lengths of a RIFF of 8000 samples and of its data, as writers leave them who cannot go back."""
+
+
+@pytest.mark.parametrize(("riff", "data"), STREAMS.values(), ids=STREAMS)
+def test_a_wav_whose_writer_could_not_go_back_is_read(tmp_path: Path, riff: int, data: int) -> None:
     path = write(tmp_path / "a.wav", speech(0.5))
+    whole = read_audio(path, RATE)
     content = bytearray(path.read_bytes())
-    content[4:8] = content[40:44] = b"\xff\xff\xff\xff"
+    content[4:8], content[40:44] = riff.to_bytes(4, "little"), data.to_bytes(4, "little")
     path.write_bytes(content)
+    assert np.array_equal(read_audio(path, RATE), whole)
+    assert np.array_equal(read_audio(path, RATE, start=0.1, seconds=0.25), whole[1600:5600])
+
+
+def test_a_wav_without_sound_stays_empty_whatever_stands_behind_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", np.zeros(0))
+    path.write_bytes(path.read_bytes() + b"LIST" + (4).to_bytes(4, "little") + b"INFO")
+    assert refused(path).startswith("empty: no samples")
+
+
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "AIFF", "AU", "RIFX"])
+def test_a_shorter_length_is_believed_in_every_kind_of_header(tmp_path: Path, kind: str) -> None:
+    path, endian = tmp_path / "a.sound", "BIG" if kind == "RIFX" else None
+    soundfile.write(path, speech(), RATE, format="WAV" if endian else kind, subtype="PCM_16", endian=endian)
     assert len(read_audio(path, RATE)) == 8000
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert re.match(r"truncated: \d+ of 1600[08] bytes of sound are there", refused(path))
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "IMA_ADPCM", "MS_ADPCM", "ULAW"])
+def test_old_codings_are_read_and_cut_into_segments(tmp_path: Path, subtype: str) -> None:
+    tone = 0.1 * np.sin(2 * np.pi * 220 * np.arange(8000) / RATE)
+    path = write(tmp_path / "a.wav", tone, subtype=subtype)
+    whole = read_audio(path, RATE)
+    assert np.corrcoef(whole[:8000], tone)[0, 1] > 0.8
+    assert np.array_equal(read_audio(path, RATE, start=0.1, seconds=0.25), whole[1600:5600])
 
 
 def test_a_flac_that_tells_no_length_is_refused(tmp_path: Path) -> None:
@@ -146,10 +226,37 @@ def test_a_flac_that_tells_no_length_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_audio_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
-    path.write_text("<html>404</html>" * 50)
+    path.write_text("no sound at all" * 50)
     said = refused(path)
     assert said.startswith("damaged, truncated or no audio")
     assert "Error opening" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+            "a git-lfs pointer, not the sound; run",
+        ),
+        (b"/annex/objects/SHA256E-s1--00.flac\n", "a git-annex pointer, not the sound; run git annex get"),
+        (b"<html>404</html>", "an HTML page, not audio; fetch it again"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE html><html>", "an HTML page, not audio; fetch it again"),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML document, not audio"),
+        (b'{"error": "not found"}', "a JSON document, not audio"),
+        (b"PK\x03\x04" + bytes(40), "a zip archive; unpack it"),
+        (b"\0\0\0\x20ftypM4A " + bytes(40), "MP4 or M4A, which is not read; convert it"),
+        (b"\x1aE\xdf\xa3" + bytes(40), "WebM or Matroska, which is not read; convert it"),
+    ],
+)
+def test_what_lies_in_place_of_a_sound_is_named(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    assert refused(path).startswith(told)
+
+
+def test_a_name_that_no_file_can_have_is_missing(tmp_path: Path) -> None:
+    assert refused(tmp_path / ("x" * 300 + ".flac")).startswith("no such file")
 
 
 def test_a_ten_minute_file_is_refused_and_its_samples_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +279,22 @@ def test_a_segment_that_ends_after_its_file_is_refused(tmp_path: Path) -> None:
     assert len(read_audio(path, RATE, start=0.2, seconds=0.3 + audio_files.OVERHANG / 2)) == 4800
 
 
-@pytest.mark.parametrize("asked", [{"start": -0.1, "seconds": 0.2}, {"seconds": 0.0}, {"seconds": float("nan")}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"start": -0.1, "seconds": 0.2},
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
+        {"seconds": float("inf")},
+        {"start": float("nan")},
+        {"start": float("nan"), "seconds": 0.1},
+        {"start": float("inf")},
+    ],
+)
 def test_a_segment_of_impossible_times_is_refused(tmp_path: Path, asked: dict[str, float]) -> None:
     assert refused(write(tmp_path / "a.wav", speech()), **asked).startswith("no segment starts at")
+
+
+@pytest.mark.parametrize("asked", [{"start": 1e308}, {"start": 1e308, "seconds": 1.0}, {"seconds": 1e308}])
+def test_a_segment_of_times_beyond_counting_lies_outside(tmp_path: Path, asked: dict[str, float]) -> None:
+    assert "ends after its 0.5 s" in refused(write(tmp_path / "a.wav", speech()), **asked)

@@ -69,11 +69,53 @@ def test_a_folder_without_transcripts_has_no_items(tmp_path: Path) -> None:
     assert "no items in this split" in refused(tmp_path)
 
 
-@pytest.mark.parametrize("line", ["1089-134686-0002", "1089-134686-0002   ", ""])
-def test_a_line_without_words_is_placed(corpus: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    "line", ["1089-134686-0002", "1089-134686-0002   ", "1089-134686-0002 ...", "1089-134686-0002\t— ?"]
+)
+def test_an_utterance_without_words_costs_its_item_alone(corpus: Path, line: str) -> None:
     path = transcript(corpus)
-    path.write_text(path.read_text() + line + "\n1089-134686-0003 MORE\n")
-    assert refused(corpus).startswith(f"{path}, line 3: an utterance's id and its words were expected")
+    path.write_text(path.read_text() + line + "\n", encoding="utf-8")
+    found = {record.id: record for record in librispeech.load(str(corpus), items=9)}
+    with pytest.raises(InvalidItemError) as caught:
+        found["1089-134686-0002"].audio(16000)
+    assert str(caught.value) == (
+        f"{path}, line 3: an utterance's id without words; write them, or leave its row invalid"
+    )
+    assert len(found["1089-134686-0001"].audio(16000)) == 1600
+
+
+@pytest.mark.parametrize(
+    "change", [("6-0000 ", "6-0000\t"), ("\n", "\r\n"), ("\n", "\n\n"), ("\n", "\n  \n"), (" HE", "  HE")]
+)
+def test_a_tab_other_line_ends_and_blank_lines_change_nothing(corpus: Path, change: tuple[str, str]) -> None:
+    def read() -> list[tuple[str, str, int]]:
+        records = librispeech.load(str(corpus), items=9)
+        return [(record.id, record.reference, len(record.audio(16000))) for record in records]
+
+    before, path = read(), transcript(corpus)
+    path.write_bytes(path.read_text().replace(*change).encode())
+    assert read() == before
+
+
+@pytest.mark.parametrize("kind", [".wav", ".ogg", ".aiff"])
+def test_sounds_may_be_of_another_kind_and_flac_goes_first(corpus: Path, kind: str) -> None:
+    flac = corpus / "test-clean" / "121" / "121726" / "121-121726-0000.flac"
+    soundfile.write(flac.with_suffix(kind), np.sin(np.arange(3200) / 9) / 2, 16000)
+    *_, last = librispeech.load(str(corpus), items=9)
+    assert len(last.audio(16000)) == 1600
+    flac.unlink()
+    *_, last = librispeech.load(str(corpus), items=9)
+    assert len(last.audio(16000)) == 3200
+
+
+@pytest.mark.parametrize("identifier", ["STEW", "x" * 300, "a/b", "/", "..", "naïve"])
+def test_what_is_no_id_is_an_item_whose_sound_is_missing(corpus: Path, identifier: str) -> None:
+    path = transcript(corpus)
+    path.write_text(path.read_text() + f"{identifier} AND MORE\n", encoding="utf-8")
+    found = {record.id: record for record in librispeech.load(str(corpus), items=9)}
+    with pytest.raises(InvalidItemError, match="no such file"):
+        found[identifier].audio(16000)
+    assert len(found) == 4
 
 
 def test_a_repeated_id_is_named_with_both_places(corpus: Path) -> None:
@@ -86,4 +128,4 @@ def test_a_repeated_id_is_named_with_both_places(corpus: Path) -> None:
 def test_bad_utf8_is_placed(corpus: Path) -> None:
     path = transcript(corpus)
     path.write_bytes(path.read_bytes() + b"1089-134686-0002 CAF\xe9\n")
-    assert refused(corpus) == f"{path}, line 3: not UTF-8 (byte 0xe9)"
+    assert refused(corpus) == f"{path}, line 3: not UTF-8 (byte 0xe9); save it as UTF-8"

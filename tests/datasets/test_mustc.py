@@ -79,12 +79,45 @@ def test_a_missing_pair_or_text_is_named(corpus: Path) -> None:
     assert f"{text(corpus, 'fr')}: no such file" in refused(corpus, language="fr")
 
 
-def test_an_entry_without_a_time_is_placed(corpus: Path) -> None:
+TIMES = [".nan", ".inf", "-.inf", "1e400", "0:01.5", "1:30", "soon", "", "-0.1", "[1]"]
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [*(("offset", told) for told in TIMES), *(("duration", told) for told in [*TIMES, "0", "0.0"])]
+)
+def test_a_segment_without_a_time_costs_its_item_alone(corpus: Path, key: str, told: str) -> None:
+    path, before = text(corpus, "yaml"), {"offset": "offset: 0.4", "duration": "duration: 0.5"}[key]
+    path.write_text(path.read_text().replace(before, f"{key}: {told}"))
+    first, second, third = mustc.load(str(corpus), items=9)
+    assert (second.id, second.reference, second.cluster) == ("ted_1_1", "(Applaus)", "ted_1")
+    with pytest.raises(InvalidItemError) as caught:
+        second.audio(16000)
+    said = str(caught.value)
+    assert said.startswith(f"{path}, segment 2: a wav and its offset and duration in seconds were expected; found wav")
+    assert "\n" not in said
+    assert [len(record.audio(16000)) for record in (first, third)] == [4800, 3200]
+
+
+@pytest.mark.parametrize(
+    "entry", ["", "null", "7", "[]", "{duration: 0.5, offset: 0.4}", "{offset: 0, wav: }", "&a [*a]"]
+)
+def test_an_entry_that_names_no_sound_is_an_item_by_its_number(corpus: Path, entry: str) -> None:
     path = text(corpus, "yaml")
-    path.write_text(path.read_text().replace("offset: 0.4", "offset: soon"))
-    assert refused(corpus).startswith(f"{path}, segment 2: duration and offset in seconds and a wav were expected")
-    path.write_text("- {duration: 1.0, wav: ted_1.wav}\n")
-    assert refused(corpus).startswith(f"{path}, segment 1: ")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], f"- {entry}", lines[2], ""]))
+    first, second, third = mustc.load(str(corpus), items=9)
+    assert [record.id for record in (first, second, third)] == ["ted_1_0", "segment-2", "ted_2_0"]
+    assert (second.cluster, second.reference) == ("segment-2", "(Applaus)")
+    with pytest.raises(InvalidItemError, match=r"tst-COMMON\.yaml, segment 2: "):
+        second.audio(16000)
+
+
+def test_a_number_is_a_name_and_reads_as_it_is_written(corpus: Path) -> None:
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text().replace("ted_2.wav", "010"))
+    (path.parent.parent / "wav" / "ted_2.wav").rename(path.parent.parent / "wav" / "010")
+    *_, last = mustc.load(str(corpus), items=9)
+    assert (last.id, len(last.audio(16000))) == ("010_0", 3200)
 
 
 def test_broken_yaml_is_placed(corpus: Path) -> None:
@@ -102,4 +135,4 @@ def test_yaml_that_asks_for_objects_is_not_obeyed(corpus: Path) -> None:
 
 def test_bad_utf8_is_placed(corpus: Path) -> None:
     text(corpus, "de").write_bytes(b"Hallo.\nGr\xfc\xdfe\nDanke.\n")
-    assert refused(corpus) == f"{text(corpus, 'de')}, line 2: not UTF-8 (byte 0xfc)"
+    assert refused(corpus) == f"{text(corpus, 'de')}, line 2: not UTF-8 (byte 0xfc); save it as UTF-8"

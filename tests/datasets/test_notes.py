@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from earwitness.datasets import ConceptRecord, notes
+from earwitness.datasets import ConceptRecord, notes, notes_table
 from earwitness.errors import EarwitnessError, InvalidItemError
 
 RATE = 16_000
@@ -222,6 +223,8 @@ def test_a_table_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
     write(folder, [*rows(), ["", "train", "1", "2"]])
     assert f"{path}, line 14: no file" in refused(folder)
     write(folder, [*rows(), ["a.wav"]])
+    assert f"{path}, line 14: 1 cells under a header of 4" in refused(folder)
+    write(folder, [*rows(), ["a.wav", "", "1", "2"]])
     assert f"{path}, line 14: split is ''; write one of train, validation, test" in refused(folder)
     write(folder, [*rows(), ['"a.wav', "train", "1", "2"]])
     assert "not CSV" in refused(folder)
@@ -242,4 +245,144 @@ def test_parameters_that_make_no_sense_are_refused(folder: Path, tmp_path: Path)
     assert "found items = 0, folds = 2, seconds = 0.2" in refused(folder, items=0)
     assert "no such folder" in refused(folder / "absent")
     (tmp_path / "bare").mkdir()
-    assert "no audio (.wav, .flac, .ogg) in it" in refused(tmp_path / "bare", factors="estimated")
+    assert "bare: no audio (.flac, .wav, " in refused(tmp_path / "bare", factors="estimated")
+    assert "found nothing; name another folder" in refused(tmp_path / "bare", factors="estimated")
+    assert "factors names a column twice: pitch, Pitch" in refused(folder, factors=["pitch", "Pitch"])
+
+
+def columns(folder: Path, header: str, cells: Callable[[int, list[str]], list[str]], **parameters: Any) -> list[str]:
+    """Factors of a table whose lines are made of the plain ones."""
+    write(folder, [cells(index, line) for index, line in enumerate(rows())], header)
+    return list(notes.load(str(folder), items=1, **SHORT, **parameters)[0].train.factors)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+@pytest.mark.parametrize("number", [0, 1, 40])
+def test_an_index_is_no_factor(folder: Path, name: str, number: int) -> None:
+    header = f"{name},file,split,pitch,loudness"
+    assert columns(folder, header, lambda index, line: [str(number + index), *line]) == ["pitch", "loudness"]
+
+
+def test_empty_cells_at_the_ends_of_lines_are_no_factor(folder: Path) -> None:
+    assert columns(folder, "file,split,pitch,loudness,,", lambda _, line: [*line, "", " "]) == ["pitch", "loudness"]
+    assert columns(folder, "file,split,pitch,loudness", lambda _, line: [*line, "", ""]) == ["pitch", "loudness"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("note_id", "{index}", "note_id"),
+        ("index", "{index}", "index"),
+        ("family", "flute", "family"),
+        ("", "{index}.5", "5, which has no name"),
+        ("", "7", "5, which has no name"),
+    ],
+)
+def test_another_column_is_a_factor_where_it_is_named_and_is_asked_for_where_it_is_not(
+    folder: Path, name: str, cell: str, said: str
+) -> None:
+    lines = [[*line, cell.format(index=index)] for index, line in enumerate(rows())]
+    path = write(folder, lines, f"file,split,pitch,loudness,{name}")
+    assert refused(folder) == (
+        f"{path}: is column {said} a factor? Name the columns that are in the dataset's parameters: factors = [...]; "
+        "only pitch, loudness, brightness, attack are taken without"
+    )
+    assert list(notes.load(str(folder), items=1, factors=["pitch"], **SHORT)[0].train.factors) == ["pitch"]
+    if name not in ("", "family"):
+        assert list(notes.load(str(folder), items=1, factors=[name], **SHORT)[0].train.factors) == [name]
+
+
+def test_names_of_columns_may_have_capitals_and_spaces(folder: Path) -> None:
+    plain = levels(notes.load(str(folder), items=1, **SHORT)[0])
+    write(folder, rows(), "\ufeffFile, Split ,Pitch,LOUDNESS")
+    record = notes.load(str(folder), items=1, **SHORT)[0]
+    assert list(record.train.factors) == ["pitch", "loudness"]
+    assert levels(record) == plain
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("Train", "Test"), (" training", "TEST "), ("train", "valid"), ("train", "dev"), ("train", "val")],
+)
+def test_a_split_is_what_a_person_means(folder: Path, train: str, test: str) -> None:
+    plain = levels(notes.load(str(folder), items=1, **SHORT)[0])
+    write(folder, [[line[0], {"train": train, "test": test}[line[1]], *line[2:]] for line in rows()])
+    split = "test" if test.strip().lower() == "test" else test
+    assert levels(notes.load(str(folder), items=1, split=split, **SHORT)[0]) == plain
+
+
+@pytest.mark.parametrize("spelling", ["./{}", "{} ", ".//{}", "sub/../{}", ".\\{}", "link.wav", "{folder}/{}"])
+def test_a_clip_under_two_names_is_refused_with_both_lines(folder: Path, spelling: str) -> None:
+    (folder / "link.wav").symlink_to(folder / "00.wav")
+    (folder / "sub").mkdir()
+    path = write(folder, [*rows(), [spelling.format("00.wav", folder=folder), "test", "99", "-1"]])
+    said = refused(folder)
+    assert said.startswith(f"{path}, line 14: ")
+    assert said.endswith(f" stands in {path}, line 2 already; take one out")
+
+
+def test_two_links_to_one_clip_are_refused_in_a_folder_too(folder: Path) -> None:
+    (folder / "notes.csv").unlink()
+    (folder / "link.wav").symlink_to(folder / "00.wav")
+    assert refused(folder, factors="estimated") == (
+        f"{folder / 'link.wav'}: link.wav stands in {folder / '00.wav'} already; take one out"
+    )
+
+
+@pytest.mark.parametrize("spelling", ["./{}", ".\\{}", "sub/../{}"])
+def test_the_spelling_of_a_path_changes_nothing_that_is_drawn(folder: Path, spelling: str) -> None:
+    (folder / "sub").mkdir()
+    plain = [levels(record) for record in notes.load(str(folder), items=2, **SHORT)]
+    write(folder, [[spelling.format(line[0]), *line[1:]] for line in rows()])
+    assert [levels(record) for record in notes.load(str(folder), items=2, **SHORT)] == plain
+
+
+def test_accents_of_another_system_name_the_same_file(folder: Path) -> None:
+    (folder / "05.wav").rename(folder / "e\u0301.wav")
+    write(folder, [["\u00e9.wav" if line[0] == "05.wav" else line[0], *line[1:]] for line in rows()])
+    assert faults(notes.load(str(folder), items=1, **SHORT)) == [""]
+
+
+@pytest.mark.parametrize(
+    ("factor", "values", "said"),
+    [
+        ("pitch", [220 * 2 ** (index / 12) for index in range(CLIPS)], "220 where MIDI numbers from 0 to 127 were"),
+        ("loudness", range(40, 40 + CLIPS), "40 where dB below full scale from -120 to 0 were expected; an amplitude"),
+        ("brightness", range(900, 900 + CLIPS), "900 where octaves above 1 kHz from -8 to 8 were expected; Hz?"),
+        ("attack", range(5, 5 + CLIPS), "5 where base 10 logarithms of seconds from -6 to 2 were expected"),
+    ],
+)
+def test_a_factor_in_other_units_is_refused(folder: Path, factor: str, values: Iterable[float], said: str) -> None:
+    lines = [[*line[:2], str(value)] for line, value in zip(rows(), values, strict=True)]
+    path = write(folder, lines, f"file,split,{factor}")
+    assert refused(folder).startswith(f"{path}: factor {factor}: {said}")
+
+
+def test_one_number_in_other_units_fails_its_item_alone(folder: Path) -> None:
+    lines = rows()
+    lines[5][2] = "440"
+    path = write(folder, lines)
+    assert sorted(faults(notes.load(str(folder), items=2, **SHORT))) == [
+        "",
+        f"{path}, line 7: factor pitch: 440 where MIDI numbers from 0 to 127 were expected; Hz? write 69 + 12 log2(Hz "
+        "/ 440)",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["mp3", "aiff", "au", "WAV"])
+def test_every_kind_of_sound_that_is_read_is_found(tmp_path: Path, kind: str) -> None:
+    soundfile.write(tmp_path / f"a.{kind}", wave(440), RATE)
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "what is not there")
+    (tmp_path / "readme.txt").write_text("no sound")
+    found = notes_table.found_clips(tmp_path)
+    assert [line.file for line in found] == [f"a.{kind}", "gone.wav"]
+    assert len(notes.read_clip(found[0].path, RATE, 0.2)) == 3_200
+
+
+def test_sound_that_is_not_read_is_named(folder: Path) -> None:
+    (folder / "notes.csv").unlink()
+    (folder / "a.m4a").write_bytes(b"what another program wrote")
+    assert refused(folder, factors="estimated") == (
+        f"{folder}: 1 files of sound that are not read, a.m4a; convert them: ffmpeg -i FILE converted.wav, or take "
+        "them out"
+    )

@@ -217,3 +217,106 @@ def test_a_subset_is_drawn_by_the_seed(corpus: Path) -> None:
         ("Track01876",),
         ("Track01877",),
     }
+
+
+def table(corpus: Path, text: str) -> Path:
+    (corpus / "prompts.csv").write_text("track,prompt\n" + text, encoding="utf-8")
+    return corpus / "prompts.csv"
+
+
+@pytest.mark.parametrize(
+    "track", ["Track01876", " Track01876 ", "track01876", "Track01876.mid", "test/TRACK01876", "test\\\\Track01876.wav"]
+)
+def test_a_prompt_may_name_its_track_in_other_words(corpus: Path, track: str) -> None:
+    table(corpus, f"{track},guitars\n")
+    assert first(corpus).prompt == "guitars"
+
+
+def test_a_prompt_of_a_track_that_is_not_there_is_named(corpus: Path) -> None:
+    path = table(corpus, 'Track01876,"bass\nand drums"\nTrack99999,organ\n')
+    with pytest.raises(EarwitnessError) as caught:
+        load(corpus)
+    assert str(caught.value) == (
+        f"{path}, line 4: no folder of a track 'Track99999' in {corpus}; unpack it, or take the line out"
+    )
+
+
+def test_a_prompt_of_a_track_of_another_split_is_that_ones(corpus: Path) -> None:
+    make_track(corpus / "train" / "Track00001", BAND)
+    table(corpus, "Track00001,bass\n")
+    assert first(corpus).prompt == "a recording of drums and bass"
+    assert first(corpus, split="train").prompt == "bass"
+
+
+def test_a_track_with_two_prompts_in_two_spellings_is_named(corpus: Path) -> None:
+    table(corpus, "Track01876,bass\ntrack01876.mid,drums\n")
+    with pytest.raises(EarwitnessError, match=r"line 3: track 'track01876.mid' stands in line 2 already; take one out"):
+        load(corpus)
+
+
+def test_a_prompt_without_words_stays_and_no_template_stands_in_its_place(corpus: Path) -> None:
+    table(corpus, "Track01876,\n")
+    assert [record.prompt for record in load(corpus)] == ["", "a recording of organ and choir"]
+
+
+@pytest.mark.parametrize("prompt", ["two guitars…", "bass-guitar", "Guitars, drums/bass", "a “guitar”"])
+def test_a_prompt_finds_its_instruments_and_its_window_as_people_write_them(corpus: Path, prompt: str) -> None:
+    table(corpus, f'Track01876,"{prompt}"\n')
+    record = first(corpus, seconds=1.0)
+    assert "guitar" in slakh.named(prompt, record.known)
+    if "drums" not in prompt:
+        assert np.abs(record.stems(RATE, ("guitar",))).max() > 0.2, "the window is one in which guitars sound"
+
+
+def waves(folder: Path) -> None:
+    """Turn every FLAC below a folder into a WAV."""
+    for path in sorted(folder.rglob("*.flac")):
+        audio, rate = soundfile.read(path)
+        soundfile.write(path.with_suffix(".wav"), audio, rate)
+        path.unlink()
+
+
+def test_tracks_of_wav_files_are_read_as_those_of_flac(corpus: Path) -> None:
+    before = [(record.prompt, record.known, record.audio(RATE)) for record in load(corpus)]
+    waves(corpus)
+    for record, (prompt, known, audio) in zip(load(corpus), before, strict=True):
+        assert (record.prompt, record.known) == (prompt, known)
+        assert record.audio(RATE) == pytest.approx(audio, abs=1e-6)
+        assert record.stems(RATE, (prompt.split()[-1],)).shape == (1, 2 * RATE)
+
+
+def test_tracks_without_folders_of_splits_are_of_any_but_train(corpus: Path) -> None:
+    waves(corpus)
+    table(corpus / "test", "Track01877,organs\n")
+    (corpus / "test" / "Track01877" / "metadata.yaml").unlink()
+    for split in ("test", "validation"):
+        found = load(corpus / "test", split=split)
+        assert [record.id for record in found] == ["Track01876", "Track01877"], "one that is no use is shown to be none"
+    with pytest.raises(EarwitnessError, match="its tracks stand in no folder of a split, so that none are of train"):
+        load(corpus / "test", split="train")
+
+
+def test_a_folder_without_the_split_says_what_is_there(corpus: Path) -> None:
+    with pytest.raises(EarwitnessError) as caught:
+        load(corpus, split="validation")
+    assert str(caught.value).endswith(f"as the task's dataset source: test in {corpus}")
+    with pytest.raises(EarwitnessError, match="dataset source: no folder in "):
+        load(corpus / "absent")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda audio: audio * 20, "samples up to 6.0 of full scale; scale it to lie in"),
+        (lambda audio: np.where(audio > 0.29, np.nan, audio), "samples that are not finite"),
+    ],
+)
+def test_a_float_stem_that_is_no_use_is_named(
+    corpus: Path, change: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    path = corpus / "test" / "Track01877" / "stems" / "S00.flac"
+    audio, rate = soundfile.read(path)
+    soundfile.write(path.with_suffix(".wav"), change(audio * 1.5), rate, subtype="FLOAT")
+    path.unlink()
+    (corpus / "test" / "Track01876").rename(corpus / "Track01876")
+    assert refused(first(corpus), ("organ",)).startswith(f"{path.with_suffix('.wav')}: {said}")

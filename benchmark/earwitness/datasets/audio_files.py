@@ -5,6 +5,8 @@ A file whose faults would be explained away as the model's must not be scored, s
 
 from __future__ import annotations
 
+import math
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from earwitness.datasets import headers
 from earwitness.errors import InvalidItemError
 
 if TYPE_CHECKING:
@@ -34,8 +37,24 @@ CLIPPED = 1e-3
 RMS, as is usual in speech, peaks would be cut by some 4 dB there."""
 OVERHANG = 0.02
 """Seconds by which a segment may end after its file: both are written with two decimals, each rounded."""
-STREAMED = 0x7FFF_FFFF - 0xFFFF
-"""A length of a WAV's data from which on it is a placeholder: the writer could not go back to fill it in."""
+STREAMED = 2**30
+"""Bytes of sound from which on a header's length is a placeholder of a writer that could not go back to fill it in
+(FFFFFFFF of ffmpeg, 7FFFF000 of sox and espeak, 80000000 of arecord, 2,000,000,000). It is 9 hours of 16-bit mono at
+16 kHz; a shorter length is believed, and a file that holds less is truncated."""
+ROUNDED = 1.01
+"""Largest sample of a float file, full scale 1, that is cut to 1: a resampler's or a filter's ripple."""
+OVERSHOOT = 1.26
+"""The same of a file of lossy coding: decoders overshoot what lay at full scale by up to 2 dB, and players cut it."""
+LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+INTEGERS = 64.0
+"""Largest sample of a float file from which on it is of integers that nobody divided."""
+SUFFIXES = (
+    ".flac", ".wav", ".wave", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64",
+    ".rf64",
+)  # fmt: skip
+"""Names' ends of the files that are read."""
+UNREADABLE = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".amr", ".ape", ".wv", ".3gp")
+"""Names' ends of sound that is not read."""
 
 UNTOLD = 2**62
 """Number of samples from which on it is libsndfile's placeholder for a FLAC file that was streamed."""
@@ -63,8 +82,8 @@ def read_audio(
     """Samples [S] in [-1, 1] of a mono recording of `sample_rate` Hz, or of the segment that starts at `start` seconds.
 
     Nothing is resampled or mixed, and no more than `longest` seconds are read. Raises InvalidItemError, in one line,
-    where the file is missing, unreadable, truncated, empty, silent, clipped, of several channels, of another sample
-    rate or longer than `longest` seconds, and where the segment lies outside it.
+    where the file is missing, unreadable, truncated, empty, silent, clipped, beyond full scale, of several channels, of
+    another sample rate or longer than `longest` seconds, and where the segment lies outside it.
     """
     with opened(path) as file:
         _check_format(path, file, sample_rate)
@@ -73,26 +92,40 @@ def read_audio(
             raise InvalidItemError(
                 f"{path}: {count / sample_rate:.1f} s long, and at most {longest:g} s are read; cut it into segments"
             )
-        file.seek(first)
-        audio: NDArray[np.float32] = file.read(count, dtype="float32")
+        audio, subtype = _samples(file, first, count), file.subtype
     if len(audio) < count:
         raise InvalidItemError(f"{path}: truncated: {len(audio)} of {count} samples are there; fetch it again")
-    _check_content(path, audio)
+    _check_content(path, audio, subtype)
     return np.clip(audio, -1.0, 1.0)
+
+
+def _samples(file: soundfile.SoundFile, first: int, count: int) -> NDArray[np.float32]:
+    """Samples [count] from `first` on, fewer where fewer are there; some codings (GSM 6.10) are read from the start."""
+    skipped = first
+    if file.seekable():
+        skipped = first - file.seek(first)
+    audio: NDArray[np.float32] = file.read(skipped + count, dtype="float32")
+    return audio[skipped:]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """An audio file to read from; raises InvalidItemError where it is missing, empty or damaged."""
-    if not path.is_file():
-        raise InvalidItemError(f"{path}: no such file; fetch it, or take its line out of the dataset")
-    if not path.stat().st_size:
-        raise InvalidItemError(f"{path}: empty: the file has no bytes; fetch it again")
+    """An audio file to read from; raises InvalidItemError where it is missing, empty or damaged.
+
+    A WAV whose writer left its length as 0 is read to the end of the file.
+    """
     try:
-        with soundfile.SoundFile(path) as file:
+        if not os.path.isfile(path):
+            raise InvalidItemError(f"{path}: no such file; fetch it, or take its line out of the dataset")
+        if not path.stat().st_size:
+            raise InvalidItemError(f"{path}: empty: the file has no bytes; fetch it again")
+        with soundfile.SoundFile(headers.mended(path) or path) as file:
             yield file
     except (soundfile.SoundFileError, OSError) as error:
-        said = str(error).rpartition(f"{str(path)!r}: ")[2].rstrip(".")
+        other = headers.no_sound(path)
+        if other:
+            raise InvalidItemError(f"{path}: {other}") from error
+        said = str(getattr(error, "error_string", error)).rpartition(f"{str(path)!r}: ")[2].rstrip(".")
         raise InvalidItemError(f"{path}: damaged, truncated or no audio: {said}; fetch it again") from error
 
 
@@ -105,8 +138,8 @@ def _check_format(path: Path, file: soundfile.SoundFile, sample_rate: int) -> No
             f"{path}: sampled at {file.samplerate} Hz, and the model hears {sample_rate} Hz; "
             f"convert it: ffmpeg -i {path.name} -ar {sample_rate} converted.wav"
         )
-    promised, held = _wav_bytes(path)
-    if held < promised:
+    promised, held = headers.bytes_of_sound(path)
+    if held < promised < STREAMED:
         raise InvalidItemError(f"{path}: truncated: {held} of {promised} bytes of sound are there; fetch it again")
 
 
@@ -117,31 +150,75 @@ def _extent(path: Path, file: soundfile.SoundFile, start: float, seconds: float 
         raise InvalidItemError(f"{path}: empty: no samples; fetch it again")
     if held >= UNTOLD:
         raise InvalidItemError(f"{path}: its header tells no length; write it again: ffmpeg -i {path.name} again.flac")
-    if start < 0 or (seconds is not None and not seconds > 0):
-        length = "" if seconds is None else f" that lasts {seconds:g} s"
-        raise InvalidItemError(f"{path}: no segment starts at {start:g} s{length}; mend the dataset's list of segments")
-    first = round(start * rate)
-    last = held if seconds is None else round((start + seconds) * rate)
+    length = math.inf if seconds is None else seconds
+    if not 0 <= start < math.inf or not length > 0 or seconds == math.inf:
+        lasting = "" if seconds is None else f" that lasts {seconds:g} s"
+        raise InvalidItemError(
+            f"{path}: no segment starts at {start:g} s{lasting}; mend the dataset's list of segments"
+        )
+    # In seconds first: a time may be too large to be counted in samples.
+    stop = held / rate if seconds is None else start + seconds
+    outside = start > held / rate or stop > held / rate + 1
+    first, last = (held, held) if outside else (round(start * rate), held if seconds is None else round(stop * rate))
     if first >= held or last > held + OVERHANG * rate:
         raise InvalidItemError(
-            f"{path}: its segment of {start:g} to {last / rate:g} s ends after its {held / rate:g} s; fetch it again, "
+            f"{path}: its segment of {start:g} to {stop:g} s ends after its {held / rate:g} s; fetch it again, "
             "or mend the dataset's list of segments"
         )
     return first, min(last, held) - first
 
 
-def _check_content(path: Path, audio: NDArray[np.float32]) -> None:
-    """Raise InvalidItemError where samples [S] are none, not finite, silent or clipped."""
+def _check_content(path: Path, audio: NDArray[np.float32], subtype: str) -> None:
+    """Raise InvalidItemError where samples [S] are none, not finite, silent, clipped or beyond full scale."""
     if not len(audio):
         raise InvalidItemError(f"{path}: empty: the segment has no samples; mend the dataset's list of segments")
-    if not np.isfinite(audio).all():
-        raise InvalidItemError(f"{path}: samples that are not finite; record or convert it again")
-    peak = float(np.abs(audio - audio.mean(dtype=np.float64)).max())
-    if peak < SILENCE:
+    check_levels(path, audio, subtype)
+    if float(np.abs(audio - audio.mean(dtype=np.float64)).max()) < SILENCE:
         raise InvalidItemError(f"{path}: silent: no sample exceeds {SILENCE:g} of full scale; record it again")
     share = clipped_share(audio)
     if share > CLIPPED:
         raise InvalidItemError(f"{path}: clipped: {share:.1%} of samples at full scale; record it at a lower level")
+
+
+def check_levels(path: Path, audio: NDArray[np.float32], subtype: str) -> None:
+    """Raise InvalidItemError where samples [S] of a libsndfile subtype are not finite or lie beyond full scale.
+
+    They do beyond `ROUNDED`, and beyond `OVERSHOOT` where the coding is lossy: less than that may be cut.
+    """
+    if not np.isfinite(audio).all():
+        raise InvalidItemError(f"{path}: samples that are not finite; record or convert it again")
+    peak = float(np.abs(audio).max(initial=0.0))
+    if peak <= (OVERSHOOT if subtype in LOSSY else ROUNDED):
+        return
+    if peak >= INTEGERS:
+        bits = next((bits for bits in (16, 24) if peak <= 2 ** (bits - 1)), 32)
+        raise InvalidItemError(
+            f"{path}: samples up to {peak:.1f} of full scale: it looks like {bits}-bit integers in a float file; "
+            f"divide them by {2 ** (bits - 1)}"
+        )
+    told = f"{peak:.1f}" if peak >= 1.1 else f"{peak:.3f}"
+    raise InvalidItemError(f"{path}: samples up to {told} of full scale; scale it to lie in [-1, 1]")
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Stands in place of a record's sound where its entry in the dataset is no use."""
+
+    reason: str
+    """What is wrong, where, and what to do, in one line."""
+
+    def __call__(self, sample_rate: int) -> NDArray[np.float32]:
+        """Raise InvalidItemError."""
+        raise InvalidItemError(self.reason)
+
+
+def beside(path: Path) -> Path:
+    """The audio file of a path without its name's end: the first of `SUFFIXES` that is there, FLAC before WAV.
+
+    That of a FLAC where none is there.
+    """
+    tried = [Path(f"{path}{suffix}") for suffix in SUFFIXES]
+    return next((each for each in tried if os.path.isfile(each)), tried[0])
 
 
 def clipped_share(audio: NDArray[np.float32]) -> float:
@@ -156,21 +233,3 @@ def clipped_share(audio: NDArray[np.float32]) -> float:
         runs = edges[1::2] - edges[::2]
         clipped += int(runs[runs >= RUN].sum())
     return clipped / len(audio)
-
-
-def _wav_bytes(path: Path) -> tuple[int, int]:
-    """Bytes of sound that a WAV's header promises, and bytes that are there; 0 and 0 where it promises none.
-
-    libsndfile takes the length of a WAV that was cut off for the length of the sound.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) != b"RIFF":
-            return 0, 0
-        file.seek(12)
-        while len(header := file.read(8)) == 8:
-            length = int.from_bytes(header[4:], "little")
-            if header[:4] == b"data":
-                return (0, 0) if length >= STREAMED else (length, size - file.tell())
-            file.seek(length + length % 2, 1)
-    return 0, 0

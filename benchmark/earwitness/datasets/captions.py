@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earwitness.datasets import PromptRecord
-from earwitness.datasets.text_files import read_text
+from earwitness.datasets.tables import read_table
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -29,35 +28,38 @@ class Columns:
     split: str = ""
     """Column that tells the split; empty where the table is one split."""
 
+    @property
+    def needed(self) -> list[str]:
+        """The columns that a table must have."""
+        return [name for name in dict.fromkeys((self.key, self.caption, self.cluster, self.split)) if name]
+
 
 def read_csv(path: Path, columns: Columns) -> list[Line]:
-    """Lines of a CSV file with a header.
+    """Lines of a CSV file with a header; a line's number is that in which its row starts.
 
-    Raises EarwitnessError, naming the file and the place, where a column is missing or the text is not UTF-8 or CSV.
+    Raises EarwitnessError, naming the file and the place, where a column is missing or as `tables.read_table`.
     """
-    text = read_text(path, "download the dataset's CSV there")
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
-    try:
-        found = reader.fieldnames or ()
-        missing = [name for name in (columns.key, columns.caption, columns.cluster, columns.split) if name not in found]
-        if any(missing):
-            raise EarwitnessError(f"{path}: no column {', '.join(missing)}; found {', '.join(found) or 'none'}")
-        return [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise EarwitnessError(f"{path}, line {reader.line_num}: not CSV: {error}") from error
+    table = read_table(path, "download the dataset's CSV there")
+    table.require(columns.needed)
+    return [*table.named()]
 
 
 def records(where: str, lines: Iterable[Line], columns: Columns) -> Iterator[PromptRecord]:
     """Records of a table's lines, white space folded; raises EarwitnessError on an empty or repeated id."""
     seen: dict[str, int] = {}
     for number, row in lines:
-        identifier = str(row[columns.key] or "")
+        identifier = _text(row[columns.key]).strip()
         if not identifier:
-            raise EarwitnessError(f"{where}, line {number}: empty {columns.key}")
+            raise EarwitnessError(f"{where}, line {number}: empty {columns.key}; write one, or take the line out")
         if identifier in seen:
             raise EarwitnessError(
-                f"{where}, line {number}: {columns.key} {identifier!r} stands in line {seen[identifier]} already"
+                f"{where}, line {number}: {columns.key} {identifier!r} stands in line {seen[identifier]} already; take "
+                "one out"
             )
         seen[identifier] = number
-        prompt = " ".join(str(row[columns.caption] or "").split())
-        yield PromptRecord(identifier, prompt, str(row[columns.cluster]))
+        prompt = " ".join(_text(row[columns.caption]).split())
+        yield PromptRecord(identifier, prompt, _text(row[columns.cluster]).strip())
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,7 +1,8 @@
 """LibriSpeech (Panayotov et al. 2015): read English speech, 16 kHz, with transcripts.
 
 Read from the folders that its archives unpack to: `<split>/<speaker>/<chapter>/<speaker>-<chapter>.trans.txt`, whose
-lines are an utterance's id and its words, and beside it the sound of each utterance as `<id>.flac`.
+lines are an utterance's id and its words, and beside it the sound of each utterance as `<id>.flac`, or as WAV or
+another kind of file that is read where no FLAC is there.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earwitness.datasets import SpeechRecord
-from earwitness.datasets.audio_files import AudioFile
-from earwitness.datasets.subset import draw
+from earwitness.datasets.audio_files import AudioFile, Unusable, beside
+from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_lines
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WORDLESS = "an utterance's id without words; write them, or leave its row invalid"
 
-def load(source: str, *, split: str = "test-clean", items: int, seed: int = 0) -> list[SpeechRecord]:
+
+def load(source: str, *, split: str = "test-clean", items: Items, seed: Seed = 0) -> list[SpeechRecord]:
     """Records of a split; the folder `source` holds the splits' folders.
 
     References are lower-case, as published without punctuation; a cluster is a speaker. Sounds are read when they are
-    asked for. Raises EarwitnessError, naming file and line, where the split cannot be read.
+    asked for, and that of an utterance without words raises InvalidItemError. Raises EarwitnessError, naming file and
+    line, where the split cannot be read or has an id twice.
     """
     folder = Path(source) / split
     if not folder.is_dir():
@@ -40,15 +44,17 @@ def _records(folder: Path) -> Iterator[SpeechRecord]:
     for path in sorted(folder.glob("*/*/*.trans.txt")):
         for number, line in enumerate(read_lines(path, "unpack the split again"), start=1):
             where = f"{path}, line {number}"
-            identifier, _, text = line.strip().partition(" ")
-            if not identifier or not text.strip():
-                raise EarwitnessError(f"{where}: an utterance's id and its words were expected; found {line[:60]!r}")
+            if not line.strip():
+                continue
+            identifier, *words = line.split(maxsplit=1)
+            text = " ".join(" ".join(words).lower().split())
             if identifier in seen:
                 raise EarwitnessError(f"{where}: utterance {identifier!r} stands in {seen[identifier]} already")
             seen[identifier] = where
+            spoken = any(character.isalnum() for character in text)
             yield SpeechRecord(
                 id=identifier,
-                reference=" ".join(text.lower().split()),
+                reference=text,
                 cluster=path.parent.parent.name,
-                audio=AudioFile(path.parent / f"{identifier}.flac"),
+                audio=AudioFile(beside(path.parent / identifier)) if spoken else Unusable(f"{where}: {WORDLESS}"),
             )

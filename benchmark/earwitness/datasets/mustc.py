@@ -7,48 +7,55 @@ Read from the folders that its archives unpack to. With `en-de` for a pair of la
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import numpy as np
 import yaml
+from pydantic import Field
 
 from earwitness.datasets import SpeechRecord
-from earwitness.datasets.audio_files import AudioFile
-from earwitness.datasets.subset import draw
+from earwitness.datasets.audio_files import AudioFile, Unusable
+from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_lines, read_text
-from earwitness.errors import EarwitnessError, InvalidItemError
+from earwitness.errors import EarwitnessError, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = type("TextLoader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {"yaml_implicit_resolvers": {}})
+"""Reads every number as the text that stands there: YAML takes 1:30 for the number 90, and 010 for 8."""
 AGAIN = "unpack the split again"
 
 
-@dataclass(frozen=True)
-class Untranslated:
-    """A segment whose line of text is empty: nothing can be compared with a transcript of it."""
+Name = Annotated[str, Field(pattern=r"^[\w-]+$")]
 
-    where: str
 
-    def __call__(self, sample_rate: int) -> NDArray[np.float32]:
-        """Raise InvalidItemError."""
-        raise InvalidItemError(f"{self.where}: no text; take the segment out of the dataset, or leave its row invalid")
+class Segment(NamedTuple):
+    """An entry of a split's list."""
+
+    talk: str
+    """Name of its sound's file; empty where the entry names none."""
+    audio: AudioFile | Unusable
 
 
 def load(
-    source: str, *, split: str = "tst-COMMON", items: int, seed: int = 0, pair: str = "en-de", language: str = ""
+    source: str,
+    *,
+    split: str = "tst-COMMON",
+    items: Items,
+    seed: Seed = 0,
+    pair: Name = "en-de",
+    language: Annotated[str, Field(pattern=r"^[\w-]*$")] = "",
 ) -> list[SpeechRecord]:
     """Records of a split; the folder `source` holds the folder of the pair of languages.
 
     References are in `language`, the second of the pair where none is named, with case and punctuation as published;
-    a cluster is a talk, and an id is the talk's file and the number of the segment in it, from 0. Sounds are read when
-    they are asked for. Raises EarwitnessError, naming file and place, where the split cannot be read.
+    a cluster is a talk, and an id is the talk's file and the number of the segment in it, from 0; a segment whose entry
+    names no file is its own cluster, `segment-` and its number in the split, from 1. Sounds are read when they are
+    asked for, and that of a segment without times, a file or text raises InvalidItemError. Raises EarwitnessError,
+    naming file and place, where the split cannot be read.
     """
     language = language or pair.rpartition("-")[2]
     folder = Path(source) / pair / "data" / split
@@ -68,37 +75,51 @@ def load(
     return draw(str(folder), list(_records(texts, segments, lines)), items, seed)
 
 
-def _segments(path: Path) -> list[AudioFile]:
-    """Segments of a split; raises EarwitnessError where an entry is no mapping with duration, offset and wav."""
+def _segments(path: Path) -> list[Segment]:
+    """Segments of a split; raises EarwitnessError where the file is no list."""
     try:
         entries = yaml.load(read_text(path, AGAIN), Loader=LOADER)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise EarwitnessError(
-            f"{path}{where}: not YAML: {getattr(error, 'problem', None) or error}; {AGAIN}"
+            f"{path}{where}: not YAML: {getattr(error, 'problem', None) or short(str(error))}; {AGAIN}"
         ) from error
     if not isinstance(entries, list):
         raise EarwitnessError(f"{path}: a list of segments was expected; found {type(entries).__name__}; {AGAIN}")
     return [_segment(path, number, entry) for number, entry in enumerate(entries, start=1)]
 
 
-def _segment(path: Path, number: int, entry: Any) -> AudioFile:
+def _segment(path: Path, number: int, entry: Any) -> Segment:
+    """A segment; its sound raises InvalidItemError where its entry has no file, or no times that make a stretch."""
+    told = entry if isinstance(entry, dict) else {}
+    wav, offset, duration = told.get("wav"), _seconds(told.get("offset")), _seconds(told.get("duration"))
+    named = isinstance(wav, str) and bool(wav.strip())
+    talk = Path(str(wav)).stem if named else ""
+    if talk and offset >= 0 and duration > 0:
+        return Segment(talk, AudioFile(path.parent.parent / "wav" / str(wav), offset, duration))
+    found = ", ".join(f"{key} {told[key]!r}" for key in ("wav", "offset", "duration") if key in told)
+    found = short(found or str(entry))[:80] or "nothing"
+    reason = f"a wav and its offset and duration in seconds were expected; found {found}; mend it, or leave it invalid"
+    return Segment(talk, Unusable(f"{path}, segment {number}: {reason}"))
+
+
+def _seconds(told: Any) -> float:
+    """A finite number of seconds; NaN where there is none."""
     try:
-        wav = path.parent.parent / "wav" / str(entry["wav"])
-        return AudioFile(wav, float(entry["offset"]), float(entry["duration"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise EarwitnessError(
-            f"{path}, segment {number}: duration and offset in seconds and a wav were expected; found "
-            f"{' '.join(str(entry).split())[:80]}; {AGAIN}"
-        ) from error
+        seconds = float(told)
+    except (TypeError, ValueError):
+        return math.nan
+    return seconds if math.isfinite(seconds) else math.nan
 
 
-def _records(texts: Path, segments: list[AudioFile], lines: list[str]) -> Iterator[SpeechRecord]:
+def _records(texts: Path, segments: list[Segment], lines: list[str]) -> Iterator[SpeechRecord]:
     count: Counter[str] = Counter()
     for number, (segment, line) in enumerate(zip(segments, lines, strict=True), start=1):
-        talk = segment.path.stem
-        reference = " ".join(line.split())
-        audio = segment if reference else Untranslated(f"{texts}, line {number}")
-        yield SpeechRecord(id=f"{talk}_{count[talk]}", reference=reference, cluster=talk, audio=audio)
-        count[talk] += 1
+        reference, audio = " ".join(line.split()), segment.audio
+        if not reference:
+            audio = Unusable(f"{texts}, line {number}: no text; take the segment out, or leave its row invalid")
+        # A hyphen, where a talk's segments have an underscore, keeps the two kinds of ids apart.
+        name = f"{segment.talk}_{count[segment.talk]}" if segment.talk else f"segment-{number}"
+        count[segment.talk] += 1
+        yield SpeechRecord(id=name, reference=reference, cluster=segment.talk or name, audio=audio)

@@ -1,28 +1,41 @@
 """Any folder of audio with a CSV of factors, or with factors that are estimated from the sound.
 
 `notes.csv` has a line for each clip: `file`, a path from the folder; `split` (train, validation or test), if the folder
-is split already; and a column for each factor. What steering moves is measured in factors of the estimators' names and
-units: pitch as a MIDI number, loudness in dB, brightness in octaves above 1 kHz. A clip that is no use is found when
-its study is read, so that the other studies are scored.
+is split already; and a column for each factor. Columns of the estimators' names (pitch, loudness, brightness, attack)
+are factors, and others are where the card names them. What steering moves is measured in the estimators' units, and
+such columns are held to them: pitch as a MIDI number, loudness in dB, brightness in octaves above 1 kHz, attack as the
+base 10 logarithm of seconds. A clip that is no use is found when its study is read, so that the other studies are
+scored.
 """
 
 from __future__ import annotations
 
-import csv
 import functools
-import hashlib
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field
 
 from earwitness.datasets import ConceptRecord, Notes
 from earwitness.datasets.audio_files import opened, read_audio
-from earwitness.datasets.text_files import read_text
+from earwitness.datasets.notes_table import (
+    ESTIMATED,
+    ESTIMATES,
+    SPLITS,
+    TABLE,
+    Line,
+    as_number,
+    canonical,
+    draw_number,
+    foreign,
+    found_clips,
+    tabled_clips,
+)  # fmt: skip
+from earwitness.datasets.subset import Items, Seed
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.worlds.estimators import ESTIMATORS, estimate
 
@@ -31,31 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ESTIMATORS", "load"]
 
-TABLE = "notes.csv"
-SUFFIXES = (".wav", ".flac", ".ogg")
-SPLITS = ("train", "validation", "test")
-ESTIMATED = "estimated"
-"""Stands in place of a list of factors."""
-ESTIMATES = ("pitch", "loudness", "brightness")
-"""Factors that are estimated: those of the published probes (arXiv 2510.23802)."""
 FOLDS = 5
 """Folds in which a probe's strength is chosen on the training clips."""
-FIFTHS = {"train": (0, 1, 2), "validation": (3,), "test": (4,)}
-"""Fifths of the files that are a split's where no column tells."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A clip of the table."""
-
-    file: str
-    """As the table names it: nothing that is drawn depends on where the folder lies."""
-    path: Path
-    split: str
-    cells: tuple[str, ...]
-    """What stands in each factor's column."""
-    where: str
-    """File and line, for messages."""
 
 
 @dataclass(frozen=True)
@@ -71,37 +61,41 @@ def load(
     source: str,
     *,
     split: str = "test",
-    items: int,
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     factors: str | Sequence[str] = (),
-    seconds: float = 2.0,
-    folds: int = FOLDS,
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 2.0,
+    folds: Annotated[int, Field(ge=2, le=1000)] = FOLDS,
 ) -> list[ConceptRecord]:
     """Studies of a folder's clips: its training clips, and those of `split`, dealt to `items` records by a seed.
 
-    `factors` names columns of `notes.csv`, all but file and split where it is empty; or it is "estimated": pitch,
-    loudness and brightness of each clip are then estimated from its sound, and no table is needed. The first `seconds`
-    of each clip are used. Without a column `split`, a hash of the file's name deals three fifths to train and one
-    each to validation and test. A clip that is no use (missing, silent, clipped, short, a factor that is no number)
-    is told when its record's sound is asked for. Raises EarwitnessError, in one line, where the table cannot be read,
-    a factor has one value, or a record has fewer training or test clips than `folds`.
+    `factors` names columns of `notes.csv`; where it is empty, those of the estimators' names are taken, and there must
+    be no other but an index. Or it is "estimated": pitch, loudness and brightness of each clip are then estimated from
+    its sound, and no table is needed. The first `seconds` of each clip are used. Without a column `split`, a hash of
+    the file's name deals three fifths to train and one each to validation and test. A clip that is no use (missing,
+    silent, clipped, short, a factor that is no number or none of its unit) is told when its record's sound is asked
+    for. Raises EarwitnessError, in one line, where the table cannot be read or names a clip twice, a factor has one
+    value, or a record has fewer training or test clips than `folds`.
     """
     folder, estimated = Path(source), factors == ESTIMATED
     if not folder.is_dir():
         raise EarwitnessError(f"{folder}: no such folder; name the folder of audio as the task's dataset source")
-    if split not in SPLITS[1:]:
+    if SPLITS.get(split, "train") == "train":
         raise EarwitnessError(f"clips are tried on the split validation or test; found split = {split!r}")
-    if not seconds > 0 or items < 1 or folds < 2:
+    split = SPLITS[split]
+    if not 0 < seconds < math.inf or items < 1 or folds < 2:
         raise EarwitnessError(
             f"at least 1 item, 2 folds and more than 0 seconds are needed; found items = {items}, folds = {folds}, "
             f"seconds = {seconds:g}"
         )
     if isinstance(factors, str) and not estimated:
         raise EarwitnessError(f'factors is a list of columns of {TABLE}, or "{ESTIMATED}"; found {factors!r}')
+    if not estimated and len(set(map(canonical, factors))) < len(factors):
+        raise EarwitnessError(f"factors names a column twice: {', '.join(factors)}; name each once")
     if estimated and not (folder / TABLE).exists():
-        lines, plan = _found(folder), Plan(ESTIMATES, True, seconds)
+        lines, plan = found_clips(folder), Plan(ESTIMATES, True, seconds)
     else:
-        lines, names = _table(folder / TABLE, () if estimated else tuple(factors), estimated)
+        lines, names = tabled_clips(folder / TABLE, () if estimated else tuple(map(canonical, factors)), estimated)
         plan = Plan(names, estimated, seconds)
     train, test = (_dealt(lines, which, items, seed) for which in ("train", split))
     for which, parts in (("train", train), (split, test)):
@@ -114,94 +108,10 @@ def load(
     return [_record(f"{split}-{number:05d}", *parts, plan) for number, parts in enumerate(dealt)]
 
 
-def _found(folder: Path) -> list[Line]:
-    """All audio below a folder; raises EarwitnessError where there is none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
-    if not files:
-        raise EarwitnessError(f"{folder}: no audio ({', '.join(SUFFIXES)}) in it; name another folder")
-    return [_line(folder, path.relative_to(folder).as_posix(), str(path)) for path in files]
-
-
-def _table(path: Path, names: tuple[str, ...], estimated: bool) -> tuple[list[Line], tuple[str, ...]]:
-    """Lines of a table, and the factors' names: all of its columns where none are named.
-
-    Raises EarwitnessError where it cannot be read, or a factor has one value.
-    """
-    text = read_text(path, f'write there a table of file and factors, or set the dataset\'s factors to "{ESTIMATED}"')
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        reader.fieldnames = found = [name.strip() for name in reader.fieldnames or ()]
-        given = () if estimated else names or tuple(name for name in found if name not in ("file", "split"))
-        _require_columns(path, found, given, estimated)
-        lines: dict[str, Line] = {}
-        for row in reader:
-            where, file = f"{path}, line {reader.line_num}", (row["file"] or "").strip()
-            if not file:
-                raise EarwitnessError(f"{where}: no file; write its path, or take the line out")
-            if file in lines:
-                raise EarwitnessError(f"{where}: {file} stands in {lines[file].where} already; take one out")
-            cells = tuple((row[name] or "").strip() for name in given)
-            lines[file] = _line(path.parent, file, where, (row["split"] or "") if "split" in found else None, cells)
-    except csv.Error as error:
-        raise EarwitnessError(f"{path}, line {reader.line_num}: not CSV: {error}; write it again") from error
-    _require_spread(path, tuple(lines.values()), given)
-    return list(lines.values()), given or ESTIMATES
-
-
-def _require_columns(path: Path, found: list[str], given: tuple[str, ...], estimated: bool) -> None:
-    """Raise EarwitnessError unless a table has a column for files and for each factor, once."""
-    missing = [name for name in ("file", *given) if name not in found]
-    if missing:
-        raise EarwitnessError(f"{path}: no column {', '.join(missing)}; found {', '.join(found) or 'none'}")
-    if len(set(found)) < len(found):
-        double = next(name for name in found if found.count(name) > 1)
-        raise EarwitnessError(f"{path}: two columns {double!r}; take one out")
-    if not given and not estimated:
-        raise EarwitnessError(f"{path}: no column of a factor; add one, or set the dataset's factors to {ESTIMATED!r}")
-
-
-def _line(folder: Path, file: str, where: str, split: str | None = None, cells: tuple[str, ...] = ()) -> Line:
-    """A clip; the split of one that has none is drawn from its name. Raises EarwitnessError on an unknown split."""
-    if split is None:
-        fifth = _draw(file) % 5
-        split = next(name for name, fifths in FIFTHS.items() if fifth in fifths)
-    elif split.strip() not in SPLITS:
-        raise EarwitnessError(f"{where}: split is {split.strip()!r}; write one of {', '.join(SPLITS)}")
-    return Line(file, folder / file, split.strip(), cells, where)
-
-
-def _draw(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-
-def _require_spread(path: Path, lines: Sequence[Line], names: tuple[str, ...]) -> None:
-    """Raise EarwitnessError where a factor has one value in all lines that have a number."""
-    for column, name in enumerate(names):
-        texts = [line.cells[column] for line in lines]
-        numbers = {number for number in map(_number, texts) if math.isfinite(number)}
-        if texts and not numbers:
-            raise EarwitnessError(
-                f"{path}: factor {name} holds no number, {texts[0]!r} in its first line; name the columns that do in "
-                "the dataset's factors"
-            )
-        if len(numbers) == 1:
-            raise EarwitnessError(
-                f"{path}: factor {name} has one value, {numbers.pop():g}, in all lines; leave it out of the dataset's "
-                "factors"
-            )
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def _dealt(lines: Sequence[Line], split: str, items: int, seed: int) -> list[list[Line]]:
     """A split's clips, dealt to items in an order that a seed draws; in each they stand in the table's order."""
     chosen = [index for index, line in enumerate(lines) if line.split == split]
-    order = sorted(chosen, key=lambda index: _draw(f"{seed}|{lines[index].file}"))
+    order = sorted(chosen, key=lambda index: draw_number(f"{seed}|{lines[index].file}"))
     return [[lines[index] for index in sorted(order[item::items])] for item in range(items)]
 
 
@@ -221,6 +131,7 @@ def _notes(lines: list[Line], plan: Plan) -> Notes:
     try:
         for index, line in enumerate(lines):
             values[index] = _estimates(line, plan) if plan.estimated else _given(line, plan)
+        _require_units(lines, values, plan)
         _require_two_values(lines, values, plan)
     except InvalidItemError as error:
         fault = str(error)
@@ -231,6 +142,13 @@ def _notes(lines: list[Line], plan: Plan) -> Notes:
         return [read_clip(line.path, sample_rate, plan.seconds) for line in lines]
 
     return Notes(audio, dict(zip(plan.factors, values.T.copy(), strict=True)))
+
+
+def _require_units(lines: list[Line], values: NDArray[np.float64], plan: Plan) -> None:
+    for line, row in zip(lines, values.tolist(), strict=True):
+        for name, number in zip(plan.factors, row, strict=True):
+            if not plan.estimated and foreign(name, number):
+                raise InvalidItemError(f"{line.where}: factor {name}: {foreign(name, number)}")
 
 
 def _require_two_values(lines: list[Line], values: NDArray[np.float64], plan: Plan) -> None:
@@ -245,7 +163,7 @@ def _require_two_values(lines: list[Line], values: NDArray[np.float64], plan: Pl
 def _given(line: Line, plan: Plan) -> list[float]:
     """The factors' numbers of a line; raises InvalidItemError where one is none."""
     for name, text in zip(plan.factors, line.cells, strict=True):
-        if not math.isfinite(_number(text)):
+        if not math.isfinite(as_number(text)):
             raise InvalidItemError(
                 f"{line.where}: factor {name} is {text!r}, which is no finite number; write one, or take the line out"
             )

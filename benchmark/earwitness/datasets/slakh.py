@@ -2,7 +2,7 @@
 
 Read from the folders that its archives unpack to: `<split>/TrackNNNNN/` with `mix.flac`, the stems as
 `stems/S00.flac` and so on, and `metadata.yaml`, which tells the class and the MIDI program of each stem. The MIDI
-itself is not read.
+itself is not read. BabySlakh's folders are read too: WAV in place of FLAC, and tracks without folders of splits.
 """
 
 from __future__ import annotations
@@ -11,28 +11,30 @@ from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import soundfile
 import soxr
 import yaml
+from pydantic import Field
 
 from earwitness.datasets import BandRecord
-from earwitness.datasets.audio_files import SILENCE, opened
-from earwitness.datasets.captions import Columns, read_csv, records
-from earwitness.datasets.subset import draw
+from earwitness.datasets.audio_files import SILENCE, beside, check_levels, opened
+from earwitness.datasets.instruments import instruments
+from earwitness.datasets.slakh_folders import COLUMNS, METADATA, PROMPTS, find_tracks, read_prompts
+from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_text
 from earwitness.errors import EarwitnessError, InvalidItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+__all__ = ["COLUMNS", "PROMPTS", "load", "named"]
+
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-PROMPTS = "prompts.csv"
-COLUMNS = Columns(key="track", caption="prompt", cluster="track")
 WORDS = {
     "Bass": "bass",
     "Brass": "brass",
@@ -85,7 +87,7 @@ class Track:
     @property
     def mix(self) -> Path:
         """The sum of all stems."""
-        return self.folder / "mix.flac"
+        return beside(self.folder / "mix")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ class Window:
         for path in paths:
             with opened(path) as file:
                 file.seek(self.start)
-                audio += _exactly(path, file, count)
+                heard, subtype = _exactly(path, file, count), file.subtype
+            check_levels(path, heard, subtype)
+            audio += heard
         if np.abs(audio).max() < SILENCE:
             begin = self.start / self.track.rate
             raise InvalidItemError(
@@ -142,62 +146,55 @@ def load(
     source: str,
     *,
     split: str = "test",
-    items: int,
-    seed: int = 0,
-    seconds: float = 10.24,
-    template: str = "a recording of {instruments}",
-    most: int = 3,
+    items: Items,
+    seed: Seed = 0,
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 10.24,
+    template: Annotated[str, Field(pattern=r"\{instruments\}")] = "a recording of {instruments}",
+    most: Annotated[int, Field(gt=0, le=128)] = 3,
 ) -> list[BandRecord]:
-    """Records of a split's tracks, one each; the folder `source` holds the splits' folders.
+    """Records of a split's tracks, one each; the folder `source` holds the splits' folders, or tracks.
 
     A record is the earliest window of `seconds` seconds in which most instruments sound, and its prompt names up to
     `most` of them, the loudest first. Where `source` has a `prompts.csv` with the columns track and prompt, these
-    prompts stand instead, and the window is the earliest in which most of the instruments sound that they name. A
-    track that is no use is a record whose sound raises InvalidItemError. Raises EarwitnessError where the split or the
-    prompts cannot be read.
+    prompts stand instead, and the window is the earliest in which most of the instruments sound that they name. Tracks
+    without folders of splits are of any split but train: nobody said which of them to train on. A track that is no use
+    is a record whose sound raises InvalidItemError. Raises EarwitnessError where the split or the prompts cannot be
+    read, or a prompt's track is in no folder.
     """
-    folder = Path(source) / split
-    if not folder.is_dir():
-        raise EarwitnessError(
-            f"{folder}: no such folder; unpack Slakh2100's {split} there, or name the folder that holds {split} as the "
-            "task's dataset source"
-        )
-    if not seconds > 0 or most < 1 or "{instruments}" not in template:
+    if not 0 < seconds < np.inf or most < 1 or "{instruments}" not in template:
         raise EarwitnessError(
             f"a Slakh window lasts more than 0 s, names at least 1 instrument and its template has {{instruments}}; "
             f"found seconds = {seconds:g}, most = {most}, template = {template!r}"
         )
-    prompts = Path(source) / PROMPTS
-    table = records(str(prompts), read_csv(prompts, COLUMNS), COLUMNS) if prompts.exists() else ()
-    plan = Plan(seconds, template, most, {line.id: line.prompt for line in table})
-    tracks = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [_record(path, plan) for path in draw(str(folder), tracks, items, seed)]
+    tracks = find_tracks(Path(source), split)
+    plan = Plan(seconds, template, most, read_prompts(Path(source), {path.name for path in tracks}))
+    return [_record(path, plan) for path in draw(str(Path(source) / split), tracks, items, seed)]
 
 
-def named(prompt: str, known: Mapping[str, Any]) -> tuple[str, ...]:
-    """The words of a prompt that are known, in its order.
+def named(prompt: str, known: Collection[str]) -> tuple[str, ...]:
+    """The words of a prompt that are known, in its order; as `instruments.instruments` finds them.
 
-    >>> named("Bass, drums and a kazoo", {"drums": (), "bass": (), "flute": ()})
+    >>> named("Bass-guitars, drums and a kazoo", {"drums": (), "bass": (), "flute": ()})
     ('bass', 'drums')
     """
-    words = (word.strip(".,;:!?()\"'").lower() for word in prompt.split())
-    return tuple(dict.fromkeys(word for word in words if word in known))
+    return tuple(dict.fromkeys(name for _, name in instruments(prompt, known)))
 
 
 def _record(folder: Path, plan: Plan) -> BandRecord:
-    prompt = plan.prompts.get(folder.name, "")
+    prompt = plan.prompts.get(folder.name)
     known: tuple[str, ...] = ()
     clip: Window | Fault
     try:
         track = _track(folder)
-        start, loudest = _search(track, named(prompt, track.words) or tuple(track.words), plan.seconds)
-        prompt = prompt or plan.template.format(instruments=_listed(loudest[: plan.most]))
+        start, loudest = _search(track, named(prompt or "", track.words) or tuple(track.words), plan.seconds)
+        if prompt is None:
+            prompt = plan.template.replace("{instruments}", _listed(loudest[: plan.most]))
         known, clip = tuple(track.words), Window(track, start, plan.seconds)
     except InvalidItemError as error:
         clip = Fault(str(error))
     return BandRecord(
         id=folder.name,
-        prompt=prompt,
+        prompt=prompt or "",
         cluster=folder.name,
         known=known,
         seconds=plan.seconds,
@@ -212,9 +209,10 @@ def _track(folder: Path) -> Track:
     for path, word in _stems(folder):
         words[word] = (*words.get(word, ()), path)
     if not words:
-        raise InvalidItemError(f"{folder / 'metadata.yaml'}: no stem of an instrument that has a word; {AGAIN}")
-    with opened(folder / "mix.flac") as file:
-        _require_mono(folder / "mix.flac", file)
+        raise InvalidItemError(f"{folder / METADATA}: no stem of an instrument that has a word; {AGAIN}")
+    mix = beside(folder / "mix")
+    with opened(mix) as file:
+        _require_mono(mix, file)
         rate, frames = file.samplerate, file.frames
     for path in (path for paths in words.values() for path in paths):
         with opened(path) as file:
@@ -231,7 +229,7 @@ def _stems(folder: Path) -> Iterator[tuple[Path, str]]:
 
     A stem that is said not to be rendered has no file (its flag alone is not trusted: BabySlakh's says so of all).
     """
-    path = folder / "metadata.yaml"
+    path = folder / METADATA
     try:
         entries = yaml.load(read_text(path, AGAIN), Loader=LOADER)["stems"]
         stems = [(str(name), _word(stem), bool(stem.get("audio_rendered", True))) for name, stem in entries.items()]
@@ -244,7 +242,7 @@ def _stems(folder: Path) -> Iterator[tuple[Path, str]]:
             f"{path}: stems with inst_class, program_num and is_drum were expected; found something else; {AGAIN}"
         ) from error
     for name, word, rendered in sorted(stems):
-        file = folder / "stems" / f"{name}.flac"
+        file = beside(folder / "stems" / name)
         if word and (rendered or file.exists()):
             yield file, word
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from numpy.random import default_rng
+from pydantic import Field
 
 from earwitness.errors import EarwitnessError
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Record = TypeVar("Record")
+Items = Annotated[int, Field(gt=0, le=100_000)]
+"""How many items a task asks for."""
+Seed = Annotated[int, Field(ge=0)]
+"""What draws them."""
 
 
 def draw(where: str, found: Sequence[Record], items: int, seed: int) -> list[Record]:

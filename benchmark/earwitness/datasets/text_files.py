@@ -9,6 +9,9 @@ from earwitness.errors import EarwitnessError
 if TYPE_CHECKING:
     from pathlib import Path
 
+WIDE = (b"\xff\xfe", b"\xfe\xff")
+"""First bytes of UTF-16, and of UTF-32 of the first kind."""
+
 
 def read_text(path: Path, advice: str) -> str:
     """Text of a UTF-8 file; `advice` says what to do where it is missing.
@@ -16,13 +19,19 @@ def read_text(path: Path, advice: str) -> str:
     Raises EarwitnessError, naming the file and the line, where there is none that can be read.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        said = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        said = "no such file" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", "no file's name")
         raise EarwitnessError(f"{path}: {said}; {advice}") from error
+    if data[:2] in WIDE or 4 * data[:4096].count(0) > len(data[:4096]):
+        raise EarwitnessError(f"{path}: UTF-16 or UTF-32, not UTF-8; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise EarwitnessError(f"{path}, line {line}: not UTF-8 (byte {error.object[error.start]:#04x})") from error
+        raise EarwitnessError(
+            f"{path}, line {line}: not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
+        ) from error
 
 
 def read_lines(path: Path, advice: str) -> list[str]:

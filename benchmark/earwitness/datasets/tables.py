@@ -1,0 +1,109 @@
+"""Tables of datasets: CSV files with a header, read so that no row is lost or cut without a word."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from earwitness.datasets.text_files import read_text
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""Separators that tables are written with where commas are expected."""
+FAULTS = {
+    "unexpected end of data": "a quote opens a cell here and none closes it; close it, or double it",
+    "field larger than field limit": (
+        f"a cell of more than {csv.field_size_limit()} characters; close its quote, or shorten it"
+    ),
+    "expected after": "text follows the quote that closes a cell; double the quotes inside a quoted cell",
+}
+"""What is said in place of the errors of Python's csv."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table."""
+
+    line: int
+    """The line of the file in which it starts, from 1: a quoted cell may hold line ends."""
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and the rows below it; every row has a cell for each column."""
+
+    path: Path
+    columns: tuple[str, ...]
+    """White space around the names stripped; empty where a column has none."""
+    rows: tuple[Row, ...]
+
+    def where(self, row: Row) -> str:
+        """File and line of a row, for messages."""
+        return f"{self.path}, line {row.line}"
+
+    def require(self, names: Sequence[str]) -> None:
+        """Raise EarwitnessError, in one line, unless each of the names is one column's."""
+        missing = [name for name in dict.fromkeys(names) if name not in self.columns]
+        if missing:
+            found = ", ".join(name or "one without a name" for name in self.columns)
+            raise EarwitnessError(f"{self.path}: no column {', '.join(missing)}; found {found}")
+
+    def named(self) -> list[tuple[int, dict[str, str]]]:
+        """Number of the line and cells by column of each row."""
+        return [(row.line, dict(zip(self.columns, row.cells, strict=True))) for row in self.rows]
+
+
+def read_table(path: Path, advice: str, canonical: Callable[[str], str] = str) -> Table:
+    """The table of a CSV file in UTF-8: commas, double quotes, any line end; `advice` is for where it is missing.
+
+    `canonical` says what a column is called whose name is written in several ways. Lines without text are skipped, and
+    so are empty cells beyond the header's last. Raises EarwitnessError, naming the
+    file and the line in which the row starts, where the text is not UTF-8 or CSV or holds a NUL, a row has another
+    number of cells than the header, or two columns have one name.
+    """
+    rows = list(_rows(path, read_text(path, advice)))
+    if not rows:
+        raise EarwitnessError(f"{path}: empty; write a header and a line for each item")
+    columns = tuple(canonical(name.strip().strip("\ufeff").strip()) for name in rows[0].cells)
+    other = next((name for mark, name in OTHERS.items() if mark in columns[0]), "")
+    if len(columns) == 1 and other:
+        raise EarwitnessError(f"{path}: one column, its cells separated by {other}; write it with commas")
+    doubles = [name for name in columns if name and columns.count(name) > 1]
+    if doubles:
+        raise EarwitnessError(f"{path}: two columns {doubles[0]!r}; take one out")
+    fitted = tuple(_fitted(row, len(columns)) for row in rows[1:])
+    odd = [row for row in fitted if len(row.cells) != len(columns)]
+    if odd:
+        more = f", and {len(odd) - 1} more such" if len(odd) > 1 else ""
+        raise EarwitnessError(
+            f"{path}, line {odd[0].line}: {len(odd[0].cells)} cells under a header of {len(columns)}{more}; put quotes "
+            "around a cell with commas or line ends in it"
+        )
+    return Table(path, columns, fitted)
+
+
+def _rows(path: Path, text: str) -> Iterator[Row]:
+    """Rows of a text, the header first; raises EarwitnessError where one is not CSV."""
+    reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
+    try:
+        for cells in reader:
+            if any("\0" in cell for cell in cells):
+                raise EarwitnessError(f"{path}, line {line}: a NUL character; take it out, or fetch the file again")
+            if len(cells) > 1 or "".join(cells).strip():
+                yield Row(line, tuple(cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        said = next((told for fault, told in FAULTS.items() if fault in str(error)), str(error))
+        raise EarwitnessError(f"{path}, line {line}: not CSV: {said}") from error
+
+
+def _fitted(row: Row, count: int) -> Row:
+    """A row without empty cells beyond the header's: spreadsheets end lines in commas."""
+    return row if any(cell.strip() for cell in row.cells[count:]) else Row(row.line, row.cells[:count])
