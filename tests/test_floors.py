@@ -13,7 +13,7 @@ from earwitness import tracks
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
-    {"errors", "seeds", "closure", "identity", "tracks", "results", "metrics", "stats", "explaining"},
+    {"errors", "parameters", "seeds", "closure", "identity", "tracks", "results", "metrics", "stats", "explaining"},
     {"models", "worlds", "datasets", "judges"},
     {"task", "submission", "shelf"},
     {"scoring", "exhibits", "box", "harness"},
