@@ -125,7 +125,8 @@ class AudioLDM2Model(PromptedDiffusion):
                 latents = self._step(scheduler, latents, time, both)[0].prev_sample
             mel = self.decode(latents)
             audio = self.pipeline.vocoder(mel.transpose(1, 2))
-        return Generated(audio.reshape(rows, -1).float(), mel)
+        # Vocoders whose kernels are no whole number of strides long make some samples beyond the spectrogram.
+        return Generated(audio.reshape(rows, -1)[:, : mel.shape[2] * self._shape.hop].float(), mel)
 
     def trajectory(self, text: Text, seeds: Sequence[int]) -> Tensor:
         """Clean latents [B, T, C, t, m] that each step of guided generations from noise alone predicts.
