@@ -413,5 +413,5 @@ def test_a_hub_that_cannot_be_reached_ends_in_one_line(monkeypatch):
     def unreachable(*_args, **_kwargs):
         raise OSError("We couldn't connect to the hub\nto load the files,\nand couldn't find them in the cache.")
 
-    monkeypatch.setattr("transformers.AutoConfig.from_pretrained", unreachable)
-    assert "couldn't connect to the hub" in one_line("some/model")
+    monkeypatch.setattr("transformers.PretrainedConfig.get_config_dict", unreachable)
+    assert "some/model (revision main): We couldn't connect to the hub" in one_line("some/model")

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from earwitness.errors import ModelError
 from earwitness.models.audioldm2_files import empty_prompt, load_pipeline, word_layers
+from earwitness.models.card_parameters import Guidance, Seconds, Steps, Strength
 from earwitness.models.cross_attention import kept, watched
 from earwitness.models.mel_vocoder import MelShape, log_mel
+from earwitness.models.pretrained_files import adapter
 from earwitness.models.prompted_diffusion import PromptedDiffusion
 from earwitness.tracks.band import Generated, Recorder, Start, Text
 
@@ -123,7 +125,8 @@ class AudioLDM2Model(PromptedDiffusion):
                 latents = self._step(scheduler, latents, time, both)[0].prev_sample
             mel = self.decode(latents)
             audio = self.pipeline.vocoder(mel.transpose(1, 2))
-        return Generated(audio.reshape(rows, -1).float(), mel)
+        # Vocoders whose kernels are no whole number of strides long make some samples beyond the spectrogram.
+        return Generated(audio.reshape(rows, -1)[:, : mel.shape[2] * self._shape.hop].float(), mel)
 
     def trajectory(self, text: Text, seeds: Sequence[int]) -> Tensor:
         """Clean latents [B, T, C, t, m] that each step of guided generations from noise alone predicts.
@@ -206,6 +209,8 @@ class AudioLDM2Model(PromptedDiffusion):
     def _frames(self, seconds: float | None) -> int:
         own = int(self._config.sample_size) * self._cell
         frames = own if seconds is None else int(seconds * self._shape.frame_rate)
+        if frames < 1:
+            raise ModelError(f"{seconds:g} s are shorter than a frame of this AudioLDM2; change the task's seconds")
         return -(-frames // self._cell) * self._cell
 
 
@@ -256,20 +261,22 @@ def _grids(latents: Sequence[int]) -> dict[int, tuple[int, int]]:
         time, bins = (time + 1) // 2, (bins + 1) // 2
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
     device: str = "cpu",
     *,
-    steps: int = 50,
-    guidance: float = 3.5,
-    strength: float = 1.0,
-    seconds: float | None = None,
+    steps: Steps = 50,
+    guidance: Guidance = 3.5,
+    strength: Strength = 1.0,
+    seconds: Seconds | None = None,
 ) -> AudioLDM2Model:
     """The pipeline of a hub id or of a folder in its format, in float32, for generations of `seconds`.
 
     `strength` is the share of the diffusion that a task's clips are sent back through. Raises ModelError, in one line,
-    where the pipeline cannot be read, or has no cross-attention over its prompt's words.
+    where the pipeline cannot be read, has no cross-attention over its prompt's words, or where a parameter is none that
+    it takes.
     """
     pipeline = load_pipeline(source, revision, device)
     if not word_layers(pipeline.unet):
@@ -277,4 +284,5 @@ def from_pretrained(
             f"the denoiser of {source} has no cross-attention over T5 tokens, so there is nothing to explain it by; "
             "give an AudioLDM2 pipeline whose cross_attention_dim has a third width"
         )
-    return AudioLDM2Model(pipeline, steps=steps, guidance=guidance, strength=strength, seconds=seconds)
+    model = AudioLDM2Model(pipeline, steps=steps, guidance=guidance, strength=strength, seconds=seconds)
+    return model.scheduled(source)

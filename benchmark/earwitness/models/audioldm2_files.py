@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from earwitness.errors import ModelError
-from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.models.pretrained_files import at, attempt, quiet, require_finite
 from earwitness.tracks.band import Text
 
 INDEX = "model_index.json"
+STATES = 8
+"""That the language model generates where its configuration does not say: diffusers' default."""
 
 
 def load_pipeline(source: str, revision: str, device: str) -> Any:
@@ -25,7 +27,9 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
     if folder.is_dir() and not (folder / INDEX).is_file():
         raise ModelError(f"{source} holds no {INDEX}: give a folder that a diffusers pipeline was saved to")
     with quiet(), quiet_diffusers():
-        config = attempt("index", source, lambda: DiffusionPipeline.load_config(source, revision=revision))
+        config = attempt(
+            "index", at(source, revision), lambda: DiffusionPipeline.load_config(source, revision=revision)
+        )
         found = config.get("_class_name")
         if found != AudioLDM2Pipeline.__name__:
             raise ModelError(f"{source} holds a {found}, not an AudioLDM2Pipeline; name its own adapter in the task")
@@ -34,16 +38,64 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
             source,
             lambda: AudioLDM2Pipeline.from_pretrained(source, revision=revision, low_cpu_mem_usage=False),
         )
-    tokenizer = pipeline.tokenizer_2
-    if not getattr(tokenizer, "is_fast", False):
-        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
-    for part in pipeline.components.values():
+    _require_t5(source, pipeline)
+    pipeline.register_modules(language_model=_with_head(source, pipeline.language_model))
+    for name, part in pipeline.components.items():
         if isinstance(part, nn.Module):
+            require_finite(source, part, name)
             # A cast is asked for only where one is needed: diffusers warns of every one.
             if any(parameter.dtype != torch.float32 for parameter in part.parameters()):
                 part.float()
             part.to(device).requires_grad_(False).eval()
+    _require_prompts(source, pipeline, torch.device(device))
     return pipeline
+
+
+def _require_t5(source: str, pipeline: Any) -> None:
+    """Raise ModelError where the prompt's words do not go through a T5 encoder, with a tokenizer that places them."""
+    from transformers import T5EncoderModel
+
+    found = type(pipeline.text_encoder_2).__name__
+    if not isinstance(pipeline.text_encoder_2, T5EncoderModel):
+        raise ModelError(
+            f"the second text encoder of {source} is a {found}, not a T5EncoderModel; take an AudioLDM2 for sound or "
+            "music, such as cvssp/audioldm2"
+        )
+    if not getattr(pipeline.tokenizer_2, "is_fast", False):
+        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
+
+
+def _with_head(source: str, model: Any) -> nn.Module:
+    """The language model as diffusers generates with it, a GPT2LMHeadModel.
+
+    Published indices name the bare GPT2Model, whose output head is its embedding. Generation reads hidden states alone,
+    so that the head is never run; what the bare class lacks is the generation interface.
+    """
+    from transformers import GPT2LMHeadModel, GPT2Model
+
+    if not isinstance(model, GPT2Model | GPT2LMHeadModel):
+        raise ModelError(
+            f"the language model of {source} is a {type(model).__name__}, not a GPT2LMHeadModel or a GPT2Model; save "
+            "the pipeline with one of them"
+        )
+    headed = model
+    if isinstance(model, GPT2Model):
+        with torch.device("meta"):
+            headed = GPT2LMHeadModel(model.config)
+        headed.transformer = model
+        headed.lm_head.weight = model.wte.weight
+    config: Any = headed.config
+    if getattr(config, "max_new_tokens", None) is None:
+        config.max_new_tokens = headed.generation_config.max_new_tokens or STATES
+    return headed
+
+
+def _require_prompts(source: str, pipeline: Any, device: torch.device) -> None:
+    """Raise ModelError where the text encoders, the projection and the language model do not work on a prompt."""
+    with torch.no_grad(), quiet(), quiet_diffusers():
+        states, _, other = attempt("text encoders", source, lambda: pipeline.encode_prompt("a bell", device, 1, False))
+    if not (states.isfinite().all() and other.isfinite().all()):
+        raise ModelError(f"the text encoders of {source} give states that are not finite; take other weights")
 
 
 @contextmanager

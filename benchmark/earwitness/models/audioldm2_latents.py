@@ -12,7 +12,9 @@ import torch
 
 from earwitness.models.audioldm2 import AudioLDM2Model
 from earwitness.models.audioldm2_files import load_pipeline
+from earwitness.models.card_parameters import Guidance, Seconds, Steps
 from earwitness.models.latent_frames import Frames, LatentFrames
+from earwitness.models.pretrained_files import adapter
 from earwitness.tracks.concept import Kind
 
 if TYPE_CHECKING:
@@ -65,15 +67,16 @@ def _framed(picture: Tensor) -> Tensor:
     return picture.transpose(1, 2).flatten(2)
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
     device: str = "cpu",
     *,
     kind: str = Kind.CONTINUOUS,
-    steps: int = 50,
-    guidance: float = 3.5,
-    seconds: float | None = None,
+    steps: Steps = 50,
+    guidance: Guidance = 3.5,
+    seconds: Seconds | None = None,
 ) -> AudioLDM2Latents:
     """The pipeline of a hub id or of a folder in its format, in float32, whose traced generations last `seconds`.
 
@@ -82,4 +85,4 @@ def from_pretrained(
     """
     pipeline = load_pipeline(source, revision, device)
     diffusion = AudioLDM2Model(pipeline, steps=steps, guidance=guidance, strength=1.0, seconds=seconds)
-    return AudioLDM2Latents(source, diffusion).of_kind(kind)
+    return AudioLDM2Latents(source, diffusion.scheduled(source)).of_kind(kind)

@@ -6,18 +6,30 @@ tracks: nothing is copied.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import torch
+from pydantic import Field
 
 from earwitness.errors import ModelError
 from earwitness.models.latent_frames import Frames, LatentFrames, frozen
-from earwitness.models.pretrained_files import attempt, quiet, require_all
+from earwitness.models.pretrained_files import (
+    adapter,
+    attempt,
+    other_family,
+    quiet,
+    read_config,
+    require_all,
+    require_finite,
+)
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from earwitness.tracks.concept import Kind
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Bandwidth = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Thousand bits per second."""
 
 
 class EncodecLatents(LatentFrames):
@@ -72,13 +84,14 @@ class SpectralLatents(LatentFrames):
         return self._codec.waveform(self._codec.decode_latents(latents))
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
     device: str = "cpu",
     *,
     kind: str = Kind.CONTINUOUS,
-    bandwidth: float | None = None,
+    bandwidth: Bandwidth | None = None,
 ) -> LatentFrames:
     """The codec of a hub id or of a folder in its format, in float32.
 
@@ -87,23 +100,21 @@ def from_pretrained(
     transformers has it. Raises ModelError, in one line, where the codec cannot be read, has no such latents, or where
     its latents alone do not say the sound.
     """
-    from transformers import AutoConfig, EncodecConfig
+    from transformers import EncodecConfig
 
     with quiet():
-        whole = attempt("configuration", source, lambda: AutoConfig.from_pretrained(source, revision=revision))
+        whole = read_config(source, revision, "encodec", "musicgen", "spectral_codec")
         config = whole.audio_encoder if whole.model_type == "musicgen" else whole
         if not isinstance(config, EncodecConfig | SpectralCodecConfig):
-            raise ModelError(
-                f"{source} is a {config.model_type} model, not an encodec one; choose the adapter of that family"
-            )
+            raise other_family(source, config.model_type, "encodec")
         rate = None if isinstance(config, SpectralCodecConfig) else _bandwidth(source, config, bandwidth)
         if rate is None and bandwidth is not None:
             raise ModelError(f"{source} has one bandwidth; leave `bandwidth` out of the task's model parameters")
         module = frozen(_read(source, revision, config, within=config is not whole), device)
     place = torch.device(device)
     if rate is None:
-        return SpectralLatents(source, cast("SpectralCodec", module), place).of_kind(kind)
-    return EncodecLatents(source, module, place, rate).of_kind(kind)
+        return SpectralLatents(source, cast("SpectralCodec", module), place).of_kind(kind).tried()
+    return EncodecLatents(source, module, place, rate).of_kind(kind).tried()
 
 
 def _read(source: str, revision: str, config: Any, *, within: bool) -> nn.Module:
@@ -119,6 +130,7 @@ def _read(source: str, revision: str, config: Any, *, within: bool) -> nn.Module
         ),
     )
     require_all(source, report)
+    require_finite(source, module)
     return cast("nn.Module", module)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from earwitness.errors import InvalidItemError
 from earwitness.models.pass_tally import PassTally, Rates, encoder_share
-from earwitness.models.pretrained_files import quiet
+from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.models.transcript_search import as_list, search_settings
 from earwitness.models.transcript_tokens import TranscriptTokens
 from earwitness.tracks.speech import Attention
 
@@ -54,8 +55,8 @@ class EncoderDecoder(ABC):
         self._encoder, self._decoder = module.model.encoder, module.model.decoder
         self._head: nn.Module = module.get_output_embeddings()
         self._most = int(module.config.max_target_positions) - len(self.prompt)
-        self._search = _search_settings(module, len(self.prompt), unsaid, max_tokens)
-        self._ends = _as_list(self._search.eos_token_id)
+        self._search = search_settings(module, len(self.prompt), unsaid, max_tokens)
+        self._ends = as_list(self._search.eos_token_id)
         rates = Rates(frames=self.frame_rate, steps=self.frame_rate / self.stride)
         share = encoder_share(self._encoder, self._decoder, self._head, rates)
         self.metered: nn.Module = PassTally(self._encoder, self._decoder, share, rates)
@@ -92,17 +93,29 @@ class EncoderDecoder(ABC):
 
     def transcribe(self, features: Tensor, beams: int = 5) -> list[NDArray[np.int64]]:
         """Tokens [O] of each spectrogram [B, T, M], found by beam search; O is 0 where nothing is said."""
-        settings, module = copy.deepcopy(self._search), cast("Any", self.module)
-        settings.num_beams = beams
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode():
             states = self.encode(features)
+            return self._search_through(states, self._window(features.to(self.device, torch.float32)), beams)
+
+    def tried(self, source: str) -> Self:
+        """The model itself; raises ModelError where its generation settings do not work, by a search of one token."""
+        states = torch.zeros(1, 2, int(cast("Any", self.module).config.d_model), device=self.device)
+        with torch.inference_mode():
+            attempt("generation settings", source, lambda: self._search_through(states, states, 2, max_new_tokens=1))
+        return self
+
+    def _search_through(self, states: Tensor, given: Tensor, beams: int, **bounds: int) -> list[NDArray[np.int64]]:
+        """Tokens [O] by beam search over encoder states [B, E, D]; `given` is what the encoder had."""
+        settings = copy.deepcopy(self._search)
+        settings.update(num_beams=beams, **bounds)
+        with quiet():
             # The mixin itself, since Whisper's own `generate` reads timestamps as places to start again from.
             found = GenerationMixin.generate(
-                module,
-                self._window(features.to(self.device, torch.float32)),
+                cast("Any", self.module),
+                given,
                 generation_config=settings,
                 encoder_outputs=BaseModelOutput(last_hidden_state=states),
-                decoder_input_ids=self._opening(len(features)),
+                decoder_input_ids=self._opening(len(states)),
                 attention_mask=None,
             )
         rows = found[:, len(self.prompt) :].cpu().numpy()
@@ -241,21 +254,3 @@ def _until(row: NDArray[np.int64], ends: Sequence[int]) -> NDArray[np.int64]:
     """The tokens before the first end."""
     stops = np.flatnonzero(np.isin(row, ends))
     return row[: stops[0]] if len(stops) else row
-
-
-def _search_settings(module: Any, opening: int, unsaid: Sequence[int], max_tokens: int | None) -> Any:
-    """The model's own generation settings, made deterministic and kept from special tokens."""
-    settings = copy.deepcopy(module.generation_config)
-    ends = _as_list(settings.eos_token_id)
-    most = int(module.config.max_target_positions) - opening
-    usual = settings.max_new_tokens or (settings.max_length or 0) - opening
-    settings.max_new_tokens = min(most, max_tokens or (usual if usual > 0 else most))
-    settings.max_length = None
-    settings.do_sample = False
-    settings.forced_bos_token_id = None
-    settings.suppress_tokens = sorted({*_as_list(settings.suppress_tokens), *unsaid} - set(ends))
-    return settings
-
-
-def _as_list(ids: int | Sequence[int] | None) -> list[int]:
-    return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import torch
+from pydantic import Field
 
-from earwitness.errors import ModelError
-from earwitness.models.pretrained_files import attempt, quiet, require_all, require_tokenizer_file
+from earwitness.models.pretrained_files import (
+    attempt,
+    quiet,
+    read_config,
+    require_all,
+    require_finite,
+    require_tokenizer_file,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
 TOKENIZER_FILES = ("tokenizer.json", "sentencepiece.bpe.model", "vocab.json")
+MaxTokens = Annotated[int, Field(ge=1, le=100_000)]
+"""Bound of a transcript; the decoder's own positions bound it, too."""
 
 
 class Parts(NamedTuple):
@@ -28,16 +37,12 @@ def load_speech_parts(source: str, revision: str, device: str, kind: str) -> Par
 
     `kind` is the model type of the configuration: speech_to_text or whisper.
     """
-    from transformers import AutoConfig, AutoModelForSpeechSeq2Seq, AutoTokenizer
     from transformers import AutoFeatureExtractor as Untyped
+    from transformers import AutoModelForSpeechSeq2Seq, AutoTokenizer
 
     extractors: Any = Untyped
     with quiet():
-        config = attempt("configuration", source, lambda: AutoConfig.from_pretrained(source, revision=revision))
-        if config.model_type != kind:
-            raise ModelError(
-                f"{source} is a {config.model_type} model, not a {kind} one; choose the adapter of that family"
-            )
+        read_config(source, revision, kind)
         require_tokenizer_file(source, TOKENIZER_FILES)
         module, report = attempt(
             "weights",
@@ -49,4 +54,5 @@ def load_speech_parts(source: str, revision: str, device: str, kind: str) -> Par
         tokenizer = attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))
         extractor = attempt("feature extractor", source, lambda: extractors.from_pretrained(source, revision=revision))
     require_all(source, report)
+    require_finite(source, module)
     return Parts(module.to(device), tokenizer, extractor)

@@ -48,6 +48,11 @@ class LatentFrames(ABC):
         self.kind = self._own(kind)
         return self
 
+    def tried(self) -> Self:
+        """This model, once it has encoded and decoded a frame of silence; raises ModelError where it cannot."""
+        frame_shape(self._source, lambda audio: self.encode(audio[:, : self._samples], self.kind), self.decode)
+        return self
+
     @abstractmethod
     def halves(self, module: nn.Module) -> tuple[nn.Module, nn.Module]:
         """The encoder and the decoder, which a meter counts the runs of."""

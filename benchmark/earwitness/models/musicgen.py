@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from earwitness.errors import ModelError
+from earwitness.models.card_parameters import Guidance, Seconds, Temperature, TopK
 from earwitness.models.kv_cache import decoding_cache
 from earwitness.models.masked_attention import NAME, Masking, padding_bias, reference_state
 from earwitness.models.musicgen_files import generation_frames, load_parts
+from earwitness.models.pretrained_files import adapter, attempt
 from earwitness.models.prompt_tokens import PromptTokens
 from earwitness.models.sampling import GumbelNoise, top_k_only
+from earwitness.parameters import checked
 from earwitness.tracks.prompt import Encoded, Removal, TeacherForced
 
 if TYPE_CHECKING:
@@ -27,9 +31,10 @@ if TYPE_CHECKING:
 class Sampling:
     """How codes are drawn from logits."""
 
-    guidance: float = 1.0
-    temperature: float = 1.0
-    top_k: int | None = None
+    guidance: Guidance = 1.0
+    temperature: Temperature = 1.0
+    """At 0 the likeliest code is taken: no noise is drawn, and the seed does not matter."""
+    top_k: TopK | None = None
 
 
 class MusicgenModel:
@@ -147,8 +152,11 @@ class MusicgenModel:
         return self._read(hidden, codes.shape[-1])
 
     def guided(self, logits: Tensor, null_logits: Tensor) -> Tensor:
-        """Logits that are sampled from: guidance and temperature applied (top-k only where a code is drawn)."""
-        return (null_logits + self.guidance * (logits - null_logits)) / self.temperature
+        """Logits that are sampled from: guidance and temperature applied (top-k only where a code is drawn).
+
+        Of greedy decoding, whose temperature is 0, they are the guided logits, undivided.
+        """
+        return (null_logits + self.guidance * (logits - null_logits)) / (self.temperature or 1.0)
 
     def cross_attention(self, codes: Tensor, text: Encoded) -> Tensor:
         """Cross-attention [B, L, H, F, N] after softmax, teacher-forced."""
@@ -223,9 +231,9 @@ class MusicgenModel:
         rows, halves = given.states.shape[0], 1 if self.guidance == 1 else 2
         states = given.states if halves == 1 else torch.cat([given.states, torch.zeros_like(given.states)])
         heads = torch.cat([head.weight for head in self._heads]).T
-        noise = self._noise.batch(seeds, self.device)
+        noise = self._noise.batch(seeds, self.device) if self.temperature else None
         cache = decoding_cache(self._layers, self.steps)
-        drawn = noise.new_full((rows, self.codebooks, self.steps), self._start, dtype=torch.long)
+        drawn = states.new_full((rows, self.codebooks, self.steps), self._start, dtype=torch.long)
         column = drawn[:, :, 0]
         for step in range(self.steps):
             hidden = self.metered(
@@ -237,9 +245,10 @@ class MusicgenModel:
                 use_cache=True,
             ).last_hidden_state[:, -1]
             logits = (hidden @ heads).unflatten(1, (self.codebooks, -1))
-            logits = logits / self.temperature if halves == 1 else self.guided(logits[:rows], logits[rows:])
+            logits = logits / (self.temperature or 1.0) if halves == 1 else self.guided(logits[:rows], logits[rows:])
             first, last = max(0, step - self.frames + 1), min(step + 1, self.codebooks)
-            scores = top_k_only(logits, self.top_k) + noise[step]
+            scores = top_k_only(logits, self.top_k)
+            scores = scores if noise is None else scores + noise[step]
             drawn[:, first:last, step] = scores[:, first:last].argmax(dim=-1)
             column = drawn[:, :, step]
         return drawn
@@ -273,29 +282,46 @@ def _rows(*batches: Tensor | list[int] | None) -> int:
     return max(sizes)
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
     device: str = "cpu",
     *,
-    seconds: float | None = None,
-    guidance: float | None = None,
-    temperature: float | None = None,
-    top_k: int | None = None,
+    seconds: Seconds | None = None,
+    guidance: Guidance | None = None,
+    temperature: Temperature | None = None,
+    top_k: TopK | None = None,
 ) -> MusicgenModel:
     """The model of a hub id or a folder in the hub's format, in float32.
 
-    Parameters left at None come from the folder's generation_config.json. Raises ModelError where the source cannot
-    be read, is no mono MusicGen, or does not say how long a generation is.
+    Parameters left at None come from the folder's generation_config.json, whose `do_sample = false` is a temperature
+    of 0: the likeliest code is taken and seeds do not matter. `seconds` go to five minutes; the published checkpoints
+    were trained on 30 s. Raises ModelError where the source cannot be read, is no mono MusicGen, does not say how long
+    a generation is, or where a parameter is none that it takes.
     """
     module, tokenizer = load_parts(source, revision, device)
     default: Any = module.generation_config
-    chosen = Sampling(
-        guidance=_first(guidance, default.guidance_scale, 1.0),
-        temperature=_first(temperature, default.temperature, 1.0),
-        top_k=_first(top_k, default.top_k, 0),
-    )
-    return MusicgenModel(module, tokenizer, generation_frames(source, module, seconds), chosen)
+    greedy = 0.0 if default.do_sample is False else None
+    chosen = {
+        "guidance": _first(guidance, default.guidance_scale, 1.0),
+        "temperature": _first(temperature, greedy, default.temperature, 1.0),
+        "top_k": _first(top_k, default.top_k, 0),
+    }
+    sampling = Sampling(**checked(Sampling, chosen))
+    model = MusicgenModel(module, tokenizer, generation_frames(source, module, seconds), sampling)
+    _require_steps(source, model)
+    return model
+
+
+def _require_steps(source: str, model: MusicgenModel) -> None:
+    """Raise ModelError where text encoder, decoder and codec do not work together, by one frame of one prompt."""
+    codes = torch.zeros(1, model.codebooks, 1, dtype=torch.long, device=model.device)
+    with torch.no_grad():
+        logits = attempt("decoder", source, lambda: model.logits(codes, model.encode(["a bell"])))
+        attempt("codec", source, lambda: model.audio(codes))
+    if not logits.isfinite().all():
+        raise ModelError(f"the decoder of {source} gives logits that are not finite; take other weights")
 
 
 def _first(*values: Any) -> Any:

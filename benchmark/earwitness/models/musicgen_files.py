@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from earwitness.errors import ModelError
-from earwitness.models.pretrained_files import attempt, quiet, require_all, require_tokenizer_file
+from earwitness.models.card_parameters import LONGEST
+from earwitness.models.pretrained_files import (
+    attempt,
+    quiet,
+    read_config,
+    require_all,
+    require_finite,
+    require_tokenizer_file,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,13 +25,13 @@ TOKENIZER_FILES = ("tokenizer.json", "spiece.model")
 
 def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]:
     """Module and tokenizer, in float32; raises ModelError where one of them is missing or of another kind."""
-    from transformers import AutoConfig, AutoTokenizer, MusicgenForConditionalGeneration
+    from transformers import AutoTokenizer, MusicgenForConditionalGeneration
 
     import earwitness.models.spectral_codec  # noqa: F401  registers the micro codec with transformers
 
     with quiet():
-        config = attempt("configuration", source, lambda: AutoConfig.from_pretrained(source, revision=revision))
-        _require_mono_musicgen(source, config)
+        config = read_config(source, revision, "musicgen")
+        _require_mono(source, config)
         module, report = attempt(
             "weights",
             source,
@@ -34,19 +42,25 @@ def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]
         require_tokenizer_file(source, TOKENIZER_FILES)
         tokenizer = attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))
     require_all(source, report)
+    require_finite(source, module)
     if not tokenizer.is_fast:
         raise ModelError(f"the tokenizer of {source} cannot say which characters a token covers; save a fast tokenizer")
     return module.to(device), tokenizer
 
 
 def generation_frames(source: str, module: Any, seconds: float | None) -> int:
-    """F of a generation of `seconds`, or of the length in the generation config; raises ModelError where it is unknown.
+    """F of a generation of `seconds`, or of the length in the generation config.
+
+    Raises ModelError where neither says it, or where it is beyond five minutes.
 
     The generation config counts decoding steps, the K - 1 that the delay pattern adds included; its `max_length`, like
     its `max_new_tokens`, comes on top of the start step.
     """
+    rate = float(module.config.audio_encoder.frame_rate)
     if seconds is not None:
-        frames = round(seconds * float(module.config.audio_encoder.frame_rate))
+        frames = round(seconds * rate)
+        if frames < 1:
+            raise ModelError(f"{source} makes {rate:g} frames a second, and {seconds:g} s hold none; ask for more")
     else:
         default = module.generation_config
         steps = default.max_new_tokens or default.max_length or 0
@@ -55,13 +69,17 @@ def generation_frames(source: str, module: Any, seconds: float | None) -> int:
         raise ModelError(
             f"{source} does not say how long a generation is; set `seconds` in the task's model parameters"
         )
+    if frames > LONGEST * rate:
+        raise ModelError(
+            f"{source} asks for generations of {frames / rate:.3g} s, beyond {LONGEST} s; set `seconds` in the task's "
+            "model parameters"
+        )
     return frames
 
 
-def _require_mono_musicgen(source: str, config: Any) -> None:
-    if config.model_type != "musicgen":
-        raise ModelError(
-            f"{source} is a {config.model_type} model, not a musicgen one; choose the adapter of that family"
-        )
+def _require_mono(source: str, config: Any) -> None:
     if config.decoder.audio_channels != 1:
-        raise ModelError(f"{source} is a stereo MusicGen, which this adapter does not read; use its mono counterpart")
+        raise ModelError(
+            f"{source} is a stereo MusicGen, which no adapter reads; take its mono counterpart, such as "
+            "facebook/musicgen-small"
+        )

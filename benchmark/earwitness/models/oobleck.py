@@ -8,15 +8,16 @@ library scales.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from earwitness.errors import ModelError
 from earwitness.models.audioldm2_files import INDEX, quiet_diffusers
 from earwitness.models.latent_frames import Frames, LatentFrames, frame_shape, frozen
-from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.models.pretrained_files import adapter, at, attempt, quiet, require_all, require_finite, require_modest
 from earwitness.tracks.concept import Kind
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SCRIPT = "vae_model.pt"
 """Name of DiffRhythm's TorchScript file."""
 EXPORTED = ("encode_export", "decode_export")
+SampleRate = Annotated[int, Field(ge=1000, le=1_000_000)]
+Channels = Annotated[int, Field(ge=1, le=64)]
 
 
 class OobleckLatents(LatentFrames):
@@ -100,6 +103,7 @@ class _Exported(nn.Module):
         return found
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
@@ -108,8 +112,8 @@ def from_pretrained(
     kind: str = Kind.CONTINUOUS,
     subfolder: str = "",
     script: str = "",
-    sample_rate: int = 44_100,
-    channels: int = 2,
+    sample_rate: SampleRate = 44_100,
+    channels: Channels = 2,
 ) -> LatentFrames:
     """The autoencoder of a hub id or of a folder in its format, in float32; it has latents of one kind, continuous.
 
@@ -130,7 +134,7 @@ def from_pretrained(
     if script:
         return _scripted(source, _script_file(source, revision, script), device, sample_rate, channels).of_kind(kind)
     module = frozen(_read(source, revision, subfolder), device)
-    return OobleckLatents(source, module, torch.device(device)).of_kind(kind)
+    return OobleckLatents(source, module, torch.device(device)).of_kind(kind).tried()
 
 
 def _read(source: str, revision: str, subfolder: str) -> nn.Module:
@@ -144,7 +148,8 @@ def _read(source: str, revision: str, subfolder: str) -> nn.Module:
         )
     where = {"revision": revision, **({"subfolder": subfolder} if subfolder else {})}
     with quiet(), quiet_diffusers():
-        config = attempt("configuration", source, lambda: AutoencoderOobleck.load_config(source, **where))
+        config = attempt("configuration", at(source, revision), lambda: AutoencoderOobleck.load_config(source, **where))
+        require_modest(source, config)
         found = config.get("_class_name", config.get("model_type", "model of no named class"))
         if found != AutoencoderOobleck.__name__:
             raise ModelError(f"{source} holds a {found}, not an AutoencoderOobleck; name its own adapter in the task")
@@ -155,9 +160,8 @@ def _read(source: str, revision: str, subfolder: str) -> nn.Module:
                 source, torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True, **where
             ),
         )
-    absent = sorted(report["missing_keys"])
-    if absent:
-        raise ModelError(f"the weights of {source} lack {len(absent)} tensors, {absent[0]} first; save the model again")
+    require_all(source, report)
+    require_finite(source, module)
     return cast("nn.Module", module)
 
 
@@ -169,7 +173,7 @@ def _script_file(source: str, revision: str, script: str) -> Path:
         return path
     from huggingface_hub import hf_hub_download
 
-    return Path(attempt("script", source, lambda: hf_hub_download(source, script, revision=revision)))
+    return Path(attempt("script", at(source, revision), lambda: hf_hub_download(source, script, revision=revision)))
 
 
 def _scripted(source: str, path: Path, device: str, sample_rate: int, channels: int) -> LatentFrames:
@@ -179,6 +183,7 @@ def _scripted(source: str, path: Path, device: str, sample_rate: int, channels: 
         raise ModelError(
             f"the TorchScript file {path} has no method {lacking[0]}; export one with {', '.join(EXPORTED)}"
         )
+    require_finite(source, script)
     return ScriptedLatents(source, frozen(script, device), torch.device(device), sample_rate, channels)
 
 

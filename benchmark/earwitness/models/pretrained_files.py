@@ -2,27 +2,124 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from earwitness.errors import ModelError
+from earwitness.errors import EarwitnessError, ModelError, short
+from earwitness.parameters import ParameterError, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
-def attempt(part: str, source: str, read: Any) -> Any:
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+PLACE = ("source", "revision", "device")
+"""What `from_pretrained` takes from elsewhere than a card's parameters."""
+
+
+def adapter(function: Callable[P, R]) -> Callable[P, R]:
+    """A `from_pretrained` whose keyword parameters are validated and whose every fault is one ModelError in one line.
+
+    Parameters are held against the function's annotations, by `earwitness.parameters.checked`.
+    """
+
+    @functools.wraps(function)
+    def read(*args: P.args, **kwargs: P.kwargs) -> R:
+        source = str(args[0] if args else kwargs.get("source"))
+        given = {name: value for name, value in kwargs.items() if name not in PLACE}
+        try:
+            kwargs.update(checked(function, given, excluded=PLACE))
+            return attempt("parts", source, lambda: function(*args, **kwargs))
+        except ParameterError as error:
+            raise ModelError(f"{source}: {error}") from None
+
+    return read
+
+
+def attempt(part: str, source: str, read: Callable[[], T]) -> T:
     """What `read` returns; raises ModelError, in one line, where it raises anything."""
     # Broad, since transformers, huggingface_hub and safetensors each raise errors of their own for one bad folder.
     try:
         return read()
+    except EarwitnessError:
+        raise
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__).split(". ")[0].rstrip(".")
         advice = "give a folder in the hub's format, or a hub id that can be reached"
         if "sentencepiece" in str(error).lower():
             advice = "install sentencepiece, which its tokenizer needs"
-        raise ModelError(f"cannot read the {part} of the model {source}: {reason}; {advice}") from error
+        raise ModelError(f"cannot read the {part} of the model {source}: {_reason(error)}; {advice}") from error
+
+
+def _reason(error: Exception) -> str:
+    first = next(iter(str(error).strip().splitlines()), "").split(". ")[0].rstrip(".")
+    named = isinstance(error, OSError | ValueError | RuntimeError) and first
+    return short(first if named else f"{type(error).__name__}: {first}".rstrip(": "))[:200]
+
+
+def read_config(source: str, revision: str, *kinds: str) -> Any:
+    """The configuration of a model of transformers of one of some types; raises ModelError where there is none."""
+    from transformers import AutoConfig, PretrainedConfig
+
+    place = at(source, revision)
+    raw = attempt("configuration", place, lambda: dict(PretrainedConfig.get_config_dict(source, revision=revision)[0]))
+    if raw.get("model_type", kinds[0]) not in kinds:
+        raise other_family(source, raw["model_type"], kinds[0])
+    require_modest(source, raw)
+    return attempt("configuration", place, lambda: AutoConfig.from_pretrained(source, revision=revision))
+
+
+def at(source: str, revision: str) -> str:
+    """A source as messages name it: a hub id with its revision."""
+    return source if Path(source).exists() else f"{source} (revision {revision})"
+
+
+MOST, MOST_LAYERS = 10_000_000, 1_000
+"""Of any number of a configuration, and of those that count layers: published models have a hundredth of either."""
+COUNTS = re.compile(r"layers?$|blocks$|codebooks$|quantizers$|depth$|stages$|heads$|experts$")
+
+
+def require_modest(source: str, config: Any, key: str = "") -> None:
+    """Raise ModelError where a number in a configuration is far larger than any model's.
+
+    Building from it would fill the memory, or take for ever, before the weights are looked at.
+    """
+    if isinstance(config, dict):
+        for name, value in config.items():
+            require_modest(source, value, f"{key}.{name}" if key else str(name))
+    elif isinstance(config, list):
+        for value in config:
+            require_modest(source, value, key)
+    elif isinstance(config, int | float) and not isinstance(config, bool):
+        most = MOST_LAYERS if COUNTS.search(key) else MOST
+        if not abs(config) <= most:
+            raise ModelError(
+                f"the configuration of {source} has {short(key)[:80]} = {config:.6g}, beyond {most:g}, which no model "
+                "has; save the model again"
+            )
+
+
+FAMILIES = {
+    "encodec": ("encodec", "facebook/encodec_24khz"),
+    "musicgen": ("musicgen", "facebook/musicgen-small, -medium or -large"),
+    "spectral_codec": ("encodec", "this suite's own codec"),
+    "speech_to_text": ("speech2text", "facebook/s2t-small-mustc-en-de-st"),
+    "whisper": ("whisper", "openai/whisper-small.en"),
+}
+"""Adapter and published models of each model type of transformers that is read."""
+
+
+def other_family(source: str, found: str, wanted: str) -> ModelError:
+    """Says that a source is of another family than an adapter reads, and which adapter reads it, if any does."""
+    name = short(str(found))[:80]
+    own = FAMILIES.get(name)
+    advice = f"name the adapter {own[0]}" if own else f"no adapter reads it; take {FAMILIES[wanted][1]}"
+    article = "an" if wanted == "encodec" else "a"
+    return ModelError(f"{source} is a {name} model, not {article} {wanted} one; {advice}")
 
 
 @contextmanager
@@ -55,3 +152,18 @@ def require_all(source: str, report: Mapping[str, Any]) -> None:
     absent = sorted(report["missing_keys"])
     if absent:
         raise ModelError(f"the weights of {source} lack {len(absent)} tensors, {absent[0]} first; save the model again")
+
+
+def require_finite(source: str, module: Any, part: str = "") -> None:
+    """Raise ModelError where a parameter of a module is NaN or infinite; buffers, such as masks, may be."""
+    for name, parameter in module.named_parameters():
+        # A sum is finite only where every addend is, and takes no memory; what overflows in it is looked at again.
+        if not parameter.sum(dtype=_wide(parameter)).isfinite() and not parameter.isfinite().all():
+            where = f"{part}.{name}" if part else name
+            raise ModelError(f"the weights of {source} are not finite in {where}; take another checkpoint")
+
+
+def _wide(parameter: Any) -> Any:
+    import torch
+
+    return torch.float32 if parameter.is_floating_point() else None

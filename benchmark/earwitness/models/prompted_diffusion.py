@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
 from earwitness.errors import ModelError
+from earwitness.models.pretrained_files import attempt
 from earwitness.models.prompt_tokens import PromptTokens
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class PromptedDiffusion:
     def words(self, prompts: Sequence[str]) -> list[np.ndarray]:
         """[N] int for each prompt: index of the word that a token belongs to, -1 where special."""
         return [self._tokens.words(prompt) for prompt in prompts]
+
+    def scheduled(self, source: str) -> Self:
+        """This model, once its scheduler has taken the steps; raises ModelError where it cannot."""
+        attempt("schedule", source, lambda: self._schedule)
+        return self
 
     @property
     def _guided(self) -> bool:

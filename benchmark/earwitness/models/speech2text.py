@@ -12,7 +12,9 @@ import numpy as np
 
 from earwitness.errors import InvalidItemError, ModelError
 from earwitness.models.encoder_decoder import EncoderDecoder
-from earwitness.models.encoder_decoder_files import load_speech_parts
+from earwitness.models.encoder_decoder_files import MaxTokens, load_speech_parts
+from earwitness.models.languages import language_code
+from earwitness.models.pretrained_files import adapter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +29,7 @@ _WINDOW, _HOP = 400, 160
 class Speech2TextModel(EncoderDecoder):
     """A `SpeechModel` whose spectrogram is normalised by utterance: 0 is a mel bin's mean, 1 its deviation."""
 
-    def __init__(self, parts: Parts, language: str | None = None, max_tokens: int | None = None) -> None:
+    def __init__(self, parts: Parts, prompt: list[int], max_tokens: int | None = None) -> None:
         """See `from_pretrained`."""
         config: Any = parts.module.config
         self._extractor = parts.extractor
@@ -35,7 +37,7 @@ class Speech2TextModel(EncoderDecoder):
         self.bins = int(config.input_feat_per_channel) * int(config.input_channels)
         self.longest = int(config.max_source_positions) / self.frame_rate
         self.stride = 2 ** int(config.num_conv_layers)
-        super().__init__(parts, _prompt(parts, language), parts.tokenizer.all_special_ids, max_tokens)
+        super().__init__(parts, prompt, parts.tokenizer.all_special_ids, max_tokens)
 
     def _extract(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         if len(audio) < _WINDOW:
@@ -51,32 +53,49 @@ class Speech2TextModel(EncoderDecoder):
         return features
 
 
-def _prompt(parts: Parts, language: str | None) -> list[int]:
+def _prompt(source: str, parts: Parts, language: str | None) -> list[int]:
     """The decoder's start token and, in a model of several target languages, that of the language."""
     config: Any = parts.module.config
-    start = int(config.decoder_start_token_id)
-    default = getattr(parts.module, "generation_config", None)
+    default: Any = parts.module.generation_config
+    start = next(
+        (place.decoder_start_token_id for place in (config, default) if place.decoder_start_token_id is not None), None
+    )
+    if start is None:
+        raise ModelError(f"{source} does not say with which token a transcript starts; set decoder_start_token_id")
     if language is None:
-        forced = getattr(default, "forced_bos_token_id", None)
-        return [start] if forced is None else [start, int(forced)]
-    found = parts.tokenizer.convert_tokens_to_ids(f"<lang:{language}>")
+        forced = next(
+            (
+                place.forced_bos_token_id
+                for place in (default, config)
+                if getattr(place, "forced_bos_token_id", None) is not None
+            ),
+            None,
+        )
+        return [int(start)] if forced is None else [int(start), int(forced)]
+    code = language_code(language)
+    found = parts.tokenizer.convert_tokens_to_ids(f"<lang:{code}>")
     if found is None or found == parts.tokenizer.unk_token_id:
-        raise ModelError(f"the model has no target language {language!r}; take `language` out of the task's parameters")
-    return [start, int(found)]
+        raise ModelError(
+            f"{source} has no token of the target language {code!r}; take `language` out of the task's parameters, or "
+            "name a language of its tokenizer"
+        )
+    return [int(start), int(found)]
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
     device: str = "cpu",
     *,
     language: str | None = None,
-    max_tokens: int | None = None,
+    max_tokens: MaxTokens | None = None,
 ) -> Speech2TextModel:
     """The model of a hub id or a folder in the hub's format, in float32.
 
-    `language` is the target language of a model that has several (the default is in its generation_config.json);
-    `max_tokens` bounds a transcript. Raises ModelError where the source cannot be read or its parts do not fit.
+    `language` is the target language of a model that has several (a code, a name or a token; the default is in its
+    generation_config.json); `max_tokens` bounds a transcript. Raises ModelError where the source cannot be read, its
+    parts do not fit, or a parameter is none that it takes.
     """
     parts = load_speech_parts(source, revision, device, "speech_to_text")
     config: Any = parts.module.config
@@ -90,4 +109,4 @@ def from_pretrained(
             f"{source} pads with token {config.pad_token_id}, which leaves transformers' Speech2Text encoder without "
             "positions; train it with pad_token_id = 1"
         )
-    return Speech2TextModel(parts, language, max_tokens)
+    return Speech2TextModel(parts, _prompt(source, parts, language), max_tokens).tried(source)

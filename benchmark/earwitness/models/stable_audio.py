@@ -20,8 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from earwitness.errors import ModelError
+from earwitness.models.card_parameters import Guidance, Seconds, Steps, Strength
 from earwitness.models.cross_attention import kept, watched
 from earwitness.models.mel_vocoder import GriffinLimVocoder, MelShape, log_mel
+from earwitness.models.pretrained_files import adapter, attempt
 from earwitness.models.prompted_diffusion import PromptedDiffusion
 from earwitness.models.stable_audio_files import cross_layers, load_pipeline
 from earwitness.tracks.band import Generated, Recorder, Start, Text
@@ -236,20 +238,22 @@ class StableAudioModel(PromptedDiffusion):
             return vocoder.to(self.device)
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
     device: str = "cpu",
     *,
-    steps: int = 100,
-    guidance: float = 7.0,
-    strength: float = 1.0,
-    seconds: float | None = None,
+    steps: Steps = 100,
+    guidance: Guidance = 7.0,
+    strength: Strength = 1.0,
+    seconds: Seconds | None = None,
 ) -> StableAudioModel:
     """The pipeline of a hub id or of a folder in its format, in float32, for generations of `seconds`.
 
     `strength` is the share of the diffusion that a task's clips are sent back through; at 1 items start from noise.
-    Raises ModelError, in one line, where the pipeline cannot be read or has no cross-attention.
+    Raises ModelError, in one line, where the pipeline cannot be read, has no cross-attention, or where a parameter
+    is none that it takes.
     """
     pipeline = load_pipeline(source, revision, device)
     if not cross_layers(pipeline.transformer):
@@ -257,4 +261,6 @@ def from_pretrained(
             f"the denoiser of {source} has no cross-attention, so there is nothing to explain it by; give a Stable "
             "Audio pipeline whose transformer has blocks"
         )
-    return StableAudioModel(pipeline, steps=steps, guidance=guidance, strength=strength, seconds=seconds)
+    model = StableAudioModel(pipeline, steps=steps, guidance=guidance, strength=strength, seconds=seconds)
+    attempt("text encoder", source, lambda: model.encode(["a bell"]))
+    return model.scheduled(source)

@@ -11,7 +11,7 @@ from torch import nn
 
 from earwitness.errors import ModelError
 from earwitness.models.audioldm2_files import INDEX, quiet_diffusers
-from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.models.pretrained_files import at, attempt, quiet, require_finite
 
 
 def cross_layers(denoiser: Any) -> list[nn.Module]:
@@ -30,7 +30,9 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
     with quiet(), quiet_diffusers(), warnings.catch_warnings():
         # Of arguments that diffusers and torch are about to rename: nothing that a user could change.
         warnings.simplefilter("ignore", FutureWarning)
-        config = attempt("index", source, lambda: DiffusionPipeline.load_config(source, revision=revision))
+        config = attempt(
+            "index", at(source, revision), lambda: DiffusionPipeline.load_config(source, revision=revision)
+        )
         found = config.get("_class_name")
         if found != StableAudioPipeline.__name__:
             raise ModelError(f"{source} holds a {found}, not a StableAudioPipeline; name its own adapter in the task")
@@ -46,8 +48,9 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
         raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
     if not hasattr(pipeline.scheduler, "precondition_outputs"):
         raise ModelError(f"the scheduler of {source} is no EDM one, {type(pipeline.scheduler).__name__}; save another")
-    for part in pipeline.components.values():
+    for name, part in pipeline.components.items():
         if isinstance(part, nn.Module):
+            require_finite(source, part, name)
             part.to(device).requires_grad_(False).eval()
     return pipeline
 

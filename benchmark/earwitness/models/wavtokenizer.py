@@ -9,13 +9,14 @@ import contextlib
 import importlib
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
+from pydantic import Field
 
 from earwitness.errors import ModelError
 from earwitness.models.latent_frames import Frames, LatentFrames, frame_shape, frozen
-from earwitness.models.pretrained_files import attempt
+from earwitness.models.pretrained_files import adapter, at, attempt, require_finite
 from earwitness.tracks.concept import Kind
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PLACES = ("wavtokenizer.decoder.pretrained", "decoder.pretrained")
 """Modules that may hold its class, tried in this order."""
+BandwidthId = Annotated[int, Field(ge=0, le=1000)]
 
 
 class WavTokenizerLatents(LatentFrames):
@@ -60,8 +62,14 @@ class WavTokenizerLatents(LatentFrames):
         return audio
 
 
+@adapter
 def from_pretrained(
-    source: str, revision: str = "main", device: str = "cpu", *, kind: str = Kind.CONTINUOUS, bandwidth_id: int = 0
+    source: str,
+    revision: str = "main",
+    device: str = "cpu",
+    *,
+    kind: str = Kind.CONTINUOUS,
+    bandwidth_id: BandwidthId = 0,
 ) -> WavTokenizerLatents:
     """The WavTokenizer of a hub id or of a folder: one .yaml configuration and one .ckpt checkpoint beside it.
 
@@ -75,6 +83,7 @@ def from_pretrained(
     # It prints what it has loaded.
     with contextlib.redirect_stdout(io.StringIO()):
         module = attempt("checkpoint", source, lambda: tokenizer.from_pretrained0802(config, weights))
+    require_finite(source, module)
     return WavTokenizerLatents(source, frozen(module, device), torch.device(device), bandwidth_id).of_kind(kind)
 
 
@@ -99,7 +108,9 @@ def _fetch(source: str, revision: str) -> str:
     from huggingface_hub import snapshot_download
 
     patterns = ["*.yaml", "*.ckpt"]
-    found = attempt("files", source, lambda: snapshot_download(source, revision=revision, allow_patterns=patterns))
+    found = attempt(
+        "files", at(source, revision), lambda: snapshot_download(source, revision=revision, allow_patterns=patterns)
+    )
     return str(found)
 
 

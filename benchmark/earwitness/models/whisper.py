@@ -6,13 +6,15 @@ Published: Radford et al., Robust Speech Recognition via Large-Scale Weak Superv
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from earwitness.errors import InvalidItemError, ModelError
 from earwitness.models.encoder_decoder import EncoderDecoder
-from earwitness.models.encoder_decoder_files import load_speech_parts
+from earwitness.models.encoder_decoder_files import MaxTokens, load_speech_parts
+from earwitness.models.pretrained_files import adapter
+from earwitness.models.whisper_prompt import opening, without_timestamps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +34,8 @@ class WhisperModel(EncoderDecoder):
     cell of the spectrogram that is passed. It is no part of the gradient.
     """
 
-    def __init__(self, parts: Parts, prompt: list[int], max_tokens: int | None = None) -> None:
-        """See `from_pretrained`."""
+    def __init__(self, parts: Parts, prompt: list[int], silent: int, max_tokens: int | None = None) -> None:
+        """See `from_pretrained`; after the token `silent` come timestamps."""
         config: Any = parts.module.config
         extractor = parts.extractor
         self._extractor = extractor
@@ -42,7 +44,7 @@ class WhisperModel(EncoderDecoder):
         self.bins = int(config.num_mel_bins)
         self.longest = self._frames / self.frame_rate
         self.stride = self._frames // int(config.max_source_positions)
-        timestamps = range(_without_timestamps(parts) + 1, int(config.vocab_size))
+        timestamps = range(silent + 1, int(config.vocab_size))
         super().__init__(parts, prompt, [*parts.tokenizer.all_special_ids, *timestamps], max_tokens)
 
     def _extract(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -60,20 +62,22 @@ class WhisperModel(EncoderDecoder):
         return torch.cat([features, padding], dim=1).transpose(1, 2)
 
 
+@adapter
 def from_pretrained(
     source: str,
     revision: str = "main",
     device: str = "cpu",
     *,
     language: str | None = None,
-    task: str | None = None,
-    max_tokens: int | None = None,
+    task: Literal["transcribe", "translate"] | None = None,
+    max_tokens: MaxTokens | None = None,
 ) -> WhisperModel:
     """The model of a hub id or a folder in the hub's format, in float32.
 
-    `language` is a code (en, de) and `task` is transcribe or translate; left out they come from the folder's
-    generation_config.json, or are en and transcribe: the language is never guessed from the sound. `max_tokens` bounds
-    a transcript. Raises ModelError where the source cannot be read or its parts do not fit.
+    `language` is a code, a name or a token (de, German, <|de|>); it and `task`, left out, come from the folder
+    (`language` and `task` of its generation_config.json, or `forced_decoder_ids`), or are en and transcribe: the
+    language is never guessed from the sound. `max_tokens` bounds a transcript. Raises ModelError where the source
+    cannot be read, its parts do not fit, or a parameter is none that it takes.
     """
     parts = load_speech_parts(source, revision, device, "whisper")
     frames, found = _window_frames(parts.module), parts.extractor.nb_max_frames
@@ -82,45 +86,10 @@ def from_pretrained(
             f"the window of {source} is {found} frames in its features and {frames} in its model; save the feature "
             "extractor it was trained with"
         )
-    return WhisperModel(parts, _prompt(source, parts, language, task), max_tokens)
+    silent = without_timestamps(source, parts)
+    return WhisperModel(parts, opening(source, parts, language, task), silent, max_tokens).tried(source)
 
 
 def _window_frames(module: Any) -> int:
     encoder = module.model.encoder
     return int(module.config.max_source_positions * encoder.conv1.stride[0] * encoder.conv2.stride[0])
-
-
-def _prompt(source: str, parts: Parts, language: str | None, task: str | None) -> list[int]:
-    """Start of transcript, language and task where the model has several, no timestamps."""
-    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
-
-    module: Any = parts.module
-    default = module.generation_config
-    start, silent = int(module.config.decoder_start_token_id), _without_timestamps(parts)
-    if not _multilingual(default):
-        if language is not None or task is not None:
-            raise ModelError(
-                f"{source} recognises English alone; take `language` and `task` out of the task's parameters"
-            )
-        return [start, silent]
-    chosen = str(language or getattr(default, "language", None) or "en").strip("<|>").lower()
-    named = (TO_LANGUAGE_CODE.get(chosen, chosen), str(task or getattr(default, "task", None) or "transcribe"))
-    return [start, *(_token(source, parts, name) for name in named), silent]
-
-
-def _multilingual(default: Any) -> bool:
-    told = getattr(default, "is_multilingual", None)
-    return bool(getattr(default, "lang_to_id", None)) if told is None else bool(told)
-
-
-def _without_timestamps(parts: Parts) -> int:
-    module: Any = parts.module
-    told = getattr(module.generation_config, "no_timestamps_token_id", None)
-    return int(parts.tokenizer.convert_tokens_to_ids("<|notimestamps|>") if told is None else told)
-
-
-def _token(source: str, parts: Parts, name: str) -> int:
-    found = parts.tokenizer.convert_tokens_to_ids(f"<|{name}|>")
-    if found is None or found == parts.tokenizer.unk_token_id:
-        raise ModelError(f'{source} knows no language or task {name!r}; give a code as in `language = "de"`')
-    return int(found)
