@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,6 +11,8 @@ from earwitness.errors import EarwitnessError
 from earwitness.submission import Submission, read_submission
 from earwitness.task import Task, read_task
 
+LONGEST = 80
+"""Characters of a name that a message shows."""
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -55,14 +58,19 @@ def submission(id_or_path: str) -> Submission:
     return read_submission(_find("submissions", "submission.toml", id_or_path))
 
 
+def shortened(name: str) -> str:
+    """A name as a message shows it: its beginning where it is long."""
+    return name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
+
+
 def _find(kind: str, card: str, id_or_path: str) -> Path:
     known = _folders(kind, card)
     if id_or_path in known:
         return known[id_or_path]
-    if (Path(id_or_path) / card).is_file():
+    if os.path.isfile(Path(id_or_path, card)):
         return Path(id_or_path).resolve()
-    near = get_close_matches(id_or_path, known, 1)
+    near = get_close_matches(id_or_path[:LONGEST], known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"{kind}: {', '.join(sorted(known)) or 'none'}"
     raise EarwitnessError(
-        f"no {kind.removesuffix('s')} is called {id_or_path!r} and no folder there holds a {card}; {hint}"
+        f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; {hint}"
     )

@@ -19,6 +19,15 @@ WIDE = 120
 """Columns of a table where stdout is no terminal."""
 
 
+def one_line_of(text: str) -> str:
+    """A text as one line without what would steer a terminal.
+
+    >>> one_line_of("no task is called 'a\x1b[2J'\nhere")
+    "no task is called 'a?[2J' here"
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     print(json.dumps(value, indent=2, default=str))
@@ -33,9 +42,10 @@ def print_table(title: str, columns: Sequence[str], records: Sequence[Sequence[s
     console = Console(width=None if sys.stdout.isatty() else WIDE)
     table = Table(title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
-        table.add_column(column)
+        # A cell that does not fit goes on in the next line: half a path is none.
+        table.add_column(column, overflow="fold")
     for record in records:
-        table.add_row(*(Text(cell) for cell in record))
+        table.add_row(*(Text(one_line_of(cell)) for cell in record))
     console.print(table)
 
 
@@ -49,7 +59,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print a line."""
-        print(line, file=sys.stderr, flush=True)
+        print(one_line_of(line), file=sys.stderr, flush=True)
 
 
 class TerminalBars:
@@ -65,7 +75,7 @@ class TerminalBars:
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(line, markup=False, highlight=False)
+        self._bars.console.print(one_line_of(line), markup=False, highlight=False)
 
 
 @contextmanager

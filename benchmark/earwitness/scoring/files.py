@@ -6,7 +6,6 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 import soundfile
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-
-def file_name(item: str) -> str:
-    """An item's id as a file's name.
-
-    >>> file_name("a/b c")
-    'a%2Fb c'
-    """
-    return quote(item, safe=" ,()[]{}=+@")
 
 
 @contextmanager
