@@ -7,12 +7,10 @@ from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, shortened
 from earwitness.submission import Submission, read_submission
 from earwitness.task import Task, read_task
 
-LONGEST = 80
-"""Characters of a name that a message shows."""
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -58,18 +56,13 @@ def submission(id_or_path: str) -> Submission:
     return read_submission(_find("submissions", "submission.toml", id_or_path))
 
 
-def shortened(name: str) -> str:
-    """A name as a message shows it: its beginning where it is long."""
-    return name if len(name) <= LONGEST else f"{name[:LONGEST]}..."
-
-
 def _find(kind: str, card: str, id_or_path: str) -> Path:
     known = _folders(kind, card)
     if id_or_path in known:
         return known[id_or_path]
     if os.path.isfile(Path(id_or_path, card)):
         return Path(id_or_path).resolve()
-    near = get_close_matches(id_or_path[:LONGEST], known, 1)
+    near = get_close_matches(shortened(id_or_path), known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"{kind}: {', '.join(sorted(known)) or 'none'}"
     raise EarwitnessError(
         f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; {hint}"

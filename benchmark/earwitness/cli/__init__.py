@@ -7,6 +7,7 @@ import functools
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -128,7 +129,7 @@ def _run() -> int:
         if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
             _say(f"cannot read or write {error.filename or 'what was asked for'}: {error.strerror}")
             return USAGE
-        print(report(error), file=sys.stderr)
+        _say(report(error))
         return FAULT
 
 
@@ -145,7 +146,8 @@ def _misused(error: UsageError) -> int:
 
 def _say(line: str) -> None:
     """Print a message as one line, without what would steer a terminal."""
-    print(f"earwitness: {one_line_of(line)}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"earwitness: {one_line_of(line)}", file=sys.stderr)
 
 
 def _survive_ascii() -> None:

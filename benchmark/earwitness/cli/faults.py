@@ -14,7 +14,7 @@ from earwitness.cli.output import one_line_of
 def report(error: BaseException) -> str:
     """Write the traceback of an error into a file and return the line that names it."""
     message = one_line_of(f"{type(error).__name__}: {error}").removesuffix(":")
-    return f"earwitness: fault of the program: {message}; {_written(error)}"
+    return f"fault of the program: {message}; {_written(error)}"
 
 
 def _written(error: BaseException) -> str:

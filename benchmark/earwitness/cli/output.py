@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from earwitness.errors import EarwitnessError, shortened
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.progress import Progress as Bars
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 WIDE = 120
 """Columns of a table where stdout is no terminal."""
+
+
+def notice(line: str) -> None:
+    """Say something beside the result, in one line on stderr."""
+    print(f"earwitness: {one_line_of(line)}", file=sys.stderr)
+
+
+def writable(folder: Path, option: str) -> Path:
+    """The folder of an option, which may not exist yet; raises EarwitnessError where it can be none or not be written.
+
+    Nothing is made.
+    """
+    try:
+        place = _nearest(folder.absolute())
+        if not place.is_dir():
+            raise EarwitnessError(f"{option} {folder}: {place} is no folder; name another one")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise EarwitnessError(f"{option} {folder}: {place} cannot be written to; name another folder")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EarwitnessError(f"{option} {shortened(str(folder))}: {reason}; name another folder") from error
+    return folder
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest one above it that there is."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return path if path.is_symlink() else _nearest(path.parent)
+    return path
 
 
 def one_line_of(text: str) -> str:
