@@ -181,7 +181,7 @@ def _report(outcomes: list[Outcome], json: bool) -> None:
                 str(outcome.items - outcome.failed),
                 str(outcome.failed),
                 f"{outcome.seconds:.1f}",
-                str(outcome.run.folder),
+                str(outcome.run.folder) if outcome.begun else "not begun",
             ]
             for outcome in outcomes
         ]
@@ -215,7 +215,7 @@ def _record(outcome: Outcome) -> dict[str, Any]:
     return {
         "task": outcome.run.task.id,
         "submission": outcome.run.submission.id,
-        "run": str(outcome.run.folder),
+        "run": str(outcome.run.folder) if outcome.begun else None,
         "items": outcome.items,
         "failed": outcome.failed,
         "seconds": outcome.seconds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +32,8 @@ def new(
     folder = Path(name)
     if not re.fullmatch(ID, folder.name) or keyword.iskeyword(folder.name) or len(folder.name) > LONGEST:
         raise EarwitnessError(
-            f"{shortened(name)!r} ends in no id of a submission: at most {LONGEST} of a-z, 0-9 and _, no digit first, no "
-            "keyword of Python; call it my_explainer, say"
+            f"{shortened(name)!r} ends in no id of a submission: at most {LONGEST} of a-z, 0-9 and _, no digit "
+            "first, no keyword of Python; call it my_explainer, say"
         )
     writable(folder, "NAME")
     if os.path.lexists(folder):
@@ -47,7 +48,10 @@ def new(
                 text = text.replace(mark, word)
             (folder / path.name.removesuffix(".skeleton")).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise EarwitnessError(f"cannot write {folder}: {error.strerror or error}") from error
+        shutil.rmtree(folder, ignore_errors=True)
+        raise EarwitnessError(
+            f"cannot write {folder}: {error.strerror or error}; make room, or go elsewhere"
+        ) from error
     print(f"wrote {folder}; next: earwitness validate {folder}")
 
 

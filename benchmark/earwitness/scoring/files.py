@@ -50,9 +50,11 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | 
         return None
     try:
         with safe_open(path, framework="numpy") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["fields"])  # noqa: SIM118
-    except SafetensorError:
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            fields = json.loads(file.metadata()["fields"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError):
         return None
+    return (arrays, fields) if isinstance(fields, dict) else None
 
 
 def write_sound(path: Path, wave: NDArray[np.float32], sample_rate: int) -> None:
