@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from earwitness.task import Task
 
-IMPORT = re.compile(r"^\s*(?:import|from)\s+(\w+)", re.MULTILINE)
+REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
 FILES = ("config.json", "model_index.json", "model_config.json")
 """Files of which a model's repository holds one, and reads it first."""
 
@@ -67,6 +68,8 @@ def _is_cached(source: str, revision: str, kind: str) -> bool:
 
 def _packages(task: Task) -> list[str]:
     """Packages that the task's code imports and that are not installed, by the name that is imported."""
+    if _is_complete():
+        return []
     card = task.card
     names = [f"tracks.{card.track}", f"models.{card.model.adapter}"]
     names += [f"{kind}.{card.dataset.adapter}" for kind in ("datasets", "worlds")]
@@ -85,15 +88,21 @@ def _is_installed(package: str) -> bool:
 
 
 @cache
+def _is_complete() -> bool:
+    """Whether all that the library asks for is installed, so that no source need be read."""
+    try:
+        asked = [REQUIREMENT.match(line) for line in requires("earwitness") or [] if "extra ==" not in line]
+        return all(version(found.group()) for found in asked if found)
+    except PackageNotFoundError:
+        return False
+
+
+@cache
 def _imported(path: Path) -> frozenset[str]:
-    """Top-level packages that a file imports, the library, the standard library and imports for types aside; none where
-    all are installed."""
-    own = {*sys.stdlib_module_names, "earwitness"}
-    source = path.read_text(encoding="utf-8")
-    # Most files import nothing that is not installed: those need no parsing.
-    if all(name in own or _is_installed(name) for name in IMPORT.findall(source)):
-        return frozenset()
-    return frozenset(name.partition(".")[0] for node in _run(ast.parse(source)) for name in _named(node)) - own
+    """Top-level packages that a file imports, the library, the standard library and imports for types aside."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {name.partition(".")[0] for node in _run(tree) for name in _named(node)}
+    return frozenset(names - {*sys.stdlib_module_names, "earwitness"})
 
 
 def _run(node: ast.AST) -> Iterator[ast.AST]:
