@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from earwitness.exhibits.manifest import ENDING, Exhibit, Kind, write
-from earwitness.scoring.files import file_name
+from earwitness.results.file_names import file_name
 
 
 def manifest(folder: Path, item: str) -> dict[str, Any]:

@@ -9,6 +9,8 @@ FAULT = 70
 """Of the program itself: a crash must not read as an answer."""
 MAX_CHARACTERS = 300
 """Of a reason in a row."""
+MAX_NAME = 80
+"""Characters of a name in a message."""
 
 
 class EarwitnessError(Exception):
@@ -58,6 +60,15 @@ class VerificationError(EarwitnessError):
 def short(text: str) -> str:
     """A text as one short line."""
     return " ".join(text.split())[:MAX_CHARACTERS]
+
+
+def shortened(name: str) -> str:
+    """A name as a message shows it: a long one by its beginning.
+
+    >>> shortened("x" * 5000) == "x" * 80 + "..."
+    True
+    """
+    return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}..."
 
 
 def one_line(error: BaseException) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, shortened
 from earwitness.submission import Submission, read_submission
 from earwitness.task import Task, read_task
 
@@ -59,10 +60,10 @@ def _find(kind: str, card: str, id_or_path: str) -> Path:
     known = _folders(kind, card)
     if id_or_path in known:
         return known[id_or_path]
-    if (Path(id_or_path) / card).is_file():
+    if os.path.isfile(Path(id_or_path, card)):
         return Path(id_or_path).resolve()
-    near = get_close_matches(id_or_path, known, 1)
+    near = get_close_matches(shortened(id_or_path), known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"{kind}: {', '.join(sorted(known)) or 'none'}"
     raise EarwitnessError(
-        f"no {kind.removesuffix('s')} is called {id_or_path!r} and no folder there holds a {card}; {hint}"
+        f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; {hint}"
     )

@@ -28,8 +28,9 @@ def main() -> None:
         match behaviour:
             case "exits":
                 sys.exit(3)
-            case "is_killed":
-                os.kill(os.getpid(), signal.SIGKILL)
+            case "is_killed" | "crashes" | "aborts" | "terminates":
+                names = {"is_killed": "SIGKILL", "crashes": "SIGSEGV", "aborts": "SIGABRT", "terminates": "SIGTERM"}
+                os.kill(os.getpid(), signal.Signals[names[behaviour]])
             case "keeps":
                 kept = Path(os.environ["EARWITNESS_SCRATCH"], "kept")
                 if not kept.exists():

@@ -80,7 +80,10 @@ def test_the_parent_checks_what_the_child_claims(
     ("behaviour", "reason"),
     [
         ("exits", "ended with exit code 3"),
-        ("is_killed", "killed by SIGKILL"),
+        ("is_killed", r"process was killed \(out of memory\?\)"),
+        ("crashes", r"process crashed \(segmentation fault\)"),
+        ("aborts", r"process crashed \(aborted\)"),
+        ("terminates", "process was ended by SIGTERM"),
         ("floods", "gave no answer: a frame of 4611686018427387904 bytes"),
         ("pickles", "gave no answer: not a frame"),
         ("lies", "frame of the wrong form"),

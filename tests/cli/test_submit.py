@@ -34,9 +34,9 @@ def test_a_skeleton_is_clean_under_ruff(folder: Path) -> None:
         assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("name", ["my-explainer", "2nd", "Mine"])
+@pytest.mark.parametrize("name", ["my-explainer", "2nd", "Mine", "é", "class", "x" * 101])
 def test_a_name_that_is_no_identifier_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(EarwitnessError, match="no identifier in lower case"):
+    with pytest.raises(EarwitnessError, match="ends in no id of a submission"):
         new(str(tmp_path / name), "prompt")
 
 

@@ -1,4 +1,6 @@
 import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -23,8 +25,13 @@ def fail_on_two(number: int) -> int:
 
 def die_on_two(number: int) -> int:
     if number == 2:
-        os._exit(1)
+        os._exit(3)
     return number
+
+
+def die(by: signal.Signals) -> None:
+    os.kill(os.getpid(), by)
+    time.sleep(10)
 
 
 def threads(_: int) -> str | None:
@@ -49,7 +56,26 @@ def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
 def test_a_worker_that_dies_ends_in_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     found = dict(LocalEngine(workers=1).compute(die_on_two, [1, 2], tmp_path / "log"))
     assert isinstance(found[2], WorkerError)
-    assert "run the same command to resume" in str(found[2])
+    assert str(found[2]) == "a scoring process ended with exit code 3; run the same command to resume"
+
+
+@pytest.mark.parametrize(
+    ("by", "says"),
+    [
+        (signal.SIGKILL, "was killed (out of memory?)"),
+        (signal.SIGSEGV, "crashed (segmentation fault)"),
+        (signal.SIGTERM, "was ended by SIGTERM"),
+    ],
+)
+def test_a_worker_is_only_said_to_lack_memory_where_it_is_killed(tmp_path: Path, by: signal.Signals, says: str) -> None:
+    found = dict(LocalEngine(workers=2).compute(die, [by], tmp_path / "log"))
+    assert str(found[by]) == f"a scoring process {says}; run the same command to resume"
+
+
+def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EarwitnessError, match=r"^cannot write .*log: "):
+        next(LocalEngine().compute(double, [1], tmp_path / "file" / "log"))
 
 
 def test_workers_compute_with_one_thread_and_the_caller_keeps_its_own_setting(

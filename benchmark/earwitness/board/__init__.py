@@ -15,7 +15,7 @@ from earwitness.results.folders import open_runs
 from earwitness.stats.intervals import DEFAULT, Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "Difference",
@@ -44,9 +44,13 @@ class UnreadRunsError(EarwitnessError):
 
 
 def build(
-    runs: Path | Sequence[Path] = Path("runs"), board: Path = Path("board"), sampling: Sampling = DEFAULT
+    runs: Path | Sequence[Path] = Path("runs"),
+    board: Path = Path("board"),
+    sampling: Sampling = DEFAULT,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Build the board from every run in a folder, or in several, and return its file.
+    """Build the board from every run in a folder, or in several, and return its file; `say` is told of runs that have
+    no rows yet.
 
     Raises EarwitnessError where there is no run with rows, and UnreadRunsError, once the board of the others is built,
     where a run cannot be read.
@@ -56,8 +60,12 @@ def build(
         if len(places) > 1 and not place.is_dir():
             raise EarwitnessError(f"{place}: no such folder of runs")
     found, unread = open_runs(places)
-    reasons = [left.reason for left in unread]
+    begun = [left.reason for left in unread if left.begun]
+    reasons = [left.reason for left in unread if not left.begun]
+    for line in begun:
+        say(f"left out: {line}")
     if not found:
+        reasons += begun
         why = f" that can be read ({'; '.join(reasons)})" if reasons else ""
         names = ", ".join(map(str, places))
         raise EarwitnessError(f"no run with rows under {names}{why}; make one with `earwitness run`")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import soundfile
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 
 from earwitness.board.manifests import Record, exhibits
@@ -45,13 +45,13 @@ def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
     found: dict[str, Input] = {}
     for path in sorted(folder.glob("items-*.safetensors")):
         described = _fields(path)
-        shown = described.get("page", {})
-        for fields in described.get("items", []):
+        shown = described["page"]
+        for fields in described["items"]:
             item = fields["id"]
             own = exhibits(folder, item, out)
             heard = next((each["path"] for each in own if (each["kind"], each["label"]) == ("sound", ORIGINAL)), None)
             found[item] = Input({**fields, **shown.get(item, {})}, path, _seconds(heard), exhibits=own)
-        for item, reason in described.get("problems", []):
+        for item, reason in described["problems"]:
             found[item] = Input(problem=reason)
     return found
 
@@ -68,13 +68,28 @@ def explanations(run: Path) -> dict[str, Path]:
     return found
 
 
+class _Named(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+
+
+class _Originals(BaseModel):
+    """Fields of a file of originals, as scoring leaves them."""
+
+    items: list[_Named] = []
+    problems: list[tuple[str, str]] = []
+    page: dict[str, dict[str, Any]] = {}
+
+
 def _fields(path: Path) -> dict[str, Any]:
+    """Fields of a file of originals; none where it is not what scoring leaves."""
     try:
         with safe_open(path, framework="numpy") as file:
-            described: dict[str, Any] = json.loads(file.metadata()["fields"])
-            return described
+            found = _Originals.model_validate_json(file.metadata()["fields"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
-        return {}
+        found = _Originals()
+    return found.model_dump()
 
 
 def _seconds(path: Path | None) -> float | None:

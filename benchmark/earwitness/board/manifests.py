@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+
+from earwitness.results.file_names import file_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -12,11 +13,6 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 KINDS = frozenset({"sound", "picture", "curve", "document"})
 TEXTS = ("kind", "label", "part", "path")
-
-
-def file_name(item: str) -> str:
-    """An item's id as a file's name."""
-    return quote(item, safe=" ,()[]{}=+@")
 
 
 def exhibits(folder: Path, item: str, root: Path) -> list[Record]:

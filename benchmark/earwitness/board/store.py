@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+from pydantic import BaseModel
 
 from earwitness.errors import EarwitnessError
+from earwitness.results.documents import read_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,16 +25,20 @@ GRACE = 3600.0
 """Seconds that a database is kept which nothing points to: another build may be about to, a page may read it."""
 
 
+class _Pointer(BaseModel):
+    board: str
+
+
 def write(tables: Mapping[str, pa.Table], board: Path) -> Path:
     """Write tables as a new database and point to it; a page that reads the old one goes on undisturbed.
 
     Raises EarwitnessError where the folder cannot be written.
     """
     name = f"board-{content_hash(tables)}.duckdb"
+    temporary = board / f".{name}.{os.getpid()}.tmp"
     try:
         board.mkdir(parents=True, exist_ok=True)
         before = _pointed(board)
-        temporary = board / f".{name}.{os.getpid()}.tmp"
         temporary.unlink(missing_ok=True)
         connection = duckdb.connect(str(temporary))
         try:
@@ -44,8 +50,12 @@ def write(tables: Mapping[str, pa.Table], board: Path) -> Path:
             connection.close()
         temporary.replace(board / name)
         _point(board, name)
-    except (OSError, duckdb.IOException) as error:
-        raise EarwitnessError(f"cannot write the board to {board}: {error}") from error
+    except (OSError, ValueError, duckdb.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EarwitnessError(f"cannot write the board to {board}: {reason}; name another folder with --out") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     _drop_stale(board, {name, before})
     return board / name
 
@@ -64,10 +74,11 @@ def content_hash(tables: Mapping[str, pa.Table]) -> str:
 
 def current(path: Path) -> Path:
     """The database of a board's folder, or the file itself; raises EarwitnessError where there is none."""
-    if path.is_file():
+    if os.path.isfile(path):
         return path
     name = _pointed(path)
-    if name is None or not (path / name).is_file():
+    # A pointer that somebody else wrote leads to no file outside the board's folder.
+    if name is None or Path(name).name != name or not os.path.isfile(path / name):
         raise EarwitnessError(f"no board in {path}; build one with `earwitness board`")
     return path / name
 
@@ -100,9 +111,10 @@ def _drop_stale(board: Path, kept: set[str | None]) -> None:
 
 def _pointed(board: Path) -> str | None:
     try:
-        return str(json.loads((board / POINTER).read_text(encoding="utf-8"))["board"])
-    except (OSError, ValueError, KeyError, TypeError):
+        name = read_document(board / POINTER, _Pointer, "pointer to a board", "build the board again")["board"]
+    except EarwitnessError:
         return None
+    return str(name)
 
 
 def _point(board: Path, name: str) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness import tracks
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard, frames
+from earwitness.box.endings import ending
 from earwitness.errors import EarwitnessError, short
 from earwitness.explaining.checkpoints import SCRATCH
 from earwitness.results.rows import Status
@@ -97,6 +98,8 @@ class ProcessBox:
         os.set_blocking(self._write, False)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        # What a submission prints must not fail for the terminal's letters: it goes into a file.
+        environment["PYTHONIOENCODING"] = "utf-8:backslashreplace"
         environment[SCRATCH] = self._brief.scratch
         command = [sys.executable, *self.child, str(child_read), str(child_write), str(os.getpid())]
         try:
@@ -136,9 +139,7 @@ class ProcessBox:
             code = self._process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
             return f"the explainer's process gave no answer: {otherwise}"
-        if code >= 0:
-            return f"the explainer's process ended with exit code {code}"
-        return f"the explainer's process was killed by {signal.Signals(-code).name}"
+        return f"the explainer's process {ending(code)}"
 
     def _checked(self, items: Sequence[Item], frame: frames.Frame) -> list[Answer]:
         found = frame.fields["answers"]

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from earwitness.cli import baseline, board, cards, check, run, submit, train
 from earwitness.cli.faults import report
-from earwitness.errors import FAULT, EarwitnessError
+from earwitness.cli.output import one_line_of
+from earwitness.errors import FAULT, USAGE, EarwitnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+CLOSED_PIPE = 141
+"""Exit code of a tool whose reader has gone, as the shell reports it: 128 and the number of SIGPIPE."""
+OF_THE_MACHINE = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE),
+        *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EIO),
+    }
+)
+"""Errors of a file or folder that the user can mend."""
+
+
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""The parser's error of a command line; the parser does not export it."""
 
 
 class InterruptedByUserError(EarwitnessError):
@@ -74,17 +93,66 @@ def main() -> None:
     """
     _survive_ascii()
     try:
-        app()
+        code = _run()
+    except BrokenPipeError:
+        code = CLOSED_PIPE
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # The interpreter would try to write once more, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command line and return its exit code, errors said; raises BrokenPipeError where nobody reads."""
+    try:
+        # Not standalone: the parser would exit with 1 where it is interrupted.
+        code = app(prog_name="earwitness", standalone_mode=False) or 0
+        sys.stdout.flush()
+        return int(code)
     except EarwitnessError as error:
-        print(f"earwitness: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except Exception as error:
-        print(report(error), file=sys.stderr)
-        sys.exit(FAULT)
+        _say(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        raise
+    except (typer.Abort, KeyboardInterrupt):
+        _say("interrupted; the same command resumes")
+        return InterruptedByUserError.exit_code
+    except (Exception, SystemExit) as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            # The parser exits with 1, which would be an answer.
+            raise error.__context__ from None
+        if isinstance(error, UsageError):
+            return _misused(error)
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+            _say(f"cannot read or write {error.filename or 'what was asked for'}: {error.strerror}")
+            return USAGE
+        _say(report(error))
+        return FAULT
+
+
+def _misused(error: UsageError) -> int:
+    """Say in one line what the parser refuses; without any word it shows its help instead."""
+    context = error.ctx
+    if context is not None and error.format_message() == context.get_help():
+        print(error.format_message(), file=sys.stderr)
+    else:
+        verb = context.command_path.split()[1:] if context is not None else []
+        _say(f"{error.format_message().rstrip('.')}; see `{' '.join(['earwitness', *verb, '--help'])}`")
+    return USAGE
+
+
+def _say(line: str) -> None:
+    """Print a message as one line, without what would steer a terminal."""
+    with suppress(OSError):
+        print(f"earwitness: {one_line_of(line)}", file=sys.stderr)
 
 
 def _survive_ascii() -> None:
-    """What a terminal's encoding lacks is written as `?`."""
+    """What a terminal's encoding lacks is written as `?`: letters in ASCII, undecodable bytes of names anywhere."""
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earwitness.cli.check import Against, Runs
-from earwitness.cli.output import Json, print_json
+from earwitness.cli.output import Json, notice, print_json
 
 if TYPE_CHECKING:
     from earwitness.gate import Changes
@@ -17,7 +17,7 @@ def update(runs: Runs, against: Against = None, json: Json = False) -> None:
     from earwitness import gate
 
     path = against or gate.read_settings(Path()).against
-    changes = gate.update_baseline(path, gate.read_rows(runs))
+    changes = gate.update_baseline(path, gate.read_rows(runs, notice))
     if json:
         print_json(_record(changes))
     else:

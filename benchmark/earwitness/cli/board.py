@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from earwitness.cli.output import WIDE, Json, print_json, print_table
-from earwitness.errors import EarwitnessError
+from earwitness.cli.output import WIDE, Json, notice, print_json, print_table, writable
+from earwitness.errors import FAULT, EarwitnessError
 
 if TYPE_CHECKING:
     from earwitness.board import Difference, Pair
@@ -33,7 +33,7 @@ def board(
 
     unread = None
     try:
-        path = boards.build(_places(runs), out)
+        path = boards.build(_places(runs), writable(out, "--out"), say=notice)
     except boards.UnreadRunsError as error:
         path, unread = error.path, error
     if json:
@@ -54,19 +54,33 @@ def _places(runs: str) -> list[Path]:
 def leaderboard(
     board: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the board.")] = BOARD,
     export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a static page instead of serving.")] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to serve on.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to serve on.")] = 8501,
 ) -> None:
     """Serve the leaderboard of the board, or write it as a static page."""
     from earwitness import board as boards
 
     if export is not None:
-        print(boards.export(board, export))
+        print(boards.export(board, writable(export, "--export")))
         return
-    boards.current(board)
-    raise typer.Exit(_serve(board, port))
+    boards.connect(board).close()
+    _refuse_port(port)
+    _serve(board, port)
 
 
-def _serve(board: Path, port: int) -> int:
+def _refuse_port(port: int) -> None:
+    """Stop with one line where nothing can be served on a port; the page would end with an exit code of its own."""
+    import socket
+
+    with socket.socket() as probe:
+        # As a server does: a port that was left a minute ago is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            raise EarwitnessError(f"port {port}: {error.strerror}; choose another one with --port") from error
+
+
+def _serve(board: Path, port: int) -> None:
     import os
     import subprocess
 
@@ -81,9 +95,13 @@ def _serve(board: Path, port: int) -> int:
     environment = {**os.environ, "EARWITNESS_BOARD": str(board.resolve())}
     print(f"http://localhost:{port}", flush=True)
     try:
-        return subprocess.run(command, check=False, env=environment).returncode
+        code = subprocess.run(command, check=False, env=environment).returncode
     except KeyboardInterrupt:
-        return 0
+        return
+    if code > 0:
+        # Not its own code: 1 would be an answer.
+        print(f"earwitness: the page ended with exit code {code}; what it printed says why", file=sys.stderr)
+        raise typer.Exit(FAULT)
 
 
 def compare(

@@ -16,7 +16,7 @@ ID = Annotated[str | None, typer.Argument(metavar="[ID]", help="Id, or a folder 
 
 
 def tasks(id: ID = None, json: Json = False) -> None:
-    """List tasks, or show one card."""
+    """List tasks and what they need to run here, or show one card."""
     from earwitness import shelf
 
     if id is not None:
@@ -27,10 +27,16 @@ def tasks(id: ID = None, json: Json = False) -> None:
         print_json([_task_record(task) for task in found])
         return
     records = [
-        [task.id, str(task.card.version), task.card.track, str(task.card.dataset.items), task.card.title]
+        [task.id, str(task.card.version), task.card.track, str(task.card.dataset.items), task.card.title, _here(task)]
         for task in found
     ]
-    print_table("", ["task", "version", "track", "items", "title"], records)
+    print_table("", ["task", "version", "track", "items", "title", "runs here"], records)
+
+
+def _here(task: Task) -> str:
+    from earwitness.harness.needs import needs
+
+    return ", ".join(needs(task)) or "yes"
 
 
 def submissions(id: ID = None, json: Json = False) -> None:
@@ -49,9 +55,19 @@ def submissions(id: ID = None, json: Json = False) -> None:
 
 
 def _task_record(task: Task) -> dict[str, Any]:
+    from earwitness.harness.needs import needs
+
+    missing = needs(task)
     card = task.card.model_dump(mode="json")
     metrics = [{"id": metric.id, **card["metrics"][i]} for i, metric in enumerate(task.card.metrics)]
-    return {**card, "metrics": metrics, "hash": task.hash, "folder": str(task.folder)}
+    return {
+        **card,
+        "metrics": metrics,
+        "hash": task.hash,
+        "folder": str(task.folder),
+        "runs_here": not missing,
+        "needs": missing,
+    }
 
 
 def _submission_record(submission: Submission) -> dict[str, Any]:

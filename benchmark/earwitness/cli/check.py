@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earwitness.cli.output import WIDE, Json
+from earwitness.cli.output import WIDE, Json, notice
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _checked(runs: list[Path], settings: Settings) -> Report:
     from earwitness import gate
 
     baseline = gate.read_baseline(settings.against)
-    return gate.check(gate.read_rows(runs), baseline, settings.fail_if, settings.mode)
+    return gate.check(gate.read_rows(runs, notice), baseline, settings.fail_if, settings.mode)
 
 
 def _print(report: Report, json: bool) -> None:
@@ -86,5 +86,6 @@ def _write(texts: dict[Path | None, str]) -> None:
             continue
         try:
             path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise EarwitnessError(f"cannot write {path}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise EarwitnessError(f"cannot write {path}: {reason}; name another file") from error

@@ -8,14 +8,16 @@ import sys
 import tempfile
 import traceback
 
+from earwitness.cli.output import one_line_of
 
-def report(error: Exception) -> str:
+
+def report(error: BaseException) -> str:
     """Write the traceback of an error into a file and return the line that names it."""
-    message = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-    return f"earwitness: fault of the program: {message}; {_written(error)}"
+    message = one_line_of(f"{type(error).__name__}: {error}").removesuffix(":")
+    return f"fault of the program: {message}; {_written(error)}"
 
 
-def _written(error: Exception) -> str:
+def _written(error: BaseException) -> str:
     lines = [f"{' '.join(sys.argv)}\n", f"python {platform.python_version()} on {platform.platform()}\n"]
     lines += traceback.format_exception(error)
     try:

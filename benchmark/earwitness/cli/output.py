@@ -3,20 +3,64 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from earwitness.errors import EarwitnessError, shortened
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.progress import Progress as Bars
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 WIDE = 120
 """Columns of a table where stdout is no terminal."""
+
+
+def notice(line: str) -> None:
+    """Say something beside the result, in one line on stderr."""
+    print(f"earwitness: {one_line_of(line)}", file=sys.stderr)
+
+
+def writable(folder: Path, option: str) -> Path:
+    """The folder of an option, which may not exist yet; raises EarwitnessError where it can be none or not be written.
+
+    Nothing is made.
+    """
+    try:
+        place = _nearest(folder.absolute())
+        if not place.is_dir():
+            raise EarwitnessError(f"{option} {folder}: {place} is no folder; name another one")
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise EarwitnessError(f"{option} {folder}: {place} cannot be written to; name another folder")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise EarwitnessError(f"{option} {shortened(str(folder))}: {reason}; name another folder") from error
+    return folder
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest one above it that there is."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return path if path.is_symlink() else _nearest(path.parent)
+    return path
+
+
+def one_line_of(text: str) -> str:
+    """A text as one line without what would steer a terminal.
+
+    >>> one_line_of("no task is called 'a\x1b[2J'\nhere")
+    "no task is called 'a?[2J' here"
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
 def print_json(value: Any) -> None:
@@ -33,9 +77,10 @@ def print_table(title: str, columns: Sequence[str], records: Sequence[Sequence[s
     console = Console(width=None if sys.stdout.isatty() else WIDE)
     table = Table(title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
-        table.add_column(column)
+        # A cell that does not fit goes on in the next line: half a path is none.
+        table.add_column(column, overflow="fold")
     for record in records:
-        table.add_row(*(Text(cell) for cell in record))
+        table.add_row(*(Text(one_line_of(cell)) for cell in record))
     console.print(table)
 
 
@@ -49,7 +94,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print a line."""
-        print(line, file=sys.stderr, flush=True)
+        print(one_line_of(line), file=sys.stderr, flush=True)
 
 
 class TerminalBars:
@@ -65,7 +110,7 @@ class TerminalBars:
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(line, markup=False, highlight=False)
+        self._bars.console.print(one_line_of(line), markup=False, highlight=False)
 
 
 @contextmanager

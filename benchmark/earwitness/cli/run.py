@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from earwitness.cli.output import Json, print_json, print_table, progress
+from earwitness.cli.output import Json, print_json, print_table, progress, writable
 from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from earwitness.task import Task
 
 ALL = "all"
+MAX_SEED = 2**63 - 1
+"""Rows hold seeds in 64 bits."""
+MOST_ITEMS = 2**31 - 1
 SHOWN = 5
 """Reasons, or differing rows, that are printed."""
 
@@ -29,9 +32,11 @@ def run(
     submission: Annotated[
         str, typer.Option(metavar="ID_OR_PATH[,..]", help="Submissions: ids, folders, or `all` of the task's track.")
     ],
-    items: Annotated[int | None, typer.Option(min=1, help="The first N items instead of all.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds generation and explainers.")] = 0,
-    fresh: Annotated[int | None, typer.Option(min=0, metavar="SEED", help="Draw other items of a made world.")] = None,
+    items: Annotated[int | None, typer.Option(min=1, max=MOST_ITEMS, help="The first N items instead of all.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seeds generation and explainers.")] = 0,
+    fresh: Annotated[
+        int | None, typer.Option(min=0, max=MAX_SEED, metavar="SEED", help="Draw other items of a made world.")
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
     isolation: Annotated[str, typer.Option(metavar="process", help="What a submission runs in.")] = "process",
     engine: Annotated[str, typer.Option(metavar="local", help="Where the work is done.")] = "local",
@@ -40,6 +45,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Explain and score submissions on tasks; the same command resumes."""
+    from earwitness.box.devices import require
     from earwitness.harness import engines
     from earwitness.harness.recipe import Arguments
     from earwitness.harness.run import execute
@@ -47,8 +53,9 @@ def run(
     _refuse(device, isolation, untrusted)
     arguments = Arguments(items, seed, fresh, device, isolation)
     typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
-    runs = _runs(task, submission, arguments, out, typed)
+    runs = _runs(task, submission, arguments, writable(out, "--out"), typed)
     local = engines.get(engine)
+    require(device)
     with progress() as shown:
         outcomes = execute(runs, local, shown)
     _report(outcomes, json)
@@ -125,6 +132,9 @@ def _runs(tasks: str, submissions: str, arguments: Arguments, out: Path, typed: 
     found: dict[str, Run] = {}
     for name in _names(tasks, "--task"):
         task = shelf.task(name)
+        highest = max(task.card.generation_seeds, default=0)
+        if arguments.seed + highest > MAX_SEED:
+            raise EarwitnessError(f"--seed {arguments.seed}: task {task.id} adds up to {highest}; at most {MAX_SEED}")
         for submission in _submissions(task, _names(submissions, "--submission")):
             entry = Run(task, submission, arguments, out, typed)
             found.setdefault(entry.name, entry)
@@ -147,6 +157,8 @@ def _submissions(task: Task, names: list[str]) -> list[Submission]:
         if not found:
             raise EarwitnessError(f"no submission is of the track {task.card.track} of task {task.id}")
         return found
+    if ALL in names:
+        raise EarwitnessError(f"--submission names `{ALL}` and others; name `{ALL}` alone, or the others")
     found = [shelf.submission(name) for name in names]
     for submission in found:
         if task.card.track not in submission.card.explainers:
@@ -169,7 +181,7 @@ def _report(outcomes: list[Outcome], json: bool) -> None:
                 str(outcome.items - outcome.failed),
                 str(outcome.failed),
                 f"{outcome.seconds:.1f}",
-                str(outcome.run.folder),
+                str(outcome.run.folder) if outcome.begun else "not begun",
             ]
             for outcome in outcomes
         ]
@@ -203,7 +215,7 @@ def _record(outcome: Outcome) -> dict[str, Any]:
     return {
         "task": outcome.run.task.id,
         "submission": outcome.run.submission.id,
-        "run": str(outcome.run.folder),
+        "run": str(outcome.run.folder) if outcome.begun else None,
         "items": outcome.items,
         "failed": outcome.failed,
         "seconds": outcome.seconds,

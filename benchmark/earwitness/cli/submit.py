@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import keyword
+import os
+import re
+import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from earwitness.cli.output import Json, print_json
-from earwitness.errors import NO, EarwitnessError
+from earwitness.cli.output import Json, print_json, writable
+from earwitness.errors import NO, EarwitnessError, shortened
 
+ID = r"[a-z_][a-z0-9_]*"
+"""What the card's schema takes as an id."""
+LONGEST = 100
+"""Characters of an id: names of runs and of their files are made of it."""
 SKELETONS = Path(__file__).parent / "skeletons"
 
 
@@ -22,9 +30,13 @@ def new(
 
     tracks.load(track)
     folder = Path(name)
-    if not folder.name.isidentifier() or folder.name != folder.name.lower():
-        raise EarwitnessError(f"{folder.name!r} is no identifier in lower case; call it my_explainer, say")
-    if folder.exists():
+    if not re.fullmatch(ID, folder.name) or keyword.iskeyword(folder.name) or len(folder.name) > LONGEST:
+        raise EarwitnessError(
+            f"{shortened(name)!r} ends in no id of a submission: at most {LONGEST} of a-z, 0-9 and _, no digit "
+            "first, no keyword of Python; call it my_explainer, say"
+        )
+    writable(folder, "NAME")
+    if os.path.lexists(folder):
         raise EarwitnessError(f"{folder} exists; choose another name")
     title = "".join(part.capitalize() for part in folder.name.split("_")) or folder.name
     words = {"@id@": folder.name, "@Class@": title, "@track@": track}
@@ -36,7 +48,10 @@ def new(
                 text = text.replace(mark, word)
             (folder / path.name.removesuffix(".skeleton")).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise EarwitnessError(f"cannot write {folder}: {error.strerror or error}") from error
+        shutil.rmtree(folder, ignore_errors=True)
+        raise EarwitnessError(
+            f"cannot write {folder}: {error.strerror or error}; make room, or go elsewhere"
+        ) from error
     print(f"wrote {folder}; next: earwitness validate {folder}")
 
 
@@ -46,9 +61,11 @@ def validate(
     json: Json = False,
 ) -> None:
     """Check a submission: its card, its code, and its explanations of two items."""
+    from earwitness.box.devices import require
     from earwitness.harness import engines
     from earwitness.harness.validate import validate as validate_submission
 
+    require(device)
     report = validate_submission(path, engines.get("local"), device)
     if json:
         print_json({**vars(report), "valid": report.valid})

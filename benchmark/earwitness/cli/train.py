@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from earwitness.cli.output import Json, print_json
+from earwitness.cli.output import Json, print_json, writable
 
 TRAININGS = Path(".earwitness/trained")
 CARD = "task.toml"
@@ -35,7 +35,7 @@ def train(
 
     shipped = shelf.task(task)
     seed = twin or 0
-    folder = out or TRAININGS / f"{shipped.id}-seed{seed}" / shipped.id
+    folder = writable(out, "--out") if out else TRAININGS / f"{shipped.id}-seed{seed}" / shipped.id
     figures = train_task(shipped.id, folder, seed)
     if not (folder / CARD).exists():
         shutil.copyfile(shipped.folder / CARD, folder / CARD)

@@ -19,8 +19,9 @@ from earwitness.exhibits.manifest import Exhibit, Kind
 from earwitness.exhibits.writing import Curve, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.tracing import settling
+from earwitness.results.file_names import file_name
 from earwitness.scoring.concept.tracing import told
-from earwitness.scoring.files import file_name, write_sound
+from earwitness.scoring.files import write_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence, Set

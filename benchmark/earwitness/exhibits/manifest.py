@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.errors import ITEM_FAILED, EarwitnessError, one_line
-from earwitness.scoring.files import file_name, moved_into_place
+from earwitness.results.file_names import file_name
+from earwitness.scoring.files import moved_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

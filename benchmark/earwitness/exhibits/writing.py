@@ -11,7 +11,8 @@ import numpy as np
 
 from earwitness.exhibits.manifest import Exhibit, Kind
 from earwitness.exhibits.pictures import png
-from earwitness.scoring.files import file_name, moved_into_place, write_sound
+from earwitness.results.file_names import file_name
+from earwitness.scoring.files import moved_into_place, write_sound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from earwitness.gate.comparability import attach, attached
 from earwitness.gate.comparison import rows_of
 from earwitness.results.checks import refuse_other_rows, refuse_unbelievable
 from earwitness.results.filling import direction
+from earwitness.results.folders import unfinished
 from earwitness.results.former import translated
 from earwitness.results.rows import (
     COSTS,
@@ -32,7 +34,7 @@ from earwitness.results.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 ONCE = [name for name in KEY if name not in {"task_hash", "submission_hash"}]
@@ -65,14 +67,21 @@ class Changes:
     """Rows that the file holds now."""
 
 
-def read_rows(paths: Sequence[Path]) -> pa.Table:
+def read_rows(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None) -> pa.Table:
     """The rows of runs, each path a run's folder, or a folder of runs, with the fingerprints of their tasks.
 
-    Raises EarwitnessError where a path is no run, a run is not done, or two runs are of one submission on one task.
+    In a folder of runs those that have no rows yet are left out, and `say` is told. Raises EarwitnessError where a path
+    is no run, a run is named or has rows and is not done, or two runs are of one submission on one task.
     """
-    folders = list(dict.fromkeys(folder.resolve() for path in paths for folder in _folders(path)))
+    found = {folder.resolve(): folder != path for path in paths for folder in _folders(path)}
     tables: list[pa.Table] = []
     fingerprints: comparability.Fingerprints = {}
+    left_out = [unfinished(folder) for folder, among_others in found.items() if among_others]
+    for line in filter(None, left_out):
+        say(f"left out: {line}")
+    folders = [folder for folder, among_others in found.items() if not (among_others and unfinished(folder))]
+    if not folders:
+        raise EarwitnessError(f"no run that has rows: {'; '.join(filter(None, left_out))}")
     for folder in folders:
         recipe = _recipe(folder)
         if recipe.get("state", "done") != "done":
@@ -83,7 +92,7 @@ def read_rows(paths: Sequence[Path]) -> pa.Table:
         refuse_other_rows(rows, recipe, folder.name)
         tables.append(translated(rows))
         fingerprints.update(_fingerprints(recipe.get("task"), known=fingerprints))
-    rows = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+    rows = pa.concat_tables(tables)
     refuse_unusable(rows, "the runs together")
     return attach(rows, fingerprints)
 
@@ -93,7 +102,9 @@ def read_baseline(path: Path) -> pa.Table:
 
     Raises EarwitnessError where it is missing, empty, of another schema, or has duplicate rows.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
+        if os.path.exists(path):
+            raise EarwitnessError(f"{path} is no file: name the baseline's Parquet file")
         raise EarwitnessError(f"{path}: no such baseline; write it with `earwitness baseline update RUN`")
     try:
         rows = read_parts([path])
@@ -140,7 +151,7 @@ def update_baseline(path: Path, rows: pa.Table) -> Changes:
     value on a task: such a baseline would let everything pass.
     """
     refuse_unusable(rows, "the run")
-    old = read_baseline(path) if path.is_file() else SCHEMA.empty_table()
+    old = read_baseline(path) if os.path.exists(path) else SCHEMA.empty_table()
     pairs = _pairs(rows)
     changes = tuple(_change(pair, rows_of(old, *pair), rows_of(rows, *pair)) for pair in pairs)
     kept = [rows_of(old, *pair) for pair in _pairs(old) if pair not in pairs]
@@ -211,16 +222,16 @@ def _pairs(rows: pa.Table) -> list[tuple[str, str]]:
 
 def _folders(path: Path) -> list[Path]:
     """The run that a folder is, or the runs in it."""
-    if (path / RECIPE).is_file() or (path / "rows").is_dir():
+    if os.path.isfile(path / RECIPE) or os.path.isdir(path / "rows"):
         return [path]
-    found = sorted(recipe.parent for recipe in path.glob(f"*/{RECIPE}"))
+    found = sorted(recipe.parent for recipe in path.glob(f"[!.]*/{RECIPE}"))
     if not found:
         raise EarwitnessError(f"{path} is no run and holds none; make one with `earwitness run`")
     return found
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
-    recipe = read_recipe(folder) if (folder / RECIPE).is_file() else {}
+    recipe = read_recipe(folder) if os.path.isfile(folder / RECIPE) else {}
     return recipe if isinstance(recipe, dict) else {}
 
 

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, one_line
 from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
@@ -176,12 +176,14 @@ def read(path: Path) -> tuple[dict[str, Explained], dict[str, dict[str, np.ndarr
         with safe_open(path, framework="numpy") as file:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             fields = json.loads(file.metadata()["fields"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise EarwitnessError(f"{path} holds no explanations: {error}; delete it and run the same command") from error
-    described = {
-        item: Explained(entry["status"], entry["reason"], Cost(**entry["cost"]))
-        for item, entry in fields.pop("items").items()
-    }
+        described = {
+            item: Explained(Status(entry["status"]), str(entry["reason"]), Cost(**entry["cost"]))
+            for item, entry in fields.pop("items").items()
+        }
+        str(fields["isolation"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = one_line(error) if isinstance(error, SafetensorError | OSError) else "it is not what a run wrote"
+        raise EarwitnessError(f"{path} holds no explanations: {reason}; delete it and run the same command") from error
     own: dict[str, dict[str, np.ndarray]] = {}
     for key, array in arrays.items():
         item, _, name = key.rpartition("/")

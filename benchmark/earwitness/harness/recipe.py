@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -13,11 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict
+
 from earwitness import __version__, shelf
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.identity import digest
 from earwitness.results import former
-from earwitness.results.rows import FRESH, RECIPE
+from earwitness.results.documents import read_document
+from earwitness.results.rows import FRESH, RECIPE, RowsCard
 from earwitness.scoring import Setting
 from earwitness.scoring.measured import measured
 
@@ -31,6 +35,44 @@ PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scip
 """Packages whose version can change a row."""
 FORMAT = 2
 """Of recipes. The first had no such key, and one hash for all that a task's folder holds."""
+
+
+class _Data(BaseModel):
+    id: str
+    hash: str
+    folder: str
+    data_hash: str = ""
+
+
+class _Some(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    items: int | None = None
+    seed: int = 0
+    fresh: int | None = None
+    device: str = ""
+    isolation: str = ""
+
+
+class _Asked(BaseModel):
+    typed: _Some
+    defaulted: _Some
+
+
+class _Whole(BaseModel):
+    """What a recipe must hold for its run to be gone on with."""
+
+    run: str
+    state: str
+    task: _Data
+    submission: _Data
+    arguments: _Asked
+    identity: str = ""
+    command: list[str] = []
+    versions: dict[str, str] = {}
+    measured: dict[str, str] = {}
+    rows: RowsCard = RowsCard()
+    items: int = 0
 
 
 @dataclass(frozen=True)
@@ -219,7 +261,8 @@ def write(folder: Path, recipe: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise EarwitnessError(
             f"cannot write {path}: {error.strerror or error}; make room and run the same command"
         ) from error
@@ -227,16 +270,9 @@ def write(folder: Path, recipe: dict[str, Any]) -> None:
 
 def read(folder: Path) -> dict[str, Any]:
     """The recipe of a run's folder; raises EarwitnessError where there is none that can be read."""
-    path = folder / RECIPE
-    try:
-        recipe = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise EarwitnessError(f"{folder} is no run: it has no {RECIPE}") from error
-    except (OSError, ValueError) as error:
-        raise EarwitnessError(f"{path} cannot be read: {error}; delete the folder and run again") from error
-    if not isinstance(recipe, dict) or not {"run", "task", "submission", "arguments"} <= set(recipe):
-        raise EarwitnessError(f"{path} is no recipe of a run; delete the folder and run again")
-    return recipe
+    if not os.path.isfile(folder / RECIPE):
+        raise EarwitnessError(f"{folder} is no run: it has no {RECIPE}")
+    return read_document(folder / RECIPE, _Whole, "recipe of a run", "delete the folder and run again")
 
 
 def reopen(folder: Path) -> Run:
@@ -265,7 +301,7 @@ def data_hash(recipe: dict[str, Any]) -> str:
     """Hash of the task's data that a recipe names; of one of the first format what that stands for now."""
     task = recipe["task"]
     if "format" in recipe:
-        return str(task["data_hash"])
+        return str(task.get("data_hash"))
     known = former.task(task["hash"])
     return known.data_hash if known else str(task["hash"])
 
@@ -289,5 +325,5 @@ def submission_hash(recipe: dict[str, Any], run: Run) -> str:
 
 def _found(kind: str, recorded: dict[str, Any], find: Any) -> Any:
     """What a recipe names, from where it was or from the shelf."""
-    here = (Path(recorded["folder"]) / f"{kind}.toml").is_file()
+    here = os.path.isfile(Path(recorded["folder"], f"{kind}.toml"))
     return find(recorded["folder"] if here else recorded["id"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,6 +65,8 @@ class Outcome:
     seconds: float = 0.0
     """CPU seconds of all its explanations."""
     done: bool = False
+    begun: bool = True
+    """Whether its folder is there; one that could not start leaves none."""
     errors: list[str] = field(default_factory=list)
     """Why parts of it are missing."""
     shared: list[str] = field(default_factory=list)
@@ -101,18 +104,49 @@ class Session:
 
 
 def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = None) -> list[Outcome]:
-    """Run all that is not done yet and return what became of each run, errors included."""
+    """Run all that is not done yet and return what became of each run, errors included.
+
+    A run that could not start leaves no folder.
+    """
     session = Session(engine, progress or Silent())
     session.outcomes = {run.name: Outcome(run) for run in runs}
-    todo = [run for run in runs if not claimed(run, session.progress.say)]
-    prepared: dict[str, Prepared] = {}
-    if todo:
-        prepared = _prepare(todo, session)
-        _explain(prepared, session)
-        _score(prepared, session)
-    for outcome in session.outcomes.values():
-        _finish(outcome, prepared.get(outcome.run.name))
-    return list(session.outcomes.values())
+    outcomes = list(session.outcomes.values())
+    new = [outcome for outcome in outcomes if not outcome.run.folder.exists()]
+    made = [out for out in dict.fromkeys(outcome.run.out for outcome in new) if not out.exists()]
+    try:
+        todo = [run for run in runs if not claimed(run, session.progress.say)]
+        prepared: dict[str, Prepared] = {}
+        if todo:
+            prepared = _prepare(todo, session)
+            _explain(prepared, session)
+            _score(prepared, session)
+        for outcome in outcomes:
+            _finish(outcome, prepared.get(outcome.run.name))
+    finally:
+        for outcome in new:
+            _drop_unbegun(outcome)
+        for out in made:
+            _drop_empty(out, outcomes)
+    return outcomes
+
+
+def _drop_unbegun(outcome: Outcome) -> None:
+    """Delete the folder of a run that has no explanation and no row."""
+    run = outcome.run
+    if not any(run.explanations.glob("*.safetensors")) and not any(run.rows.glob("*.parquet")):
+        shutil.rmtree(run.folder, ignore_errors=True)
+        outcome.begun = False
+
+
+def _drop_empty(out: Path, outcomes: Sequence[Outcome]) -> None:
+    """Delete a folder of runs that holds none, and what the stages keep beside them, but a log that an error names."""
+    log = out / LOG
+    if any(outcome.begun or str(log) in str(outcome.errors) for outcome in outcomes if outcome.run.out == out):
+        return
+    shutil.rmtree(out / recipe.ORIGINALS, ignore_errors=True)
+    with suppress(OSError):
+        log.unlink(missing_ok=True)
+        out.rmdir()
 
 
 def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
@@ -148,11 +182,14 @@ def drop_stale_originals(out: Path) -> None:
     folder = out / recipe.ORIGINALS
     stamp = json.dumps(made_with({"versions": recipe.versions()}), sort_keys=True)
     path = folder / STAMP
-    if path.is_file() and path.read_text(encoding="utf-8") == stamp:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(stamp, encoding="utf-8")
+    try:
+        if path.is_file() and path.read_bytes() == stamp.encode():
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(stamp, encoding="utf-8")
+    except OSError as error:
+        raise EarwitnessError(f"cannot write {path}: {error.strerror or error}; make room and run again") from error
 
 
 def _explain(prepared: dict[str, Prepared], session: Session) -> None:

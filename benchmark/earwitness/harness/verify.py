@@ -76,7 +76,7 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
         rows=len(recorded),
         recorded=rows.fingerprint(recorded),
         recomputed=rows.fingerprint(recomputed),
-        claimed=known["rows"]["fingerprint"],
+        claimed=known.get("rows", {}).get("fingerprint", "none"),
         differences=tuple(differences(recorded, recomputed, keys)),
         versions=tuple(changed),
     )
@@ -84,7 +84,7 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
 
 def versions_changed(known: dict[str, Any], run: Run) -> list[str]:
     """Packages whose version is not the one that a recipe names, and code that is not."""
-    before, now = known["versions"], recipe.versions()
+    before, now = known.get("versions", {}), recipe.versions()
     names = sorted(before.keys() | now.keys())
     changed = [f"{name} {before.get(name)} -> {now.get(name)}" for name in names if before.get(name) != now.get(name)]
     if recipe.explained(known) != run.explained:

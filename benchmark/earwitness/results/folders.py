@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ class Unread:
     folder: Path
     reason: str
     """One line that names the folder."""
+    begun: bool = False
+    """Whether it is a run that has no rows yet, and nothing is wrong with it."""
 
 
 def open_run(folder: Path) -> Run:
@@ -44,7 +47,7 @@ def open_run(folder: Path) -> Run:
     Raises EarwitnessError where its recipe or a part cannot be read, there is no row, rows are not those that the
     recipe names, or one of them cannot be what a run wrote.
     """
-    if not (folder / RECIPE).is_file():
+    if not os.path.isfile(folder / RECIPE):
         raise EarwitnessError(f"{folder} is no run: it has no {RECIPE}; run again, or delete the folder")
     recipe, rows = read_recipe(folder), read_run(folder)
     if not len(rows):
@@ -56,28 +59,38 @@ def open_run(folder: Path) -> Run:
 
 
 def open_runs(places: Sequence[Path]) -> tuple[list[Run], list[Unread]]:
-    """Every run with rows in the given folders, by name, and those that cannot be read.
-
-    A run that has no rows yet is neither.
-    """
+    """Every run with rows in the given folders, by name, and those that cannot be read or have no rows yet."""
     runs, unread = [], []
     for folder in dict.fromkeys(folder for place in places for folder in _folders(place)):
         try:
-            if _has_rows(folder):
+            line = unfinished(folder)
+            if line is None:
                 runs.append(open_run(folder))
             else:
                 read_recipe(folder)
+                unread.append(Unread(folder, line, begun=True))
         except EarwitnessError as error:
             unread.append(Unread(folder, str(error)))
     return runs, unread
 
 
+def unfinished(folder: Path) -> str | None:
+    """What to say of a run that has no rows, one that was never finished, say; None of one that has."""
+    if _has_rows(folder):
+        return None
+    try:
+        state = read_recipe(folder).get("state", "running")
+    except EarwitnessError as error:
+        return str(error)
+    return f"{folder} has no rows ({state}); run the same command again to finish it, or delete the folder"
+
+
 def _folders(place: Path) -> list[Path]:
     """Runs in a place, hidden ones left out; the place itself where it is a run."""
-    if (place / RECIPE).is_file():
+    if os.path.isfile(place / RECIPE):
         return [place]
     found = sorted(path for path in place.glob("*") if not path.name.startswith("."))
-    return [path for path in found if (path / RECIPE).is_file() or _has_rows(path)]
+    return [path for path in found if os.path.isfile(path / RECIPE) or _has_rows(path)]
 
 
 def _has_rows(folder: Path) -> bool:

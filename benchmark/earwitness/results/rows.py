@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from earwitness.errors import EarwitnessError
+from earwitness.results.documents import read_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +29,32 @@ FRESH = "-fresh"
 
 UNKNOWN = ""
 """Hash of a metric in rows that were written before rows had one."""
+
+
+class RowsCard(BaseModel):
+    """Rows as a recipe names them."""
+
+    number: int = 0
+    fingerprint: str = ""
+
+
+class _Named(BaseModel):
+    """A task, or a submission, as a recipe names it."""
+
+    id: str = ""
+    hash: str = ""
+    folder: str = ""
+    card: dict[str, Any] = {}
+
+
+class _Known(BaseModel):
+    """Keys of a recipe that reading rows asks for; what wrote it may have left some out."""
+
+    run: str = ""
+    state: str = ""
+    task: _Named = _Named()
+    submission: _Named = _Named()
+    rows: RowsCard = RowsCard()
 
 
 class Status(StrEnum):
@@ -96,14 +124,7 @@ def table(rows: Iterable[Row]) -> pa.Table:
 
 def read_recipe(folder: Path) -> dict[str, Any]:
     """The recipe of a run's folder, `run.json`; raises EarwitnessError where it cannot be read."""
-    path = folder / RECIPE
-    try:
-        recipe = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EarwitnessError(f"{path} is no recipe of a run: {error}; delete the folder or run again") from error
-    if not isinstance(recipe, dict):
-        raise EarwitnessError(f"{path} is no recipe of a run; delete the folder or run again")
-    return recipe
+    return read_document(folder / RECIPE, _Known, "recipe of a run", "delete the folder or run again")
 
 
 def write_part(rows: Sequence[Row], path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 import soundfile
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-
-def file_name(item: str) -> str:
-    """An item's id as a file's name.
-
-    >>> file_name("a/b c")
-    'a%2Fb c'
-    """
-    return quote(item, safe=" ,()[]{}=+@")
 
 
 @contextmanager
@@ -60,9 +50,11 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | 
         return None
     try:
         with safe_open(path, framework="numpy") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["fields"])  # noqa: SIM118
-    except SafetensorError:
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            fields = json.loads(file.metadata()["fields"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError):
         return None
+    return (arrays, fields) if isinstance(fields, dict) else None
 
 
 def write_sound(path: Path, wave: NDArray[np.float32], sample_rate: int) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,15 +16,20 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from earwitness.box.endings import ending
 from earwitness.box.orphan import end_with
 from earwitness.errors import ITEM_FAILED, EarwitnessError, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from multiprocessing.process import BaseProcess
     from pathlib import Path
 
 WORKERS = 2
 """Boxes, or scoring processes, that are alive at the same time."""
+
+PATIENCE = 5.0
+"""Seconds in which a broken pool's processes have ended."""
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -60,7 +67,11 @@ class LocalEngine:
         self, function: Callable[[J], R], jobs: Iterable[J], log: Path, workers: int | None = None
     ) -> Iterator[tuple[J, R | Exception]]:
         """Run heavy jobs in spawned processes of one thread each; what they print goes to `log`."""
-        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.touch()
+        except OSError as error:
+            raise EarwitnessError(f"cannot write {log}: {error.strerror or error}; name another folder") from error
         with _one_thread():
             pool = ProcessPoolExecutor(
                 workers or self._workers, multiprocessing.get_context("spawn"), _start_worker, (str(log), os.getpid())
@@ -77,13 +88,23 @@ class LocalEngine:
 
 def _as_they_end(pool: Executor, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[tuple[J, R | Exception]]:
     futures = {pool.submit(function, job): job for job in jobs}
+    workers = multiprocessing.active_children()
     for future in as_completed(futures):
         error = future.exception()
         if isinstance(error, BrokenProcessPool):
-            error = WorkerError("a scoring process died (out of memory?); run the same command to resume")
+            error = WorkerError(f"a scoring process {_death(workers)}; run the same command to resume")
         if error is not None and not isinstance(error, Exception):
             raise error
         yield futures[future], future.result() if error is None else error
+
+
+def _death(workers: Sequence[BaseProcess]) -> str:
+    """How the worker ended that broke the pool; the pool terminates the others."""
+    end = time.monotonic() + PATIENCE
+    while any(worker.exitcode is None for worker in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    codes = [worker.exitcode for worker in workers if worker.exitcode is not None]
+    return ending(next((code for code in codes if code != -signal.SIGTERM), -signal.SIGTERM)) if codes else "died"
 
 
 @contextmanager
@@ -108,6 +129,8 @@ def _start_worker(log: str, parent: int) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(descriptor, stream.fileno())
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     os.close(descriptor)
 
 

@@ -9,7 +9,8 @@ import torch
 
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.probing import ridge
-from earwitness.scoring.files import file_name, read_arrays, write_arrays
+from earwitness.results.file_names import file_name
+from earwitness.scoring.files import read_arrays, write_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
