@@ -196,6 +196,23 @@ def test_a_wav_without_sound_stays_empty_whatever_stands_behind_it(tmp_path: Pat
     assert refused(path).startswith("empty: no samples")
 
 
+def test_a_header_that_was_written_for_the_first_block_alone_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", speech(0.5))
+    content = bytearray(path.read_bytes())
+    content[4:8], content[40:44] = (36 + 2048).to_bytes(4, "little"), (2048).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert refused(path).startswith("its header tells of 2048 bytes of sound, and 13952 more stand behind; write")
+
+
+@pytest.mark.parametrize(
+    "behind", [b"LIST" + (20_000).to_bytes(4, "little") + bytes(20_000), b"TAG" + bytes(125), b"\0"]
+)
+def test_what_programs_put_behind_the_sound_is_no_fault(tmp_path: Path, behind: bytes) -> None:
+    path = write(tmp_path / "a.wav", speech(0.5))
+    path.write_bytes(path.read_bytes() + behind)
+    assert len(read_audio(path, RATE)) == 8000
+
+
 @pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "AIFF", "AU", "RIFX"])
 def test_a_shorter_length_is_believed_in_every_kind_of_header(tmp_path: Path, kind: str) -> None:
     path, endian = tmp_path / "a.sound", "BIG" if kind == "RIFX" else None

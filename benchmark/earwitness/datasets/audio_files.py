@@ -141,6 +141,11 @@ def _check_format(path: Path, file: soundfile.SoundFile, sample_rate: int) -> No
     promised, held = headers.bytes_of_sound(path)
     if held < promised < STREAMED:
         raise InvalidItemError(f"{path}: truncated: {held} of {promised} bytes of sound are there; fetch it again")
+    behind = headers.bytes_behind(path)
+    if behind > promised:
+        raise InvalidItemError(
+            f"{path}: its header tells of {promised} bytes of sound, and {behind} more stand behind; write it again"
+        )
 
 
 def _extent(path: Path, file: soundfile.SoundFile, start: float, seconds: float | None) -> tuple[int, int]:

@@ -49,6 +49,16 @@ def bytes_of_sound(path: Path) -> tuple[int, int]:
     return (found.promised, found.held) if found else (0, 0)
 
 
+def bytes_behind(path: Path) -> int:
+    """Bytes behind the sound of a WAV or an AIFF that are no chunks; 0 of others and where chunks end the file."""
+    with path.open("rb") as file:
+        order, found = ORDERS.get(file.read(4)), _sound(file)
+        if not order or not found or not 0 < found.promised < found.held:
+            return 0
+        end = found.start + found.promised + found.promised % 2
+        return 0 if _is_chunks(file, end, order) else found.held - found.promised
+
+
 def mended(path: Path) -> io.BytesIO | None:
     """A WAV whose header tells 0 bytes of sound where some follow, with their number written in; None of all others.
 
