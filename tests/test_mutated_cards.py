@@ -159,9 +159,11 @@ def test_twenty_thousand_mutated_cards_are_cards_or_one_line(folder: Path) -> No
     tried(folder, 20_000)
 
 
-def test_every_value_of_every_card_may_be_junk(folder: Path) -> None:
+def test_every_value_of_a_card_may_be_junk(folder: Path) -> None:
     text = TASKS["musicgen_musiccaps"]
-    for number in lines_of(text):
+    # Further metrics are read as the first one is.
+    until = text.splitlines().index("[[metrics]]") + 4
+    for number in (line for line in lines_of(text) if line < until):
         for junk in JUNK:
             lines = text.splitlines()
             lines[number] = f"{lines[number].partition('=')[0]}= {junk}"

@@ -27,8 +27,8 @@ KNOWN = ("bass", "brass", "choir", "drums", "flute", "guitar", "piano", "strings
         ("drums", "drums"),
         ("string", "strings"),
         ("brass", "brass"),
-        ("bass-guitar", "bass guitar"),
-        ("bass‑guitars", "bass guitar"),
+        ("bass-guitar", "bass"),
+        ("bass‑guitars", "bass"),
         ("drums/bass", "drums bass"),
         ("piano+flute&choir", "piano flute choir"),
         ("pianist", ""),
@@ -49,3 +49,9 @@ def test_words_are_counted_as_white_space_parts_them() -> None:
 
 def test_a_word_that_is_known_itself_goes_before_its_singular() -> None:
     assert instruments("drums drum", ("drum", "drums")) == [(0, "drums"), (1, "drum")]
+
+
+def test_a_bass_guitar_is_a_bass_and_a_bass_beside_a_guitar_is_both() -> None:
+    assert instruments("a bass guitar, a guitar", KNOWN) == [(1, "bass"), (4, "guitar")]
+    assert instruments("Bass, guitar and bass-guitars", KNOWN) == [(0, "bass"), (1, "guitar"), (3, "bass")]
+    assert instruments("bass/guitar", KNOWN) == [(0, "bass"), (0, "guitar")]

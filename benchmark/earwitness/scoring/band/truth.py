@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from earwitness.datasets.instruments import instruments
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.metrics.band import sounding
 from earwitness.scoring import loading
@@ -47,16 +47,20 @@ class Clip:
 def named(prompt: str, known: Sequence[str]) -> list[tuple[int, str]]:
     """Index and name of each whitespace-separated word that names a known instrument, in the prompt's order.
 
-    Words are compared in lower case and without the punctuation around them. Raises InvalidItemError where there is
-    none, or one twice.
+    Words are compared as `instruments` does, whatever their case, number and punctuation. Raises InvalidItemError where
+    there is none, where one is named twice, or where one word names two.
 
-    >>> named("A Bass, and a drum", ("bass", "drum"))
-    [(1, 'bass'), (4, 'drum')]
+    >>> named("Basses, and a drum…", ("bass", "drum"))
+    [(0, 'bass'), (3, 'drum')]
     """
-    words = [word.lower().strip(string.punctuation) for word in prompt.split()]
-    found = [(index, word) for index, word in enumerate(words) if word in known]
+    found = instruments(prompt, known)
     if not found:
         raise InvalidItemError(f"the prompt names no known instrument (known: {', '.join(known)})")
+    places = [index for index, _ in found]
+    both = next((place for place in places if places.count(place) > 1), None)
+    if both is not None:
+        said = " and ".join(name for place, name in found if place == both)
+        raise InvalidItemError(f"the word {prompt.split()[both]!r} names {said}; write them apart")
     names = [name for _, name in found]
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
