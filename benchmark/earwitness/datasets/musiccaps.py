@@ -90,13 +90,15 @@ def _from_hub(source: str, revision: str) -> list[Line]:
             f"cannot fetch the dataset {source!r} at revision {revision!r} from the hub ({kind}): {advice}; without "
             f"the hub, name a folder that holds {FILE} as the task's dataset source"
         ) from error
-    missing = [name for name in COLUMNS.needed if name not in table.column_names]
+    lines = list(enumerate(table, start=2))
+    found = lines[0][1] if lines else COLUMNS.needed
+    missing = [name for name in COLUMNS.needed if name not in found]
     if missing:
         raise EarwitnessError(
             f"the dataset {source!r} at revision {revision!r} has no column {', '.join(missing)}; found "
-            f"{', '.join(table.column_names)}"
+            f"{', '.join(found)}"
         )
-    return list(enumerate(table, start=2))
+    return lines
 
 
 def _advice(error: BaseException) -> tuple[str, str]:
