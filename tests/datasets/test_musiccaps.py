@@ -128,21 +128,19 @@ def test_a_hub_error_names_repository_and_revision_its_kind_and_what_to_do(
 def test_the_hub_is_asked_for_the_revision_and_its_table_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
 
-    class Rows(list[dict[str, object]]):
-        column_names = HEADER.split(",")
-
-    def load_dataset(name: str, **parameters: object) -> Rows:
+    def load_dataset(name: str, **parameters: object) -> list[dict[str, object]]:
         asked.update(parameters, name=name)
-        lines = [{"ytid": ytid, "caption": caption, "is_audioset_eval": True} for ytid, caption in texts]
-        return Rows(lines)
+        return [{"ytid": ytid, "caption": caption, key: True} for ytid, caption in texts]
+
+    key = "is_audioset_eval"
 
     texts = [("a", "loud\u2028drums"), ("b", None)]
     hub(monkeypatch, load_dataset)
     found = musiccaps.load("owner/name", items=9, revision="v2")
     assert [(record.id, record.prompt) for record in found] == [("a", "loud drums"), ("b", "")]
     assert asked == {"name": "owner/name", "revision": "v2", "split": "train"}
-    Rows.column_names = ["text"]
-    with pytest.raises(EarwitnessError, match=r"'v2' has no column ytid, caption, is_audioset_eval; found text"):
+    key = "evaluated"
+    with pytest.raises(EarwitnessError, match=r"'v2' has no column is_audioset_eval; found ytid, caption, evaluated"):
         musiccaps.load("owner/name", items=9, revision="v2")
 
 
