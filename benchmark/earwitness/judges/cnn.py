@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -101,9 +102,8 @@ def load(source: str | Path, revision: str = "main", device: str = "cpu") -> CNN
     require_all(place, judge, report)
     settle(place, judge)
     judge.train(False)
-    module: nn.Module = judge
-    module.to(device)
-    return judge
+    judge.to(device)
+    return cast("CNNJudge", judge)
 
 
 AutoConfig.register(CNNJudgeConfig.model_type, CNNJudgeConfig, exist_ok=True)

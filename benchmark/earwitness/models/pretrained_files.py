@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 PLACE = ("source", "revision", "device")
 """What `from_pretrained` takes from elsewhere than a card's parameters."""
 
@@ -35,14 +34,15 @@ def adapter(function: Callable[P, R]) -> Callable[P, R]:
         given = {name: value for name, value in kwargs.items() if name not in PLACE}
         try:
             kwargs.update(checked(function, given, excluded=PLACE))
-            return attempt("parts", source, lambda: function(*args, **kwargs))
+            found: R = attempt("parts", source, functools.partial(function, *args, **kwargs))
+            return found
         except ParameterError as error:
             raise ModelError(f"{source}: {error}") from None
 
     return read
 
 
-def attempt(part: str, source: str, read: Callable[[], T]) -> T:
+def attempt(part: str, source: str, read: Callable[[], Any]) -> Any:
     """What `read` returns; raises ModelError, in one line, where it raises anything."""
     # Broad, since transformers, huggingface_hub and safetensors each raise errors of their own for one bad folder.
     try:
@@ -76,6 +76,10 @@ def read_config(source: str, revision: str, *kinds: str) -> Any:
     return attempt("configuration", place, lambda: AutoConfig.from_pretrained(source, revision=revision))
 
 
+def _parsed(path: Path) -> dict[str, Any]:
+    return _table(json.loads(path.read_text(encoding="utf-8")))
+
+
 def _table(read: Any) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise ValueError("its JSON is no table of keys and values")
@@ -83,15 +87,22 @@ def _table(read: Any) -> dict[str, Any]:
 
 
 def at(source: str, revision: str) -> str:
-    """A source as messages name it: a hub id with its revision."""
-    return source if Path(source).exists() else f"{source} (revision {revision})"
+    """A source as messages name it: a hub id with its revision.
+
+    Raises ModelError where it can be no hub id, so that it is the path of a folder, and there is none.
+    """
+    if Path(source).exists():
+        return source
+    if Path(source).is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
+        raise ModelError(f"no such folder: {source}; name the folder that holds the model, or its hub id")
+    return f"{source} (revision {revision})"
 
 
 MOST, MOST_LAYERS = 10_000_000, 1_000
-"""Of any number of a configuration, and of those that count layers: published models have a hundredth of either."""
+"""Of any number of a configuration, and of those that count layers: published models are far below."""
 COUNTS = re.compile(r"layers?$|blocks$|codebooks$|quantizers$|depths?$|stages$|heads?$|experts$|bandwidths$")
-
-LAYERS = re.compile(r"(^|\.)(num_hidden_layers|encoder_layers|decoder_layers|num_layers|n_layers?)$")
+LAYERS = re.compile(r"(^|\.)(num_hidden_layers|encoder_layers|decoder_layers|n_layers?)$")
+"""Of which a model has one at least."""
 
 
 def require_modest(source: str, config: Any, key: str = "") -> None:
@@ -106,8 +117,8 @@ def require_modest(source: str, config: Any, key: str = "") -> None:
         for value in config:
             require_modest(source, value, key)
     elif isinstance(config, int | float) and not isinstance(config, bool):
-        most = MOST_LAYERS if COUNTS.search(key) else MOST
-        least = 1 if LAYERS.search(key) else -MOST
+        least, most = (0, MOST_LAYERS) if COUNTS.search(key) else (-MOST, MOST)
+        least = 1 if LAYERS.search(key) else least
         if not least <= config <= most:
             raise ModelError(
                 f"the configuration of {source} has {short(key)[:80]} = {config:.6g}, which no model has (it lies in "
@@ -131,9 +142,7 @@ def require_modest_parts(source: str, folder: Path) -> None:
     """Raise ModelError where a part of a pipeline has a configuration that is no JSON or no model's."""
     for path in sorted(folder.glob("*/config.json")):
         name = path.parent.name
-        require_modest(
-            source, attempt(f"configuration of {name}", source, lambda path=path: json.loads(path.read_text())), name
-        )
+        require_modest(source, attempt(f"configuration of {name}", source, functools.partial(_parsed, path)), name)
 
 
 def other_family(source: str, found: str, wanted: str) -> ModelError:
