@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import GPT2LMHeadModel, GPT2Model
 
 from earwitness.errors import InvalidItemError, ModelError
 from earwitness.models import audioldm2
@@ -231,6 +235,68 @@ def test_a_pipeline_without_cross_attention_over_words_is_refused(tmp_path: Path
     with pytest.raises(ModelError, match="no cross-attention over T5 tokens") as caught:
         audioldm2.from_pretrained(str(tiny_audioldm2(tmp_path / "bare", streams=[None, 8])))
     assert "\n" not in str(caught.value)
+
+
+def changed(folder: Path, place: Path, file: str, **fields: Any) -> Path:
+    """A copy of a pipeline's folder with fields of one of its files changed."""
+    path = Path(shutil.copytree(folder, place)) / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    return place
+
+
+def test_a_bare_gpt2_is_given_its_head_and_says_the_same_to_the_last_bit(
+    model: AudioLDM2Model, folder: Path, tmp_path: Path
+) -> None:
+    bare = changed(folder, tmp_path / "bare", "model_index.json", language_model=["transformers", "GPT2Model"])
+    trunk = GPT2Model.from_pretrained(bare / "language_model")
+    shutil.rmtree(bare / "language_model")
+    trunk.save_pretrained(bare / "language_model")
+    assert "max_new_tokens" in json.loads((bare / "language_model" / "config.json").read_text())
+    found = audioldm2.from_pretrained(str(bare), steps=4, guidance=3.0, strength=0.5)
+    language = found.pipeline.language_model
+    assert type(language) is GPT2LMHeadModel
+    assert language.lm_head.weight is language.transformer.wte.weight
+    for prompts in (PROMPTS, PROMPTS[:1]):
+        own, other = model.encode(prompts), found.encode(prompts)
+        assert own.other is not None
+        assert other.other is not None
+        assert torch.equal(own.states, other.states)
+        assert torch.equal(own.other, other.other)
+    assert torch.equal(model.generate(own, 3).audio, found.generate(other, 3).audio)
+
+
+def test_the_language_models_states_are_eight_where_its_folder_does_not_say(folder: Path, tmp_path: Path) -> None:
+    silent = changed(folder, tmp_path / "silent", "language_model/config.json", max_new_tokens=None)
+    (silent / "language_model" / "generation_config.json").unlink(missing_ok=True)
+    text = audioldm2.from_pretrained(str(silent), steps=2).encode(["a bass"])
+    assert text.other is not None
+    assert text.other.shape[1] == 8
+
+
+@pytest.mark.parametrize(
+    ("file", "fields", "said"),
+    [
+        ("model_index.json", {"language_model": ["transformers", "BertModel"]}, "the language model of .* is a Bert"),
+        ("model_index.json", {"language_model": ["transformers", "GPT9Model"]}, "cannot read the pipeline"),
+        ("model_index.json", {"text_encoder_2": ["transformers", "VitsModel"]}, "cannot read the pipeline|VitsModel"),
+        ("model_index.json", {"vocoder": [None, None]}, "cannot read"),
+        ("language_model/config.json", {"n_positions": 4}, "cannot read"),
+        ("projection_model/config.json", {"langauge_model_dim": 12}, "cannot read"),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 1}, "cannot read the schedule"),
+    ],
+)
+def test_parts_that_do_not_work_are_one_line_when_the_model_is_read(
+    file: str, fields: dict[str, Any], said: str, folder: Path, tmp_path: Path
+) -> None:
+    odd = changed(folder, tmp_path / "odd", file, **fields)
+    with pytest.raises(ModelError, match=said) as caught:
+        audioldm2.from_pretrained(str(odd), steps=2)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_generation_shorter_than_a_frame_is_refused(folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"0\.001 s are shorter than a frame"):
+        audioldm2.from_pretrained(str(folder), seconds=0.001)
 
 
 def test_folders_that_are_no_pipeline_are_refused_in_one_line(tmp_path: Path) -> None:

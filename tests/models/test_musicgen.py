@@ -415,3 +415,67 @@ def test_a_hub_that_cannot_be_reached_ends_in_one_line(monkeypatch):
 
     monkeypatch.setattr("transformers.PretrainedConfig.get_config_dict", unreachable)
     assert "some/model (revision main): We couldn't connect to the hub" in one_line("some/model")
+
+
+def changed(folder, place, **fields):
+    """A copy of a folder with fields of its generation_config.json changed."""
+    shutil.copytree(folder, place)
+    path = place / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    return str(place)
+
+
+def test_temperature_0_is_greedy_and_seeds_do_not_matter(folder):
+    greedy = musicgen.from_pretrained(str(folder), temperature=0.0)
+    text = greedy.encode(PROMPTS)
+    codes = greedy.sample(text, [1, 2, 3])
+    assert torch.equal(codes, greedy.sample(text, [4, 5, 6]))
+    guided = greedy.guided(greedy.logits(codes, text), greedy.null_logits(codes))
+    assert guided.isfinite().all()
+    # Step after step, the likeliest code of the logits that it says it samples from.
+    assert torch.equal(guided.argmax(-1), codes)
+    coldest = musicgen.from_pretrained(str(folder), temperature=1e-4)
+    assert torch.equal(coldest.sample(text, [1, 2, 3]), codes)
+    assert torch.equal(musicgen.from_pretrained(str(folder), top_k=1).sample(text, [7, 8, 9]), codes)
+    bare = musicgen.from_pretrained(str(folder), temperature=0.0, guidance=1.0)
+    codes = bare.sample(text, [1, 2, 3])
+    assert torch.equal(bare.logits(codes, text).argmax(-1), codes)
+
+
+def test_a_folder_that_does_not_sample_is_greedy_unless_the_card_says_a_temperature(folder, tmp_path):
+    still = changed(folder, tmp_path / "still", do_sample=False)
+    assert musicgen.from_pretrained(still).temperature == 0
+    assert musicgen.from_pretrained(still, temperature=0.5).temperature == 0.5
+
+
+def test_settings_that_a_folder_leaves_open_have_defaults(folder, tmp_path):
+    model = musicgen.from_pretrained(changed(folder, tmp_path / "open", guidance_scale=None, top_k=None))
+    assert (model.guidance, model.temperature, model.top_k) == (1.0, 0.9, 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"temperature": -1.0}, "parameter temperature must be greater than or equal to 0, not -1.0"),
+        ({"top_k": -3}, "parameter top_k must be greater than or equal to 0, not -3"),
+        ({"guidance_scale": "3"}, "parameter guidance must be a valid number, not '3'"),
+        ({"max_new_tokens": 10**9}, "beyond 300 s; set `seconds`"),
+    ],
+)
+def test_settings_of_a_folder_are_held_to_the_same_bounds(folder, tmp_path, fields, said):
+    with pytest.raises(ModelError) as caught:
+        musicgen.from_pretrained(changed(folder, tmp_path / "odd", **fields))
+    assert said in str(caught.value)
+
+
+def test_a_generation_shorter_than_a_frame_is_refused(folder):
+    with pytest.raises(ModelError, match=r"makes 25 frames a second, and 0\.01 s hold none; ask for more"):
+        musicgen.from_pretrained(str(folder), seconds=0.01)
+
+
+def test_weights_saved_in_half_precision_are_read_in_single(folder, tmp_path):
+    MusicgenForConditionalGeneration.from_pretrained(folder).half().save_pretrained(tmp_path / "half")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(folder / name, tmp_path / "half" / name)
+    model = musicgen.from_pretrained(str(tmp_path / "half"))
+    assert {parameter.dtype for parameter in model.module.parameters()} == {torch.float32}

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
 
-from earwitness.errors import ModelError
 from earwitness.judges.features import class_names, kaldi_fbank
+from earwitness.models.pretrained_files import attempt, quiet, read_config, require_all, settle
 
 
 class ASTJudge(nn.Module):
@@ -26,11 +26,21 @@ class ASTJudge(nn.Module):
     @classmethod
     def from_pretrained(cls, source: str | Path, revision: str = "main", device: str = "cpu") -> ASTJudge:
         """The judge of a hub id or folder; raises ModelError where it cannot be read."""
-        try:
-            model = ASTForAudioClassification.from_pretrained(source, revision=revision, dtype=torch.float32)
-            extractor = ASTFeatureExtractor.from_pretrained(source, revision=revision)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(f"no AST judge in {source}: {_first_line(error)}; name a folder that holds one") from error
+        place = str(source)
+        with quiet():
+            read_config(place, revision, ASTConfig.model_type)
+            model, report = attempt(
+                "weights",
+                place,
+                lambda: ASTForAudioClassification.from_pretrained(
+                    source, revision=revision, dtype=torch.float32, output_loading_info=True
+                ),
+            )
+            extractor = attempt(
+                "feature extractor", place, lambda: ASTFeatureExtractor.from_pretrained(source, revision=revision)
+            )
+        require_all(place, model, report)
+        settle(place, model)
         return cls(model, extractor).eval().to(device)
 
     def features(self, audio: Tensor) -> Tensor:
@@ -93,7 +103,3 @@ def small_ast(labels: tuple[str, ...], **overrides: Any) -> ASTJudge:
 def load(source: str | Path, revision: str = "main", device: str = "cpu") -> ASTJudge:
     """The judge of a hub id or folder; raises ModelError where it cannot be read."""
     return ASTJudge.from_pretrained(source, revision, device)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForAudioClassification, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from earwitness.errors import ModelError
 from earwitness.judges.features import class_names, mel_filters
+from earwitness.models.pretrained_files import attempt, quiet, read_config, require_all, settle
 
 
 class CNNJudgeConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
@@ -90,15 +91,19 @@ def small_cnn(labels: tuple[str, ...]) -> CNNJudge:
 
 def load(source: str | Path, revision: str = "main", device: str = "cpu") -> CNNJudge:
     """The judge of a hub id or folder; raises ModelError where it cannot be read."""
-    try:
-        judge = CNNJudge.from_pretrained(source, revision=revision, dtype=torch.float32)
-    except (OSError, ValueError, RuntimeError) as error:
-        line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"no CNN judge in {source}: {line}; name a folder that holds one") from error
+    place = str(source)
+    with quiet():
+        read_config(place, revision, CNNJudgeConfig.model_type)
+        judge, report = attempt(
+            "weights",
+            place,
+            lambda: CNNJudge.from_pretrained(source, revision=revision, dtype=torch.float32, output_loading_info=True),
+        )
+    require_all(place, judge, report)
+    settle(place, judge)
     judge.train(False)
-    module: nn.Module = judge
-    module.to(device)
-    return judge
+    judge.to(device)
+    return cast("CNNJudge", judge)
 
 
 AutoConfig.register(CNNJudgeConfig.model_type, CNNJudgeConfig, exist_ok=True)

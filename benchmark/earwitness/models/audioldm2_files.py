@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from earwitness.errors import ModelError
-from earwitness.models.pretrained_files import at, attempt, quiet, require_finite
+from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, settle
 from earwitness.tracks.band import Text
 
 INDEX = "model_index.json"
@@ -33,22 +33,31 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
         found = config.get("_class_name")
         if found != AudioLDM2Pipeline.__name__:
             raise ModelError(f"{source} holds a {found}, not an AudioLDM2Pipeline; name its own adapter in the task")
+        folder = fetched(source, revision, AudioLDM2Pipeline)
+        require_modest_parts(source, folder)
         pipeline = attempt(
             "pipeline",
             source,
-            lambda: AudioLDM2Pipeline.from_pretrained(source, revision=revision, low_cpu_mem_usage=False),
+            lambda: AudioLDM2Pipeline.from_pretrained(folder, low_cpu_mem_usage=False),
         )
     _require_t5(source, pipeline)
     pipeline.register_modules(language_model=_with_head(source, pipeline.language_model))
     for name, part in pipeline.components.items():
         if isinstance(part, nn.Module):
-            require_finite(source, part, name)
+            settle(source, part, name)
             # A cast is asked for only where one is needed: diffusers warns of every one.
             if any(parameter.dtype != torch.float32 for parameter in part.parameters()):
                 part.float()
             part.to(device).requires_grad_(False).eval()
     _require_prompts(source, pipeline, torch.device(device))
     return pipeline
+
+
+def fetched(source: str, revision: str, kind: Any) -> Path:
+    """The folder of a pipeline: the source itself, or where the hub's files were put."""
+    if Path(source).is_dir():
+        return Path(source)
+    return Path(attempt("files", at(source, revision), lambda: kind.download(source, revision=revision)))
 
 
 def _require_t5(source: str, pipeline: Any) -> None:

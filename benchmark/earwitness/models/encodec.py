@@ -20,7 +20,7 @@ from earwitness.models.pretrained_files import (
     quiet,
     read_config,
     require_all,
-    require_finite,
+    settle,
 )
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from earwitness.tracks.concept import Kind
@@ -129,8 +129,8 @@ def _read(source: str, revision: str, config: Any, *, within: bool) -> nn.Module
             source, config=config, revision=revision, dtype=torch.float32, output_loading_info=True, **part
         ),
     )
-    require_all(source, report)
-    require_finite(source, module)
+    require_all(source, module, report)
+    settle(source, module)
     return cast("nn.Module", module)
 
 

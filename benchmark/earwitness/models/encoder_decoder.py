@@ -14,6 +14,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderD
 from transformers.modeling_outputs import BaseModelOutput
 
 from earwitness.errors import InvalidItemError
+from earwitness.models.kv_cache import cached
 from earwitness.models.pass_tally import PassTally, Rates, encoder_share
 from earwitness.models.pretrained_files import attempt, quiet
 from earwitness.models.transcript_search import as_list, search_settings
@@ -106,7 +107,7 @@ class EncoderDecoder(ABC):
 
     def _search_through(self, states: Tensor, given: Tensor, beams: int, **bounds: int) -> list[NDArray[np.int64]]:
         """Tokens [O] by beam search over encoder states [B, E, D]; `given` is what the encoder had."""
-        settings = copy.deepcopy(self._search)
+        settings: Any = copy.deepcopy(self._search)
         settings.update(num_beams=beams, **bounds)
         with quiet():
             # The mixin itself, since Whisper's own `generate` reads timestamps as places to start again from.
@@ -183,7 +184,7 @@ class EncoderDecoder(ABC):
             return self._decoder(
                 input_ids=ids,
                 encoder_hidden_states=states.expand(rows, -1, -1),
-                past_key_values=cache,
+                **cached(self._decoder, cache),
                 use_cache=False,
                 **kwargs,
             )

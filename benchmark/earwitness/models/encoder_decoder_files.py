@@ -12,8 +12,8 @@ from earwitness.models.pretrained_files import (
     quiet,
     read_config,
     require_all,
-    require_finite,
     require_tokenizer_file,
+    settle,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +53,6 @@ def load_speech_parts(source: str, revision: str, device: str, kind: str) -> Par
         )
         tokenizer = attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))
         extractor = attempt("feature extractor", source, lambda: extractors.from_pretrained(source, revision=revision))
-    require_all(source, report)
-    require_finite(source, module)
+    require_all(source, module, report)
+    settle(source, module)
     return Parts(module.to(device), tokenizer, extractor)

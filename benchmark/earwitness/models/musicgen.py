@@ -13,7 +13,7 @@ import torch
 
 from earwitness.errors import ModelError
 from earwitness.models.card_parameters import Guidance, Seconds, Temperature, TopK
-from earwitness.models.kv_cache import decoding_cache
+from earwitness.models.kv_cache import cached, decoding_cache
 from earwitness.models.masked_attention import NAME, Masking, padding_bias, reference_state
 from earwitness.models.musicgen_files import generation_frames, load_parts
 from earwitness.models.pretrained_files import adapter, attempt
@@ -232,7 +232,7 @@ class MusicgenModel:
         states = given.states if halves == 1 else torch.cat([given.states, torch.zeros_like(given.states)])
         heads = torch.cat([head.weight for head in self._heads]).T
         noise = self._noise.batch(seeds, self.device) if self.temperature else None
-        cache = decoding_cache(self._layers, self.steps)
+        given_cache = cached(self.metered, decoding_cache(self._layers, self.steps))
         drawn = states.new_full((rows, self.codebooks, self.steps), self._start, dtype=torch.long)
         column = drawn[:, :, 0]
         for step in range(self.steps):
@@ -240,7 +240,7 @@ class MusicgenModel:
                 input_ids=column.repeat(halves, 1).reshape(-1, 1),
                 encoder_hidden_states=states,
                 encoder_attention_mask=given.bias,
-                past_key_values=cache,
+                **given_cache,
                 masking=given.at(step),
                 use_cache=True,
             ).last_hidden_state[:, -1]

@@ -13,8 +13,8 @@ from earwitness.models.pretrained_files import (
     quiet,
     read_config,
     require_all,
-    require_finite,
     require_tokenizer_file,
+    settle,
 )
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]
         )
         require_tokenizer_file(source, TOKENIZER_FILES)
         tokenizer = attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))
-    require_all(source, report)
-    require_finite(source, module)
+    require_all(source, module, report)
+    settle(source, module)
     if not tokenizer.is_fast:
         raise ModelError(f"the tokenizer of {source} cannot say which characters a token covers; save a fast tokenizer")
     return module.to(device), tokenizer

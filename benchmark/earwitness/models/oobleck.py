@@ -160,7 +160,7 @@ def _read(source: str, revision: str, subfolder: str) -> nn.Module:
                 source, torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True, **where
             ),
         )
-    require_all(source, report)
+    require_all(source, module, report)
     require_finite(source, module)
     return cast("nn.Module", module)
 

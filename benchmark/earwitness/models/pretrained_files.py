@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 PLACE = ("source", "revision", "device")
 """What `from_pretrained` takes from elsewhere than a card's parameters."""
 
@@ -34,14 +34,15 @@ def adapter(function: Callable[P, R]) -> Callable[P, R]:
         given = {name: value for name, value in kwargs.items() if name not in PLACE}
         try:
             kwargs.update(checked(function, given, excluded=PLACE))
-            return attempt("parts", source, lambda: function(*args, **kwargs))
+            found: R = attempt("parts", source, functools.partial(function, *args, **kwargs))
+            return found
         except ParameterError as error:
             raise ModelError(f"{source}: {error}") from None
 
     return read
 
 
-def attempt(part: str, source: str, read: Callable[[], T]) -> T:
+def attempt(part: str, source: str, read: Callable[[], Any]) -> Any:
     """What `read` returns; raises ModelError, in one line, where it raises anything."""
     # Broad, since transformers, huggingface_hub and safetensors each raise errors of their own for one bad folder.
     try:
@@ -66,21 +67,42 @@ def read_config(source: str, revision: str, *kinds: str) -> Any:
     from transformers import AutoConfig, PretrainedConfig
 
     place = at(source, revision)
-    raw = attempt("configuration", place, lambda: dict(PretrainedConfig.get_config_dict(source, revision=revision)[0]))
+    raw = attempt(
+        "configuration", place, lambda: _table(PretrainedConfig.get_config_dict(source, revision=revision)[0])
+    )
     if raw.get("model_type", kinds[0]) not in kinds:
         raise other_family(source, raw["model_type"], kinds[0])
     require_modest(source, raw)
     return attempt("configuration", place, lambda: AutoConfig.from_pretrained(source, revision=revision))
 
 
+def _parsed(path: Path) -> dict[str, Any]:
+    return _table(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _table(read: Any) -> dict[str, Any]:
+    if not isinstance(read, dict):
+        raise ValueError("its JSON is no table of keys and values")
+    return read
+
+
 def at(source: str, revision: str) -> str:
-    """A source as messages name it: a hub id with its revision."""
-    return source if Path(source).exists() else f"{source} (revision {revision})"
+    """A source as messages name it: a hub id with its revision.
+
+    Raises ModelError where it can be no hub id, so that it is the path of a folder, and there is none.
+    """
+    if Path(source).exists():
+        return source
+    if Path(source).is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
+        raise ModelError(f"no such folder: {source}; name the folder that holds the model, or its hub id")
+    return f"{source} (revision {revision})"
 
 
 MOST, MOST_LAYERS = 10_000_000, 1_000
-"""Of any number of a configuration, and of those that count layers: published models have a hundredth of either."""
-COUNTS = re.compile(r"layers?$|blocks$|codebooks$|quantizers$|depth$|stages$|heads$|experts$")
+"""Of any number of a configuration, and of those that count layers: published models are far below."""
+COUNTS = re.compile(r"layers?$|blocks$|codebooks$|quantizers$|depths?$|stages$|heads?$|experts$|bandwidths$")
+LAYERS = re.compile(r"(^|\.)(num_hidden_layers|encoder_layers|decoder_layers|n_layers?)$")
+"""Of which a model has one at least."""
 
 
 def require_modest(source: str, config: Any, key: str = "") -> None:
@@ -95,22 +117,32 @@ def require_modest(source: str, config: Any, key: str = "") -> None:
         for value in config:
             require_modest(source, value, key)
     elif isinstance(config, int | float) and not isinstance(config, bool):
-        most = MOST_LAYERS if COUNTS.search(key) else MOST
-        if not abs(config) <= most:
+        least, most = (0, MOST_LAYERS) if COUNTS.search(key) else (-MOST, MOST)
+        least = 1 if LAYERS.search(key) else least
+        if not least <= config <= most:
             raise ModelError(
-                f"the configuration of {source} has {short(key)[:80]} = {config:.6g}, beyond {most:g}, which no model "
-                "has; save the model again"
+                f"the configuration of {source} has {short(key)[:80]} = {config:.6g}, which no model has (it lies in "
+                f"[{least}, {most}]); save the model again"
             )
 
 
 FAMILIES = {
+    "audio-spectrogram-transformer": ("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
+    "cnn_judge": ("cnn", "the folder of a micro task's judge"),
     "encodec": ("encodec", "facebook/encodec_24khz"),
     "musicgen": ("musicgen", "facebook/musicgen-small, -medium or -large"),
     "spectral_codec": ("encodec", "this suite's own codec"),
     "speech_to_text": ("speech2text", "facebook/s2t-small-mustc-en-de-st"),
     "whisper": ("whisper", "openai/whisper-small.en"),
 }
-"""Adapter and published models of each model type of transformers that is read."""
+"""Adapter, of models and of judges, and published checkpoints of each model type of transformers that is read."""
+
+
+def require_modest_parts(source: str, folder: Path) -> None:
+    """Raise ModelError where a part of a pipeline has a configuration that is no JSON or no model's."""
+    for path in sorted(folder.glob("*/config.json")):
+        name = path.parent.name
+        require_modest(source, attempt(f"configuration of {name}", source, functools.partial(_parsed, path)), name)
 
 
 def other_family(source: str, found: str, wanted: str) -> ModelError:
@@ -118,7 +150,7 @@ def other_family(source: str, found: str, wanted: str) -> ModelError:
     name = short(str(found))[:80]
     own = FAMILIES.get(name)
     advice = f"name the adapter {own[0]}" if own else f"no adapter reads it; take {FAMILIES[wanted][1]}"
-    article = "an" if wanted == "encodec" else "a"
+    article = "an" if wanted[0] in "aeiou" else "a"
     return ModelError(f"{source} is a {name} model, not {article} {wanted} one; {advice}")
 
 
@@ -147,11 +179,49 @@ def require_tokenizer_file(source: str, names: Sequence[str]) -> None:
         raise ModelError(f"{source} holds no tokenizer ({' or '.join(names)}); save it beside the weights")
 
 
-def require_all(source: str, report: Mapping[str, Any]) -> None:
-    """Raise ModelError where the loading report of a model lists tensors that its weights lack."""
+def require_all(source: str, module: Any, report: Mapping[str, Any]) -> None:
+    """Raise ModelError where a model's weights lack tensors, or have layers beyond those of its configuration.
+
+    `report` is the loading report of the library, whose unexpected tensors are mostly what older versions saved, too.
+    """
     absent = sorted(report["missing_keys"])
     if absent:
         raise ModelError(f"the weights of {source} lack {len(absent)} tensors, {absent[0]} first; save the model again")
+    own = set(module.state_dict())
+    known = {_numberless(name) for name in own}
+    # Of a composite model the library hides some of them, so that those of a folder are read, too.
+    unexpected = {*report["unexpected_keys"], *_saved(source)} - own
+    beyond = sorted(name for name in unexpected if _numberless(name) in known)
+    if beyond:
+        raise ModelError(
+            f"the weights of {source} have {len(beyond)} tensors beyond its configuration, {beyond[0]} first; save the "
+            "model again"
+        )
+
+
+def _saved(source: str) -> Iterator[str]:
+    """Names of the tensors that the safetensors files of a folder hold."""
+    from safetensors import safe_open
+
+    for path in sorted(Path(source).glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            yield from file.keys()
+
+
+def _numberless(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
+
+
+def settle(source: str, module: Any, part: str = "") -> None:
+    """Have a module and its parts return their plain outputs, whatever its folder says; see also `require_finite`."""
+    from transformers import PretrainedConfig
+
+    require_finite(source, module, part)
+    for each in module.modules():
+        config: Any = getattr(each, "config", None)
+        if isinstance(config, PretrainedConfig):
+            config.return_dict, config.torchscript = True, False
+            config.output_attentions, config.output_hidden_states = False, False
 
 
 def require_finite(source: str, module: Any, part: str = "") -> None:

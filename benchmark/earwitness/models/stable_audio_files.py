@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from earwitness.errors import ModelError
-from earwitness.models.audioldm2_files import INDEX, quiet_diffusers
-from earwitness.models.pretrained_files import at, attempt, quiet, require_finite
+from earwitness.models.audioldm2_files import INDEX, fetched, quiet_diffusers
+from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, settle
 
 
 def cross_layers(denoiser: Any) -> list[nn.Module]:
@@ -37,12 +37,12 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
         if found != StableAudioPipeline.__name__:
             raise ModelError(f"{source} holds a {found}, not a StableAudioPipeline; name its own adapter in the task")
         _require_scheduler(source, config)
+        folder = fetched(source, revision, StableAudioPipeline)
+        require_modest_parts(source, folder)
         pipeline = attempt(
             "pipeline",
             source,
-            lambda: StableAudioPipeline.from_pretrained(
-                source, revision=revision, torch_dtype=torch.float32, low_cpu_mem_usage=False
-            ),
+            lambda: StableAudioPipeline.from_pretrained(folder, torch_dtype=torch.float32, low_cpu_mem_usage=False),
         )
     if not getattr(pipeline.tokenizer, "is_fast", False):
         raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
@@ -50,7 +50,7 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
         raise ModelError(f"the scheduler of {source} is no EDM one, {type(pipeline.scheduler).__name__}; save another")
     for name, part in pipeline.components.items():
         if isinstance(part, nn.Module):
-            require_finite(source, part, name)
+            settle(source, part, name)
             part.to(device).requires_grad_(False).eval()
     return pipeline
 
