@@ -134,6 +134,15 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["\udcc3\udca9", "a\nb", "a\x1b[2J"])
+def test_a_folder_whose_name_is_no_text_is_refused(earwitness: Earwitness, name: str) -> None:
+    """Bytes that the locale lacks come as lone surrogates; what writes files cannot take them."""
+    code, _, err = earwitness(*RUN, "--out", name)
+    assert (code, err.count("\n")) == (USAGE, 1)
+    assert "; set PYTHONUTF8=1, or name another folder" in err
+    assert not Path(name).exists()
+
+
 def test_a_full_disk_anywhere_is_one_line(earwitness: Earwitness, monkeypatch: pytest.MonkeyPatch) -> None:
     def full() -> list[str]:
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")

@@ -37,6 +37,12 @@ def writable(folder: Path, option: str) -> Path:
         place = _nearest(folder.absolute())
         if not place.is_dir():
             raise EarwitnessError(f"{option} {folder}: {place} is no folder; name another one")
+        # Libraries take texts, not the bytes that stand for what the locale lacks.
+        if not str(folder.absolute()).isprintable():
+            raise EarwitnessError(
+                f"{option} {folder}: a name that is no text in {sys.getfilesystemencoding()}; set PYTHONUTF8=1, or "
+                "name another folder"
+            )
         if not os.access(place, os.W_OK | os.X_OK):
             raise EarwitnessError(f"{option} {folder}: {place} cannot be written to; name another folder")
     except (OSError, ValueError) as error:
