@@ -63,7 +63,7 @@ def _nearest(path: Path) -> Path:
 def one_line_of(text: str) -> str:
     """A text as one line without what would steer a terminal.
 
-    >>> one_line_of("no task is called 'a\x1b[2J'\nhere")
+    >>> one_line_of("no task is called 'a\\x1b[2J'\\nhere")
     "no task is called 'a?[2J' here"
     """
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
