@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,3 +98,57 @@ def test_a_ranking_survives_an_ascii_terminal(earwitness: Verb, tmp_path: Path) 
 
 def _paths() -> dict[str, str]:
     return {"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin"}
+
+
+def test_a_run_that_has_no_rows_yet_is_said_and_costs_no_exit_code(earwitness: Verb, tmp_path: Path) -> None:
+    begun = tmp_path / "runs" / "begun"
+    begun.mkdir()
+    (begun / "run.json").write_text('{"state": "running"}')
+    code, _, err = earwitness("board")
+    assert (code, err) == (
+        0,
+        "earwitness: left out: runs/begun has no rows (running); run the same command again to finish it, or delete "
+        "the folder\n",
+    )
+
+
+@pytest.mark.parametrize("pointer", ["[]", "[" * 100_000, '{"board": "' + "x" * 5000 + '"}', '{"board": "a\\u0000"}'])
+def test_a_pointer_that_is_none_is_no_board(earwitness: Verb, pointer: str) -> None:
+    Path("board").mkdir()
+    Path("board", "current.json").write_text(pointer)
+    for words in (["leaderboard"], ["leaderboard", "--export", "page"]):
+        code, _, err = earwitness(*words)
+        assert (code, err) == (2, "earwitness: no board in board; build one with `earwitness board`\n")
+
+
+def test_a_pointer_leads_to_no_file_outside_the_board(earwitness: Verb) -> None:
+    assert earwitness("board")[0] == 0
+    (real,) = Path("board").glob("*.duckdb")
+    Path("other").mkdir()
+    Path("other", "current.json").write_text(json.dumps({"board": f"../board/{real.name}"}))
+    assert earwitness("leaderboard", "--board", "other")[0] == 2
+
+
+def test_a_database_that_is_none_is_refused_before_the_page_is_served(earwitness: Verb) -> None:
+    Path("board.duckdb").write_text("no database")
+    code, out, err = earwitness("leaderboard", "--board", "board.duckdb")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "board.duckdb is no board" in err
+
+
+def test_a_port_that_is_taken_is_one_line(earwitness: Verb) -> None:
+    assert earwitness("board")[0] == 0
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, err = earwitness("leaderboard", "--port", str(port))
+    assert (code, out) == (2, "")
+    assert err == f"earwitness: port {port}: Address already in use; choose another one with --port\n"
+
+
+def test_a_page_that_fails_is_no_answer(earwitness: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert earwitness("board")[0] == 0
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1))
+    code, _, err = earwitness("leaderboard", "--port", "8597")
+    assert (code, err) == (70, "earwitness: the page ended with exit code 1; what it printed says why\n")

@@ -174,3 +174,31 @@ def test_a_check_that_has_no_answer_says_so_in_the_files_too(earwitness: Earwitn
 def test_a_file_that_cannot_be_written_is_one_line(earwitness: Earwitness) -> None:
     code, _, err = earwitness("check", "same", "--fail-if", RULE, "--markdown", "no/such/folder.md")
     assert (code, "cannot write no/such/folder.md" in err) == (USAGE, True)
+
+
+def test_runs_without_rows_are_named_and_the_others_compared(earwitness: Earwitness) -> None:
+    Path("runs", "begun").mkdir(parents=True)
+    Path("runs", "begun", "run.json").write_text('{"state": "running"}')
+    Path("runs", "foreign").mkdir()
+    Path("runs", "foreign", "run.json").write_text("[]")
+    for words in (["check", "runs", "--fail-if", RULE], ["baseline", "update", "runs"]):
+        code, _, err = earwitness(*words)
+        assert (code, err.count("\n")) == (USAGE, 1)
+        assert "no run that has rows: " in err
+        assert "begun has no rows (running); run the same command again to finish it, or delete the folder" in err
+        assert "foreign/run.json is no recipe of a run: it is no JSON object" in err
+    shutil.move("worse", "runs/worse")
+    code, _, err = earwitness("check", "runs", "--fail-if", RULE)
+    assert (code, err.count("\n"), err.count("earwitness: left out: ")) == (NO, 2, 2)
+    code, _, err = earwitness("baseline", "update", "runs")
+    assert (code, err.count("earwitness: left out: ")) == (DONE, 2)
+
+
+def test_a_run_that_is_named_or_has_rows_must_be_done(earwitness: Earwitness) -> None:
+    Path("begun").mkdir()
+    Path("begun", "run.json").write_text('{"state": "running"}')
+    code, _, err = earwitness("check", "begun", "--fail-if", RULE)
+    assert (code, err) == (USAGE, "earwitness: begun is running; run the same command again to finish it\n")
+    write_run("runs/half", table(VALUES), state="incomplete")
+    code, _, err = earwitness("check", "runs", "--fail-if", RULE)
+    assert (code, err) == (USAGE, "earwitness: half is incomplete; run the same command again to finish it\n")

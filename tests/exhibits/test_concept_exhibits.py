@@ -16,13 +16,13 @@ import soundfile
 from concept_fakes import FakeConceptModel, fake_record, planted
 from concept_scoring_fakes import estimators, holding, task, untrained
 from earwitness.exhibits import concept, concept_features
+from earwitness.results.file_names import file_name
 from earwitness.scoring import Setting, loading
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.known import Known
 from earwitness.scoring.concept.originals import page_of
 from earwitness.scoring.concept.readings import read_card
 from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
-from earwitness.scoring.files import file_name
 from earwitness.tracks.concept import Activation, ConceptItem, Dictionaries, Dictionary
 from manifests import manifest
 

@@ -1,8 +1,10 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes import FakeBox, make_item
+from safetensors.numpy import save_file
 
 from earwitness.box import BoxError
 from earwitness.errors import EarwitnessError
@@ -104,4 +106,25 @@ def test_a_broken_file_of_explanations_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "00000.safetensors"
     path.write_bytes(b"half of a file")
     with pytest.raises(EarwitnessError, match="delete it and run the same command"):
+        explain.read(path)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"items": []}',
+        '{"items": {"a": 1}}',
+        '{"items": {"a": {"status": "excellent", "reason": "", "cost": {}}}, "isolation": "process"}',
+        '{"items": {"a": {"status": "ok", "reason": "", "cost": {"hours": 1}}}, "isolation": "process"}',
+        '{"items": {}}',
+    ],
+)
+def test_explanations_that_no_run_wrote_are_named(tmp_path: Path, fields: str) -> None:
+    path = tmp_path / "00000.safetensors"
+    save_file({"a/weights": np.zeros(2, np.float32)}, path, metadata={"fields": fields})
+    with pytest.raises(EarwitnessError, match=r"holds no explanations: it is not what a run wrote; delete it"):
         explain.read(path)

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness.errors import EarwitnessError, NotComparableError
+from earwitness.errors import EarwitnessError, ModelError, NotComparableError
 from earwitness.harness import recipe
 from earwitness.harness.run import execute, rescore
 from earwitness.results import former, rows
@@ -331,3 +331,45 @@ def test_scoring_again_without_explanations_says_what_to_do(make_run: Any, engin
     with pytest.raises(EarwitnessError, match="lacks explanations"):
         rescore(run.folder, engine)
     assert len(rows.read_run(run.folder)) == 40
+
+
+def test_a_run_that_could_not_start_leaves_nothing_behind(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    def unreadable(self: Any) -> None:
+        raise ModelError("cannot read the model")
+
+    scoring.items = unreadable
+    run = make_run()
+    (outcome,) = execute([run], engine)
+    assert (outcome.errors, outcome.done, outcome.begun) == (["cannot read the model"], False, False)
+    assert not run.out.exists()
+
+
+def test_what_others_keep_in_a_folder_stays_where_a_run_cannot_start(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    whole = make_run("whole")
+    execute([whole], engine)
+
+    def unreadable(self: Any) -> None:
+        raise ModelError("cannot read the model")
+
+    scoring.items = unreadable
+    run = make_run(items=3)
+    execute([run], engine)
+    assert not run.folder.exists()
+    assert rows.read_run(whole.folder)
+
+
+def test_an_interrupted_run_stays_where_it_has_explanations(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    def interrupted(self: Any, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    score_them = scoring.score
+    scoring.score = interrupted
+    run = make_run()
+    with pytest.raises(KeyboardInterrupt):
+        execute([run], engine)
+    assert list(run.explanations.glob("*.safetensors"))
+    scoring.score = score_them
+    (outcome,) = execute([run], engine)
+    assert outcome.done

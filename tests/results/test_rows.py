@@ -1,4 +1,5 @@
 import errno
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.errors import EarwitnessError
@@ -103,3 +104,19 @@ def test_a_folder_whose_name_looks_like_a_partition_adds_no_column(tmp_path: Pat
 def test_a_run_without_rows_is_an_empty_table(tmp_path: Path) -> None:
     assert rows.read_run(tmp_path).schema == SCHEMA
     assert len(rows.read_run(tmp_path)) == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255), st.booleans()), min_size=1, max_size=4))
+def test_a_part_with_changed_bytes_is_read_or_named(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[float, int, bool]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "changed.parquet"
+    rows.write_part([ROW, replace(ROW, item="b")], path)
+    content = bytearray(path.read_bytes())
+    for share, byte, gone in changes:
+        place = int(share * (len(content) - 1))
+        content[place : place + 1] = b"" if gone else bytes([byte])
+    path.write_bytes(content)
+    with suppress(EarwitnessError):
+        rows.read_parts([path]).to_pylist()

@@ -62,14 +62,14 @@ def build(
     found, unread = open_runs(places)
     begun = [left.reason for left in unread if left.begun]
     reasons = [left.reason for left in unread if not left.begun]
-    for line in begun:
-        say(f"left out: {line}")
     if not found:
         reasons += begun
         why = f" that can be read ({'; '.join(reasons)})" if reasons else ""
         names = ", ".join(map(str, places))
         raise EarwitnessError(f"no run with rows under {names}{why}; make one with `earwitness run`")
+    for line in begun:
+        say(f"left out: {line}")
     path = write(project(found, board, sampling), board)
-    if unread:
+    if reasons:
         raise UnreadRunsError(path, reasons)
     return path

@@ -15,7 +15,7 @@ import typer
 from earwitness.cli import baseline, board, cards, check, run, submit, train
 from earwitness.cli.faults import report
 from earwitness.cli.output import one_line_of
-from earwitness.errors import FAULT, USAGE, EarwitnessError
+from earwitness.errors import FAULT, USAGE, EarwitnessError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ def _run() -> int:
         if isinstance(error, UsageError):
             return _misused(error)
         if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
-            _say(f"cannot read or write {error.filename or 'what was asked for'}: {error.strerror}")
+            _say(f"cannot read or write {shortened(str(error.filename or 'what was asked for'))}: {error.strerror}")
             return USAGE
         _say(report(error))
         return FAULT

@@ -37,6 +37,12 @@ def writable(folder: Path, option: str) -> Path:
         place = _nearest(folder.absolute())
         if not place.is_dir():
             raise EarwitnessError(f"{option} {folder}: {place} is no folder; name another one")
+        # Libraries take texts, not the bytes that stand for what the locale lacks.
+        if not str(folder.absolute()).isprintable():
+            raise EarwitnessError(
+                f"{option} {folder}: a name that is no text in {sys.getfilesystemencoding()}; set PYTHONUTF8=1, or "
+                "name another folder"
+            )
         if not os.access(place, os.W_OK | os.X_OK):
             raise EarwitnessError(f"{option} {folder}: {place} cannot be written to; name another folder")
     except (OSError, ValueError) as error:
@@ -57,7 +63,7 @@ def _nearest(path: Path) -> Path:
 def one_line_of(text: str) -> str:
     """A text as one line without what would steer a terminal.
 
-    >>> one_line_of("no task is called 'a\x1b[2J'\nhere")
+    >>> one_line_of("no task is called 'a\\x1b[2J'\\nhere")
     "no task is called 'a?[2J' here"
     """
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))

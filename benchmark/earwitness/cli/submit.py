@@ -35,9 +35,9 @@ def new(
             f"{shortened(name)!r} ends in no id of a submission: at most {LONGEST} of a-z, 0-9 and _, no digit "
             "first, no keyword of Python; call it my_explainer, say"
         )
-    writable(folder, "NAME")
     if os.path.lexists(folder):
         raise EarwitnessError(f"{folder} exists; choose another name")
+    writable(folder.parent, "NAME")
     title = "".join(part.capitalize() for part in folder.name.split("_")) or folder.name
     words = {"@id@": folder.name, "@Class@": title, "@track@": track}
     try:

@@ -76,12 +76,12 @@ def read_rows(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None
     found = {folder.resolve(): folder != path for path in paths for folder in _folders(path)}
     tables: list[pa.Table] = []
     fingerprints: comparability.Fingerprints = {}
-    left_out = [unfinished(folder) for folder, among_others in found.items() if among_others]
-    for line in filter(None, left_out):
-        say(f"left out: {line}")
-    folders = [folder for folder, among_others in found.items() if not (among_others and unfinished(folder))]
+    left_out = {folder: line for folder, among_others in found.items() if among_others and (line := unfinished(folder))}
+    folders = [folder for folder in found if folder not in left_out]
     if not folders:
-        raise EarwitnessError(f"no run that has rows: {'; '.join(filter(None, left_out))}")
+        raise EarwitnessError(f"no run that has rows: {'; '.join(left_out.values())}")
+    for line in left_out.values():
+        say(f"left out: {line}")
     for folder in folders:
         recipe = _recipe(folder)
         if recipe.get("state", "done") != "done":

@@ -57,9 +57,10 @@ def attached(rows: pa.Table) -> Fingerprints:
     """The fingerprints in the metadata of rows; none where there are none."""
     try:
         found = json.loads((rows.schema.metadata or {}).get(METADATA, b"{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    known = found if isinstance(found, dict) else {}
+    return {task: parts for task, parts in known.items() if isinstance(parts, dict)}
 
 
 def describe(rows: pa.Table, tasks: Iterable[Task]) -> pa.Table:

@@ -160,7 +160,10 @@ def _part(path: Path) -> pa.Table:
     try:
         # A folder called a=b is no partition: its name must not become a column.
         part = pq.read_table(path, partitioning=None)
-    except (OSError, pa.ArrowInvalid) as error:
+        # Names and texts that are not UTF-8 would be found out wherever they are first looked at.
+        part.validate(full=True)
+        part.column_names  # noqa: B018
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise EarwitnessError(f"{path} is no Parquet file of rows: {error}") from error
     return conformed(part, str(path))
 
@@ -186,7 +189,7 @@ def conformed(part: pa.Table, name: str) -> pa.Table:
         raise EarwitnessError(f"{name} holds rows without {', '.join(empty)}; score the run again")
     try:
         return part.cast(SCHEMA)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         raise EarwitnessError(f"{name} holds rows of another schema ({error}); score the run again") from error
 
 
