@@ -212,12 +212,12 @@ class Task:
     def data_hash(self) -> str:
         """Hash of what the card says is explained: track, model with its weights, dataset, seed and budget."""
         card = self.card
-        model, dataset = card.model.model_dump(mode="json"), card.dataset.model_dump(mode="json")
+        model = card.model.model_dump(mode="json")
         return digest(
             {
                 "track": card.track,
                 "model": {**model, "source": self.named(card.model.source)},
-                "dataset": {**dataset, "source": self._dataset_name(), "identity": self.seed_key},
+                "dataset": {**self._dataset(), "source": self._dataset_name(), "identity": self.seed_key},
                 "seed": card.generation_seeds[0],
                 "budget": card.budget.model_dump(mode="json"),
             }
@@ -237,10 +237,15 @@ class Task:
         card = self.card.dataset
         if card.identity:
             return card.identity
-        made_of = card.model_dump(mode="json", exclude={"identity", "items"})
+        made_of = {name: value for name, value in self._dataset().items() if name not in ("identity", "items")}
         # Of a source its name alone: where a folder lies on a machine is nothing that sounds may hang on.
-        made_of["revision"] = made_of.pop("version") or ("1" if card.revision == "main" else card.revision)
         return f"{card.adapter}-{digest({**made_of, 'source': Path(card.source).name})}"
+
+    def _dataset(self) -> dict[str, Any]:
+        """What the card says of the dataset, as identities hold it: they have one place for both kinds of versions."""
+        card = self.card.dataset
+        revision = card.version or ("1" if card.revision == "main" else card.revision)
+        return {**card.model_dump(mode="json", exclude={"version"}), "revision": revision}
 
     def data_files(self) -> list[Path]:
         """Files that belong to the task: everything in the folder but the card and its page for people."""
