@@ -44,7 +44,7 @@ def doubles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def refused(family: str, folder: Path) -> str:
-    """The one line that a folder is refused with, in less than two seconds."""
+    """The one line that a folder is refused with, soon."""
     start = time.monotonic()
     with pytest.raises(ModelError) as caught:
         LOAD[family](str(folder))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from earwitness.errors import ModelError
-from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, settle
+from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, require_saved, settle
 from earwitness.tracks.band import Text
 
 INDEX = "model_index.json"
@@ -40,6 +40,8 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
             source,
             lambda: AudioLDM2Pipeline.from_pretrained(folder, low_cpu_mem_usage=False),
         )
+    for name in ("unet", "projection_model"):
+        require_saved(source, folder / name, getattr(pipeline, name))
     _require_t5(source, pipeline)
     pipeline.register_modules(language_model=_with_head(source, pipeline.language_model))
     for name, part in pipeline.components.items():

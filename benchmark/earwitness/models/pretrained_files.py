@@ -199,6 +199,17 @@ def require_all(source: str, module: Any, report: Mapping[str, Any]) -> None:
         )
 
 
+def require_saved(source: str, folder: Path, module: Any) -> None:
+    """Raise ModelError where the safetensors of a pipeline's part lack tensors, which diffusers draws at random."""
+    saved = set(_saved(str(folder)))
+    absent = sorted(set(module.state_dict()) - saved) if saved else []
+    if absent:
+        raise ModelError(
+            f"the weights of {folder.name} of {source} lack {len(absent)} tensors, {absent[0]} first; save the "
+            "pipeline again"
+        )
+
+
 def _saved(source: str) -> Iterator[str]:
     """Names of the tensors that the safetensors files of a folder hold."""
     from safetensors import safe_open

@@ -11,7 +11,7 @@ from torch import nn
 
 from earwitness.errors import ModelError
 from earwitness.models.audioldm2_files import INDEX, fetched, quiet_diffusers
-from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, settle
+from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, require_saved, settle
 
 
 def cross_layers(denoiser: Any) -> list[nn.Module]:
@@ -48,6 +48,7 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
         raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
     if not hasattr(pipeline.scheduler, "precondition_outputs"):
         raise ModelError(f"the scheduler of {source} is no EDM one, {type(pipeline.scheduler).__name__}; save another")
+    require_saved(source, folder / "transformer", pipeline.transformer)
     for name, part in pipeline.components.items():
         if isinstance(part, nn.Module):
             settle(source, part, name)
