@@ -47,8 +47,8 @@ class SubmissionCard(Card):
     id: Id
     version: int = Field(ge=1, le=10**6, default=1)
     title: Text
-    authors: tuple[Text, ...] = Field(min_length=1)
-    licence: Text
+    authors: tuple[Text, ...]
+    licence: Name
     kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
     explainers: dict[str, ExplainerCard] = Field(min_length=1)
@@ -110,11 +110,11 @@ class Submission:
 
 def read_submission(folder: Path) -> Submission:
     """Read `submission.toml` in a folder; raises InvalidCardError."""
-    card: SubmissionCard = read_card(folder / CARD, SubmissionCard, _by_track)
+    card: SubmissionCard = read_card(folder / CARD, SubmissionCard, by_track)
     return Submission(card, folder)
 
 
-def _by_track(card: dict[str, Any]) -> dict[str, Any]:
+def by_track(card: dict[str, Any]) -> dict[str, Any]:
     """A card with its explainers by track, where it is of one track; raises ValueError where it names none."""
     if "explainers" in card:
         return card

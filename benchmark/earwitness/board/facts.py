@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from earwitness import metrics, shelf
 from earwitness.errors import EarwitnessError
 from earwitness.results.rows import FRESH
-from earwitness.submission import SubmissionCard
+from earwitness.submission import SubmissionCard, by_track
 from earwitness.task import Card, TaskCard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 Ends = dict[str, dict[str, dict[str, float]]]
@@ -91,17 +90,23 @@ def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> S
         submission = None
     if submission is not None and hash in submission.hashes.values():
         return SubmissionFacts(id, hash, submission.card, True, _text(submission.folder / "README.md"))
-    return SubmissionFacts(id, hash, _copied(recipes, "submission", hash, SubmissionCard))
+    return SubmissionFacts(id, hash, _copied(recipes, "submission", hash, SubmissionCard, by_track))
 
 
-def _copied(recipes: Iterable[dict[str, Any]], kind: str, hash: str, schema: type[Card]) -> Any:
+def _copied(
+    recipes: Iterable[dict[str, Any]],
+    kind: str,
+    hash: str,
+    schema: type[Card],
+    whole: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Any:
     """A recipe's copy of the card of that hash; None where no recipe has one that this version reads."""
     for recipe in recipes:
         part = recipe.get(kind)
         if isinstance(part, dict) and part.get("hash") == hash and part.get("card"):
             try:
-                return schema.model_validate(part["card"])
-            except ValidationError:
+                return schema.model_validate(whole(part["card"]))
+            except (ValueError, TypeError):
                 continue
     return None
 

@@ -56,7 +56,7 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
 
 def _has_its_rows(run: Run, known: dict[str, Any]) -> bool:
     """Whether a finished run's rows are those that its recipe names; they go where they are not, to be made again."""
-    if rows.fingerprint(rows.read_run(run.folder)) == known.get("rows", {}).get("fingerprint"):
+    if rows.fingerprint(rows.read_run(run.folder)) == (known.get("rows") or {}).get("fingerprint"):
         return True
     shutil.rmtree(run.rows, ignore_errors=True)
     return False

@@ -71,7 +71,7 @@ class _Whole(BaseModel):
     command: list[str] = []
     versions: dict[str, str] = {}
     measured: dict[str, str] = {}
-    rows: RowsCard = RowsCard()
+    rows: RowsCard | None = None
     items: int = 0
 
 

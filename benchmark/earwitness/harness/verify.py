@@ -76,7 +76,7 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
         rows=len(recorded),
         recorded=rows.fingerprint(recorded),
         recomputed=rows.fingerprint(recomputed),
-        claimed=known.get("rows", {}).get("fingerprint", "none"),
+        claimed=(known.get("rows") or {}).get("fingerprint", "none"),
         differences=tuple(differences(recorded, recomputed, keys)),
         versions=tuple(changed),
     )

@@ -14,7 +14,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderD
 from transformers.modeling_outputs import BaseModelOutput
 
 from earwitness.errors import InvalidItemError
-from earwitness.models.kv_cache import cached
+from earwitness.models.cache_argument import cached
 from earwitness.models.pass_tally import PassTally, Rates, encoder_share
 from earwitness.models.pretrained_files import attempt, quiet
 from earwitness.models.transcript_search import as_list, search_settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderDecoderCache
@@ -42,8 +41,3 @@ def decoding_cache(layers: int, steps: int) -> EncoderDecoderCache:
     """A cache for `steps` decoding steps of a decoder with cross-attention."""
     own = Cache(layers=[PreallocatedLayer(steps) for _ in range(layers)])
     return EncoderDecoderCache(own, DynamicCache())
-
-
-def cached(decoder: Any, cache: Cache | None) -> dict[str, Cache | None]:
-    """A cache as the argument of a decoder's pass: `cache`, or `past_key_values` before transformers renamed it."""
-    return {"cache" if "cache" in inspect.signature(decoder.forward).parameters else "past_key_values": cache}

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from earwitness.errors import ModelError
+from earwitness.models.cache_argument import cached
 from earwitness.models.card_parameters import Guidance, Seconds, Temperature, TopK
-from earwitness.models.kv_cache import cached, decoding_cache
+from earwitness.models.kv_cache import decoding_cache
 from earwitness.models.masked_attention import NAME, Masking, padding_bias, reference_state
 from earwitness.models.musicgen_files import generation_frames, load_parts
 from earwitness.models.pretrained_files import adapter, attempt

@@ -54,7 +54,7 @@ class _Known(BaseModel):
     state: str = ""
     task: _Named = _Named()
     submission: _Named = _Named()
-    rows: RowsCard = RowsCard()
+    rows: RowsCard | None = None
 
 
 class Status(StrEnum):

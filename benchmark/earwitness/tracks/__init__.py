@@ -97,11 +97,11 @@ def require_real(name: str, array: Any, axes: Collection[int], shape: str) -> No
         found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
         raise InvalidExplanationError(f"{name} must be a real numpy array {shape}; found {found}")
     with np.errstate(over="ignore"):
-        bad = int((~np.isfinite(array.astype(np.float32))).sum())
-    if bad:
-        raise InvalidExplanationError(
-            f"{name} must be finite; found {bad} of {array.size} NaN, infinite or beyond single precision"
-        )
+        stored = array.astype(np.float32)
+    for numbers, what in ((array, "NaN or infinite"), (stored, "beyond single precision")):
+        bad = int((~np.isfinite(numbers)).sum())
+        if bad:
+            raise InvalidExplanationError(f"{name} must be finite; found {bad} of {array.size} {what}")
 
 
 def in_unit_interval(name: str, array: np.ndarray) -> np.ndarray:
