@@ -329,7 +329,10 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 def _complaints(error: ValidationError) -> str:
     """What is wrong with a card, in one line: its first faults, and how many more there are."""
-    found = list(dict.fromkeys(_complaint(each) for each in error.errors(include_url=False)))
+    errors = error.errors(include_url=False)
+    # What is wrong inside a list makes the list too short as well.
+    inner = {each["loc"][:end] for each in errors for end in range(len(each["loc"]))}
+    found = list(dict.fromkeys(_complaint(each) for each in errors if not (each["loc"] and each["loc"] in inner)))
     more = len(found) - COMPLAINTS
     return "; ".join(found[:COMPLAINTS]) + (f"; and {more} more" if more > 0 else "")
 

@@ -63,7 +63,7 @@ def test_no_separator_of_running_text_ends_a_row(path: Path, separator: str, quo
         ('a,b\n1,x\n2,"open\n3,z\n', ", line 3: not CSV: a quote opens a cell here and none closes it; close it"),
         ('a,b\n1,"a \\"wah\\" guitar"\n', ", line 2: not CSV: text follows the quote that closes a cell; double the"),
         (f"a,b\n1,x\n2,{'x' * 200_000}\n", ", line 3: not CSV: a cell of more than 131072 characters; close its quote"),
-        ("a,b\n1,x\0y\n", ", line 2: a NUL character; take it out"),
+        ("a\0,\0b\0\n\0", ": UTF-16 or UTF-32, not UTF-8; save it as UTF-8"),
         ("a;b\n1;x\n", ": one column, its cells separated by semicolons; write it with commas"),
         ("a\tb\n1\tx, y\n", ": one column, its cells separated by tabs; write it with commas"),
         ("a,b, a \n1,x,2\n", ": two columns 'a'; take one out"),
@@ -102,6 +102,8 @@ def test_records_are_the_rows_that_were_written_or_a_line_is_named(
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator=ending, quoting=quoting)
     writer.writerows([("id", "caption", "other"), *((f"r{n}", *cells) for n, cells in enumerate(captions))])
+    # Of a file with more of them UTF-16 is said.
+    assume(8 * stream.getvalue().count("\0") < len(stream.getvalue()))
     path = table(tmp_path / "any.csv", stream.getvalue())
     try:
         found = list(records(str(path), read_csv(path, COLUMNS), COLUMNS))
@@ -112,7 +114,7 @@ def test_records_are_the_rows_that_were_written_or_a_line_is_named(
     if said:
         # A writer that is told to quote what it must leaves the line ends of other systems bare.
         bare = quoting == csv.QUOTE_MINIMAL and any(mark in cell for row in captions for cell in row for mark in "\r\n")
-        assert bare or any("\0" in cell for row in captions for cell in row)
+        assert bare
         assert re.search(r"any\.csv, line \d+: ", said)
     else:
         assert [(record.id, record.prompt) for record in found] == [

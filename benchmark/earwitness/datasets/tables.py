@@ -64,9 +64,9 @@ def read_table(path: Path, advice: str, canonical: Callable[[str], str] = str) -
     """The table of a CSV file in UTF-8: commas, double quotes, any line end; `advice` is for where it is missing.
 
     `canonical` says what a column is called whose name is written in several ways. Lines without text are skipped, and
-    so are empty cells beyond the header's last. Raises EarwitnessError, naming the
-    file and the line in which the row starts, where the text is not UTF-8 or CSV or holds a NUL, a row has another
-    number of cells than the header, or two columns have one name.
+    so are empty cells beyond the header's last. Raises EarwitnessError, naming the file and the line in which the row
+    starts, where the text is not UTF-8 or CSV, a row has another number of cells than the header, or two columns have
+    one name.
     """
     rows = list(_rows(path, read_text(path, advice)))
     if not rows:
@@ -94,8 +94,6 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
     reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
     try:
         for cells in reader:
-            if any("\0" in cell for cell in cells):
-                raise EarwitnessError(f"{path}, line {line}: a NUL character; take it out, or fetch the file again")
             if len(cells) > 1 or "".join(cells).strip():
                 yield Row(line, tuple(cells))
             line = reader.line_num + 1
