@@ -59,7 +59,8 @@ class VerificationError(EarwitnessError):
 
 def short(text: str) -> str:
     """A text as one short line."""
-    return " ".join(text.split())[:MAX_CHARACTERS]
+    # Names of files may hold bytes that are no text.
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())[:MAX_CHARACTERS]
 
 
 def shortened(name: str) -> str:

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CARD = "task.toml"
-LARGEST_CARD = 1_000_000
+LARGEST_CARD = 50_000
 """Bytes of a card."""
 MOST_FILES = 10_000
 """Files of a folder with weights that is named by a card."""
@@ -54,7 +54,7 @@ Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
 Id = Annotated[str, Field(max_length=80, pattern=r"^[a-z_][a-z0-9_]*$")]
 """Of a card, which names folders."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Source = Annotated[Name, Field(min_length=1)]
+Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable)]
 Parameters = dict[Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_readable)], JsonValue]
 """Checked against what takes them when it is found."""
 
@@ -163,7 +163,7 @@ class TaskCard(Card):
     main_metric: str
     """Id of the metric the task is listed under."""
     budget: BudgetCard
-    superseded_by: Id | Literal[""] = ""
+    superseded_by: str = Field(max_length=80, pattern=r"^([a-z_][a-z0-9_]*)?$", default="")
 
     @field_validator("track")
     @classmethod
@@ -244,8 +244,8 @@ class Task:
     def _dataset(self) -> dict[str, Any]:
         """What the card says of the dataset, as identities hold it: they have one place for both kinds of versions."""
         card = self.card.dataset
-        revision = card.version or ("1" if card.revision == "main" else card.revision)
-        return {**card.model_dump(mode="json", exclude={"version"}), "revision": revision}
+        made_of = {**card.model_dump(mode="json", exclude={"version"}), "revision": card.version or "1"}
+        return made_of if card.revision == "main" else {**made_of, "hub": card.revision}
 
     def data_files(self) -> list[Path]:
         """Files that belong to the task: everything in the folder but the card and its page for people."""

@@ -194,6 +194,19 @@ def test_runs_without_rows_are_named_and_the_others_compared(earwitness: Earwitn
     assert (code, err.count("earwitness: left out: ")) == (DONE, 2)
 
 
+@pytest.mark.parametrize("state", ["done", "incomplete"])
+def test_rows_that_are_lost_are_no_pass(earwitness: Earwitness, state: str) -> None:
+    shutil.move("worse", "runs/worse")
+    lost = Path("runs", "lost")
+    (lost / "explanations").mkdir(parents=True)
+    (lost / "run.json").write_text(f'{{"state": "{state}"}}')
+    if state == "incomplete":
+        (lost / "explanations" / "0000.safetensors").touch()
+    code, _, err = earwitness("check", "runs", "--fail-if", RULE)
+    assert (code, err.count("\n")) == (USAGE, 1)
+    assert f"lost has no rows ({state})" in err
+
+
 def test_a_run_that_is_named_or_has_rows_must_be_done(earwitness: Earwitness) -> None:
     Path("begun").mkdir()
     Path("begun", "run.json").write_text('{"state": "running"}')

@@ -360,6 +360,26 @@ def test_what_others_keep_in_a_folder_stays_where_a_run_cannot_start(
     assert rows.read_run(whole.folder)
 
 
+def test_an_interrupted_run_keeps_its_scratch_and_its_originals(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+
+    def interrupted(run: Any, *_: object) -> None:
+        run.scratch.mkdir(parents=True, exist_ok=True)
+        (run.scratch / "epoch-3").touch()
+        (run.out / recipe.ORIGINALS / "task").mkdir()
+        (run.out / recipe.ORIGINALS / "task" / "items-0000.safetensors").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("earwitness.harness.explain.explain", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        execute([run], engine)
+    assert (run.scratch / "epoch-3").is_file()
+    assert (run.folder / "run.json").is_file()
+    assert list((run.out / recipe.ORIGINALS).rglob("items-*"))
+
+
 def test_an_interrupted_run_stays_where_it_has_explanations(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
     def interrupted(self: Any, *_: object) -> None:
         raise KeyboardInterrupt

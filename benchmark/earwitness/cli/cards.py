@@ -89,7 +89,10 @@ def _lines(key: str, value: Any) -> list[tuple[str, str]]:
         return [line for name, inner in value.items() for line in _lines(f"{key}.{name}", inner)]
     if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
         return [
-            (key if i == 0 else "", " ".join(_short(inner) for inner in entry.values() if inner not in ({}, False, "")))
+            (
+                key if i == 0 else "",
+                " ".join(_marked(inner) for inner in entry.values() if inner not in ({}, False, "")),
+            )
             for i, entry in enumerate(value)
         ]
     return [(key, _short(value))]
@@ -100,4 +103,9 @@ def _short(value: Any) -> str:
         return " ".join(f"{name}={inner}" for name, inner in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(str(entry) for entry in value)
-    return "headline" if value is True else str(value)
+    return str(value)
+
+
+def _marked(value: Any) -> str:
+    """A value of a metric, whose one truth value says that it is a headline."""
+    return "headline" if value is True else _short(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Classes of letters that turn the direction of a line."""
 WIDE = 120
 """Columns of a table where stdout is no terminal."""
 
@@ -38,7 +41,7 @@ def writable(folder: Path, option: str) -> Path:
         if not place.is_dir():
             raise EarwitnessError(f"{option} {folder}: {place} is no folder; name another one")
         # Libraries take texts, not the bytes that stand for what the locale lacks.
-        if not str(folder.absolute()).isprintable():
+        if any(steers(letter) for letter in str(folder.absolute())):
             raise EarwitnessError(
                 f"{option} {folder}: a name that is no text in {sys.getfilesystemencoding()}; set PYTHONUTF8=1, or "
                 "name another folder"
@@ -66,7 +69,13 @@ def one_line_of(text: str) -> str:
     >>> one_line_of("no task is called 'a\\x1b[2J'\\nhere")
     "no task is called 'a?[2J' here"
     """
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return "".join("?" if steers(letter) else letter for letter in " ".join(text.split()))
+
+
+def steers(letter: str) -> bool:
+    """Whether a letter is none: a control character, one that turns the direction, or a byte that is no text."""
+    kind = unicodedata.category(letter)
+    return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in BIDIRECTIONAL
 
 
 def print_json(value: Any) -> None:

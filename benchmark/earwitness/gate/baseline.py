@@ -70,13 +70,17 @@ class Changes:
 def read_rows(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None) -> pa.Table:
     """The rows of runs, each path a run's folder, or a folder of runs, with the fingerprints of their tasks.
 
-    In a folder of runs those that have no rows yet are left out, and `say` is told. Raises EarwitnessError where a path
-    is no run, a run is named or has rows and is not done, or two runs are of one submission on one task.
+    In a folder of runs those in which nothing was explained are left out, and `say` is told. Raises EarwitnessError
+    where a path is no run, a run that was explained has no rows or is not done, or two runs are of one submission on
+    one task.
     """
     found = {folder.resolve(): folder != path for path in paths for folder in _folders(path)}
     tables: list[pa.Table] = []
     fingerprints: comparability.Fingerprints = {}
     left_out = {folder: line for folder, among_others in found.items() if among_others and (line := unfinished(folder))}
+    lost = next((line for folder, line in left_out.items() if _has_begun(folder)), None)
+    if lost is not None:
+        raise EarwitnessError(lost)
     folders = [folder for folder in found if folder not in left_out]
     if not folders:
         raise EarwitnessError(f"no run that has rows: {'; '.join(left_out.values())}")
@@ -95,6 +99,16 @@ def read_rows(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None
     rows = pa.concat_tables(tables)
     refuse_unusable(rows, "the runs together")
     return attach(rows, fingerprints)
+
+
+def _has_begun(folder: Path) -> bool:
+    """Whether a run without rows was explained, at least in part, or says that it is done: its rows are lost."""
+    if any((folder / "explanations").glob("*.safetensors")):
+        return True
+    try:
+        return read_recipe(folder).get("state") == "done"
+    except EarwitnessError:
+        return False
 
 
 def read_baseline(path: Path) -> pa.Table:

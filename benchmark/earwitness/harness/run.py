@@ -17,7 +17,7 @@ from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
 from earwitness.harness.score import ProblemUnit
 from earwitness.results import rows
-from earwitness.results.rows import Status
+from earwitness.results.rows import RECIPE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -131,22 +131,32 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
 
 
 def _drop_unbegun(outcome: Outcome) -> None:
-    """Delete the folder of a run that has no explanation and no row."""
-    run = outcome.run
-    if not any(run.explanations.glob("*.safetensors")) and not any(run.rows.glob("*.parquet")):
-        shutil.rmtree(run.folder, ignore_errors=True)
-        outcome.begun = False
+    """Delete the folder of a run that holds its recipe and nothing else."""
+    folder = outcome.run.folder
+    if [path.name for path in folder.glob("*")] == [RECIPE]:
+        _remove(folder / RECIPE, folder)
+    outcome.begun = folder.exists()
 
 
 def _drop_empty(out: Path, outcomes: Sequence[Outcome]) -> None:
-    """Delete a folder of runs that holds none, and what the stages keep beside them, but a log that an error names."""
-    log = out / LOG
-    if any(outcome.begun or str(log) in str(outcome.errors) for outcome in outcomes if outcome.run.out == out):
-        return
-    shutil.rmtree(out / recipe.ORIGINALS, ignore_errors=True)
+    """Delete a folder of runs that holds none, and what the stages keep beside them, but a log that an error names.
+
+    Originals that are made are kept: others may be at work there, and the next run needs them.
+    """
+    log, originals = out / LOG, out / recipe.ORIGINALS
+    kept = str(log) in str([outcome.errors for outcome in outcomes if outcome.run.out == out])
+    if {path.name for path in out.glob("*")} | {path.name for path in out.glob(".*")} <= {LOG, recipe.ORIGINALS}:
+        if not any(path.name != STAMP for path in originals.glob("*")):
+            _remove(originals / STAMP, originals)
+        if not kept and not originals.exists():
+            _remove(log, out)
+
+
+def _remove(file: Path, folder: Path) -> None:
+    """Delete a file and the folder that it was alone in."""
     with suppress(OSError):
-        log.unlink(missing_ok=True)
-        out.rmdir()
+        file.unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:

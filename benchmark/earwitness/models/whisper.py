@@ -6,6 +6,7 @@ Published: Radford et al., Robust Speech Recognition via Large-Scale Weak Superv
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from earwitness.models.encoder_decoder_files import Parts
 
+_TIMESTAMP = re.compile(r"(<\|.*\|>)?")
 _FLOOR_BELOW_MAXIMUM, _QUIETEST = 2.0, -1.5
 """Of Whisper's features (log10 power + 4) / 4: eight decades under the loudest cell, and the power 1e-10."""
 
@@ -44,7 +46,10 @@ class WhisperModel(EncoderDecoder):
         self.bins = int(config.num_mel_bins)
         self.longest = self._frames / self.frame_rate
         self.stride = self._frames // int(config.max_source_positions)
-        timestamps = range(silent + 1, int(config.vocab_size))
+        later = range(silent + 1, int(config.vocab_size))
+        # A fine-tune's own tokens come after the timestamps; what a tokenizer has no text for is none of them.
+        named = {token: str(parts.tokenizer.convert_ids_to_tokens(token) or "") for token in later}
+        timestamps = [token for token, name in named.items() if _TIMESTAMP.fullmatch(name)]
         super().__init__(parts, prompt, [*parts.tokenizer.all_special_ids, *timestamps], max_tokens)
 
     def _extract(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:

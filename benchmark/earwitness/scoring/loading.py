@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,7 @@ def load_records(setting: Setting) -> list[Any]:
     seed = card.seed if setting.fresh is None else setting.fresh
     parameters = dataset_parameters(setting.task)
     found = list(load(source, split=card.split, items=card.items, seed=seed, **revision, **parameters))
-    ids = [record.id for record in found]
-    doubles = sorted({item for item in ids if ids.count(item) > 1})
+    doubles = sorted(item for item, count in Counter(record.id for record in found).items() if count > 1)
     if doubles:
         raise EarwitnessError(f"task {setting.task.id}: items with the same id: {', '.join(doubles[:5])}")
     return found

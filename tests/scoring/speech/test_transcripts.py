@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from earwitness.errors import InvalidCardError
 from earwitness.scoring.declared import choices
+from earwitness.scoring.speech.english_spellings import AMERICAN
 from earwitness.scoring.speech.normalisers import NORMALISERS, Normaliser, words
 from earwitness.scoring.speech.transcripts import Comparison
 from earwitness.task import Task, read_task
@@ -54,6 +55,16 @@ def errors(by: Comparison, wanted: str, found: str) -> int:
         (ANY, "co\u00adoperate", "cooperate", 0),
         (ANY, "今天天气很好", "今天天气不好", 1),
         (ENGLISH, "5 µà", "5 \u03bcà", 0),
+        (ENGLISH, "archaeology is old", "Archeology is old", 0),
+        (ENGLISH, "50 percent of 5 dollars", "50 % of $ 5", 0),
+        (ENGLISH, "10² m", "102 m", 2),
+        (ANY, "2½ liter", "21 2 liter", 2),
+        (ANY, "κόσμος ἀλλ᾽", "κόσμος ἀλλ'", 0),
+        (ANY, "x\u1ffdy", "x\u00b4y", 0),
+        (ANY, "25 ˚ heiß 1️⃣", "25 heiß 1", 0),
+        (ANY, "٣ كتب २०", "3 كتب 20", 0),
+        (ANY, "İstanbul Windows™", "istanbul windows", 0),
+        (ANY, "שָׁלוֹם עולם", "שלום עוֹלם", 0),
         (ANY, "ŉ", "'n", 0),
         (ANY, "", "now", 1),
         (ANY, "now", "", 1),
@@ -141,6 +152,11 @@ def test_words_agree_where_the_same_is_said_whatever_is_typed() -> None:
     assert ANY.agreeing("das Mädchen", unicodedata.normalize("NFD", "das Mädchen")) == {0: 0, 1: 1}
     assert ENGLISH.agreeing("twenty one lamps", "21 lamps") == {1: 2}
     assert ANY.agreeing("", "now") == {}
+    assert ANY.agreeing("كَتَبَ اليوم", "كتب اليوم") == {0: 0, 1: 1}
+
+
+def test_the_spelling_table_is_of_words() -> None:
+    assert all(british.isalpha() and american.isalpha() for british, american in AMERICAN.items())
 
 
 def test_bleu_reads_scripts_without_spaces_by_their_own_tokeniser() -> None:

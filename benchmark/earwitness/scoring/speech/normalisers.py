@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 Normaliser = Literal["unicode", "english"]
 NORMALISERS: tuple[Normaliser, ...] = get_args(Normaliser)
 
-_APOSTROPHES = regex.compile("[`´‘’‛′ʹʻʼʽ׳＇]")
-_ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
-_UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}|\N{ARABIC TATWEEL}")
-_WORD = regex.compile(r"[\p{L}\p{M}\p{N}']+")
-_LETTER = regex.compile(r"[\p{L}\p{M}\p{N}]")
+_APOSTROPHES = regex.compile("[`´‘’‛′ʹʻʼʽʾ՚׳᾽᾿ꞌ＇]")
+_SPACES = regex.compile(r"[\N{ZERO WIDTH SPACE}™℠]|(?<=\p{N})(?=\p{No})")
+"""What parts words: a space that cannot be seen, marks of trade, and the place before an exponent or a fraction."""
+_UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}|\p{Me}|\N{ARABIC TATWEEL}")
+_DIGIT = regex.compile(r"(?V1)[\p{Nd}--[0-9]]")
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}']*")
+"""Accents that stand alone are none."""
+_LETTER = regex.compile(r"[\p{L}\p{N}]")
 _NOT_LATIN = regex.compile(r"(?V1)[\p{L}--\p{Latin}--\p{Common}]")
+_UNITS = regex.compile(r"(?<=\p{N}) +(?=%)|(?<=[$£€¢]) +(?=\p{N})")
+"""Spaces between a number and its sign, which the English normaliser reads together."""
 _POINTS = regex.compile(
     r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed]"
 )
@@ -39,13 +44,15 @@ def fixed(text: str) -> str:
     >>> fixed("Ma\\u0308dchen, don\\u2019t")
     "Mädchen, don't"
     """
-    text = _APOSTROPHES.sub("'", text).replace(_ZERO_WIDTH_SPACE, " ")
-    return unicodedata.normalize("NFC", _UNSEEN.sub("", text))
+    text = _APOSTROPHES.sub("'", unicodedata.normalize("NFC", text))
+    return unicodedata.normalize("NFC", _UNSEEN.sub("", _SPACES.sub(" ", text)))
 
 
 def _compatible(text: str) -> str:
+    """A text in compatibility form (NFKC), its digits those of Latin script."""
     # Fixed again, since compatibility forms of some letters hold an apostrophe.
-    return fixed(unicodedata.normalize("NFKC", text))
+    text = fixed(unicodedata.normalize("NFKC", text))
+    return str(_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group())), text))
 
 
 def words(text: str, normaliser: Normaliser) -> list[str]:
@@ -60,16 +67,20 @@ def words(text: str, normaliser: Normaliser) -> list[str]:
 
 
 def alike_pointed(one: list[str], other: list[str]) -> tuple[list[str], list[str]]:
-    """Two lists of words, without Hebrew and Arabic points where one of the two writes none at all.
+    """Two lists of words (or characters), without the Hebrew and Arabic points that only one of the two writes: those
+    of a word that the other has bare, and all where the other writes none.
 
     >>> alike_pointed(["كَتَبَ"], ["كتب"])
     (['كتب'], ['كتب'])
     """
-    pointed = [any(_POINTS.search(word) for word in words) for words in (one, other)]
-    if pointed[0] == pointed[1]:
-        return one, other
-    bare = [[word for word in (_POINTS.sub("", word) for word in words) if word] for words in (one, other)]
-    return bare[0], bare[1]
+    return _as_pointed(one, other), _as_pointed(other, one)
+
+
+def _as_pointed(own: list[str], other: list[str]) -> list[str]:
+    bare = {word for word in other if not _POINTS.search(word)}
+    none = len(bare) == len(set(other))
+    plain = [(word, _POINTS.sub("", word)) for word in own]
+    return [left if none or left in bare else word for word, left in plain if left or not none]
 
 
 def _unicode(text: str) -> list[str]:
@@ -77,8 +88,9 @@ def _unicode(text: str) -> list[str]:
 
     Marks are kept, since in many scripts they are the vowels. Hyphens and dashes part words, symbols are left out.
     """
-    folded = _compatible(_compatible(text).casefold())
-    return [word for word in (found.strip("'") for found in _WORD.findall(folded)) if word]
+    # Folding case makes two of the Turkish capital, the letter and its dot.
+    folded = _compatible(_compatible(text).casefold().replace("i\N{COMBINING DOT ABOVE}", "i"))
+    return [word.rstrip("'") for word in _WORD.findall(folded)]
 
 
 def _english(text: str) -> list[str]:
@@ -91,9 +103,17 @@ def _english(text: str) -> list[str]:
     # In compatibility form first: an ellipsis of one character would stay with its word.
     for foreign, run in groupby(_compatible(text).split(), key=lambda word: _NOT_LATIN.search(word) is not None):
         joined = " ".join(run)
-        plain = _unicode(joined) if foreign else _whisper()(joined).split()
+        plain = _unicode(joined) if foreign else _american(joined)
         found += [word for word in plain if _LETTER.search(word)]
     return found
+
+
+def _american(text: str) -> list[str]:
+    try:
+        return _whisper()(_UNITS.sub("", text)).split()
+    except ValueError:
+        # Its numbers have no more digits than Python reads; what is longer is no number that anybody says.
+        return _unicode(text)
 
 
 @cache

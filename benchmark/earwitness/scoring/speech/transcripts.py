@@ -58,10 +58,9 @@ class Comparison:
                 fixed(found), [fixed(wanted)], "exp", use_effective_order=True, tokenize=self.bleu_tokeniser
             )
         except (ImportError, RuntimeError) as error:
-            said = " ".join(str(error).split())
+            name = self.bleu_tokeniser
             raise EarwitnessError(
-                f"sacrebleu's tokeniser {self.bleu_tokeniser} cannot be used here: {said}; install "
-                f"sacrebleu[{self.bleu_tokeniser[:2]}]"
+                f"sacrebleu's tokeniser {name} needs packages of its own: pip install 'sacrebleu[{name[:2]}]'"
             ) from error
         return float(scored.score) / 100
 
@@ -77,7 +76,8 @@ class Comparison:
         left, right = self._each(wanted), self._each(found)
         if not left or not right:
             return {}
-        compared = jiwer.process_words(" ".join(left.values()), " ".join(right.values()))
+        said, heard = alike_pointed([*left.values()], [*right.values()])
+        compared = jiwer.process_words(" ".join(said), " ".join(heard))
         one, other = list(left), list(right)
         return {
             other[chunk.hyp_start_idx + i]: one[chunk.ref_start_idx + i]
@@ -93,4 +93,5 @@ class Comparison:
 
 
 ENGLISH = Comparison("english")
+"""How English is compared; its methods under their own names, for whoever compares English alone."""
 words_of, errors, bleu, agreeing = ENGLISH.words_of, ENGLISH.errors, ENGLISH.bleu, ENGLISH.agreeing
