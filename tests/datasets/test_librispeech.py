@@ -129,3 +129,21 @@ def test_bad_utf8_is_placed(corpus: Path) -> None:
     path = transcript(corpus)
     path.write_bytes(path.read_bytes() + b"1089-134686-0002 CAF\xe9\n")
     assert refused(corpus) == f"{path}, line 3: not UTF-8 (byte 0xe9); save it as UTF-8"
+
+
+def test_transcripts_are_found_wherever_they_lie_and_lines_end_as_they_end(tmp_path: Path) -> None:
+    split = tmp_path / "test-clean"
+    for place, content in (
+        ("1/2/1-2.trans.txt", b"1-2-0 HELLO\r1-2-1 WORLD\r"),
+        ("3/3.TRANS.TXT", b"3-0 GO\r\n"),
+        ("1/2/._1-2.trans.txt", b"\x00\x05\x16\x07\xff"),
+    ):
+        (split / place).parent.mkdir(parents=True, exist_ok=True)
+        (split / place).write_bytes(content)
+    found = librispeech.load(str(tmp_path), items=9)
+    assert [(each.id, each.reference, each.cluster) for each in found] == [
+        ("1-2-0", "hello", "1"), ("1-2-1", "world", "1"), ("3-0", "go", "3"),
+    ]  # fmt: skip
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EarwitnessError, match=r"no transcripts \(\*\.trans\.txt\) below it"):
+        librispeech.load(str(tmp_path), split="empty", items=1)

@@ -320,3 +320,24 @@ def test_a_float_stem_that_is_no_use_is_named(
     path.unlink()
     (corpus / "test" / "Track01876").rename(corpus / "Track01876")
     assert refused(first(corpus), ("organ",)).startswith(f"{path.with_suffix('.wav')}: {said}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("is_drum: true", "is_drum: 'perhaps'", "found the unknown 'perhaps'"),
+        ("inst_class: Guitar", "inst_class: Kazoo", "found the unknown 'Kazoo'"),
+        ("inst_class: Guitar", "inst_class:", "found the unknown 'None'"),
+        ("program_num: ", "program_num: .inf  # ", "found something else"),
+    ],
+)
+def test_what_a_stem_cannot_be_makes_its_track_invalid_and_no_other(
+    corpus: Path, old: str, new: str, says: str
+) -> None:
+    path = corpus / "test" / "Track01876" / "metadata.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text, text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    one, other = load(corpus)
+    assert says in refused(one)
+    assert other.audio(RATE).size

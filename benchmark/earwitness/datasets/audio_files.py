@@ -222,7 +222,7 @@ def beside(path: Path) -> Path:
 
     That of a FLAC where none is there.
     """
-    tried = [Path(f"{path}{suffix}") for suffix in SUFFIXES]
+    tried = [Path(f"{path}{ending}") for suffix in SUFFIXES for ending in (suffix, suffix.upper())]
     return next((each for each in tried if os.path.isfile(each)), tried[0])
 
 

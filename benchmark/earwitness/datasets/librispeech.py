@@ -19,6 +19,7 @@ from earwitness.errors import EarwitnessError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ENDING = ".trans.txt"
 WORDLESS = "an utterance's id without words; write them, or leave its row invalid"
 
 
@@ -41,7 +42,10 @@ def load(source: str, *, split: str = "test-clean", items: Items, seed: Seed = 0
 def _records(folder: Path) -> Iterator[SpeechRecord]:
     """Records of all transcripts below a split's folder, in the order of their ids' files."""
     seen: dict[str, str] = {}
-    for path in sorted(folder.glob("*/*/*.trans.txt")):
+    paths = [path for path in folder.rglob("*") if path.name.lower().endswith(ENDING) and path.name[0] != "."]
+    if not paths:
+        raise EarwitnessError(f"{folder}: no items in this split: no transcripts (*{ENDING}) below it; unpack it again")
+    for path in sorted(paths):
         for number, line in enumerate(read_lines(path, "unpack the split again"), start=1):
             where = f"{path}, line {number}"
             if not line.strip():
@@ -55,6 +59,6 @@ def _records(folder: Path) -> Iterator[SpeechRecord]:
             yield SpeechRecord(
                 id=identifier,
                 reference=text,
-                cluster=path.parent.parent.name,
+                cluster=(path.relative_to(folder).parts[:-1] or (identifier.partition("-")[0],))[0],
                 audio=AudioFile(beside(path.parent / identifier)) if spoken else Unusable(f"{where}: {WORDLESS}"),
             )

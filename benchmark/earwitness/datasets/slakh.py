@@ -25,7 +25,7 @@ from earwitness.datasets.instruments import instruments
 from earwitness.datasets.slakh_folders import COLUMNS, METADATA, PROMPTS, find_tracks, read_prompts
 from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_text
-from earwitness.errors import EarwitnessError, InvalidItemError
+from earwitness.errors import EarwitnessError, InvalidItemError, short
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -51,6 +51,10 @@ WORDS = {
 """The word for each `inst_class`, after the patches that Slakh2100 was rendered with (slakh-generation's
 classes_strict.json): all of Pipe is flutes and piccolos, all of Organ is organs; Piano has electric pianos, a
 harpsichord and a clavinet too. Chromatic Percussion (celesta, marimba, bells) has no one word."""
+WORDLESS = {
+    *("chromatic percussion", "ensemble", "ethnic", "percussive", "reed", "sound effects", "synth effects"),
+}
+"""Classes of MIDI programs, in small letters, for which there is no one word."""
 PROGRAMS = {
     47: "timpani", 52: "choir", 53: "choir", 54: "choir", 55: "",
     64: "saxophone", 65: "saxophone", 66: "saxophone", 67: "saxophone", 68: "oboe", 70: "bassoon", 71: "clarinet",
@@ -60,6 +64,7 @@ STEPS = 8
 """Windows start at multiples of this part of their length."""
 SOUNDING = 1e-3
 """Root mean square over a window, full scale 1, from which on an instrument sounds in it: -60 dB."""
+UNKNOWN = "the unknown"
 AGAIN = "unpack the track again, or take its folder out"
 
 
@@ -104,7 +109,8 @@ class Window:
         return self._read((self.track.mix,), sample_rate)
 
     def stems(self, sample_rate: int, words: tuple[str, ...]) -> NDArray[np.float32]:
-        """Stems [I, S] of instrument words, those of one word added up; raises InvalidItemError as `audio`."""
+        """Stems [I, S] of instrument words, those of one word added up, where they may exceed full scale; raises
+        InvalidItemError as `audio`."""
         return np.stack([self._read(self.track.words[word], sample_rate) for word in words])
 
     def _read(self, paths: tuple[Path, ...], sample_rate: int) -> NDArray[np.float32]:
@@ -124,7 +130,9 @@ class Window:
             )
         samples = round(self.seconds * sample_rate)
         found: NDArray[np.float32] = soxr.resample(audio, self.track.rate, sample_rate)[:samples]
-        return np.pad(found, (0, samples - len(found))).clip(-1, 1)
+        found = np.pad(found, (0, samples - len(found)))
+        # A sum of stems may lie beyond full scale, and is then what it is: cut, it would be another sound.
+        return found.clip(-1, 1) if len(paths) == 1 else found
 
 
 @dataclass(frozen=True)
@@ -232,14 +240,15 @@ def _stems(folder: Path) -> Iterator[tuple[Path, str]]:
     path = folder / METADATA
     try:
         entries = yaml.load(read_text(path, AGAIN), Loader=LOADER)["stems"]
-        stems = [(str(name), _word(stem), bool(stem.get("audio_rendered", True))) for name, stem in entries.items()]
+        stems = [(str(name), _word(stem), _flag(stem.get("audio_rendered", True))) for name, stem in entries.items()]
     except EarwitnessError as error:
         raise InvalidItemError(str(error)) from error
     except yaml.YAMLError as error:
         raise InvalidItemError(f"{path}: not YAML: {' '.join(str(error).split())[:80]}; {AGAIN}") from error
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        said = str(error) if isinstance(error, ValueError) and str(error).startswith(UNKNOWN) else "something else"
         raise InvalidItemError(
-            f"{path}: stems with inst_class, program_num and is_drum were expected; found something else; {AGAIN}"
+            f"{path}: stems with inst_class, program_num and is_drum were expected; found {said}; {AGAIN}"
         ) from error
     for name, word, rendered in sorted(stems):
         file = beside(folder / "stems" / name)
@@ -253,9 +262,20 @@ def _word(stem: Any) -> str:
     >>> _word({"inst_class": "Strings (continued)", "program_num": 52, "is_drum": False})
     'choir'
     """
-    if stem.get("is_drum"):
+    if _flag(stem.get("is_drum", False)):
         return WORDS["Drums"]
-    return PROGRAMS.get(int(stem.get("program_num", -1)), WORDS.get(str(stem["inst_class"]), ""))
+    known, name = {each.casefold(): word for each, word in WORDS.items()}, str(stem["inst_class"]).casefold()
+    if name not in known and name not in WORDLESS:
+        raise ValueError(f"{UNKNOWN} {short(str(stem['inst_class']))[:40]!r}")
+    return PROGRAMS.get(int(stem.get("program_num", -1)), known.get(name, ""))
+
+
+def _flag(value: Any) -> bool:
+    """A truth value, which may stand in quotes; raises ValueError where it is none."""
+    text = str(value).casefold()
+    if text not in ("true", "false"):
+        raise ValueError(f"{UNKNOWN} {short(str(value))[:40]!r}")
+    return text == "true"
 
 
 def _require_mono(path: Path, file: soundfile.SoundFile) -> None:

@@ -94,7 +94,7 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
     reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
     try:
         for cells in reader:
-            if len(cells) > 1 or "".join(cells).strip():
+            if "".join(cells).strip():
                 yield Row(line, tuple(cells))
             line = reader.line_num + 1
     except csv.Error as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from earwitness.errors import EarwitnessError
@@ -37,7 +38,8 @@ def read_text(path: Path, advice: str) -> str:
 def read_lines(path: Path, advice: str) -> list[str]:
     """Lines of a UTF-8 file, without their ends; raises EarwitnessError as `read_text`.
 
-    A line ends at a line feed alone: running text may hold the other separators that `str.splitlines` knows.
+    A line ends at a line feed, a carriage return or both: running text may hold the other separators that
+    `str.splitlines` knows.
     """
-    lines = read_text(path, advice).split("\n")
-    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
+    lines = re.split(r"\r\n|\r|\n", read_text(path, advice))
+    return lines if lines[-1] else lines[:-1]
