@@ -87,7 +87,17 @@ def test_what_is_no_number_in_storage_is_refused_in_every_track(make: Any, value
         make(np.array([[[value, 0.0]]]))
 
 
-@pytest.mark.parametrize("array", [[[1, 0]], torch.ones(1, 2), np.array([[1, None]]), np.ones((1, 2), complex), "x"])
+@pytest.mark.parametrize(
+    "array",
+    [
+        [[1, 0]],
+        torch.ones(1, 2),
+        np.array([[1, None]]),
+        np.ones((1, 2), complex),
+        np.ma.masked_array([[1, 9]], [[0, 1]]),
+        "x",
+    ],
+)
 def test_what_is_no_real_array_is_refused_by_its_kind(array: Any) -> None:
     with pytest.raises(InvalidExplanationError, match=r"must be a real numpy array \[F, N\]; found"):
         require_real("weights", array, (2,), "[F, N]")

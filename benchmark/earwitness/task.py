@@ -304,7 +304,9 @@ def read_card(path: Path, schema: type[Card], whole: Callable[[dict[str, Any]], 
         raise InvalidCardError(f"{path}: {_complaints(error)}") from error
     except TypeError as error:
         raise InvalidCardError(f"{path}: holds a date or a time; write it as text") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise InvalidCardError(f"{path}: not valid TOML: nested too deep") from error
+    except ValueError as error:
         raise InvalidCardError(f"{path}: {short(str(error))}") from error
 
 
@@ -324,7 +326,9 @@ def _parsed(path: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise InvalidCardError(f"{path}: not valid TOML: nested too deep") from error
     except ValueError as error:
-        raise InvalidCardError(f"{path}: not valid TOML: {short(str(error))}") from error
+        said = short(str(error))
+        said = "a number of too many digits" if said.startswith("Exceeds the limit") else said
+        raise InvalidCardError(f"{path}: not valid TOML: {said}") from error
 
 
 def _complaints(error: ValidationError) -> str:
@@ -339,6 +343,8 @@ def _complaints(error: ValidationError) -> str:
 
 def _complaint(error: Any) -> str:
     where = short(".".join(str(part) for part in error["loc"])) or "card"
+    if error["type"] == "json_invalid":
+        return "not valid TOML: nested too deep"
     if error["type"] == "extra_forbidden":
         return f"unknown key {where!r}"
     return f"{where}: {short(error['msg'].removeprefix('Value error, '))}"

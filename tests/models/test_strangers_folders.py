@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -235,3 +236,13 @@ def test_a_parameter_that_is_none_is_named_before_anything_is_read(family: str, 
     with pytest.raises(ModelError, match=f"^no/such: parameter {key} (must be|is unknown)") as caught:
         module.from_pretrained("no/such", **{key: value})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("family", ["musicgen", "speech2text", "whisper"])
+@pytest.mark.parametrize("text", ['{"guidance_scale": 3.', "[]"])
+def test_settings_of_generation_that_cannot_be_read_are_not_left_out(
+    doubles: dict[str, Path], tmp_path: Path, family: str, text: str
+) -> None:
+    folder = shutil.copytree(doubles[family], tmp_path / "model")
+    (folder / "generation_config.json").write_text(text, encoding="utf-8")
+    assert "cannot read the generation configuration" in refused(family, folder)

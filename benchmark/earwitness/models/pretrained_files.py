@@ -73,6 +73,10 @@ def read_config(source: str, revision: str, *kinds: str) -> Any:
     if raw.get("model_type", kinds[0]) not in kinds:
         raise other_family(source, raw["model_type"], kinds[0])
     require_modest(source, raw)
+    generation = Path(source, "generation_config.json")
+    if generation.is_file():
+        # transformers would go on without one that it cannot read.
+        attempt("generation configuration", place, lambda: _parsed(generation))
     return attempt("configuration", place, lambda: AutoConfig.from_pretrained(source, revision=revision))
 
 

@@ -93,8 +93,10 @@ def require_real(name: str, array: Any, axes: Collection[int], shape: str) -> No
     """Raise InvalidExplanationError unless it is a real numpy array of one of these numbers of axes, not empty, and
     finite in single precision, as it is stored. `shape` is how its shape is written: `[N, M, T]`.
     """
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.ndim not in axes or not array.size:
-        found = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+    # Of a masked array what is masked would be stored as it lies beneath.
+    plain = isinstance(array, np.ndarray) and not isinstance(array, np.ma.MaskedArray)
+    if not plain or array.dtype.kind not in "fiub" or array.ndim not in axes or not array.size:
+        found = f"{array.dtype} {list(array.shape)}" if plain else type(array).__name__
         raise InvalidExplanationError(f"{name} must be a real numpy array {shape}; found {found}")
     with np.errstate(over="ignore"):
         stored = array.astype(np.float32)
