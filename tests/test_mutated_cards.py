@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from datetime import date
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -24,7 +22,7 @@ SUBMISSIONS = {
     name: (shelf.submission(name).folder / "submission.toml").read_text("utf-8") for name in shelf.submission_ids()
 }
 SOON = 2.0
-"""Seconds."""
+"""Seconds of work: those of a busy machine would be no fault of a card."""
 
 
 def deep(levels: int) -> str:
@@ -113,12 +111,12 @@ def use_submission(folder: Path) -> None:
 
 def check(use: Any, path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    begun, said = perf_counter(), str(path)
+    begun, said = process_time(), str(path)
     try:
         use(path.parent)
     except InvalidCardError as error:
         said = str(error)
-    assert perf_counter() - begun < SOON
+    assert process_time() - begun < SOON
     assert said.startswith(str(path)), said
     assert len(said.splitlines()) == 1, said
     assert len(said) < 1500, said
@@ -241,7 +239,3 @@ def test_a_card_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InvalidCardError, match=says):
             read_task(tmp_path)
-
-
-def test_junk_is_what_it_says() -> None:
-    assert tomllib.loads("a = 2020-01-01")["a"] == date(2020, 1, 1)

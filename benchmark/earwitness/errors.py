@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 DONE, NO, USAGE, NOT_COMPARABLE, ITEM_FAILED = 0, 1, 2, 3, 4
 FAULT = 70
@@ -11,6 +12,8 @@ MAX_CHARACTERS = 300
 """Of a reason in a row."""
 MAX_NAME = 80
 """Characters of a name in a message."""
+BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Classes of letters that turn the direction of a line."""
 
 
 class EarwitnessError(Exception):
@@ -70,6 +73,16 @@ def shortened(name: str) -> str:
     True
     """
     return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}..."
+
+
+def steers(letter: str) -> bool:
+    """Whether a letter is none: a control character, one that ends or turns a line, or a byte that is no text.
+
+    >>> [steers(letter) for letter in ("a", " ", "\x1b", "\u202e", "\u200d")]
+    [False, False, True, True, False]
+    """
+    kind = unicodedata.category(letter)
+    return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in BIDIRECTIONAL
 
 
 def one_line(error: BaseException) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-import unicodedata
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -23,7 +22,7 @@ from pydantic import (
 
 from earwitness import metrics, tracks
 from earwitness.closure import code_hash, locate
-from earwitness.errors import EarwitnessError, InvalidCardError, short
+from earwitness.errors import EarwitnessError, InvalidCardError, short, steers
 from earwitness.identity import digest, files_of, of_files
 
 if TYPE_CHECKING:
@@ -36,13 +35,15 @@ MOST_FILES = 10_000
 """Files of a folder with weights that is named by a card."""
 COMPLAINTS = 3
 """Faults of a card that one line tells of."""
-_BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+ID = r"[a-z_][a-z0-9_]*"
+"""What a card may be called: names of runs, of folders and of files are made of it."""
+LONGEST_ID = 80
 
 
 def _readable(text: str) -> str:
     """The text; raises ValueError where it holds what cannot be seen and changes how a page shows the rest."""
     for letter in text:
-        if unicodedata.category(letter) == "Cc" or unicodedata.bidirectional(letter) in _BIDIRECTIONAL:
+        if steers(letter):
             raise ValueError(f"holds the control character U+{ord(letter):04X}; take it out")
     return text
 
@@ -51,8 +52,7 @@ Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_reada
 """A line for people."""
 Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
 """A source, a revision, a split: may be empty."""
-Id = Annotated[str, Field(max_length=80, pattern=r"^[a-z_][a-z0-9_]*$")]
-"""Of a card, which names folders."""
+Id = Annotated[str, Field(max_length=LONGEST_ID, pattern=f"^{ID}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable)]
 Parameters = dict[Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_readable)], JsonValue]
@@ -163,7 +163,7 @@ class TaskCard(Card):
     main_metric: str
     """Id of the metric the task is listed under."""
     budget: BudgetCard
-    superseded_by: str = Field(max_length=80, pattern=r"^([a-z_][a-z0-9_]*)?$", default="")
+    superseded_by: str = Field(max_length=LONGEST_ID, pattern=f"^({ID})?$", default="")
 
     @field_validator("track")
     @classmethod

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from earwitness.errors import EarwitnessError, shortened
+from earwitness.errors import EarwitnessError, shortened, steers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
-"""Classes of letters that turn the direction of a line."""
 WIDE = 120
 """Columns of a table where stdout is no terminal."""
 
@@ -70,12 +67,6 @@ def one_line_of(text: str) -> str:
     "no task is called 'a?[2J' here"
     """
     return "".join("?" if steers(letter) else letter for letter in " ".join(text.split()))
-
-
-def steers(letter: str) -> bool:
-    """Whether a letter is none: a control character, one that turns the direction, or a byte that is no text."""
-    kind = unicodedata.category(letter)
-    return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in BIDIRECTIONAL
 
 
 def print_json(value: Any) -> None:

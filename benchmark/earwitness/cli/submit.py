@@ -14,10 +14,6 @@ import typer
 from earwitness.cli.output import Json, print_json, writable
 from earwitness.errors import NO, EarwitnessError, shortened
 
-ID = r"[a-z_][a-z0-9_]*"
-"""What the card's schema takes as an id."""
-LONGEST = 100
-"""Characters of an id: names of runs and of their files are made of it."""
 SKELETONS = Path(__file__).parent / "skeletons"
 
 
@@ -27,12 +23,13 @@ def new(
 ) -> None:
     """Write a working submission into a folder of that name."""
     from earwitness import tracks
+    from earwitness.task import ID, LONGEST_ID
 
     tracks.load(track)
     folder = Path(name)
-    if not re.fullmatch(ID, folder.name) or keyword.iskeyword(folder.name) or len(folder.name) > LONGEST:
+    if not re.fullmatch(ID, folder.name) or keyword.iskeyword(folder.name) or len(folder.name) > LONGEST_ID:
         raise EarwitnessError(
-            f"{shortened(name)!r} ends in no id of a submission: at most {LONGEST} of a-z, 0-9 and _, no digit "
+            f"{shortened(name)!r} ends in no id of a submission: at most {LONGEST_ID} of a-z, 0-9 and _, no digit "
             "first, no keyword of Python; call it my_explainer, say"
         )
     if os.path.lexists(folder):

@@ -77,10 +77,7 @@ def read_rows(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None
     found = {folder.resolve(): folder != path for path in paths for folder in _folders(path)}
     tables: list[pa.Table] = []
     fingerprints: comparability.Fingerprints = {}
-    left_out = {folder: line for folder, among_others in found.items() if among_others and (line := unfinished(folder))}
-    lost = next((line for folder, line in left_out.items() if _has_begun(folder)), None)
-    if lost is not None:
-        raise EarwitnessError(lost)
+    left_out = {folder: line for folder, among_others in found.items() if among_others and (line := _left_out(folder))}
     folders = [folder for folder in found if folder not in left_out]
     if not folders:
         raise EarwitnessError(f"no run that has rows: {'; '.join(left_out.values())}")
@@ -101,14 +98,20 @@ def read_rows(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None
     return attach(rows, fingerprints)
 
 
-def _has_begun(folder: Path) -> bool:
-    """Whether a run without rows was explained, at least in part, or says that it is done: its rows are lost."""
-    if any((folder / "explanations").glob("*.safetensors")):
-        return True
+def _left_out(folder: Path) -> str | None:
+    """What to say of a run in which nothing was explained; None of one that has rows.
+
+    Raises EarwitnessError where a run was explained, at least in part, or says that it is done, and has lost its rows.
+    """
+    explained = any((folder / "explanations").glob("*.safetensors"))
     try:
-        return read_recipe(folder).get("state") == "done"
-    except EarwitnessError:
-        return False
+        line = unfinished(folder)
+        done = line is not None and read_recipe(folder).get("state") == "done"
+    except EarwitnessError as error:
+        line, done = str(error), False
+    if line is not None and (explained or done):
+        raise EarwitnessError(line)
+    return line
 
 
 def read_baseline(path: Path) -> pa.Table:

@@ -67,7 +67,6 @@ def open_runs(places: Sequence[Path]) -> tuple[list[Run], list[Unread]]:
             if line is None:
                 runs.append(open_run(folder))
             else:
-                read_recipe(folder)
                 unread.append(Unread(folder, line, begun=True))
         except EarwitnessError as error:
             unread.append(Unread(folder, str(error)))
@@ -75,13 +74,13 @@ def open_runs(places: Sequence[Path]) -> tuple[list[Run], list[Unread]]:
 
 
 def unfinished(folder: Path) -> str | None:
-    """What to say of a run that has no rows, one that was never finished, say; None of one that has."""
+    """What to say of a run that has no rows, one that was never finished, say; None of one that has.
+
+    Raises EarwitnessError where there are neither rows nor a recipe that can be read.
+    """
     if _has_rows(folder):
         return None
-    try:
-        state = read_recipe(folder).get("state", "running")
-    except EarwitnessError as error:
-        return str(error)
+    state = read_recipe(folder).get("state", "running")
     return f"{folder} has no rows ({state}); run the same command again to finish it, or delete the folder"
 
 
