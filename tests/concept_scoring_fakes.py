@@ -16,7 +16,7 @@ from earwitness.tracks.concept import Activation, Dictionary
 METRICS: list[dict[str, Any]] = [
     {"metric": "probe_r2"},
     {"metric": "probe_r2", "parameters": {"factor": "pitch"}},
-    {"metric": "transfer_r2"},
+    {"metric": "probe_r2", "parameters": {"training": "correlated"}},
     {"metric": "sparse_probe_r2", "parameters": {"factor": "every", "k": 1}},
     {"metric": "probe_accuracy", "parameters": {"factor": "pitch", "classes": 0}},
     {"metric": "steer", "parameters": {"factor": "loudness"}},

@@ -13,7 +13,19 @@ from earwitness import tracks
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
-    {"errors", "parameters", "seeds", "closure", "identity", "tracks", "results", "metrics", "stats", "explaining"},
+    {
+        "errors",
+        "parameters",
+        "plugins",
+        "seeds",
+        "closure",
+        "identity",
+        "tracks",
+        "results",
+        "metrics",
+        "stats",
+        "explaining",
+    },
     {"models", "worlds", "datasets", "judges"},
     {"task", "submission", "shelf"},
     {"scoring", "exhibits", "box", "harness"},

@@ -8,8 +8,10 @@ import pytest
 from earwitness import shelf
 from earwitness.authoring.training.oobleck import measure
 from earwitness.datasets import tones
+from earwitness.metrics.responses.concept import FactorResponse
 from earwitness.scoring import Setting
 from earwitness.scoring.certificates import read_certificate
+from earwitness.scoring.columns import of_response
 from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.scoring.loading import load_model, load_records
 from earwitness.task import Task
@@ -63,8 +65,8 @@ def test_every_third_study_has_correlated_training_clips(task: Task) -> None:
 
 
 def test_every_metric_of_the_card_names_a_factor_of_the_world(task: Task, tmp_path: Path) -> None:
-    readings = open_scoring(Setting(task, items=1, cache=tmp_path)).readings
-    assert {reading.factor for reading in readings} == {*tones.EXPLAINED, "every"}
+    columns = of_response(open_scoring(Setting(task, items=1, cache=tmp_path)).metrics, FactorResponse)
+    assert {column.response.factor for column in columns} == {*tones.EXPLAINED, "every"}
 
 
 def test_every_factor_of_the_continuous_task_is_certified_to_be_heard() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from earwitness import shelf
 from earwitness.errors import InvalidCardError
 from earwitness.scoring import loading
+from earwitness.scoring.columns import read_columns
 from earwitness.submission import read_submission
 from earwitness.task import read_task
 
@@ -102,7 +102,7 @@ def use_task(folder: Path) -> None:
     task = read_task(folder)
     _ = task.data_hash, task.seed_key, [metric.id for metric in task.card.metrics]
     loading.check_parameters(task)
-    import_module(f"earwitness.scoring.{task.card.track}.readings").read_card(task)
+    read_columns(task)
 
 
 def use_submission(folder: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_source_is_a_folder_of_the_task_or_a_hub_id(task: Task) -> None:
     assert task.source("facebook/musicgen-small") == "facebook/musicgen-small"
 
 
-def test_an_id_of_a_metric_tells_its_parameters_in_the_cards_order() -> None:
-    card = MetricCard(metric="fid_f", parameters={"mask": "top30", "removal": "scale", "judge": "cnn"})
+def test_an_id_of_a_metric_tells_its_parameters_in_the_declared_order() -> None:
+    card = MetricCard(metric="fid_f", parameters={"judge": "cnn", "mask": "top30", "removal": "scale"})
     assert card.id == "fid_f@top30+scale+cnn"
     assert MetricCard(metric="fid_f").id == "fid_f"

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from earwitness import closure, shelf
+from earwitness.scoring.columns import read_columns
 from earwitness.scoring.measured import measured
 from earwitness.submission import Submission
 from earwitness.task import Task
@@ -138,8 +138,7 @@ def test_a_changed_line_voids_what_it_touches_and_nothing_else(copy: Path, befor
 
 def judge_of(task: Task, metric: str) -> list[str]:
     """Adapter of the judge that a metric asks, if it asks one."""
-    readings = import_module(f"earwitness.scoring.{task.card.track}.readings").read_card(task)
-    names = [getattr(reading, "judge", "") for reading in readings if reading.id == metric]
+    names = [column.judge for column in read_columns(task) if column.id == metric]
     return [judge.adapter for judge in task.card.judges if judge.name in names]
 
 

@@ -23,7 +23,7 @@ OWN = "earwitness"
 DOORS = frozenset(
     f"{OWN}.{name}"
     for name in (
-        *("tracks", "metrics", "authoring", "scoring", "scoring.loading", "scoring.measured"),
+        *("tracks", "metrics", "authoring", "scoring", "scoring.loading"),
         *("box", "box.child", "harness.engines"),
     )
 )

@@ -111,6 +111,7 @@ class MetricCard(Card):
     """One metric with its parameters; `id` names it in rows."""
 
     metric: str
+    """Name, or `package.module:function`."""
     parameters: dict[str, Name | int | float | bool] = Field(default_factory=dict)
     headline: bool = False
     """Whether the metric enters the rank of the task."""
@@ -119,19 +120,19 @@ class MetricCard(Card):
     @classmethod
     def _known(cls, name: str) -> str:
         try:
-            return metrics.get(name).name
+            metrics.get(name)
         except EarwitnessError as error:
             raise ValueError(str(error)) from error
+        return name
 
     @property
     def id(self) -> str:
-        """Name with the parameters' values in the card's order.
+        """Name with the values of the parameters that are given, in the declared order.
 
-        >>> MetricCard(metric="fid_f", parameters={"mask": "top30", "removal": "null"}).id
+        >>> MetricCard(metric="fid_f", parameters={"removal": "null", "mask": "top30"}).id
         'fid_f@top30+null'
         """
-        values = [str(value) for value in self.parameters.values()]
-        return self.metric + (f"@{'+'.join(values)}" if values else "")
+        return metrics.get(self.metric).id(self.parameters)
 
 
 class BudgetCard(Card):
@@ -227,8 +228,9 @@ class Task:
     def code_hash(self) -> str:
         """Hash of the code that makes items of the dataset and runs the model: all that they import."""
         card = self.card
-        roots = (f"tracks.{card.track}", f"models.{card.model.adapter}", f"datasets.{card.dataset.adapter}")
-        modules = [f"earwitness.{name}" for name in (*roots, f"scoring.{card.track}.originals")]
+        track = tracks.load(card.track)
+        adapters = (f"earwitness.models.{card.model.adapter}", f"earwitness.datasets.{card.dataset.adapter}")
+        modules = [track.item.__module__, *adapters, f"{track.scoring}.originals"]
         return code_hash([module for module in modules if locate(module)])
 
     @property

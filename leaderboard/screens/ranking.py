@@ -10,6 +10,7 @@ from state import pick
 from wording import ARROWS, metric_label, number, plural, rank_interval, with_interval
 
 from earwitness.board.printing import ties
+from earwitness.metrics import name_of
 
 SCORE = "score"
 CALIBRATED, RAW = "calibrated", "raw"
@@ -301,13 +302,13 @@ def curves(picked: Record, entrants: list[Record], measured: list[Record]) -> No
     order = [entrant["entrant"] for entrant in entrants]
     preset = [e for n, e in enumerate(order) if n < 4 or e == picked["floor"]]
     shown = st.multiselect("Submissions", order, default=preset, key="curves", label_visibility="collapsed")
-    panels = list(dict.fromkeys(metric.split("@")[0] for metric in known))
+    panels = list(dict.fromkeys(name_of(metric) for metric in known))
     for column, panel in zip(st.columns(len(panels)), panels, strict=True):
         rows = [
             {"entrant": entrant, "share": share, **found[entrant, metric]}
             for metric, share in known.items()
             for entrant in shown
-            if metric.split("@")[0] == panel and (entrant, metric) in found
+            if name_of(metric) == panel and (entrant, metric) in found
         ]
         if rows:
             arrow = next(ARROWS[m["direction"]] for m in measured if m["name"] == panel)

@@ -18,10 +18,10 @@ from concept_scoring_fakes import estimators, holding, task, untrained
 from earwitness.exhibits import concept, concept_features
 from earwitness.results.file_names import file_name
 from earwitness.scoring import Setting, loading
+from earwitness.scoring.columns import read_columns
 from earwitness.scoring.concept.features import Features
-from earwitness.scoring.concept.known import Known
+from earwitness.scoring.concept.held_out import HeldOut
 from earwitness.scoring.concept.originals import page_of
-from earwitness.scoring.concept.readings import read_card
 from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
 from earwitness.tracks.concept import Activation, ConceptItem, Dictionaries, Dictionary
 from manifests import manifest
@@ -54,12 +54,12 @@ def left(scoring: ConceptScoring, dictionary: Dictionary, folder: Path) -> dict[
     return {item: json.loads(path.read_text()) for item, path in names.items()}
 
 
-def tiny(train: np.ndarray, test: np.ndarray, factor: np.ndarray) -> tuple[Features, Known]:
+def tiny(train: np.ndarray, test: np.ndarray, factor: np.ndarray) -> tuple[Features, HeldOut]:
     """Features that are the latents [n, C], of clips of two equal frames, with one factor [n] in both sets."""
     width = train.shape[1]
     held = np.repeat(test[:, None].astype(np.float32), 2, 1)
     item = ConceptItem("x", "continuous", 25.0, (0,), np.repeat(train[:, None].astype(np.float32), 2, 1))
-    known = Known(("a",), (), factor[:, None], factor[:, None], held)
+    known = HeldOut(("a",), (), factor[:, None], factor[:, None], held)
     whole = Dictionary(np.eye(width), np.zeros(width), np.eye(width), np.zeros(width), Activation.RELU)
     return Features(item, known, whole), known
 
@@ -108,7 +108,7 @@ def test_of_many_held_out_clips_some_are_drawn(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_steered_clip_is_the_most_ordinary_one() -> None:
     train, test = np.array([[0.0, 0.0], [2.0, 20.0]]), np.array([[3.0, 0.0], [1.0, 11.0], [1.0, 30.0]])
-    known = Known(("a", "b"), (), train, test, np.zeros((3, 1, 1), dtype=np.float32))
+    known = HeldOut(("a", "b"), (), train, test, np.zeros((3, 1, 1), dtype=np.float32))
     assert concept.middle(known) == 1
 
 
@@ -162,8 +162,8 @@ def test_a_factor_is_steered_as_the_cards_headline_steers_it(tmp_path: Path) -> 
     some = task(tmp_path / "other", [first, headline])
     one, other = some.card.metrics
     for chosen, k in ((other, 4), (one, 1)):
-        assert concept.steered_by(read_card(some), {chosen.id}, "loudness") == k
-        as_another = concept.steered_by(read_card(some), {chosen.id}, "pitch")
+        assert concept.steered_by(read_columns(some), {chosen.id}, "loudness") == k
+        as_another = concept.steered_by(read_columns(some), {chosen.id}, "pitch")
         assert as_another == k, "as another factor, where the card steers it by none"
     assert concept.steered_by([], set(), "loudness") == 0
 

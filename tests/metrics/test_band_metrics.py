@@ -119,7 +119,7 @@ def test_a_peak_may_miss_by_the_tolerance_on_both_axes(distance: int) -> None:
     truth[0, 3, 3] = True
     maps[0, 3 + distance, 3 - distance] = 1.0
     for tolerance in range(3):
-        assert band.tf_pointing(maps, truth, tolerance) == float(tolerance >= distance)
+        assert band.tf_pointing(maps, truth, tolerance=tolerance) == float(tolerance >= distance)
 
 
 def test_the_profile_correlation_reads_the_frequency_axis_alone() -> None:

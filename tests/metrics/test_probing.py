@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.metrics.probing import PENALTIES, probe_accuracy, probe_r2, pursuit, sparse_probe_r2, transfer_r2
+from earwitness.metrics.probing import PENALTIES, probe_accuracy, probe_r2, pursuit, sparse_probe_r2
 
 
 def _data(seed: int = 0, features: int = 30) -> tuple[np.ndarray, ...]:
@@ -42,13 +42,15 @@ def test_scaling_and_shifting_features_changes_no_probe() -> None:
     x, y, z, t = _data()
     gain, shift = np.exp(np.random.default_rng(2).normal(size=30)), 7.0
     assert probe_r2(gain * x + shift, y, gain * z + shift, t) == pytest.approx(probe_r2(x, y, z, t))
-    assert sparse_probe_r2(gain * x + shift, y, gain * z + shift, t, 4) == pytest.approx(sparse_probe_r2(x, y, z, t, 4))
+    assert sparse_probe_r2(gain * x + shift, y, gain * z + shift, t, k=4) == pytest.approx(
+        sparse_probe_r2(x, y, z, t, k=4)
+    )
 
 
 def test_the_best_features_are_found_in_the_order_of_what_they_explain() -> None:
     x, y, z, t = _data()
     assert pursuit(x, y, 3) == [3, 7, 11]
-    one, four = sparse_probe_r2(x, y, z, t, 1), sparse_probe_r2(x, y, z, t, 4)
+    one, four = sparse_probe_r2(x, y, z, t, k=1), sparse_probe_r2(x, y, z, t, k=4)
     assert 0.4 < one < four
 
 
@@ -64,7 +66,7 @@ def test_pursuit_is_scikit_learns_orthogonal_matching_pursuit() -> None:
 def test_constant_features_are_never_chosen_and_do_no_harm() -> None:
     x, y, z, t = _data()
     more = np.concatenate([np.ones((80, 2)), x], 1), np.concatenate([np.ones((40, 2)), z], 1)
-    assert sparse_probe_r2(more[0], y, more[1], t, 3) == pytest.approx(sparse_probe_r2(x, y, z, t, 3))
+    assert sparse_probe_r2(more[0], y, more[1], t, k=3) == pytest.approx(sparse_probe_r2(x, y, z, t, k=3))
     assert pursuit(np.ones((5, 3)), np.arange(5.0), 2) == []
     assert probe_r2(np.ones((5, 3)), np.arange(5.0), np.ones((3, 3)), [0.0, 2.0, 4.0]) == pytest.approx(0.0, abs=1e-9)
 
@@ -74,18 +76,18 @@ def test_a_probe_that_reads_the_other_factor_fails_where_both_no_longer_move_tog
     own, other = rng.normal(size=100), rng.normal(size=50)
     shared = 0.95 * own + 0.1 * rng.normal(size=100)  # the feature is of the other factor
     apart = rng.normal(size=50)
-    assert transfer_r2(shared[:, None], own, apart[:, None], other) < 0
+    assert probe_r2(shared[:, None], own, apart[:, None], other) < 0
 
 
 def test_the_accuracy_of_classes_is_counted_in_bins_of_the_training_range() -> None:
     x = np.linspace(0, 1, 60)[:, None]
     z = np.array([[0.05], [0.95]])
-    assert probe_accuracy(x, x[:, 0], z, z[:, 0], 2) == 1.0
-    assert probe_accuracy(x, x[:, 0], z, 1 - z[:, 0], 2) == 0.0
+    assert probe_accuracy(x, x[:, 0], z, z[:, 0], classes=2) == 1.0
+    assert probe_accuracy(x, x[:, 0], z, 1 - z[:, 0], classes=2) == 0.0
     # Whole values are classes of their own.
     semitones = np.repeat([60.0, 61.0, 72.0], 20)
     feature = semitones[:, None] + 0.01 * np.random.default_rng(0).normal(size=(60, 1))
-    assert probe_accuracy(feature, semitones, [[60.0], [72.0]], [60.0, 72.0], 0) == 1.0
+    assert probe_accuracy(feature, semitones, [[60.0], [72.0]], [60.0, 72.0], classes=0) == 1.0
 
 
 def test_a_factor_of_one_value_is_undefined_and_shapes_must_agree() -> None:
@@ -93,7 +95,7 @@ def test_a_factor_of_one_value_is_undefined_and_shapes_must_agree() -> None:
     with pytest.raises(UndefinedError, match="one value"):
         probe_r2(x, np.ones(80), z, t)
     with pytest.raises(UndefinedError, match="one class"):
-        probe_accuracy(x, np.linspace(0, 1, 80), z, t, 1)
+        probe_accuracy(x, np.linspace(0, 1, 80), z, t, classes=1)
     with pytest.raises(ValueError, match="do not agree"):
         probe_r2(x, y[:-1], z, t)
 

@@ -112,10 +112,8 @@ def _copied(
 
 
 def _metric(id: str, listed: Any) -> MetricFacts:
-    name = id.split("@")[0]
-    try:
-        declared = metrics.get(name)
-    except EarwitnessError:
+    name, declared = metrics.name_of(id), metrics.find(id)
+    if declared is None:
         return MetricFacts(id, name, "none", (float("-inf"), float("inf")), "Not declared in this version.")
     headline = bool(listed and listed.headline)
     parameters = dict(listed.parameters) if listed else {}

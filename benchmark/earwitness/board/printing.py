@@ -10,6 +10,7 @@ from rich.text import Text
 
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
+from earwitness.metrics import name_of, values_of
 from earwitness.stats.verdicts import Word
 
 if TYPE_CHECKING:
@@ -264,8 +265,8 @@ def _lead(row: Record, whole: int) -> str:
 def _title(metric: Record) -> Text:
     sign = {"higher": " +", "lower": " -"}.get(metric["direction"], "")
     mark = " °" if metric["informative"] is False else ""
-    name, _, parameters = metric["metric"].partition("@")
-    return Text(_wrapped(name) + sign + mark + (f"\n{parameters}" if parameters else ""))
+    parameters = "+".join(values_of(metric["metric"]))
+    return Text(_wrapped(name_of(metric["metric"])) + sign + mark + (f"\n{parameters}" if parameters else ""))
 
 
 def _wrapped(name: str) -> str:

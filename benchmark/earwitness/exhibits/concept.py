@@ -18,9 +18,11 @@ from earwitness.exhibits.concept_features import drawn, lively, response, short,
 from earwitness.exhibits.manifest import Exhibit, Kind
 from earwitness.exhibits.writing import Curve, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
+from earwitness.metrics.responses.concept import MovedFactors
 from earwitness.metrics.tracing import settling
 from earwitness.results.file_names import file_name
-from earwitness.scoring.concept.tracing import told
+from earwitness.scoring.columns import of_response
+from earwitness.scoring.concept.tracing import traced_probe
 from earwitness.scoring.files import write_sound
 
 if TYPE_CHECKING:
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from earwitness.scoring.columns import Column
     from earwitness.scoring.concept.features import Features
-    from earwitness.scoring.concept.known import Known
-    from earwitness.scoring.concept.readings import Reading
+    from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.scoring.concept.steering import Steering
     from earwitness.scoring.concept.tracing import Tracing
 
@@ -57,7 +59,7 @@ class Listening:
 
 
 def exhibits(
-    place: ItemExhibits, features: Features, known: Known, tracing: Tracing, listening: Listening | None
+    place: ItemExhibits, features: Features, known: HeldOut, tracing: Tracing, listening: Listening | None
 ) -> Iterator[Exhibit]:
     """Leave what the page shows of an item's first dictionary; sounds where there is something to make them with."""
     found = described(features, known)
@@ -73,7 +75,7 @@ def exhibits(
             yield place.curve("trace", Curve("step, from noise to the end", steps, named, "still to go"), factor)
 
 
-def described(features: Features, known: Known) -> dict[str, Any]:
+def described(features: Features, known: HeldOut) -> dict[str, Any]:
     """What the page draws of a dictionary, as JSON types.
 
     `clips`: value of each factor in the held-out clips that are drawn. `best`: for each factor the feature that tells
@@ -91,7 +93,7 @@ def described(features: Features, known: Known) -> dict[str, Any]:
 
 
 def steered(
-    place: ItemExhibits, features: Features, known: Known, listening: Listening
+    place: ItemExhibits, features: Features, known: HeldOut, listening: Listening
 ) -> tuple[dict[str, Any], list[Exhibit]]:
     """Render one held-out clip with each factor steered by each of `SIZES`, and measure all factors in each sound.
 
@@ -131,7 +133,7 @@ def steered_part(factor: str, size: float) -> str:
     return f"{factor} {size:+g}"
 
 
-def middle(known: Known) -> int:
+def middle(known: HeldOut) -> int:
     """Place of the held-out clip whose factors lie nearest to the training clips' means, in standard deviations."""
     spread = known.train.std(0)
     away = (known.test - known.train.mean(0)) / np.where(spread > 0, spread, 1.0)
@@ -150,14 +152,14 @@ def moved(measured: Sequence[float | None], factor: NDArray[np.float64]) -> list
     return [None if value is None else short((value - start) / spread) for value in measured]
 
 
-def steered_by(readings: Sequence[Reading], headline: Set[str], factor: str) -> int:
+def steered_by(columns: Sequence[Column], headline: Set[str], factor: str) -> int:
     """Number of features by which the card's metrics steer a factor, a headline before others; 0, all, without any."""
-    found = [reading for reading in readings if reading.name == "steer"]
-    found.sort(key=lambda reading: (reading.factor != factor, reading.id not in headline))
-    return found[0].k if found else 0
+    found = list(of_response(columns, MovedFactors))
+    found.sort(key=lambda column: (column.response.factor != factor, column.id not in headline))
+    return int(found[0].response.k) if found else 0
 
 
-def traces(tracing: Tracing, features: Features, known: Known) -> dict[str, dict[str, list[float]]]:
+def traces(tracing: Tracing, features: Features, known: HeldOut) -> dict[str, dict[str, list[float]]]:
     """Settling at each step, by factor: `probe` [T] of a dictionary and `sound` [T]; NaN where it is undefined.
 
     1 is as far from the end as at the first, noisiest step, 0 is the end. A clip in which an estimator hears nothing
@@ -166,7 +168,7 @@ def traces(tracing: Tracing, features: Features, known: Known) -> dict[str, dict
     heard = tracing.heard(features.item, known)
     found = {}
     for column, name in enumerate(known.names):
-        probe, sound = told(features, known, column), heard[:, :, column]
+        probe, sound = traced_probe(features, known, column), heard[:, :, column]
         if name in tracing.estimators:
             probe = np.where(np.isfinite(sound), probe, np.nan)
         found[name] = {"probe": _settling(probe), "sound": _settling(sound)}

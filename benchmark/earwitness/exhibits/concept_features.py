@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.scoring.concept.features import Features
-    from earwitness.scoring.concept.known import Known
+    from earwitness.scoring.concept.held_out import HeldOut
 
 LIVELY = 4
 """Features that are shown beside those of the factors: the ones whose activations vary most."""
@@ -27,7 +27,7 @@ DIGITS = 5
 """Of the numbers that are kept for the page."""
 
 
-def telling(features: Features, known: Known) -> dict[str, int]:
+def telling(features: Features, known: HeldOut) -> dict[str, int]:
     """For each factor the feature that tells most of it in training clips: the first of a sparse probe.
 
     Factors are missing where no feature varies.
@@ -43,13 +43,13 @@ def lively(features: Features, count: int = LIVELY) -> list[int]:
     return [int(number) for number in order if spread[number] > 0]
 
 
-def drawn(known: Known) -> NDArray[np.int64]:
+def drawn(known: HeldOut) -> NDArray[np.int64]:
     """Places of the held-out clips that are drawn."""
     count = len(known.test)
     return np.asarray(np.linspace(0, count - 1, min(SHOWN, count)).round(), dtype=np.int64)
 
 
-def response(features: Features, known: Known, number: int) -> dict[str, Any]:
+def response(features: Features, known: HeldOut, number: int) -> dict[str, Any]:
     """What one feature responds to, as JSON types: what it tells of each factor, its means, and its top clips."""
     means = features.test_means[:, number]
     return {
@@ -62,12 +62,12 @@ def response(features: Features, known: Known, number: int) -> dict[str, Any]:
     }
 
 
-def _clip(known: Known, clip: int, mean: float) -> dict[str, Any]:
+def _clip(known: HeldOut, clip: int, mean: float) -> dict[str, Any]:
     factors = {name: short(value) for name, value in zip(known.names, known.test[clip], strict=True)}
     return {"clip": clip, "mean": short(mean), "factors": factors}
 
 
-def tells(features: Features, known: Known, number: int, column: int) -> float | None:
+def tells(features: Features, known: HeldOut, number: int, column: int) -> float | None:
     """`probe_r2` of a factor by one feature alone; None where the factor does not vary."""
     train, test = (means[:, number : number + 1] for means in (features.train_means, features.test_means))
     try:

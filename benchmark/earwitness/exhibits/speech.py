@@ -13,15 +13,16 @@ import numpy as np
 from earwitness.exhibits.pictures import blend
 from earwitness.exhibits.writing import Curve
 from earwitness.metrics.deletion import left
+from earwitness.metrics.responses.speech import DeletionErrors, InsertionErrors, TokenProbabilities, TrainingDistances
+from earwitness.scoring.columns import of_response
 from earwitness.scoring.speech.curves import Curves, shares
-from earwitness.scoring.speech.readings import REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.exhibits.writing import ItemExhibits
-    from earwitness.scoring.speech.readings import Reading
+    from earwitness.scoring.columns import Column
     from earwitness.scoring.speech.transcripts import Comparison
     from earwitness.tracks.speech import Fill
 
@@ -31,15 +32,15 @@ AXIS = "cells removed (insertion: put back), %"
 def exhibits(
     place: ItemExhibits,
     curves: Curves,
-    readings: Sequence[Reading],
+    columns: Sequence[Column],
     comparison: Comparison,
     reference: str,
     drawn: bool,
 ) -> Iterator[Exhibit]:
     """Leave what was compared, the curves that the card's metrics have asked, and the map where it is drawn."""
     at = (100 * shares()).tolist()
-    asked = answers(curves, readings, comparison, reference)
-    for label, lines in (("curves", asked), ("distances", distances(curves, readings))):
+    asked = answers(curves, columns, comparison, reference)
+    for label, lines in (("curves", asked), ("distances", distances(curves, columns))):
         if lines:
             yield place.curve(label, Curve(AXIS, at, lines))
     yield place.document("compared", compared(comparison, reference, curves.item.text))
@@ -66,30 +67,31 @@ def compared(comparison: Comparison, reference: str, transcript: str) -> dict[st
 
 
 def answers(
-    curves: Curves, readings: Sequence[Reading], comparison: Comparison, reference: str
+    curves: Curves, columns: Sequence[Column], comparison: Comparison, reference: str
 ) -> dict[str, list[float]]:
     """What the model still makes of the utterance at each share of cells [Q], by name."""
     found: dict[str, list[float]] = {}
     wanted = comparison.words_of(reference)
-    for reading in readings:
-        if reading.name == "deletion_token":
-            found[f"tokens left, {reading.fill}"] = mean_left(curves, reading.fill)
-        elif reading.name in {"deletion_wer", "insertion_wer"} and reading.against == REFERENCE:
-            texts = curves.transcripts(reading.fill, reading.insertion)
+    for column in columns:
+        asked = column.response
+        if isinstance(asked, TokenProbabilities):
+            found[f"tokens left, {asked.fill}"] = mean_left(curves, asked.fill)
+        elif isinstance(asked, DeletionErrors | InsertionErrors) and asked.against == "reference":
+            texts = curves.transcripts(asked.fill, asked.insertion)
             counts = [comparison.errors(wanted, comparison.words_of(text)) for text in texts]
             rates = [count / max(1, len(wanted)) for count in counts]
-            found[f"{reading.name}, {reading.fill}"] = [min(1.0, rate) for rate in rates]
+            found[f"{column.metric.name}, {asked.fill}"] = [min(1.0, rate) for rate in rates]
     return found
 
 
-def distances(curves: Curves, readings: Sequence[Reading]) -> dict[str, list[float]]:
+def distances(curves: Curves, columns: Sequence[Column]) -> dict[str, list[float]]:
     """Distance from training speech, in that of untouched speech, at each share of cells [Q], by name."""
     found: dict[str, list[float]] = {}
-    for reading in readings:
-        if reading.name == "deletion_shift":
-            away = curves.distances(reading.fill)
-            if away is not None:
-                found[f"distance, {reading.fill}"] = (away / curves.training.typical).tolist()
+    for column in of_response(columns, TrainingDistances):
+        fill = column.response.fill
+        away = curves.distances(fill)
+        if away is not None:
+            found[f"distance, {fill}"] = (away / curves.training.typical).tolist()
     return found
 
 

@@ -82,7 +82,7 @@ def _refuse_unknown_names(rule: Rule, before: dict[Pair, list[str]], after: dict
     """Raise where a rule names a metric or a task that there is not, or a task that one side lacks."""
     known = {metric for side in (before, after) for metrics in side.values() for metric in metrics}
     if not any(rule.matches_metric(metric) for metric in known):
-        names = {metric.split("@")[0] for metric in known}
+        names = {declared.name_of(metric) for metric in known}
         near = _nearest(rule.metrics, known | names | declared.all_metrics().keys(), names)
         raise RuleError(f"rule {rule.text!r}: no row has a metric {rule.metrics!r}{near}")
     if not any(direction(metric) for metric in known if rule.matches_metric(metric)):

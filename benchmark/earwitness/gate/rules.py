@@ -8,6 +8,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from earwitness.errors import EarwitnessError
+from earwitness.metrics import name_of
 
 GRAMMAR = "'[TASKS:] METRICS worse by >MARGIN[%] at p<LEVEL'"
 NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -69,7 +70,7 @@ class Rule:
 
     def matches_metric(self, metric: str) -> bool:
         """Whether the rule is about this metric on any task."""
-        name = metric if "@" in self.metrics else metric.split("@")[0]
+        name = metric if "@" in self.metrics else name_of(metric)
         return fnmatchcase(name, self.metrics)
 
 

@@ -8,12 +8,14 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real, same_shape
+from earwitness.metrics.precision import average_precision
+from earwitness.metrics.responses.prompt import WordIntervals, WordRoles, WordShapley
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads="the words' scores, and the roles of the words")
+@metric(reads=WordRoles, direction="higher", range=(0.0, 1.0))
 def word_ap(scores: ArrayLike, relevant: ArrayLike) -> float:
     """Average precision of the words' scores against the words that made the sound (data truth).
 
@@ -35,16 +37,7 @@ def word_ap(scores: ArrayLike, relevant: ArrayLike) -> float:
     return average_precision(values, wanted)
 
 
-def average_precision(scores: NDArray[np.float64], relevant: NDArray[np.bool_]) -> float:
-    """Average precision of scores [n] against what is relevant [n], some of it; equal scores share their precision."""
-    order = np.argsort(-scores, kind="stable")
-    hits = np.cumsum(relevant[order])
-    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    recall, precision = hits[last] / hits[-1], hits[last] / (last + 1)
-    return float((np.diff(recall, prepend=0.0) * precision).sum())
-
-
-@metric(direction="higher", range=(0.0, 1.0), reads="the class words' weights by frame, and the events' intervals")
+@metric(reads=WordIntervals, direction="higher", range=(0.0, 1.0))
 def interval_top1(weights: ArrayLike, intervals: ArrayLike, times: ArrayLike) -> float:
     """Share of frames inside one event alone at which the top-weighted class word is that event's (data truth).
 
@@ -71,7 +64,7 @@ def interval_top1(weights: ArrayLike, intervals: ArrayLike, times: ArrayLike) ->
     return float((right.sum(1) / top.sum(1))[alone].mean())
 
 
-@metric(direction="higher", range=(-1.0, 1.0), reads="the words' weights, and their exact Shapley values")
+@metric(reads=WordShapley, direction="higher", range=(-1.0, 1.0))
 def shapley_spearman(weights: ArrayLike, shapley: ArrayLike) -> float:
     """Spearman correlation of the words' weights with their exact Shapley values (model truth).
 

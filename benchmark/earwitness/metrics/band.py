@@ -5,21 +5,21 @@ Every function takes one item's maps and masks [I, M, T] of its I instrument wor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field
 
 from earwitness.metrics import metric
-from earwitness.metrics.agreement import average_precision
 from earwitness.metrics.arrays import UndefinedError, real, same_shape
+from earwitness.metrics.precision import average_precision
+from earwitness.metrics.responses.band import Cells, ChosenCells, SoundingCells, TimedCells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
 
-READS = "the maps of the instrument words, and the cells in which each instrument sounds"
-READS_CHOSEN = "the cells that a map marks once it is cut, and the cells in which each instrument sounds"
 HELD, BELOW_DB = 0.8, 40.0
 """Share of a stem's energy that its band holds, and decibels below its largest cell above which a cell counts."""
 
@@ -82,7 +82,7 @@ def upper_half(values: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(array >= low + (high - low) / 2)
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS_CHOSEN)
+@metric(reads=ChosenCells, direction="higher", range=(0.0, 1.0))
 def tf_iou(chosen: ArrayLike, truth: ArrayLike) -> float:
     """Intersection over union of the cells that a map marks and those in which the instrument sounds.
 
@@ -95,7 +95,7 @@ def tf_iou(chosen: ArrayLike, truth: ArrayLike) -> float:
     return _mean_ratio(chosen, truth, lambda both, marked, true: both / (marked + true - both))
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS_CHOSEN)
+@metric(reads=ChosenCells, direction="higher", range=(0.0, 1.0))
 def precision(chosen: ArrayLike, truth: ArrayLike) -> float:
     """Share of the cells that a map marks in which the instrument sounds; 0 where it marks none.
 
@@ -108,7 +108,7 @@ def precision(chosen: ArrayLike, truth: ArrayLike) -> float:
     return _mean_ratio(chosen, truth, lambda both, marked, true: both / max(marked, 1))
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS_CHOSEN)
+@metric(reads=ChosenCells, direction="higher", range=(0.0, 1.0))
 def recall(chosen: ArrayLike, truth: ArrayLike) -> float:
     """Share of the cells in which the instrument sounds that a map marks.
 
@@ -121,7 +121,7 @@ def recall(chosen: ArrayLike, truth: ArrayLike) -> float:
     return _mean_ratio(chosen, truth, lambda both, marked, true: both / true)
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS_CHOSEN)
+@metric(reads=ChosenCells, direction="higher", range=(0.0, 1.0))
 def f1(chosen: ArrayLike, truth: ArrayLike) -> float:
     """Harmonic mean of precision and recall of the cells that a map marks.
 
@@ -134,7 +134,7 @@ def f1(chosen: ArrayLike, truth: ArrayLike) -> float:
     return _mean_ratio(chosen, truth, lambda both, marked, true: 2 * both / (marked + true))
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
+@metric(reads=Cells, direction="higher", range=(0.0, 1.0))
 def tf_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     """Average precision of a map's cells against the cells in which the instrument sounds.
 
@@ -149,7 +149,7 @@ def tf_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     return _mean_precision(*_pair(maps, truth))
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
+@metric(reads=TimedCells, direction="higher", range=(0.0, 1.0))
 def time_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     """Average precision of a map's frames (mean over bins) against the frames in which the instrument sounds at all.
 
@@ -162,7 +162,7 @@ def time_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     return _mean_precision(values.mean(1), np.asarray(wanted.any(1)))
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
+@metric(reads=Cells, direction="higher", range=(0.0, 1.0))
 def frequency_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     """Average precision of a map's bins (mean over frames) against the bins in which the instrument sounds at all.
 
@@ -175,7 +175,7 @@ def frequency_ap(maps: ArrayLike, truth: ArrayLike) -> float:
     return _mean_precision(values.mean(2), np.asarray(wanted.any(2)))
 
 
-@metric(direction="higher", range=(-1.0, 1.0), reads=READS)
+@metric(reads=Cells, direction="higher", range=(-1.0, 1.0))
 def profile_corr(maps: ArrayLike, truth: ArrayLike) -> float:
     """Pearson correlation of time-averaged frequency profiles: the map's, and that of the sounding cells.
 
@@ -189,8 +189,8 @@ def profile_corr(maps: ArrayLike, truth: ArrayLike) -> float:
     return mean_correlation(values.mean(2), wanted.mean(2), "every instrument's frequency profile is flat")
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
-def tf_pointing(maps: ArrayLike, truth: ArrayLike, tolerance: int = 0) -> float:
+@metric(reads=Cells, direction="higher", range=(0.0, 1.0))
+def tf_pointing(maps: ArrayLike, truth: ArrayLike, *, tolerance: Annotated[int, Field(ge=0, le=1000)] = 0) -> float:
     """Share of instruments whose map peaks in a cell in which it sounds; cells that tie share the point.
 
     Arguments as for `tf_ap`; a peak counts that is at most `tolerance` bins and frames away (pointing game, Zhang et
@@ -202,12 +202,12 @@ def tf_pointing(maps: ArrayLike, truth: ArrayLike, tolerance: int = 0) -> float:
     1.0
     """
     values, wanted = _pair(maps, truth)
-    near, rows = _widened(wanted, int(tolerance)), _informative(wanted)
+    near, rows = _widened(wanted, tolerance), _informative(wanted)
     peak = values == values.max((1, 2), keepdims=True)
     return float(((peak & near).sum((1, 2)) / peak.sum((1, 2)))[rows].mean())
 
 
-@metric(direction="none", range=(0.0, 1.0), reads="the cells in which each instrument sounds")
+@metric(reads=SoundingCells, direction="none", range=(0.0, 1.0))
 def truth_density(truth: ArrayLike) -> float:
     """Share of cells in which an instrument sounds: what a constant map gets of average precision.
 

@@ -9,18 +9,16 @@ import numpy as np
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real, same_shape
 from earwitness.metrics.band import mean_correlation
+from earwitness.metrics.responses.band import DeletedPresence, FreshPresence, WordDifference
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-READS = (
-    "the judge's presence of each named instrument, before and after attention is taken from a word in its top cells"
-)
 HEARD = 0.5
 """Presence above which a judge hears an instrument."""
 
 
-@metric(direction="higher", range=(-1.0, 1.0), reads="the maps, and what each word's removal changes in the sound")
+@metric(reads=WordDifference, direction="higher", range=(-1.0, 1.0))
 def swap_corr(maps: ArrayLike, difference: ArrayLike) -> float:
     """Pearson correlation over cells of a word's map with |loudness with the word - loudness without it|.
 
@@ -38,7 +36,7 @@ def swap_corr(maps: ArrayLike, difference: ArrayLike) -> float:
     return mean_correlation(values, changed, "removing a word changes no cell of this sound more than another")
 
 
-@metric(direction="higher", range=(-1.0, 1.0), reads=READS)
+@metric(reads=DeletedPresence, direction="higher", range=(-1.0, 1.0))
 def deletion_drop(before: ArrayLike, after: ArrayLike) -> float:
     """Drop of an instrument's presence when its word's attention is set to 0 in the map's top cells.
 
@@ -53,7 +51,7 @@ def deletion_drop(before: ArrayLike, after: ArrayLike) -> float:
     return float((p - np.diag(q))[heard].mean())
 
 
-@metric(direction="lower", range=(0.0, 1.0), reads=READS)
+@metric(reads=DeletedPresence, direction="lower", range=(0.0, 1.0))
 def deletion_others(before: ArrayLike, after: ArrayLike) -> float:
     """Mean absolute change of the other named instruments' presence when a word's attention is taken in its top cells.
 
@@ -70,7 +68,7 @@ def deletion_others(before: ArrayLike, after: ArrayLike) -> float:
     return float(np.abs(q - p)[pairs].mean())
 
 
-@metric(direction="none", range=(-1.0, 1.0), reads="the judge's presence of each instrument, and under fresh noise")
+@metric(reads=FreshPresence, direction="none", range=(-1.0, 1.0))
 def deletion_noise(before: ArrayLike, after: ArrayLike) -> float:
     """Drop of the named instruments' presence when only the noise is another: the floor of `deletion_drop`.
 

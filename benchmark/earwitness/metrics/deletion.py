@@ -13,18 +13,23 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real
+from earwitness.metrics.responses.speech import (
+    DeletionBleu,
+    DeletionErrors,
+    InsertionBleu,
+    InsertionErrors,
+    PrefixProbabilities,
+    TokenProbabilities,
+    TrainingDistances,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-ERRORS = "word errors of the transcripts at each share of removed cells, and the number of words"
-SCORES = "BLEU of the transcripts at each share of removed cells"
-PROBABILITIES = "each token's probability at each share of removed cells"
 
-
-@metric(direction="higher", range=(0.0, float("inf")), reads=ERRORS)
+@metric(reads=DeletionErrors, direction="higher", range=(0.0, float("inf")))
 def deletion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
     """Area under the word error rate as the cells that matter most are removed: this utterance's contribution.
 
@@ -39,7 +44,7 @@ def deletion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
     return _rate_area(errors, words, mean_words)
 
 
-@metric(direction="lower", range=(0.0, float("inf")), reads=ERRORS)
+@metric(reads=InsertionErrors, direction="lower", range=(0.0, float("inf")))
 def insertion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
     """Area under the word error rate as the cells that matter most are put back first: this utterance's contribution.
 
@@ -51,7 +56,7 @@ def insertion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
     return _rate_area(errors, words, mean_words)
 
 
-@metric(direction="lower", range=(0.0, 1.0), reads=SCORES)
+@metric(reads=DeletionBleu, direction="lower", range=(0.0, 1.0))
 def deletion_bleu(scores: ArrayLike) -> float:
     """Area under the sentence's BLEU, in [0, 1], as the cells that matter most are removed; `scores` [Q].
 
@@ -64,7 +69,7 @@ def deletion_bleu(scores: ArrayLike) -> float:
     return area(scores)
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=SCORES)
+@metric(reads=InsertionBleu, direction="higher", range=(0.0, 1.0))
 def insertion_bleu(scores: ArrayLike) -> float:
     """Area under the sentence's BLEU, in [0, 1], as the cells that matter most are put back first; `scores` [Q].
 
@@ -74,7 +79,7 @@ def insertion_bleu(scores: ArrayLike) -> float:
     return area(scores)
 
 
-@metric(direction="lower", range=(0.0, 1.0), reads=PROBABILITIES)
+@metric(reads=TokenProbabilities, direction="lower", range=(0.0, 1.0))
 def deletion_token(probabilities: ArrayLike) -> float:
     """Area under what is left of each token's probability as the cells of its own map are removed, mean over tokens.
 
@@ -89,7 +94,7 @@ def deletion_token(probabilities: ArrayLike) -> float:
     return float(np.mean([area(row) for row in left(own)]))
 
 
-@metric(direction="lower", range=(0.0, 1.0), reads=PROBABILITIES)
+@metric(reads=TokenProbabilities, direction="lower", range=(0.0, 1.0))
 def deletion_token_others(probabilities: ArrayLike) -> float:
     """Harm to the other tokens as the cells of a token's own map are removed: area of what they lose, mean over pairs.
 
@@ -106,7 +111,7 @@ def deletion_token_others(probabilities: ArrayLike) -> float:
     return float(np.mean([area(1 - row) for row in left(others)]))
 
 
-@metric(direction="lower", range=(0.0, 1.0), reads="each token's probability as tokens before it are removed")
+@metric(reads=PrefixProbabilities, direction="lower", range=(0.0, 1.0))
 def deletion_prefix(curves: Sequence[ArrayLike]) -> float:
     """Area under what is left of a token's probability as tokens before it are removed, the highest of its map first.
 
@@ -121,7 +126,7 @@ def deletion_prefix(curves: Sequence[ArrayLike]) -> float:
     return float(np.mean([area(left(np.atleast_2d(real("curves", curve, 1)))[0]) for curve in curves]))
 
 
-@metric(direction="none", range=(0.0, float("inf")), reads="distance of each step's input from training speech")
+@metric(reads=TrainingDistances, direction="none", range=(0.0, float("inf")))
 def deletion_shift(distances: ArrayLike, typical: float) -> float:
     """How far deletion drives the input from training speech: area of the distance over that of untouched speech.
 

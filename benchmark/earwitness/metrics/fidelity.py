@@ -8,17 +8,16 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import real, same_shape
+from earwitness.metrics.responses.prompt import FreshSound, KeptSound, RemovedSound
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 EPSILON = 1e-6
 """Added to every probability before the logarithm, as in audiocraft's KL divergence (published)."""
-READS = "judge's softmax on the original, and on the sound generated under the mask"
-NOISE_READS = "judge's softmax on the original, and on an unmasked regeneration"
 
 
-@metric(direction="lower", range=(-1.0, 1.0), reads=READS)
+@metric(reads=KeptSound, direction="lower", range=(-1.0, 1.0))
 def fid_f(original: ArrayLike, perturbed: ArrayLike) -> float:
     """Loss of the judge's confidence when only the explanation's words are kept: p0[c] - pF[c], c = argmax p0.
 
@@ -32,7 +31,7 @@ def fid_f(original: ArrayLike, perturbed: ArrayLike) -> float:
     return _drop(original, perturbed)
 
 
-@metric(direction="higher", range=(-1.0, 1.0), reads=READS)
+@metric(reads=RemovedSound, direction="higher", range=(-1.0, 1.0))
 def fid_cf(original: ArrayLike, perturbed: ArrayLike) -> float:
     """Loss of the judge's confidence when the explanation's words are removed: p0[c] - pCF[c], c = argmax p0.
 
@@ -44,7 +43,7 @@ def fid_cf(original: ArrayLike, perturbed: ArrayLike) -> float:
     return _drop(original, perturbed)
 
 
-@metric(direction="none", range=(-1.0, 1.0), reads=NOISE_READS)
+@metric(reads=FreshSound, direction="none", range=(-1.0, 1.0))
 def fid_noise(original: ArrayLike, perturbed: ArrayLike) -> float:
     """Noise floor of fid: p0[c] - p1[c], p1 from an unmasked regeneration under fresh noise.
 
@@ -56,7 +55,7 @@ def fid_noise(original: ArrayLike, perturbed: ArrayLike) -> float:
     return _drop(original, perturbed)
 
 
-@metric(direction="lower", range=(0.0, float("inf")), reads=READS)
+@metric(reads=KeptSound, direction="lower", range=(0.0, float("inf")))
 def kl_f(original: ArrayLike, perturbed: ArrayLike) -> float:
     """How far the judge's answer moves when only the explanation's words are kept: KL(pF || p0), in nats.
 
@@ -70,7 +69,7 @@ def kl_f(original: ArrayLike, perturbed: ArrayLike) -> float:
     return _divergence(original, perturbed)
 
 
-@metric(direction="higher", range=(0.0, float("inf")), reads=READS)
+@metric(reads=RemovedSound, direction="higher", range=(0.0, float("inf")))
 def kl_cf(original: ArrayLike, perturbed: ArrayLike) -> float:
     """How far the judge's answer moves when the explanation's words are removed: KL(pCF || p0), in nats.
 
@@ -82,11 +81,7 @@ def kl_cf(original: ArrayLike, perturbed: ArrayLike) -> float:
     return _divergence(original, perturbed)
 
 
-@metric(
-    direction="none",
-    range=(0.0, float("inf")),
-    reads=NOISE_READS,
-)
+@metric(reads=FreshSound, direction="none", range=(0.0, float("inf")))
 def kl_noise(original: ArrayLike, perturbed: ArrayLike) -> float:
     """Noise floor of kl: KL(p1 || p0), p1 from an unmasked regeneration under fresh noise, in nats.
 

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.metrics import metric
-from earwitness.metrics.agreement import average_precision
 from earwitness.metrics.arrays import UndefinedError, real
+from earwitness.metrics.precision import average_precision
+from earwitness.metrics.responses.speech import FrameMeans, FramePeaks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-READS = "the maps' frames, and the frames in which each token's word (or its telling phonemes) is said"
 
-
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
+@metric(reads=FrameMeans, direction="higher", range=(0.0, 1.0))
 def interval_ap(frames: ArrayLike, inside: ArrayLike) -> float:
     """Average precision of a map's frames against the frames in which its word is said, mean over tokens.
 
@@ -30,7 +29,7 @@ def interval_ap(frames: ArrayLike, inside: ArrayLike) -> float:
     return float(np.mean([average_precision(row, known) for row, known in zip(values, wanted, strict=True)]))
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
+@metric(reads=FramePeaks, direction="higher", range=(0.0, 1.0))
 def pointing(frames: ArrayLike, inside: ArrayLike) -> float:
     """Share of tokens whose map peaks in a frame in which the word is said; frames that tie share the point.
 
@@ -45,7 +44,7 @@ def pointing(frames: ArrayLike, inside: ArrayLike) -> float:
     return float(((peak & wanted).sum(1) / peak.sum(1)).mean())
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
+@metric(reads=FrameMeans, direction="higher", range=(0.0, 1.0))
 def mass_inside(frames: ArrayLike, inside: ArrayLike) -> float:
     """Share of a map's mass in the frames in which its word is said, mean over tokens.
 

@@ -8,14 +8,13 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import real, same_shape
+from earwitness.metrics.responses.prompt import KeptLogits, RemovedLogits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-READS = "logits that are sampled from, teacher-forced on the original codes, without and under the mask"
 
-
-@metric(direction="lower", range=(0.0, float("inf")), reads=READS)
+@metric(reads=KeptLogits, direction="lower", range=(0.0, float("inf")))
 def logit_kl_f(original: ArrayLike, perturbed: ArrayLike) -> float:
     """How far the generator's distribution moves when only the explanation's words are kept, in nats a code.
 
@@ -29,7 +28,7 @@ def logit_kl_f(original: ArrayLike, perturbed: ArrayLike) -> float:
     return _mean_divergence(original, perturbed)
 
 
-@metric(direction="higher", range=(0.0, float("inf")), reads=READS)
+@metric(reads=RemovedLogits, direction="higher", range=(0.0, float("inf")))
 def logit_kl_cf(original: ArrayLike, perturbed: ArrayLike) -> float:
     """How far the generator's distribution moves when the explanation's words are removed, in nats a code.
 

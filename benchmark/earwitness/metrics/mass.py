@@ -8,12 +8,13 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real
+from earwitness.metrics.responses.prompt import NullWords, TokenWeights
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
 
-@metric(direction="none", range=(0.0, 1.0), reads="the weights of the text's tokens")
+@metric(reads=TokenWeights, direction="none", range=(0.0, 1.0))
 def size(weights: ArrayLike) -> float:
     """Mean of the mask over frames and the text's tokens (AudioGenX, arXiv 2502.00459).
 
@@ -25,41 +26,7 @@ def size(weights: ArrayLike) -> float:
     return float(real("weights", weights, 2).mean())
 
 
-@metric(direction="none", range=(0.0, 100.0), reads="the spectrogram's map")
-def size_spectrogram(cells: ArrayLike) -> float:
-    """Share of a map's cells above a threshold, as the area over thresholds 0, .05, ..., 1, from 0 to 100.
-
-    `cells` [O, T, M] in [0, 1]; published (SPES, arXiv 2411.01710). A description, not a merit.
-
-    >>> size_spectrogram([[[1.0, 0.0]]])
-    48.75
-    """
-    return _threshold_area(real("cells", cells, 3))
-
-
-@metric(direction="none", range=(0.0, 100.0), reads="the prefix's map")
-def size_prefix(cells: ArrayLike) -> float:
-    """Share of a prefix map's entries above a threshold, as the area over thresholds 0, .05, ..., 1, from 0 to 100.
-
-    `cells` [O, O] in [0, 1], of which the entries below the diagonal count. Raises UndefinedError for one token.
-
-    >>> size_prefix([[0.0, 0.0], [0.5, 0.0]])
-    47.5
-    """
-    prefix = real("cells", cells, 2)
-    below = prefix[np.tril_indices(len(prefix), -1)]
-    if not below.size:
-        raise UndefinedError("a transcript of one token has no prefix")
-    return _threshold_area(below)
-
-
-def _threshold_area(values: NDArray[np.float64]) -> float:
-    thresholds = np.linspace(0, 1, 21)
-    above = np.array([(values > threshold).mean() for threshold in thresholds])
-    return float(100 * (above[1:] + above[:-1]).mean() / 2)
-
-
-@metric(direction="lower", range=(0.0, 1.0), reads="the weights of the words, and which are certified to do nothing")
+@metric(reads=NullWords, direction="lower", range=(0.0, 1.0))
 def null_word_mass(weights: ArrayLike, null: ArrayLike) -> float:
     """Share of the explanation's mass on words that are certified to have no influence on this sound.
 

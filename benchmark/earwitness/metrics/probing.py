@@ -9,29 +9,36 @@ nothing of what the features are: a wide untrained dictionary probes well, too.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from pydantic import Field
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real
+from earwitness.metrics.responses.concept import ClipFeatures
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-READS = "each clip's mean features and a factor of it, of training clips and of held-out ones"
 PENALTIES = np.logspace(-4, 6, 21)
 """Of ridge regression, relative to standardised features; the one with the least leave-one-out error is taken."""
+Features = Annotated[int, Field(ge=1)]
+"""How many features a probe reads."""
+Classes = Annotated[int, Field(ge=0)]
+"""Equal-width bins of a factor; 0 takes each whole value as a class."""
 BINS = 20
 """Equal-width bins of a factor, of the published probes (arXiv 2510.23802)."""
 
 
-@metric(direction="higher", range=(-1.0, 1.0), reads=READS)
+@metric(reads=ClipFeatures, direction="higher", range=(-1.0, 1.0))
 def probe_r2(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayLike) -> float:
     """Share of a factor's variance over held-out clips that ridge regression on all features explains, at least -1.
 
     `train` [n, C] and `test` [m, C] features, `known` [n] and `wanted` [m] the factor. The penalty is chosen by
-    leave-one-out error on training clips. Raises UndefinedError where the factor does not vary.
+    leave-one-out error on training clips. Where the training clips are `correlated`, the factor moves with another one
+    in them, and not in the held-out clips: a probe that reads one for the other falls. Raises UndefinedError where the
+    factor does not vary.
 
     >>> round(probe_r2([[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0], [[1.5], [0.5]], [1.5, 0.5]), 2)
     1.0
@@ -40,20 +47,10 @@ def probe_r2(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayL
     return _r2(ridge(x, y, z), t)
 
 
-@metric(direction="higher", range=(-1.0, 1.0), reads=READS)
-def transfer_r2(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayLike) -> float:
-    """`probe_r2` of a probe whose training clips have the factor move with another one; the held-out clips do not.
-
-    Arguments and errors as for `probe_r2`.
-
-    >>> round(transfer_r2([[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0], [[1.5], [0.5]], [1.5, 0.5]), 2)
-    1.0
-    """
-    return probe_r2(train, known, test, wanted)
-
-
-@metric(direction="higher", range=(-1.0, 1.0), reads=READS)
-def sparse_probe_r2(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayLike, k: int = 1) -> float:
+@metric(reads=ClipFeatures, direction="higher", range=(-1.0, 1.0))
+def sparse_probe_r2(
+    train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayLike, *, k: Annotated[int, Field(ge=1)] = 1
+) -> float:
     """`probe_r2` of the best k features: chosen one by one on training clips (orthogonal matching pursuit).
 
     Arguments and errors as for `probe_r2`; Gurnee et al., arXiv 2305.01610, probe with the best few neurons.
@@ -63,13 +60,18 @@ def sparse_probe_r2(train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted:
     1.0
     """
     x, y, z, t = _checked(train, known, test, wanted)
-    chosen = pursuit(x, y, int(k))
+    chosen = pursuit(x, y, k)
     return _r2(ridge(x[:, chosen], y, z[:, chosen]), t)
 
 
-@metric(direction="higher", range=(0.0, 1.0), reads=READS)
+@metric(reads=ClipFeatures, direction="higher", range=(0.0, 1.0))
 def probe_accuracy(
-    train: ArrayLike, known: ArrayLike, test: ArrayLike, wanted: ArrayLike, classes: int = BINS
+    train: ArrayLike,
+    known: ArrayLike,
+    test: ArrayLike,
+    wanted: ArrayLike,
+    *,
+    classes: Classes = BINS,
 ) -> float:
     """Share of held-out clips whose class a linear probe names, as published (arXiv 2510.23802).
 
@@ -84,7 +86,7 @@ def probe_accuracy(
     from sklearn.linear_model import LogisticRegression
 
     x, y, z, t = _checked(train, known, test, wanted)
-    labels, right = (_classes(values, y, int(classes)) for values in (y, t))
+    labels, right = (_classes(values, y, classes) for values in (y, t))
     if len(set(labels.tolist())) < 2:
         raise UndefinedError("all training clips are of one class")
     mean, scale = _scale(x)

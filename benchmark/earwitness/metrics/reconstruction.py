@@ -8,6 +8,7 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real, same_shape
+from earwitness.metrics.responses.concept import AllFeatures, HeldOutFeatures, RebuiltLatents, TwoFits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,7 @@ ALIVE = 1e-8
 """Size below which a feature's activation is none, and standard deviation below which a feature does not vary."""
 
 
-@metric(direction="lower", range=(0.0, float("inf")), reads="held-out latents, and what the dictionary makes of them")
+@metric(reads=RebuiltLatents, direction="lower", range=(0.0, float("inf")))
 def fvu(latents: ArrayLike, rebuilt: ArrayLike) -> float:
     """Fraction of the latents' variance that is unexplained: squared error over squared distance from the mean.
 
@@ -34,7 +35,7 @@ def fvu(latents: ArrayLike, rebuilt: ArrayLike) -> float:
     return float(np.square(x - y).sum() / spread)
 
 
-@metric(direction="none", range=(0.0, float("inf")), reads="features of held-out frames")
+@metric(reads=HeldOutFeatures, direction="none", range=(0.0, float("inf")))
 def l0(features: ArrayLike) -> float:
     """Mean number of active features of a frame; a description, not a merit.
 
@@ -46,7 +47,7 @@ def l0(features: ArrayLike) -> float:
     return float((np.abs(real("features", features, 2)) > ALIVE).sum(1).mean())
 
 
-@metric(direction="lower", range=(0.0, 1.0), reads="features of training and of held-out frames")
+@metric(reads=AllFeatures, direction="lower", range=(0.0, 1.0))
 def dead(features: ArrayLike) -> float:
     """Share of features that are active in no frame.
 
@@ -58,9 +59,7 @@ def dead(features: ArrayLike) -> float:
     return float((np.abs(real("features", features, 2)) <= ALIVE).all(0).mean())
 
 
-@metric(
-    direction="higher", range=(0.0, 1.0), reads="features of held-out frames, of dictionaries fitted under two seeds"
-)
+@metric(reads=TwoFits, direction="higher", range=(0.0, 1.0))
 def stability(first: ArrayLike, second: ArrayLike) -> float:
     """Mean correlation of features with their partners in a dictionary that was fitted under another seed.
 

@@ -8,14 +8,13 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real
+from earwitness.metrics.responses.concept import MovedFactors
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-READS = "how much each factor moved in the decoded sound, by its independent estimator, as one factor was steered"
 
-
-@metric(direction="higher", range=(-1.0, 1.0), reads=READS)
+@metric(reads=MovedFactors, direction="higher", range=(-1.0, 1.0))
 def steer(moved: ArrayLike, own: int) -> float:
     """What of the movement is the steered factor's, in the direction that was asked: its own over all factors' sizes.
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real
+from earwitness.metrics.responses.concept import TracedProbe, TracedProbeAndSound
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-READS = "what a probe of the features says of a factor at each step of traced generations"
 LEAST = 0.5
 """Share of the traced clips that must be told at a step, at least."""
 STILL = 1e-9
@@ -49,7 +49,7 @@ def settling(told: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(left / whole)
 
 
-@metric(direction="none", range=(0.0, np.inf), reads=READS)
+@metric(reads=TracedProbe, direction="none", range=(0.0, np.inf))
 def trace(probe: ArrayLike) -> float:
     """Mean over steps of how far a factor still is from what it becomes: small where it settles early.
 
@@ -62,11 +62,7 @@ def trace(probe: ArrayLike) -> float:
     return float(settling(real("probe", probe, 2)).mean())
 
 
-@metric(
-    direction="lower",
-    range=(0.0, np.inf),
-    reads=f"{READS}, and what an independent estimator hears in the sound decoded at each step",
-)
+@metric(reads=TracedProbeAndSound, direction="lower", range=(0.0, np.inf))
 def trace_error(probe: ArrayLike, sound: ArrayLike) -> float:
     """Mean over steps of how far the settling that a probe tells is from the settling of the sound itself.
 

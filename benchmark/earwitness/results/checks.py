@@ -87,7 +87,7 @@ def _outside(rows: pa.Table) -> Found:
     ok, value = _flags(pc.equal(rows["status"], Status.OK.value)), _values(rows)
     wrong = ok & (np.abs(np.where(ok, value, 0.0)) > LARGEST)
     for metric in pc.unique(rows["metric"]).to_pylist():
-        declaration = declared.all_metrics().get(metric.split("@")[0])
+        declaration = declared.find(metric)
         if declaration is not None:
             low, high = declaration.range
             width = high - low

@@ -27,7 +27,7 @@ def direction(metric: str) -> int:
     >>> direction("fid_cf@top30"), direction("fid_f@top30"), direction("size")
     (1, -1, 0)
     """
-    declaration = declared.all_metrics().get(metric.split("@")[0])
+    declaration = declared.find(metric)
     return {"higher": 1, "lower": -1, "none": 0}[declaration.direction if declaration else "none"]
 
 
@@ -74,7 +74,7 @@ def _signs(metrics: Sequence[str]) -> Array:
 @cache
 def _end(metric: str) -> float:
     """The least faithful end of a metric's declared range."""
-    declaration = declared.all_metrics().get(metric.split("@")[0])
+    declaration = declared.find(metric)
     if declaration is None:
         return float("-inf")
     return declaration.range[0 if direction(metric) >= 0 else 1]

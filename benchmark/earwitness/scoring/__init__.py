@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from earwitness import tracks
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -77,5 +79,5 @@ def load(setting: Setting) -> Scoring:
     What the card hands to model and dataset is checked first: a fault in it must not cost what comes before.
     """
     import_module(f"{__name__}.loading").check_parameters(setting.task)
-    scoring: Scoring = import_module(f"{__name__}.{setting.task.card.track}.scoring").open_scoring(setting)
+    scoring: Scoring = import_module(f"{tracks.load(setting.task.card.track).scoring}.scoring").open_scoring(setting)
     return scoring

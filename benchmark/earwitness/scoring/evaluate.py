@@ -8,7 +8,7 @@ raised: nothing is then written of the shard, and the same command resumes.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,29 +20,16 @@ from earwitness.scoring import Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from earwitness.metrics import Metric
+    from earwitness.scoring.columns import Column
 
 
-class Column(Protocol):
-    """A metric of a card, as its track reads it."""
-
-    @property
-    def id(self) -> str:
-        """Id of the metric in the card."""
-
-    @property
-    def metric(self) -> Metric:
-        """Its declaration."""
-
-
-ColumnT = TypeVar("ColumnT", bound=Column)
 PairT = TypeVar("PairT", bound="tuple[Any, Any]")
 
 
 def evaluate(
     pairs: Sequence[PairT],
-    columns: Sequence[tuple[ColumnT, int]],
-    respond: Callable[[Sequence[PairT]], Callable[[int, ColumnT, int], float]],
+    columns: Sequence[tuple[Column, int]],
+    respond: Callable[[Sequence[PairT]], Callable[[int, Column, int], float]],
 ) -> list[list[Value]]:
     """Values of each pair of item and explanation, one for each pair of metric and generation seed in `columns`.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from earwitness import tracks
 from earwitness.closure import code_hash, locate
 from earwitness.identity import digest, files_of, of_files
 from earwitness.scoring.certificates import folder
+from earwitness.scoring.columns import read_columns
 
 if TYPE_CHECKING:
     from earwitness.task import JudgeCard, Task
@@ -28,20 +30,20 @@ def measured(task: Task) -> dict[str, str]:
     shared: dict[str, Any] = {
         "seeds": task.card.generation_seeds,
         "truth": of_files(truth, files),
-        "scoring": code_hash([f"earwitness.scoring.{track}.scoring"]),
+        "scoring": code_hash([f"{tracks.load(track).scoring}.scoring"]),
     }
     if task.card.scoring:
         shared["choices"] = task.card.scoring
     judges = {judge.name: judge for judge in task.card.judges}
     found = {}
-    for card, reading in zip(task.card.metrics, _readings(task), strict=True):
-        judge = judges.get(getattr(reading, "judge", ""))
-        found[card.id] = digest(
+    for column in read_columns(task):
+        judge = judges.get(column.judge)
+        found[column.id] = digest(
             {
                 **shared,
-                "metric": card.metric,
-                "parameters": card.parameters,
-                "code": code_hash([reading.metric.function.__module__]),
+                "metric": column.metric.name,
+                "parameters": {**asdict(column.response), **column.parameters},
+                "code": code_hash([column.metric.function.__module__]),
                 "judge": None if judge is None else _judge(task, judge),
             }
         )
@@ -56,8 +58,3 @@ def listening(task: Task) -> str:
 def _judge(task: Task, judge: JudgeCard) -> list[str]:
     module = f"earwitness.judges.{judge.adapter}"
     return [task.named(judge.source), judge.revision, code_hash([module]) if locate(module) else judge.adapter]
-
-
-def _readings(task: Task) -> list[Any]:
-    found: list[Any] = import_module(f"earwitness.scoring.{task.card.track}.readings").read_card(task)
-    return found

@@ -69,6 +69,8 @@ class Track:
     item: type[Item]
     explanation: type[Explanation]
     explainer: type[Any]
+    scoring: str
+    """Package that scores its explanations: its file `scoring` has `open_scoring`, its file `originals` makes items."""
 
 
 def names() -> list[str]:

@@ -365,4 +365,5 @@ TRACK = Track(
     item=BandItem,
     explanation=BandMap,
     explainer=BandExplainer,
+    scoring="earwitness.scoring.band",
 )

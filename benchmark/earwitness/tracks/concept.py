@@ -278,4 +278,5 @@ TRACK = Track(
     item=ConceptItem,
     explanation=Dictionaries,
     explainer=ConceptExplainer,
+    scoring="earwitness.scoring.concept",
 )

@@ -280,4 +280,5 @@ TRACK = Track(
     item=PromptItem,
     explanation=TokenMap,
     explainer=PromptExplainer,
+    scoring="earwitness.scoring.prompt",
 )

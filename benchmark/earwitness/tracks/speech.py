@@ -221,4 +221,5 @@ TRACK = Track(
     item=SpeechItem,
     explanation=SpeechMap,
     explainer=SpeechExplainer,
+    scoring="earwitness.scoring.speech",
 )

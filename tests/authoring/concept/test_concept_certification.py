@@ -18,7 +18,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.metrics.probing import sparse_probe_r2
 from earwitness.scoring import Setting, loading
 from earwitness.scoring.certificates import read_certificate
-from earwitness.scoring.concept.known import Known
+from earwitness.scoring.concept.held_out import HeldOut
 from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.tracks.concept import ConceptItem, Dictionaries
 
@@ -155,10 +155,10 @@ def test_lessons_find_a_factor_that_latents_hold_without_a_mean() -> None:
     latents += 0.01 * rng.normal(size=latents.shape)
     train, test = latents[:100].astype(np.float32), latents[100:].astype(np.float32)
     item = ConceptItem("x", "continuous", 25.0, (0, 1), train)
-    known = Known(("angle",), (), angles[:100, None], angles[100:, None], test)
+    known = HeldOut(("angle",), (), angles[:100, None], angles[100:, None], test)
     found, again, other = (of_lessons(item, known, seed) for seed in (0, 0, 1))
     told = {
-        name: sparse_probe_r2(of(train).mean(1), angles[:100], of(test).mean(1), angles[100:], 1)
+        name: sparse_probe_r2(of(train).mean(1), angles[:100], of(test).mean(1), angles[100:], k=1)
         for name, of in (("raw", lambda given: given.astype(np.float64)), ("lessons", found.encode))
     }
     assert told["raw"] < 0.1

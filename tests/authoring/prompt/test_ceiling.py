@@ -6,8 +6,8 @@ import pytest
 
 from earwitness.authoring.prompt import ceiling
 from earwitness.metrics.fidelity import fid_cf, fid_f
+from earwitness.scoring.columns import read_columns
 from earwitness.scoring.prompt.originals import Heard
-from earwitness.scoring.prompt.readings import read_card
 from earwitness.scoring.prompt.responses import Respondent
 from scoring_fakes import FakeJudge, FakeModel, heard, item, task
 
@@ -27,7 +27,7 @@ def searched(prompt: str = PROMPT) -> ceiling.Searched:
 
 def test_the_best_and_the_worst_set_of_words_are_found(tmp_path: Path) -> None:
     # Two of six words are kept; the judge's top class is the dog's.
-    rows = ceiling.search(searched(), read_card(task(tmp_path, FIDS)), [0])
+    rows = ceiling.search(searched(), read_columns(task(tmp_path, FIDS)), [0])
     found = {(row["metric"], row["kind"]): row["value"] for row in rows}
     original = heard("dog", "dog", "rain")
     assert found["fid_f@top30", "ceiling"] == pytest.approx(fid_f(original, heard("dog")))
@@ -38,7 +38,7 @@ def test_the_best_and_the_worst_set_of_words_are_found(tmp_path: Path) -> None:
 
 
 def test_no_explanation_of_whole_words_is_beyond_ceiling_and_anti(tmp_path: Path) -> None:
-    some, readings = searched(), read_card(task(tmp_path, FIDS))
+    some, readings = searched(), read_columns(task(tmp_path, FIDS))
     bounds = {(row["metric"], row["kind"]): row["value"] for row in ceiling.search(some, readings, [0])}
     for reading in readings:
         values = [some.value(reading, words, 0) for words in combinations(range(6), 2)]
@@ -47,7 +47,7 @@ def test_no_explanation_of_whole_words_is_beyond_ceiling_and_anti(tmp_path: Path
 
 
 def test_every_generation_seed_has_its_ceiling_and_soft_masks_have_none(tmp_path: Path) -> None:
-    readings = read_card(task(tmp_path, [*FIDS, {"metric": "fid_f", "parameters": {"mask": "soft"}}]))
+    readings = read_columns(task(tmp_path, [*FIDS, {"metric": "fid_f", "parameters": {"mask": "soft"}}]))
     rows = ceiling.search(searched(), readings, [0, 1])
     assert {row["metric"] for row in rows} == {"fid_f@top30", "fid_cf@top30", "logit_kl_f@top30"}
     assert {row["generation_seed"] for row in rows if row["metric"] == "fid_f@top30"} == {0, 1}
@@ -55,7 +55,7 @@ def test_every_generation_seed_has_its_ceiling_and_soft_masks_have_none(tmp_path
 
 
 def test_the_greedy_search_finds_the_best_set_where_words_do_not_interact(tmp_path: Path) -> None:
-    (reading, *_) = read_card(task(tmp_path, FIDS))
+    (reading, *_) = read_columns(task(tmp_path, FIDS))
     some = searched()
     best = ceiling.greedy(some, reading, 0, -1)
     assert best == pytest.approx(fid_f(heard("dog", "dog", "rain"), heard("dog")))
@@ -65,7 +65,7 @@ def test_too_many_sets_are_searched_greedily(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(ceiling, "EXHAUSTIVE", 3)
     some = searched()
     assert some.candidates("top30") is None
-    rows = ceiling.search(some, read_card(task(tmp_path, FIDS[:1])), [0])
+    rows = ceiling.search(some, read_columns(task(tmp_path, FIDS[:1])), [0])
     assert rows[0]["value"] == pytest.approx(fid_f(heard("dog", "dog", "rain"), heard("dog")))
 
 

@@ -72,7 +72,7 @@ def test_maps_are_scored_by_the_sum_of_a_words_tokens(opened: Opened, model: Fak
     values = by_id(scoring.score([(item, explanation)])[0])
     assert values["tf_ap"].value == band.tf_ap(maps, known.truth)
     assert values["profile_corr"].value == band.profile_corr(maps, known.truth)
-    assert values["tf_pointing@1"].value == band.tf_pointing(maps, known.truth, 1)
+    assert values["tf_pointing@1"].value == band.tf_pointing(maps, known.truth, tolerance=1)
     assert values["swap_corr"].value == causal.swap_corr(maps, known.difference)
     assert values["truth_density"].value == pytest.approx(known.truth.mean())
     cut = [own >= np.sort(own, axis=None)[-cells.sum()] for own, cells in zip(maps, known.truth, strict=True)]
@@ -273,12 +273,12 @@ def test_a_class_of_several_names_is_found_by_any() -> None:
 @pytest.mark.parametrize(
     ("metric", "says"),
     [
-        ({"metric": "fid_f"}, "is not scored in the band track"),
-        ({"metric": "tf_ap", "parameters": {"cut": "half"}}, "has no parameter cut"),
-        ({"metric": "tf_iou", "parameters": {"cut": "third"}}, "cut is one of density, half, not 'third'"),
-        ({"metric": "deletion_drop", "parameters": {"top": 0}}, "top is a whole number from 1 to 100, not 0"),
-        ({"metric": "deletion_drop", "parameters": {"top": "25"}}, "top is a whole number from 1 to 100, not '25'"),
-        ({"metric": "tf_pointing", "parameters": {"tolerance": 1.5}}, "tolerance is a whole number"),
+        ({"metric": "fid_f"}, "explanations of the prompt track and this task is of the band track"),
+        ({"metric": "tf_ap", "parameters": {"cut": "half"}}, "parameter cut is unknown; known: none"),
+        ({"metric": "tf_iou", "parameters": {"cut": "third"}}, "cut must be 'density' or 'half', not 'third'"),
+        ({"metric": "deletion_drop", "parameters": {"top": 0}}, "top must be greater than or equal to 1, not 0"),
+        ({"metric": "deletion_drop", "parameters": {"top": "25"}}, "top must be a valid integer, not '25'"),
+        ({"metric": "tf_pointing", "parameters": {"tolerance": 1.5}}, "tolerance must be a valid integer"),
         ({"metric": "deletion_drop", "parameters": {"judge": "ast"}}, "judge is one of cnn, not 'ast'"),
     ],
 )

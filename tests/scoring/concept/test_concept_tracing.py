@@ -96,7 +96,7 @@ def test_each_prompt_is_traced_once_from_a_seed_of_its_own(opened: Any, model: F
 
 
 def test_a_probe_of_latents_that_go_straight_settles_as_they_do(opened: Any, model: FakeDiffusion) -> None:
-    told = tracing.told(features_of(scoring := opened(), raw(model.width)), known_of(scoring), 1)
+    told = tracing.traced_probe(features_of(scoring := opened(), raw(model.width)), known_of(scoring), 1)
     assert told.shape == (3, 4)
     np.testing.assert_allclose(settling(told), WAY, atol=1e-9)
 
@@ -227,7 +227,7 @@ def test_a_dictionary_that_knows_what_is_heard_tells_it_where_training_clips_do_
 
     def error(dictionary: Dictionary) -> float:
         column = known.column("loudness")
-        return trace_error(tracing.told(Features(item, moved, dictionary), moved, column), heard[:, :, column])
+        return trace_error(tracing.traced_probe(Features(item, moved, dictionary), moved, column), heard[:, :, column])
 
     informed = of_traces(item, moved, traced, heard)
     assert informed.features == 3

@@ -202,16 +202,19 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
     curves = json.loads((tmp_path / "exhibits" / found[1]["path"]).read_text())
     assert curves["x"]["values"] == pytest.approx(np.linspace(0, 100, 21).tolist())
     assert curves["lines"]["tokens left, mean"][0] == pytest.approx(1.0)
-    assert set(curves["lines"]) == {"tokens left, mean", "deletion_wer, mean"}
+    assert set(curves["lines"]) == {"tokens left, mean", "tokens left, marginal", "deletion_wer, mean"}
     assert Image.open(tmp_path / "exhibits" / found[2]["path"]).size == item.features.shape
 
 
 @pytest.mark.parametrize(
     ("metric", "says"),
     [
-        ({"metric": "fid_f"}, "is not scored in the speech track"),
-        ({"metric": "deletion_wer", "parameters": {"mask": "top30"}}, "has no parameter mask"),
-        ({"metric": "deletion_wer", "parameters": {"fill": "zero"}}, "fill is one of mean, marginal, not 'zero'"),
+        ({"metric": "fid_f"}, "explanations of the prompt track and this task is of the speech track"),
+        (
+            {"metric": "deletion_wer", "parameters": {"mask": "top30"}},
+            "mask is unknown; known: fill, against",
+        ),
+        ({"metric": "deletion_wer", "parameters": {"fill": "zero"}}, "fill must be 'mean' or 'marginal', not 'zero'"),
     ],
 )
 def test_a_card_that_asks_what_the_track_has_not_is_refused(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.errors import InvalidCardError
-from earwitness.scoring.declared import choices
+from earwitness.scoring.columns import choices
 from earwitness.scoring.speech.english_spellings import AMERICAN
 from earwitness.scoring.speech.normalisers import NORMALISERS, Normaliser, words
 from earwitness.scoring.speech.transcripts import Comparison

@@ -33,7 +33,7 @@ def search(scoring: BandScoring, item: BandItem) -> list[dict[str, Any]]:
     """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction, and the true cells' own."""
     found: dict[str, list[float]] = {}
     seed, rows = scoring.originals.seeds[0], []
-    directions = {reading.id: reading.metric.direction for reading in scoring.readings}
+    directions = {column.id: column.metric.direction for column in scoring.metrics}
     for name, maps in candidates(scoring, item):
         for value in scoring.score([(item, BandMap.of_instruments(item, maps))])[0]:
             if value.status != Status.OK or value.value is None or directions[value.metric] == "none":

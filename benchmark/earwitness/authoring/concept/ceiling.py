@@ -17,7 +17,9 @@ import torch
 from earwitness.authoring.ceilings import BEST, WORST, row
 from earwitness.explaining.l1 import activity
 from earwitness.explaining.training import Adam
+from earwitness.metrics.responses.concept import TracedProbeAndSound
 from earwitness.results.rows import Status
+from earwitness.scoring.columns import of_response
 from earwitness.scoring.concept.steering import patterns
 from earwitness.seeds import derive
 from earwitness.tracks.concept import Activation, Dictionaries, Dictionary
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from earwitness.scoring.concept.known import Known
+    from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.scoring.concept.scoring import ConceptScoring
     from earwitness.tracks.concept import ConceptItem
 
@@ -49,10 +51,10 @@ TRACED = 3.0
 def search(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:
     """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction."""
     found: dict[str, list[float]] = {}
-    directions = {reading.id: reading.metric.direction for reading in scoring.readings}
+    directions = {column.id: column.metric.direction for column in scoring.metrics}
     known = scoring.originals.known(scoring.chunk_of(item.id), scoring.model)[item.id]
     tried = list(candidates(item, known, scoring.setting.task.seed_key))
-    if known.traced is not None and any(reading.name == "trace_error" for reading in scoring.readings):
+    if known.traced is not None and any(of_response(scoring.metrics, TracedProbeAndSound)):
         informed = of_traces(item, known, known.traced, scoring.tracing.heard(item.id, known))
         tried.append((informed, informed))
     for first, second in tried:
@@ -67,7 +69,7 @@ def search(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:
     return rows
 
 
-def candidates(item: ConceptItem, known: Known, seed_key: str) -> Iterator[tuple[Dictionary, Dictionary]]:
+def candidates(item: ConceptItem, known: HeldOut, seed_key: str) -> Iterator[tuple[Dictionary, Dictionary]]:
     """Dictionaries that are tried, each under two seeds; where nothing is random both are one."""
     frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
     mean, width = frames.mean(0), frames.shape[1]
@@ -84,7 +86,7 @@ def candidates(item: ConceptItem, known: Known, seed_key: str) -> Iterator[tuple
         yield one, other
 
 
-def of_factors(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Dictionary:
+def of_factors(item: ConceptItem, known: HeldOut, mean: NDArray[np.float64]) -> Dictionary:
     """A feature for each factor: what ridge regression reads it by, and the pattern that it leaves in the latents."""
     means = item.train.mean(1, dtype=np.float64) - mean
     scaled = (known.train - known.train.mean(0)) / known.train.std(0)
@@ -95,7 +97,7 @@ def of_factors(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Di
     return Dictionary(read, np.zeros(count), patterns(means, known.train), mean, Activation.IDENTITY)
 
 
-def of_classes(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Dictionary:
+def of_classes(item: ConceptItem, known: HeldOut, mean: NDArray[np.float64]) -> Dictionary:
     """A feature for each class of each factor, active where latents are nearer to its mean than to the mean of all."""
     means = item.train.mean(1, dtype=np.float64) - mean
     rows = []
@@ -110,7 +112,7 @@ def of_classes(item: ConceptItem, known: Known, mean: NDArray[np.float64]) -> Di
     return Dictionary(centres.T, bias, decoder, mean, Activation.RELU)
 
 
-def of_lessons(item: ConceptItem, known: Known, seed: int) -> Dictionary:
+def of_lessons(item: ConceptItem, known: HeldOut, seed: int) -> Dictionary:
     """Normalised features that are trained to tell the factors of clips by their means, alone and by fours.
 
     Latents that hold the wave itself mean nothing when they are averaged; rectified and divided by their size, they do.
@@ -152,7 +154,7 @@ def untold(means: Tensor, wanted: Tensor) -> Tensor:
     return torch.stack(left).sum()
 
 
-def of_traces(item: ConceptItem, known: Known, traced: NDArray[np.float32], heard: NDArray[np.float64]) -> Dictionary:
+def of_traces(item: ConceptItem, known: HeldOut, traced: NDArray[np.float32], heard: NDArray[np.float64]) -> Dictionary:
     """A feature for each factor, fitted on training clips and on what is heard [B, T, K] of traced latents, too.
 
     Both have an intercept of their own, since settling is told by differences alone.

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.authoring.ceilings import BEST, WORST, row
-from earwitness.scoring.prompt.masks import complement, kept, share, word_mask
-from earwitness.scoring.prompt.readings import Source
+from earwitness.metrics.responses.prompt import Logits, Sound, share
+from earwitness.scoring.columns import of_response
+from earwitness.scoring.prompt.masks import complement, kept, word_mask
 from earwitness.scoring.prompt.responses import Ask
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from earwitness.scoring.columns import Column
     from earwitness.scoring.prompt.originals import Heard
-    from earwitness.scoring.prompt.readings import Reading
-    from earwitness.scoring.prompt.responses import Key, Respondent, Sound
+    from earwitness.scoring.prompt.responses import GeneratedSound, Key, Respondent
     from earwitness.tracks.prompt import PromptItem
 
     Words: TypeAlias = tuple[int, ...]
@@ -45,7 +46,7 @@ class Searched:
     """By judge."""
     noise: Callable[[str, int], int]
     """Seed of the noise of an item under a generation seed."""
-    _sounds: dict[Key, Sound] = field(default_factory=dict)
+    _sounds: dict[Key, GeneratedSound] = field(default_factory=dict)
     _logits: dict[Key, NDArray[np.float32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,16 +68,16 @@ class Searched:
         most = max((total for total in totals if total <= budget), default=min(totals))
         return [s for s, total in zip(sets, totals, strict=True) if total == most]
 
-    def ask(self, questions: Iterable[tuple[Reading, Words, int]]) -> None:
-        """Ask model and judges whatever these readings of these sets need and is not known yet."""
+    def ask(self, questions: Iterable[tuple[Column, Words, int]]) -> None:
+        """Ask model and judges whatever these metrics of these sets read and is not known yet."""
         sounds: dict[Key, Ask] = {}
         logits: dict[Key, Ask] = {}
         judges: set[str] = set()
-        for reading, words, seed in questions:
-            ask = self._question(reading, words, seed)
-            if reading.source == Source.SOUND:
-                judges.add(reading.judge)
-                if ask.key not in self._sounds or reading.judge not in self._sounds[ask.key].answers:
+        for column, words, seed in questions:
+            ask = self._question(column, words, seed)
+            if isinstance(column.response, Sound):
+                judges.add(column.judge)
+                if ask.key not in self._sounds or column.judge not in self._sounds[ask.key].answers:
                     sounds[ask.key] = ask
             elif ask.key not in self._logits:
                 logits[ask.key] = ask
@@ -85,50 +86,50 @@ class Searched:
         if logits:
             self._logits |= self.respondent.guided_logits(list(logits.values()))
 
-    def value(self, reading: Reading, words: Words, seed: int) -> float:
+    def value(self, column: Column, words: Words, seed: int) -> float:
         """The metric's value if these words are the explanation; ask first."""
-        key = self._question(reading, words, seed).key
-        if reading.source == Source.SOUND:
-            original, answer = self.heard[reading.judge].original, self._sounds[key].answers[reading.judge]
-            return reading.metric.function(original, answer)
-        return reading.metric.function(self._original, self._logits[key])
+        key = self._question(column, words, seed).key
+        if isinstance(column.response, Sound):
+            original, answer = self.heard[column.judge].original, self._sounds[key].answers[column.judge]
+            return column.value(original, answer)
+        return column.value(self._original, self._logits[key])
 
-    def _question(self, reading: Reading, words: Words, seed: int) -> Ask:
+    def _question(self, column: Column, words: Words, seed: int) -> Ask:
         chosen = np.zeros(self.words, dtype=bool)
         chosen[list(words)] = True
         mask = word_mask(chosen, self.owner)
-        if reading.complement:
+        if column.response.removed:
             mask = complement(mask, self.item.special)
         frames = np.broadcast_to(mask.astype(np.float32), (self.item.codes.shape[1], len(mask)))
-        noise = self.noise(self.item.id, seed if reading.source == Source.SOUND else 0)
-        return Ask(self.item, np.ascontiguousarray(frames), noise, reading.removal)
+        noise = self.noise(self.item.id, seed if isinstance(column.response, Sound) else 0)
+        return Ask(self.item, np.ascontiguousarray(frames), noise, column.response.removal)
 
 
-def search(searched: Searched, readings: Sequence[Reading], seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """Rows of `ceilings.SCHEMA`: best and worst value of each reading with a `top` mask, under each generation seed."""
+def search(searched: Searched, columns: Sequence[Column], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a `top` mask, under each generation seed."""
     todo = [
-        (reading, seed, searched.candidates(reading.mask))
-        for reading in readings
-        if reading.source in {Source.SOUND, Source.LOGITS} and share(reading.mask) is not None
-        for seed in (seeds if reading.repeated else seeds[:1])
+        (column, seed, searched.candidates(column.response.mask))
+        for column in of_response(columns, (Sound, Logits))
+        if share(column.response.mask) is not None
+        for seed in column.seeds(seeds)
     ]
-    searched.ask((reading, words, seed) for reading, seed, sets in todo if sets for words in sets)
+    searched.ask((column, words, seed) for column, seed, sets in todo if sets for words in sets)
     rows = []
-    for reading, seed, sets in todo:
+    for column, seed, sets in todo:
         for kind, sign in ((BEST, 1), (WORST, -1)):
-            towards = sign if reading.metric.direction == "higher" else -sign
+            towards = sign if column.metric.direction == "higher" else -sign
             value = (
-                max((searched.value(reading, words, seed) for words in sets), key=lambda v: towards * v)
+                max((searched.value(column, words, seed) for words in sets), key=lambda v: towards * v)
                 if sets
-                else greedy(searched, reading, seed, towards)
+                else greedy(searched, column, seed, towards)
             )
-            rows.append(row(kind, reading.id, searched.item.id, seed, value))
+            rows.append(row(kind, column.id, searched.item.id, seed, value))
     return rows
 
 
-def greedy(searched: Searched, reading: Reading, seed: int, towards: int) -> float:
+def greedy(searched: Searched, column: Column, seed: int, towards: int) -> float:
     """The value reached by adding, one by one, the word that helps most, until the mask keeps its number of tokens."""
-    part = share(reading.mask)
+    part = share(column.response.mask)
     assert part is not None
     budget = kept(part, int(searched.tokens.sum()))
     chosen: Words = ()
@@ -136,7 +137,7 @@ def greedy(searched: Searched, reading: Reading, seed: int, towards: int) -> flo
         room = budget - int(searched.tokens[list(chosen)].sum())
         fits = [w for w in range(searched.words) if w not in chosen and (searched.tokens[w] <= room or not chosen)]
         if not fits or room <= 0:
-            return searched.value(reading, chosen, seed)
+            return searched.value(column, chosen, seed)
         sets = [tuple(sorted((*chosen, word))) for word in fits]
-        searched.ask((reading, words, seed) for words in sets)
-        chosen = max(sets, key=lambda words: towards * searched.value(reading, words, seed))
+        searched.ask((column, words, seed) for words in sets)
+        chosen = max(sets, key=lambda words: towards * searched.value(column, words, seed))

@@ -83,7 +83,7 @@ def _ceiling_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, An
     originals = scoring.originals
     heard = originals.heard(scoring.chunk_of(item.id), scoring.respondent)[item.id]
     searched = ceiling.Searched(scoring.respondent, item, heard, originals.noise)
-    return ceiling.search(searched, scoring.readings, originals.seeds)
+    return ceiling.search(searched, scoring.metrics, originals.seeds)
 
 
 def _roles(scoring: PromptScoring, words: Iterable[dict[str, Any]]) -> list[str]:

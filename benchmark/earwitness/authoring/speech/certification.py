@@ -17,9 +17,9 @@ from earwitness.authoring import ceilings, certificates, work
 from earwitness.authoring.speech.search import mean_filled, search
 from earwitness.authoring.speech.training_speech import summarise, write_training
 from earwitness.errors import EarwitnessError
+from earwitness.metrics.responses.speech import PHONEME, WORD
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import adapter
-from earwitness.scoring.speech.readings import PHONEME, WORD
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
 from earwitness.stats.intervals import interval, mean_of
 
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import SpeechRecord
+    from earwitness.metrics.responses.speech import PHONEME, WORD
     from earwitness.task import Task
-    from earwitness.tracks.speech import SpeechItem, SpeechModel
+from earwitness.tracks.speech import SpeechItem, SpeechModel
 
 TRAINING, HELD_OUT = 400, 50
 """Utterances of the train and the validation split that the summary of training speech is made of."""

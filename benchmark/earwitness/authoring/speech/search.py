@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.authoring.ceilings import BEST, TRUTH, WORST, row
+from earwitness.metrics.responses.speech import PHONEME, WORD
 from earwitness.results.rows import Status
-from earwitness.scoring.speech.readings import PHONEME, WORD
 from earwitness.tracks.speech import SpeechMap, utterance_mean
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def search(scoring: SpeechScoring, item: SpeechItem) -> list[dict[str, Any]]:
                 found.setdefault(value.metric, []).append(value.value)
                 if name == WORD and value.metric not in UNKNOWN:
                     rows.append(row(TRUTH, value.metric, item.id, seed, value.value))
-    for reading in scoring.readings:
-        values = found.get(reading.id, [])
-        if values and reading.metric.direction != "none":
+    for column in scoring.metrics:
+        values = found.get(column.id, [])
+        if values and column.metric.direction != "none":
             low, high = min(values), max(values)
-            best, worst = (high, low) if reading.metric.direction == "higher" else (low, high)
-            rows += [row(BEST, reading.id, item.id, seed, best), row(WORST, reading.id, item.id, seed, worst)]
+            best, worst = (high, low) if column.metric.direction == "higher" else (low, high)
+            rows += [row(BEST, column.id, item.id, seed, best), row(WORST, column.id, item.id, seed, worst)]
     return rows
 
 

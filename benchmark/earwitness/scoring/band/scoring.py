@@ -13,11 +13,20 @@ from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.band import top_cells, upper_half
+from earwitness.metrics.responses.band import (
+    Cells,
+    ChosenCells,
+    DeletedPresence,
+    FreshPresence,
+    SoundingCells,
+    TimedCells,
+    WordDifference,
+)
 from earwitness.scoring import loading
 from earwitness.scoring.band.originals import BandOriginals
-from earwitness.scoring.band.readings import CHOSEN, DELETION, FREQUENCY, HALF, OF_TRUTH, Reading, read_card
 from earwitness.scoring.band.responses import Respondent
 from earwitness.scoring.certificates import read_certificate
+from earwitness.scoring.columns import of_response, read_columns
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
 from earwitness.seeds import derive
@@ -30,8 +39,10 @@ if TYPE_CHECKING:
 
     from earwitness.datasets import BandRecord
     from earwitness.exhibits.manifest import Exhibit
+    from earwitness.metrics.responses.band import BandResponse
     from earwitness.scoring import Setting, Value
     from earwitness.scoring.band.originals import Pairs
+    from earwitness.scoring.columns import Column
     from earwitness.tracks.band import BandItem, BandMap, BandModel
 
 INSTRUMENT, OTHERS, PLACE = "instrument", "others", "place"
@@ -39,7 +50,7 @@ INSTRUMENT, OTHERS, PLACE = "instrument", "others", "place"
 
 
 @dataclass(frozen=True)
-class Asked:
+class BandAnswers:
     """A map with what is known of its item and what the model and its judges answer to it."""
 
     maps: NDArray[np.float64]
@@ -65,7 +76,7 @@ class BandScoring(Items["BandRecord", "BandItem"]):
 
     def __init__(self, setting: Setting) -> None:
         records: list[BandRecord] = loading.load_records(setting)
-        self.readings = read_card(setting.task)
+        self.metrics = read_columns(setting.task)
         self.originals = BandOriginals(setting, records)
         super().__init__(setting, records, self.originals)
 
@@ -77,7 +88,7 @@ class BandScoring(Items["BandRecord", "BandItem"]):
     @cached_property
     def respondent(self) -> Respondent:
         """The model with the judges that the card's metrics ask."""
-        names = {reading.judge for reading in self.readings if reading.judge}
+        names = {column.judge for column in self.metrics if column.judge}
         return Respondent(self.model, loading.load_judges(self.setting.task, names, self.setting.device))
 
     @cached_property
@@ -91,26 +102,26 @@ class BandScoring(Items["BandRecord", "BandItem"]):
         Leaves under `exhibits`, where given, what `earwitness.exhibits.band` says: sounds without the word's attention
         in the top cells of its map, as many as the card's first deletion metric takes.
         """
-        columns = [(reading, self.originals.seeds[0]) for reading in self.readings]
+        columns = [(column, self.originals.seeds[0]) for column in self.metrics]
         found = []
         for item, explanation in pairs:
             known = self.originals.pairs(self.chunk_of(item.id), self.model)[item.id]
-            answers: list[Asked] = []
+            answers: list[BandAnswers] = []
             found += evaluate([(item, explanation)], columns, partial(self._respond, known, answers))
             if exhibits is not None:
                 leave(exhibits, item.id, partial(self._exhibits, exhibits, item, answers))
         return found
 
     def _respond(
-        self, known: Pairs, answers: list[Asked], pairs: Sequence[tuple[BandItem, BandMap]]
-    ) -> Callable[[int, Reading, int], float]:
+        self, known: Pairs, answers: list[BandAnswers], pairs: Sequence[tuple[BandItem, BandMap]]
+    ) -> Callable[[int, Column, int], float]:
         """Ask about a pair; what is answered is appended to `answers`."""
         ((item, explanation),) = pairs
         asked = self._ask(item, known, explanation.instruments(item))
         answers.append(asked)
-        return lambda position, reading, seed: self._number(asked, reading, item)
+        return lambda position, column, seed: column.value(*self._arrays(column.response, asked, item))
 
-    def _exhibits(self, folder: Path, item: BandItem, answers: Sequence[Asked]) -> Iterator[Exhibit]:
+    def _exhibits(self, folder: Path, item: BandItem, answers: Sequence[BandAnswers]) -> Iterator[Exhibit]:
         """Exhibits of what was answered; none where nothing was, which the item's rows say."""
         place = ItemExhibits(folder, item.id)
         for asked in answers:
@@ -119,7 +130,7 @@ class BandScoring(Items["BandRecord", "BandItem"]):
             if self.is_among_first(item.id, DRAWN):
                 yield from shown.pictures(place, item, asked.maps)
 
-    def _ask(self, item: BandItem, known: Pairs, maps: NDArray[np.float64]) -> Asked:
+    def _ask(self, item: BandItem, known: Pairs, maps: NDArray[np.float64]) -> BandAnswers:
         difference = known.difference.astype(np.float64)
         if not self.model.has_frequency:
             maps, difference = over_bins(maps), over_bins(difference)
@@ -131,7 +142,9 @@ class BandScoring(Items["BandRecord", "BandItem"]):
         deletions = self._deletions(item, maps, tie)
         for top, sounds in deletions.items():
             after |= {(name, top): hear(item, sounds, name) for name in judges}
-        return Asked(maps, known.truth, difference, tie, before, fresh, after, next(iter(deletions.values()), None))
+        return BandAnswers(
+            maps, known.truth, difference, tie, before, fresh, after, next(iter(deletions.values()), None)
+        )
 
     def _deletions(
         self, item: BandItem, maps: NDArray[np.float64], tie: NDArray[np.int64]
@@ -148,19 +161,33 @@ class BandScoring(Items["BandRecord", "BandItem"]):
         return {top: sounds[at * count : (at + 1) * count] for at, top in enumerate(tops)}
 
     def _tops(self) -> list[int]:
-        return list(dict.fromkeys(reading.top for reading in self.readings if reading.name in DELETION))
+        return list(dict.fromkeys(column.response.top for column in of_response(self.metrics, DeletedPresence)))
 
-    def _number(self, asked: Asked, reading: Reading, item: BandItem) -> float:
-        reason = self._unused(reading, item)
+    def _arrays(self, response: BandResponse, asked: BandAnswers, item: BandItem) -> tuple[Any, ...]:
+        """Arrays of a response; raises UndefinedError where it is not used on the item."""
+        reason = self._unused(response, item)
         if reason:
             raise UndefinedError(reason)
-        return ARGUMENTS[reading.name](reading, asked)
+        match response:
+            case ChosenCells():
+                return np.stack(chosen(response, asked)), asked.truth
+            case Cells() | TimedCells():
+                return asked.maps, asked.truth
+            case SoundingCells():
+                return (asked.truth,)
+            case WordDifference():
+                return asked.maps, asked.difference
+            case DeletedPresence():
+                return asked.before[response.judge], asked.after[response.judge, response.top]
+            case FreshPresence():
+                return asked.before[response.judge], asked.fresh[response.judge]
+        raise NotImplementedError(f"the band track's scoring has no response {type(response).__name__}")
 
-    def _unused(self, reading: Reading, item: BandItem) -> str:
-        """Why a metric is not used on an item; empty if it is."""
-        if reading.name in FREQUENCY and not self.model.has_frequency:
+    def _unused(self, response: BandResponse, item: BandItem) -> str:
+        """Why a response is not used on an item; empty if it is."""
+        if response.of_frequency and not self.model.has_frequency:
             return "the model's attention has no frequency axis"
-        if reading.name not in OF_TRUTH or reading.name == "truth_density":
+        if not response.of_truth:
             return ""
         if not item.start.size:
             return "the sound starts from noise alone, so that the stems do not say what is where in it"
@@ -191,43 +218,11 @@ def tie_order(seed_key: str, item: BandItem, has_frequency: bool = True) -> NDAr
     return np.asarray(rng.permutation(frames)[None] * bins + np.arange(bins)[:, None], dtype=np.int64)
 
 
-def _chosen(reading: Reading, asked: Asked) -> float:
-    """Value of a metric that reads which cells a map marks."""
-    truth = asked.truth
-    if reading.cut == HALF:
-        cells = [upper_half(own) for own in asked.maps]
-    else:
-        cells = [top_cells(own, int(true.sum()), asked.tie) for own, true in zip(asked.maps, truth, strict=True)]
-    return reading.metric.function(np.stack(cells), truth)
-
-
-def _deleted(reading: Reading, asked: Asked) -> float:
-    """Value of a metric that reads what the judge hears without attention."""
-    return reading.metric.function(asked.before[reading.judge], asked.after[reading.judge, reading.top])
-
-
-def _of_truth(reading: Reading, asked: Asked) -> float:
-    """Value of a metric that reads a map and where the stems sound."""
-    return reading.metric.function(asked.maps, asked.truth)
-
-
-def _swapped(reading: Reading, asked: Asked) -> float:
-    """Value of a metric that reads a map and what the word's removal changes."""
-    return reading.metric.function(asked.maps, asked.difference)
-
-
-ARGUMENTS: dict[str, Callable[[Reading, Asked], float]] = {
-    **dict.fromkeys(CHOSEN, _chosen),
-    **dict.fromkeys(("tf_ap", "time_ap", "frequency_ap", "profile_corr"), _of_truth),
-    "tf_pointing": lambda reading, asked: reading.metric.function(asked.maps, asked.truth, reading.tolerance),
-    "truth_density": lambda reading, asked: reading.metric.function(asked.truth),
-    "swap_corr": _swapped,
-    **dict.fromkeys(DELETION, _deleted),
-    "deletion_noise": lambda reading, asked: reading.metric.function(
-        asked.before[reading.judge], asked.fresh[reading.judge]
-    ),
-}
-"""How each metric of the track gets its arguments."""
+def chosen(response: ChosenCells, asked: BandAnswers) -> list[NDArray[np.bool_]]:
+    """Cells [M, T] that each word's map marks once it is cut."""
+    if response.cut == "half":
+        return [upper_half(own) for own in asked.maps]
+    return [top_cells(own, int(true.sum()), asked.tie) for own, true in zip(asked.maps, asked.truth, strict=True)]
 
 
 def open_scoring(setting: Setting) -> BandScoring:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from earwitness.scoring.concept.known import Known
+    from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.tracks.concept import ConceptItem, Dictionary
 
 CELLS = 20_000_000
@@ -20,7 +20,7 @@ CELLS = 20_000_000
 class Features:
     """A dictionary's features of an item."""
 
-    def __init__(self, item: ConceptItem, known: Known, dictionary: Dictionary) -> None:
+    def __init__(self, item: ConceptItem, known: HeldOut, dictionary: Dictionary) -> None:
         self.item = item.id
         self.dictionary = dictionary
         self.train = item.train

@@ -9,7 +9,7 @@ import torch
 
 from earwitness.errors import InvalidItemError, ModelError
 from earwitness.scoring import Problem
-from earwitness.scoring.concept.known import Known
+from earwitness.scoring.concept.held_out import HeldOut
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals, require_finite
 from earwitness.seeds import derive
@@ -52,7 +52,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
     def __init__(self, setting: Setting, records: Sequence[ConceptRecord]) -> None:
         super().__init__(setting, records)
         self._seed = setting.seed
-        self._known: dict[int, dict[str, Known]] = {}
+        self._known: dict[int, dict[str, HeldOut]] = {}
 
     def make(self, records: Sequence[ConceptRecord], model: ConceptModel) -> tuple[list[ConceptItem], list[Problem]]:
         """Items of some records, and those that cannot be used; leaves what is known of them in `folder`."""
@@ -75,7 +75,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
         """What the page tells of each record."""
         return {record.id: page_of(record) for record in records}
 
-    def known(self, chunk: int, model: ConceptModel) -> dict[str, Known]:
+    def known(self, chunk: int, model: ConceptModel) -> dict[str, HeldOut]:
         """What is known of the items of a chunk, by item id."""
         if chunk not in self._known:
             self.items(chunk, lambda: model)
@@ -87,7 +87,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
                 assert found is not None
             arrays, fields = found
             self._known[chunk] = {
-                item: Known(tuple(names), tuple(pair), **_of_item(arrays, item))
+                item: HeldOut(tuple(names), tuple(pair), **_of_item(arrays, item))
                 for item, (names, pair) in fields.items()
             }
         return self._known[chunk]
@@ -98,7 +98,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
     def _chunk(self, record: ConceptRecord) -> int:
         return self.chunk_of(next(i for i, each in enumerate(self._records) if each.id == record.id))
 
-    def _item(self, record: ConceptRecord, model: ConceptModel) -> tuple[ConceptItem, Known]:
+    def _item(self, record: ConceptRecord, model: ConceptModel) -> tuple[ConceptItem, HeldOut]:
         # Sounds first: a clip that cannot be read says so itself, and its factors are no numbers.
         train, test = encoded(record.train, model), encoded(record.test, model)
         for latents in (train, test):
@@ -116,7 +116,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             train=train,
         )
         known, wanted = factors_of(record.train, names, len(train)), factors_of(record.test, names, len(test))
-        return item, Known(names, record.correlated, known, wanted, test, self._traced(record, model))
+        return item, HeldOut(names, record.correlated, known, wanted, test, self._traced(record, model))
 
     def _traced(self, record: ConceptRecord, model: ConceptModel) -> NDArray[np.float32] | None:
         """Clean latents [B, T, F, D] of the generations of a record's prompts, each from a seed of its own.
@@ -152,7 +152,7 @@ def page_of(record: ConceptRecord) -> dict[str, Any]:
 _ARRAYS = ("train", "test", "latents", "traced")
 
 
-def _arrays(known: Known) -> dict[str, NDArray[Any]]:
+def _arrays(known: HeldOut) -> dict[str, NDArray[Any]]:
     """Arrays of what is known, by field; those that it has."""
     found = {part: getattr(known, part) for part in _ARRAYS}
     return {part: array for part, array in found.items() if array is not None}

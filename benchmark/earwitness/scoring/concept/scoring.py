@@ -12,13 +12,25 @@ from earwitness.exhibits import concept as shown
 from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
+from earwitness.metrics.responses.concept import (
+    EVERY,
+    AllFeatures,
+    ClipFeatures,
+    FactorResponse,
+    HeldOutFeatures,
+    MovedFactors,
+    RebuiltLatents,
+    TracedProbe,
+    TracedProbeAndSound,
+    TwoFits,
+)
 from earwitness.scoring import loading
 from earwitness.scoring.certificates import read_certificate
+from earwitness.scoring.columns import of_response, read_columns
 from earwitness.scoring.concept.features import Features
 from earwitness.scoring.concept.originals import ConceptOriginals
-from earwitness.scoring.concept.readings import EVERY, PROBES, TRACES, Reading, read_card
 from earwitness.scoring.concept.steering import Steering
-from earwitness.scoring.concept.tracing import Tracing, told
+from earwitness.scoring.concept.tracing import Tracing, traced_probe
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
 
@@ -28,8 +40,10 @@ if TYPE_CHECKING:
 
     from earwitness.datasets import ConceptRecord
     from earwitness.exhibits.manifest import Exhibit
+    from earwitness.metrics import Response
     from earwitness.scoring import Setting, Value
-    from earwitness.scoring.concept.known import Known
+    from earwitness.scoring.columns import Column
+    from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.tracks.concept import ConceptItem, ConceptModel, Dictionaries
 
 
@@ -38,15 +52,15 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
 
     def __init__(self, setting: Setting) -> None:
         records: list[ConceptRecord] = loading.load_records(setting)
-        self.readings = read_card(setting.task)
+        self.metrics = read_columns(setting.task)
         self.originals = ConceptOriginals(setting, records)
         super().__init__(setting, records, self.originals)
         names = {name for record in records for name in record.train.factors}
-        for reading in self.readings:
-            if names and reading.factor not in {EVERY, *names}:
+        for column in of_response(self.metrics, FactorResponse):
+            if names and column.response.factor not in {EVERY, *names}:
                 raise InvalidCardError(
-                    f"{setting.task.folder / 'task.toml'}: metric {reading.id}: the dataset has no factor "
-                    f"{reading.factor!r}; factors: {', '.join(sorted(names))}"
+                    f"{setting.task.folder / 'task.toml'}: metric {column.id}: the dataset has no factor "
+                    f"{column.response.factor!r}; factors: {', '.join(sorted(names))}"
                 )
 
     @cached_property
@@ -76,102 +90,91 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
         for item, explanation in pairs:
             known = self.originals.known(self.chunk_of(item.id), self.model)[item.id]
             fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
-            cells = [(reading, self.originals.seeds[0]) for reading in self.readings]
+            cells = [(column, self.originals.seeds[0]) for column in self.metrics]
             found += evaluate([(item, explanation)], cells, partial(self._respond, fits, known))
             if exhibits is not None:
                 leave(exhibits, item.id, partial(self._exhibits, exhibits, fits[0], known))
         return found
 
-    def _exhibits(self, folder: Path, features: Features, known: Known) -> Iterator[Exhibit]:
+    def _exhibits(self, folder: Path, features: Features, known: HeldOut) -> Iterator[Exhibit]:
         item, listening = features.item, None
         if self.is_among_first(item, shown.LISTENED):
             headline = {metric.id for metric in self.setting.task.card.metrics if metric.headline}
             listening = shown.Listening(
                 self.steering,
-                {name: shown.steered_by(self.readings, headline, name) for name in known.names},
+                {name: shown.steered_by(self.metrics, headline, name) for name in known.names},
                 lambda: self.record(item).test.audio(self.model.sample_rate),
                 self.originals.folder,
             )
         return shown.exhibits(ItemExhibits(folder, item), features, known, self.tracing, listening)
 
     def _respond(
-        self, fits: list[Features], known: Known, pairs: Sequence[tuple[ConceptItem, Dictionaries]]
-    ) -> Callable[[int, Reading, int], float]:
-        return lambda position, reading, seed: self._number(fits, known, reading)
+        self, fits: list[Features], known: HeldOut, pairs: Sequence[tuple[ConceptItem, Dictionaries]]
+    ) -> Callable[[int, Column, int], float]:
+        return lambda position, column, seed: self._number(fits, known, column)
 
-    def _number(self, fits: list[Features], known: Known, reading: Reading) -> float:
-        return float(np.mean([self._of(reading, column, fits, known) for column in columns(reading, known)]))
+    def _number(self, fits: list[Features], known: HeldOut, column: Column) -> float:
+        """A metric's value: the mean over the factors that its response is asked of."""
+        response = column.response
+        factors = factors_of(response, known) if isinstance(response, FactorResponse) else [-1]
+        return float(np.mean([column.value(*self._arrays(response, factor, fits, known)) for factor in factors]))
 
-    def _of(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
-        return ARGUMENTS[reading.name](self, reading, column, fits, known)
+    def _arrays(self, response: Response, factor: int, fits: list[Features], known: HeldOut) -> tuple[Any, ...]:
+        """Arrays of a response, of the factor in that place; raises UndefinedError where the item has none.
 
-    def _probe(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
-        """A probe of one factor, on the first fit."""
-        clips = (fits[0].train_means, known.train[:, column], fits[0].test_means, known.test[:, column])
-        more = {"sparse_probe_r2": (reading.k,), "probe_accuracy": (reading.classes,)}.get(reading.name, ())
-        return float(reading.metric.function(*clips, *more))
+        Probes and traces are of the first fit. How far factors moved is heard in the sound itself, whether they were or
+        not in what it was decoded from; the one that is steered must be certified to be heard.
+        """
+        first = fits[0]
+        match response:
+            case ClipFeatures():
+                return first.train_means, known.train[:, factor], first.test_means, known.test[:, factor]
+            case MovedFactors():
+                self._require_heard(known.names[factor])
+                return self.steering.moved(first, known, factor, response.k), factor
+            case TracedProbeAndSound():
+                self._require_heard(known.names[factor])
+                probe = traced_probe(first, known, factor)
+                return probe, self.tracing.heard(first.item, known)[:, :, factor]
+            case TracedProbe():
+                return (traced_probe(first, known, factor),)
+            case RebuiltLatents():
+                return first.some_latents, first.rebuilt
+            case HeldOutFeatures():
+                return (first.frames,)
+            case AllFeatures():
+                return (first.seen,)
+            case TwoFits():
+                return first.frames, fits[1].frames
+        raise NotImplementedError(f"the concept track's scoring has no response {type(response).__name__}")
 
     @cached_property
     def certificate(self) -> dict[str, Any]:
         """What is certified of the task's factors; empty where nothing was tried."""
         return read_certificate(self.setting.task)
 
-    def _steer(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
-        """What steering one factor moves; that factor must be certified to be heard.
-
-        How far the others moved is heard in the sound itself, whether they were or not in what it was decoded from.
-        """
-        self._require_heard(known.names[column : column + 1])
-        return float(reading.metric.function(self.steering.moved(fits[0], known, column, reading.k), column))
-
-    def _trace(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
-        """How a factor settles along the traced steps, by the first fit's probe."""
-        return float(reading.metric.function(told(fits[0], known, column)))
-
-    def _trace_error(self, reading: Reading, column: int, fits: list[Features], known: Known) -> float:
-        """How far that is from how it settles in the sound, which the factor's estimator must be able to hear."""
-        self._require_heard(known.names[column : column + 1])
-        probe = told(fits[0], known, column)
-        return float(reading.metric.function(probe, self.tracing.heard(fits[0].item, known)[:, :, column]))
-
-    def _require_heard(self, names: Sequence[str]) -> None:
+    def _require_heard(self, name: str) -> None:
         """Raise UndefinedError where a factor is not certified to be heard in decoded clips."""
         roles = self.certificate.get("roles", {})
-        deaf = [name for name in names if name in roles and not roles[name]["certified"]]
-        if deaf:
-            raise UndefinedError(f"not certified to be heard in decoded clips: {', '.join(deaf)}")
+        if name in roles and not roles[name]["certified"]:
+            raise UndefinedError(f"not certified to be heard in decoded clips: {name}")
 
 
-def columns(reading: Reading, known: Known) -> list[int]:
-    """The factors that a metric is the mean over, by their place; raises UndefinedError where it has none here.
+def factors_of(response: FactorResponse, known: HeldOut) -> list[int]:
+    """The factors that a response is asked of, by their place; raises UndefinedError where it has none here.
 
-    `transfer_r2` reads training clips in which two factors move together, those two; the other metrics of factors read
-    training clips in which all are independent.
+    With `correlated` training clips those are the two factors that move together in them; all other responses of
+    factors need training clips in which all are independent.
     """
-    if reading.name not in (*PROBES, *TRACES, "steer"):
-        return [0]
-    transfer = reading.name == "transfer_r2"
-    if transfer != bool(known.correlated):
-        told = "no factors move together" if transfer else f"{' and '.join(known.correlated)} move together"
+    correlated = isinstance(response, ClipFeatures) and response.training == "correlated"
+    if correlated != bool(known.correlated):
+        told = "no factors move together" if correlated else f"{' and '.join(known.correlated)} move together"
         raise UndefinedError(f"{told} in the training clips of this item")
-    names = known.correlated if transfer else known.names
-    found = [known.column(name) for name in names if reading.factor in {EVERY, name}]
+    names = known.correlated if correlated else known.names
+    found = [known.column(name) for name in names if response.factor in {EVERY, name}]
     if not found:
-        raise UndefinedError(f"{reading.factor} is not among the factors that this metric reads here")
+        raise UndefinedError(f"{response.factor} is not among the factors that this metric reads here")
     return found
-
-
-ARGUMENTS: dict[str, Callable[[ConceptScoring, Reading, int, list[Features], Known], float]] = {
-    **dict.fromkeys(PROBES, ConceptScoring._probe),
-    "steer": ConceptScoring._steer,
-    "trace": ConceptScoring._trace,
-    "trace_error": ConceptScoring._trace_error,
-    "fvu": lambda self, reading, column, fits, known: reading.metric.function(fits[0].some_latents, fits[0].rebuilt),
-    "l0": lambda self, reading, column, fits, known: reading.metric.function(fits[0].frames),
-    "dead": lambda self, reading, column, fits, known: reading.metric.function(fits[0].seen),
-    "stability": lambda self, reading, column, fits, known: reading.metric.function(fits[0].frames, fits[1].frames),
-}
-"""How each metric of the track gets its arguments."""
 
 
 def open_scoring(setting: Setting) -> ConceptScoring:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.scoring.concept.features import Features
-    from earwitness.scoring.concept.known import Known
+    from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.tracks.concept import ConceptModel
 
     Estimator = Callable[[NDArray[np.float32], int], float]
@@ -32,7 +32,7 @@ class Steering:
         self.model = model
         self.estimators = estimators
 
-    def moved(self, features: Features, known: Known, column: int, k: int) -> NDArray[np.float64]:
+    def moved(self, features: Features, known: HeldOut, column: int, k: int) -> NDArray[np.float64]:
         """Changes [n, K] of every factor in standard deviations of the training clips, as one factor is moved up.
 
         Features move along the pattern that the factor leaves in them: the coefficients of a regression of training
@@ -50,7 +50,7 @@ class Steering:
         up, down = (self._measured(known, known.latents[chosen] + sign * shift) for sign in (1, -1))
         return np.asarray((up - down) / 2 / known.train.std(0))
 
-    def shift(self, features: Features, known: Known, column: int, k: int) -> NDArray[np.float32]:
+    def shift(self, features: Features, known: HeldOut, column: int, k: int) -> NDArray[np.float32]:
         """[D] by which latents move, as long as the factor's pattern in the latents themselves.
 
         Raises UndefinedError where no feature has a pattern of the factor.
@@ -66,7 +66,7 @@ class Steering:
             raise UndefinedError("no feature has a pattern of this factor")
         return np.asarray(shift / size * np.linalg.norm(own), dtype=np.float32)
 
-    def _measured(self, known: Known, latents: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _measured(self, known: HeldOut, latents: NDArray[np.float32]) -> NDArray[np.float64]:
         """[n, K] factors of decoded latents [n, F, D]."""
         with torch.inference_mode():
             audio = self.model.decode(torch.from_numpy(latents).to(self.model.device)).float().cpu().numpy()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.scoring.concept.features import Features
-    from earwitness.scoring.concept.known import Known
+    from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.tracks.concept import ConceptModel
 
     Estimator = Callable[[NDArray[np.float32], int], float]
@@ -37,7 +37,7 @@ class Tracing:
         self._folder = folder
         self._heard: dict[str, NDArray[np.float64]] = {}
 
-    def heard(self, item: str, known: Known) -> NDArray[np.float64]:
+    def heard(self, item: str, known: HeldOut) -> NDArray[np.float64]:
         """[B, T, K] of each traced clip, step and factor; NaN where the estimator hears nothing, or there is none.
 
         Raises UndefinedError where no prompt of the item is traced.
@@ -68,7 +68,7 @@ class Tracing:
         return self.estimators[name](sound, rate) if name in self.estimators else float("nan")
 
 
-def told(features: Features, known: Known, column: int) -> NDArray[np.float64]:
+def traced_probe(features: Features, known: HeldOut, column: int) -> NDArray[np.float64]:
     """[B, T] what a probe of a dictionary's features tells of a factor at each step of traced generations.
 
     The probe is that of `probe_r2`, fitted on the training clips. Raises UndefinedError where no prompt of the item is

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.errors import EarwitnessError
+from earwitness.metrics.responses.prompt import share
 from earwitness.seeds import derive
 
 if TYPE_CHECKING:
@@ -18,22 +17,6 @@ if TYPE_CHECKING:
     from earwitness.tracks.prompt import TokenMap
 
     Floats: TypeAlias = NDArray[np.float64]
-
-SOFT = "soft"
-
-
-def share(name: str) -> float | None:
-    """Share of the text's tokens that a mask keeps: 0.3 for `top30`, None for `soft`; raises EarwitnessError.
-
-    >>> share("top30"), share("soft")
-    (0.3, None)
-    """
-    if name == SOFT:
-        return None
-    found = re.fullmatch(r"top(\d{1,3})", name)
-    if not found or not 0 < int(found[1]) <= 100:
-        raise EarwitnessError(f"no mask is called {name!r}; masks: soft, top1 ... top100")
-    return int(found[1]) / 100
 
 
 def kept(share: float, tokens: int) -> int:
@@ -50,7 +33,7 @@ def mask(name: str, explanation: TokenMap, special: NDArray[np.bool_], frames: i
 
     A `top` mask is binary and keeps equally many of the text's tokens in every frame, those with the largest weight.
     Ties are broken by the explanation's `order`, then by one permutation of the item drawn from `tie_seed`: never by
-    position, so that a constant explanation keeps a random subset. Raises EarwitnessError on an unknown name.
+    position, so that a constant explanation keeps a random subset. Raises ValueError on an unknown name.
     """
     weights, order = explanation.framewise(frames)
     part = share(name)

@@ -44,7 +44,7 @@ class Ask:
         return self.item.id, self.seed, self.removal, self.mask.tobytes()
 
 
-class Sound(NamedTuple):
+class GeneratedSound(NamedTuple):
     """A generated sound as judges hear it."""
 
     answers: dict[str, NDArray[np.float32]]
@@ -65,16 +65,16 @@ class Respondent:
 
     def sounds(
         self, asks: Sequence[Ask], judges: Collection[str], keep: Callable[[Ask], bool] = lambda ask: False
-    ) -> dict[Key, Sound]:
+    ) -> dict[Key, GeneratedSound]:
         """Generates under each mask, once for equal questions, and has the named judges listen."""
-        found: dict[Key, Sound] = {}
+        found: dict[Key, GeneratedSound] = {}
         for part, removal, text, masks in self._batches(asks):
             _, audio = self.model.generate(text, [ask.seed for ask in part], masks, removal)
             answers = self.listen(audio, judges)
             waves = audio.cpu().numpy()
             for row, ask in enumerate(part):
                 wave = waves[row].copy() if keep(ask) else None
-                found[ask.key] = Sound({name: answers[name][row] for name in answers}, wave)
+                found[ask.key] = GeneratedSound({name: answers[name][row] for name in answers}, wave)
         return found
 
     def guided_logits(self, asks: Sequence[Ask]) -> dict[Key, NDArray[np.float32]]:

@@ -10,14 +10,14 @@ from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.identity import digest
 from earwitness.scoring import Value, loading
+from earwitness.scoring.columns import read_columns
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
 from earwitness.scoring.measured import listening
+from earwitness.scoring.prompt.batch import Batch, Context
 from earwitness.scoring.prompt.originals import PromptOriginals
-from earwitness.scoring.prompt.readings import read_card
 from earwitness.scoring.prompt.responses import Respondent
 from earwitness.scoring.prompt.truth import read_truth
-from earwitness.scoring.prompt.unit import Context, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.judges import Judge
     from earwitness.scoring import Setting
-    from earwitness.scoring.prompt.readings import Reading
+    from earwitness.scoring.columns import Column
     from earwitness.scoring.prompt.truth import Truth
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem, PromptModel, TokenMap
@@ -38,7 +38,7 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
 
     def __init__(self, setting: Setting) -> None:
         records: list[PromptRecord] = loading.load_records(setting)
-        self.readings = read_card(setting.task)
+        self.metrics = read_columns(setting.task)
         self.originals = PromptOriginals(setting, records)
         super().__init__(setting, records, self.originals)
 
@@ -61,17 +61,17 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
 
     @cached_property
     def context(self) -> Context:
-        """What every unit shares."""
+        """What every batch shares."""
         setting = self.setting
         stored = setting.fresh is None and setting.seed == 0
         reason = "" if stored else "truth is stored for the card's items and seed 0 alone"
         return Context(self.respondent, self.originals, self.stored, reason, setting.task.seed_key)
 
     @property
-    def columns(self) -> list[tuple[Reading, int]]:
+    def columns(self) -> list[tuple[Column, int]]:
         """Each metric of the card with each generation seed that it has a value under."""
         seeds = self.originals.seeds
-        return [(reading, seed) for reading in self.readings for seed in (seeds if reading.repeated else seeds[:1])]
+        return [(column, seed) for column in self.metrics for seed in column.seeds(seeds)]
 
     def score(self, pairs: Sequence[tuple[PromptItem, TokenMap]], exhibits: Path | None = None) -> list[list[Value]]:
         """Values of every metric of the card for each pair; the same pairs in the same order give the same bits.
@@ -81,34 +81,34 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
         if not pairs:
             return []
         chunks = {self.chunk_of(item.id) for item, _ in pairs}
-        asked = any(reading.judge for reading in self.readings)
+        asked = any(column.judge for column in self.metrics)
         heard = {
             item: answers
             for chunk in sorted(chunks if asked else ())
             for item, answers in self.originals.heard(chunk, self.respondent).items()
         }
-        places: dict[str, tuple[Unit, int]] = {}
+        places: dict[str, tuple[Batch, int]] = {}
 
-        def respond(some: Sequence[tuple[PromptItem, TokenMap]]) -> Callable[[int, Reading, int], float]:
-            unit = Unit(self.context, self.readings, some, [self.record(item.id) for item, _ in some], heard)
-            unit.ask(for_people=exhibits is not None)
-            places.update({item.id: (unit, position) for position, (item, _) in enumerate(some)})
-            return unit.number
+        def respond(some: Sequence[tuple[PromptItem, TokenMap]]) -> Callable[[int, Column, int], float]:
+            batch = Batch(self.context, self.metrics, some, [self.record(item.id) for item, _ in some], heard)
+            batch.ask(for_people=exhibits is not None)
+            places.update({item.id: (batch, position) for position, (item, _) in enumerate(some)})
+            return batch.number
 
         values = evaluate(pairs, self.columns, respond)
         if exhibits is not None:
             for item, explanation in pairs:
-                unit, position = places.get(item.id, (None, 0))
-                leave(exhibits, item.id, partial(self._exhibits, exhibits, (item, explanation), unit, position))
+                batch, position = places.get(item.id, (None, 0))
+                leave(exhibits, item.id, partial(self._exhibits, exhibits, (item, explanation), batch, position))
         return values
 
     def _exhibits(
-        self, folder: Path, pair: tuple[PromptItem, TokenMap], unit: Unit | None, position: int
+        self, folder: Path, pair: tuple[PromptItem, TokenMap], batch: Batch | None, position: int
     ) -> Iterator[Exhibit]:
         """Exhibits of what was asked; without its sounds where nothing could be, which the item's rows say."""
         place = ItemExhibits(folder, pair[0].id)
-        if unit is not None:
-            yield from shown.sounds(place, unit.for_people(position), self.model.sample_rate)
+        if batch is not None:
+            yield from shown.sounds(place, batch.for_people(position), self.model.sample_rate)
         if self.is_among_first(place.item, DRAWN):
             yield shown.picture(place, *pair)
 
@@ -125,4 +125,4 @@ def load_model(task: Task, device: str) -> PromptModel:
 
 def load_judges(task: Task, device: str) -> dict[str, Judge]:
     """The judges of a task that its metrics ask, by name; raises ModelError where one cannot be read."""
-    return loading.load_judges(task, {reading.judge for reading in read_card(task)}, device)
+    return loading.load_judges(task, {column.judge for column in read_columns(task)}, device)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.scoring.speech.readings import WORD
+from earwitness.metrics.responses.speech import WORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,15 +11,27 @@ from earwitness.exhibits import speech as shown
 from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
+from earwitness.metrics.responses.speech import (
+    DeletionBleu,
+    DeletionErrors,
+    FrameMeans,
+    FramePeaks,
+    InsertionBleu,
+    InsertionErrors,
+    PrefixCells,
+    PrefixProbabilities,
+    SpectrogramCells,
+    TokenProbabilities,
+    TrainingDistances,
+)
 from earwitness.scoring import loading
 from earwitness.scoring.certificates import certified, read_certificate
-from earwitness.scoring.declared import choices
+from earwitness.scoring.columns import choices, read_columns
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items
 from earwitness.scoring.speech.curves import Curves
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.originals import SpeechOriginals
-from earwitness.scoring.speech.readings import HYPOTHESIS, Reading, read_card
 from earwitness.scoring.speech.responses import Respondent
 from earwitness.scoring.speech.training import TrainingSpeech, marginal_of, read_training
 from earwitness.scoring.speech.transcripts import Comparison
@@ -32,7 +44,10 @@ if TYPE_CHECKING:
 
     from earwitness.datasets import SpeechRecord
     from earwitness.exhibits.manifest import Exhibit
+    from earwitness.metrics import Response
+    from earwitness.metrics.responses.speech import Transcripts
     from earwitness.scoring import Setting, Value
+    from earwitness.scoring.columns import Column
     from earwitness.tracks.speech import SpeechItem, SpeechMap, SpeechModel
 
 
@@ -41,7 +56,7 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
 
     def __init__(self, setting: Setting) -> None:
         records: list[SpeechRecord] = loading.load_records(setting)
-        self.readings = read_card(setting.task)
+        self.metrics = read_columns(setting.task)
         self.comparison = choices(setting.task, Comparison)
         self.originals = SpeechOriginals(setting, records)
         super().__init__(setting, records, self.originals)
@@ -80,7 +95,7 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
 
         Leaves under `exhibits`, where given, what `earwitness.exhibits.speech` says.
         """
-        columns = [(reading, self.originals.seeds[0]) for reading in self.readings]
+        columns = [(column, self.originals.seeds[0]) for column in self.metrics]
         found = []
         for item, explanation in pairs:
             curves = Curves(self.respondent, self.training, self.setting.task.seed_key, item, explanation)
@@ -92,68 +107,60 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
     def _exhibits(self, folder: Path, curves: Curves) -> Iterator[Exhibit]:
         item = curves.item.id
         place, drawn = ItemExhibits(folder, item), self.is_among_first(item, DRAWN)
-        return shown.exhibits(place, curves, self.readings, self.comparison, self.record(item).reference, drawn)
+        return shown.exhibits(place, curves, self.metrics, self.comparison, self.record(item).reference, drawn)
 
     def _respond(
         self, curves: Curves, pairs: Sequence[tuple[SpeechItem, SpeechMap]]
-    ) -> Callable[[int, Reading, int], float]:
-        return lambda position, reading, seed: ARGUMENTS[reading.name](self, reading, curves)
+    ) -> Callable[[int, Column, int], float]:
+        return lambda position, column, seed: column.value(*self.arrays(column.response, curves))
 
-    def errors(self, reading: Reading, curves: Curves) -> float:
-        """Value of a metric that reads word errors."""
-        wanted = self.comparison.words_of(self._wanted(reading, curves))
-        found = curves.transcripts(reading.fill, reading.insertion)
-        counts = [self.comparison.errors(wanted, self.comparison.words_of(text)) for text in found]
-        return reading.metric.function(counts, len(wanted), self.mean_words)
+    def arrays(self, response: Response, curves: Curves) -> tuple[Any, ...]:
+        """Arrays of a response; raises UndefinedError where the item has none."""
+        explanation = curves.explanation
+        match response:
+            case DeletionErrors() | InsertionErrors():
+                wanted = self.comparison.words_of(self._wanted(response, curves))
+                found = curves.transcripts(response.fill, response.insertion)
+                counts = [self.comparison.errors(wanted, self.comparison.words_of(text)) for text in found]
+                return counts, len(wanted), self.mean_words
+            case DeletionBleu() | InsertionBleu():
+                text = self._wanted(response, curves)
+                found = curves.transcripts(response.fill, response.insertion)
+                return ([self.comparison.bleu(text, each) for each in found],)
+            case TokenProbabilities():
+                return (curves.probabilities(response.fill),)
+            case PrefixProbabilities():
+                return (curves.prefixes(),)
+            case TrainingDistances():
+                distances = curves.distances(response.fill)
+                if distances is None:
+                    raise UndefinedError("no training speech is stored with this task to measure a distance from")
+                return distances, self.training.typical
+            case SpectrogramCells():
+                return (explanation.spectrogram,)
+            case PrefixCells():
+                return (explanation.prefix,)
+            case FrameMeans():
+                return explanation.spectrogram.astype(np.float64).mean(2), self._said(curves.item, response.level)
+            case FramePeaks():
+                return explanation.spectrogram.astype(np.float64).max(2), self._said(curves.item, response.level)
+        raise NotImplementedError(f"the speech track's scoring has no response {type(response).__name__}")
 
-    def bleu(self, reading: Reading, curves: Curves) -> float:
-        """Value of a metric that reads BLEU."""
-        wanted = self._wanted(reading, curves)
-        found = curves.transcripts(reading.fill, reading.insertion)
-        return reading.metric.function([self.comparison.bleu(wanted, text) for text in found])
-
-    def shift(self, reading: Reading, curves: Curves) -> float:
-        """Value of a metric that reads distances from training speech."""
-        distances = curves.distances(reading.fill)
-        if distances is None:
-            raise UndefinedError("no training speech is stored with this task to measure a distance from")
-        return reading.metric.function(distances, self.training.typical)
-
-    def frames(self, reading: Reading, curves: Curves) -> float:
-        """Value of a metric that reads when words are said."""
-        if not certified(self.certificate, reading.level):
-            raise UndefinedError(f"intervals of the level {reading.level} are not certified on this model")
-        item = curves.item
-        known = self.inside(item, reading.level)
+    def _said(self, item: SpeechItem, level: str) -> NDArray[np.bool_]:
+        """[O, T]: frames in which an item's words are said; raises UndefinedError where that is not known."""
+        if not certified(self.certificate, level):
+            raise UndefinedError(f"intervals of the level {level} are not certified on this model")
+        known = self.inside(item, level)
         if known is None:
             raise UndefinedError("when the words of this item are said is not known")
-        cells = curves.explanation.spectrogram.astype(np.float64)
-        return reading.metric.function(cells.max(2) if reading.name == "pointing" else cells.mean(2), known)
+        return known
 
     def inside(self, item: SpeechItem, level: str) -> NDArray[np.bool_] | None:
         """[O, T]: frames in which an item's words are said (see `intervals.inside`); None where that is not known."""
         return inside(self.record(item.id), item, self.model.frame_rate, level, self.comparison)
 
-    def _wanted(self, reading: Reading, curves: Curves) -> str:
-        return curves.item.text if reading.against == HYPOTHESIS else self.record(curves.item.id).reference
-
-
-ARGUMENTS: dict[str, Callable[[SpeechScoring, Reading, Curves], float]] = {
-    "deletion_wer": SpeechScoring.errors,
-    "insertion_wer": SpeechScoring.errors,
-    "deletion_bleu": SpeechScoring.bleu,
-    "insertion_bleu": SpeechScoring.bleu,
-    "deletion_token": lambda self, reading, curves: reading.metric.function(curves.probabilities(reading.fill)),
-    "deletion_token_others": lambda self, reading, curves: reading.metric.function(curves.probabilities(reading.fill)),
-    "deletion_prefix": lambda self, reading, curves: reading.metric.function(curves.prefixes()),
-    "deletion_shift": SpeechScoring.shift,
-    "size_spectrogram": lambda self, reading, curves: reading.metric.function(curves.explanation.spectrogram),
-    "size_prefix": lambda self, reading, curves: reading.metric.function(curves.explanation.prefix),
-    "interval_ap": SpeechScoring.frames,
-    "pointing": SpeechScoring.frames,
-    "mass_inside": SpeechScoring.frames,
-}
-"""How each metric of the track gets its arguments."""
+    def _wanted(self, response: Transcripts, curves: Curves) -> str:
+        return curves.item.text if response.against == "hypothesis" else self.record(curves.item.id).reference
 
 
 def open_scoring(setting: Setting) -> SpeechScoring:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Known:
+class HeldOut:
     """What is known of an item that no explainer sees."""
 
     names: tuple[str, ...]

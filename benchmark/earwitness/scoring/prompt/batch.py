@@ -1,4 +1,4 @@
-"""A unit of scoring: some items of one submission, their responses asked together, their metrics computed from them."""
+"""A batch of scoring: some items of one submission, whose responses are asked together."""
 
 from __future__ import annotations
 
@@ -9,8 +9,19 @@ import numpy as np
 
 from earwitness.exhibits.prompt import KEPT, REMOVED
 from earwitness.metrics.arrays import UndefinedError
+from earwitness.metrics.responses.prompt import (
+    FreshSound,
+    Logits,
+    Masked,
+    NullWords,
+    Sound,
+    TokenWeights,
+    WordIntervals,
+    WordRoles,
+    WordShapley,
+)
+from earwitness.scoring.columns import of_response
 from earwitness.scoring.prompt.masks import by_word, complement, mask
-from earwitness.scoring.prompt.readings import Source
 from earwitness.scoring.prompt.responses import Ask
 from earwitness.scoring.prompt.truth import codes_digest
 from earwitness.seeds import derive
@@ -22,9 +33,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import PromptRecord, PromptTruth
+    from earwitness.metrics import Response
+    from earwitness.scoring.columns import Column
     from earwitness.scoring.prompt.originals import Heard, PromptOriginals
-    from earwitness.scoring.prompt.readings import Reading
-    from earwitness.scoring.prompt.responses import Key, Respondent, Sound
+    from earwitness.scoring.prompt.responses import GeneratedSound, Key, Respondent
     from earwitness.scoring.prompt.truth import Truth, WordTruth
     from earwitness.tracks.prompt import PromptItem, TokenMap
 
@@ -34,7 +46,7 @@ LISTEN_MASK = "top30"
 
 @dataclass(frozen=True)
 class Context:
-    """What every unit of a scoring shares."""
+    """What every batch of a scoring shares."""
 
     respondent: Respondent
     originals: PromptOriginals
@@ -44,35 +56,34 @@ class Context:
     seed_key: str
 
 
-class Unit:
+class Batch:
     """Pairs of items and explanations that are scored together."""
 
     def __init__(
         self,
         context: Context,
-        readings: Sequence[Reading],
+        columns: Sequence[Column],
         pairs: Sequence[tuple[PromptItem, TokenMap]],
         records: Sequence[PromptRecord],
         heard: Mapping[str, Mapping[str, Heard]],
     ) -> None:
         self._context = context
-        self._readings = readings
+        self._columns = columns
         self._pairs = pairs
         self._records = records
         self._heard = heard
         self._owners = context.respondent.model.words([item.prompt for item, _ in pairs])
         self._masks: dict[tuple[int, str, bool], NDArray[np.float32]] = {}
-        self._sounds: dict[Key, Sound] = {}
+        self._sounds: dict[Key, GeneratedSound] = {}
         self._logits: dict[Key, NDArray[np.float32]] = {}
         self._original_logits: dict[str, NDArray[np.float32]] = {}
 
     def ask(self, for_people: bool = False) -> None:
-        """Ask model and judges everything that the readings need; keep of it the sounds that people hear, if asked."""
+        """Ask model and judges everything that the metrics read; keep of it the sounds that people hear, if asked."""
         self._ask_sounds(for_people)
         asks = [
-            self._question(reading, position, 0)
-            for reading in self._readings
-            if reading.source == Source.LOGITS
+            self._question(column.response, position, 0)
+            for column in of_response(self._columns, Logits)
             for position in range(len(self._pairs))
         ]
         if asks:
@@ -81,9 +92,9 @@ class Unit:
             items = list({item.id: item for item, _ in self._pairs}.values())
             self._original_logits = respondent.original_logits(items)
 
-    def number(self, position: int, reading: Reading, seed: int) -> float:
+    def number(self, position: int, column: Column, seed: int) -> float:
         """What a metric gives for the pair at this position under a generation seed; raises what the metric raises."""
-        return reading.metric.function(*self._arrays(reading, position, seed))
+        return column.value(*self._arrays(column.response, position, seed))
 
     def for_people(self, position: int) -> dict[str, NDArray[np.float32]]:
         """Sounds [S] of the pair at this position that people hear, by label; raises what generating them raises."""
@@ -100,13 +111,12 @@ class Unit:
         respondent, seeds = self._context.respondent, self._context.originals.seeds
         asks: dict[Key, Ask] = {}
         judges: dict[Key, set[str]] = {}
-        for reading in self._readings:
-            if reading.source == Source.SOUND:
-                for position in range(len(self._pairs)):
-                    for seed in seeds:
-                        ask = self._question(reading, position, seed)
-                        asks.setdefault(ask.key, ask)
-                        judges.setdefault(ask.key, set()).add(reading.judge)
+        for column in of_response(self._columns, Sound):
+            for position in range(len(self._pairs)):
+                for seed in seeds:
+                    ask = self._question(column.response, position, seed)
+                    asks.setdefault(ask.key, ask)
+                    judges.setdefault(ask.key, set()).add(column.judge)
         kept: set[Key] = set()
         if for_people:
             kept = {ask.key for position in range(len(self._pairs)) for ask in self._to_hear(position).values()}
@@ -122,8 +132,8 @@ class Unit:
             for label, side in ((KEPT, False), (REMOVED, True))
         }
 
-    def _question(self, reading: Reading, position: int, seed: int) -> Ask:
-        return self._masked(position, reading.mask, reading.complement, seed, reading.removal)
+    def _question(self, response: Masked, position: int, seed: int) -> Ask:
+        return self._masked(position, response.mask, response.removed, seed, response.removal)
 
     def _masked(self, position: int, name: str, removed: bool, seed: int, removal: Removal) -> Ask:
         item, explanation = self._pairs[position]
@@ -136,31 +146,32 @@ class Unit:
         noise = self._context.originals.noise(item.id, seed)
         return Ask(item, self._masks[key], noise, removal)
 
-    def _arrays(self, reading: Reading, position: int, seed: int) -> tuple[NDArray[np.generic], ...]:
-        """Arguments of the metric's function."""
+    def _arrays(self, response: Response, position: int, seed: int) -> tuple[NDArray[np.generic], ...]:
+        """Arrays of a response; raises UndefinedError where the item has none."""
         item, explanation = self._pairs[position]
-        match reading.source:
-            case Source.SOUND:
-                sound = self._sounds[self._question(reading, position, seed).key]
-                return self._heard[item.id][reading.judge].original, sound.answers[reading.judge]
-            case Source.NOISE:
-                heard = self._heard[item.id][reading.judge]
+        match response:
+            case Sound():
+                sound = self._sounds[self._question(response, position, seed).key]
+                return self._heard[item.id][response.judge].original, sound.answers[response.judge]
+            case FreshSound():
+                heard = self._heard[item.id][response.judge]
                 return heard.original, heard.regenerated[seed]
-            case Source.LOGITS:
-                return self._original_logits[item.id], self._logits[self._question(reading, position, 0).key]
-            case Source.WEIGHTS:
+            case Logits():
+                return self._original_logits[item.id], self._logits[self._question(response, position, 0).key]
+            case TokenWeights():
                 weights, _ = explanation.framewise(item.codes.shape[1])
                 return (weights[:, ~item.special],)
-            case Source.ROLES:
-                return self._word_ranks(position, "max"), self._relevant(reading, position)
-            case Source.INTERVALS:
+            case WordRoles():
+                return self._word_ranks(position, "max"), self._relevant(response, position)
+            case WordIntervals():
                 return self._class_words(position)
-            case Source.SHAPLEY:
+            case WordShapley():
                 return self._word_ranks(position, "sum"), self._word_truth(position).shapley
-            case Source.NULL:
+            case NullWords():
                 weights, _ = explanation.framewise(item.codes.shape[1])
                 mass = by_word(weights.mean(0, keepdims=True), self._owners[position])[0]
                 return mass, self._word_truth(position).null
+        raise NotImplementedError(f"the prompt track's scoring has no response {type(response).__name__}")
 
     def _word_ranks(self, position: int, reduce: str) -> NDArray[np.float64]:
         """Dense ranks [W] of the words by mean weight; the explanation's `order` tells equal weights apart."""
@@ -172,9 +183,9 @@ class Unit:
         _, ranks = np.unique(np.stack(means, axis=1), axis=0, return_inverse=True)
         return ranks.reshape(-1).astype(np.float64)
 
-    def _relevant(self, reading: Reading, position: int) -> NDArray[np.bool_]:
+    def _relevant(self, response: WordRoles, position: int) -> NDArray[np.bool_]:
         truth = self._data_truth(position)
-        roles = self._context.truth.causal_roles() if reading.roles == "causal" else frozenset({"class"})
+        roles = self._context.truth.causal_roles() if response.roles == "causal" else frozenset({"class"})
         if not all(self._context.truth.certified(role) for role in {"class", *roles}):
             raise UndefinedError("no certificate shows that class words cause the sound")
         return np.array([role in roles for role in truth.roles])
