@@ -198,9 +198,9 @@ def tone(pitch: float) -> bytes:
     return file.getvalue()
 
 
-def write_task(shelf: Path, plan: Plan) -> Path:
-    """A task folder with ceilings, for a shelf; its hash is what rows must carry."""
-    folder = shelf / plan.task
+def write_task(registry: Path, plan: Plan) -> Path:
+    """A task folder with ceilings, to register; its hash is what rows must carry."""
+    folder = registry / plan.task
     (folder / "truth").mkdir(parents=True)
     (folder / "task.toml").write_text(_toml(card(plan)))
     (folder / "README.md").write_text("# Planted effects\n\nA page for people.\n")

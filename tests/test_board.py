@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from scipy.stats import kendalltau
 
-from earwitness import board, shelf
+from earwitness import board, registry
 from earwitness.board import store
 from earwitness.errors import EarwitnessError
 from earwitness.results.rows import Row, read_run, write_part
@@ -34,7 +34,7 @@ class Built:
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """A plan whose task, with its ceilings, lies on the shelf."""
+    """A plan whose task, with its ceilings, is registered."""
     return shelved(tmp_path, monkeypatch, Plan())
 
 
@@ -48,9 +48,9 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
 
 
 def shelved(folder: Path, patch: pytest.MonkeyPatch, plan: Plan) -> Plan:
-    task = write_task(folder / "shelf", plan)
-    home = shelf.home
-    patch.setattr(shelf, "home", lambda kind: folder / "shelf" if kind == "tasks" else home(kind))
+    task = write_task(folder / "registry", plan)
+    home = registry.home
+    patch.setattr(registry, "home", lambda kind: folder / "registry" if kind == "tasks" else home(kind))
     return replace(plan, task_hash=read_task(task).hash)
 
 
@@ -271,7 +271,7 @@ def test_fresh_items_and_other_seeds_rank_apart_from_the_cards_items(tmp_path, p
     assert ranking(path, "planted~fresh7")["gradient_input"]["score"] == pytest.approx(0.8, abs=0.15)
 
 
-def test_rows_of_another_version_of_the_task_never_meet_the_shelfs(tmp_path, planted):
+def test_rows_of_another_version_of_the_task_never_meet_the_registered(tmp_path, planted):
     old = replace(planted, task_hash="0123456789abcdef", skill={"random": 0.0, "attention": 0.9})
     path = build(tmp_path, planted, old)
     assert set(ranking(path)) == set(planted.skill)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from earwitness import board, shelf
+from earwitness import board, registry
 from earwitness.results.rows import Row, Status, write_part
 from earwitness.stats.intervals import Sampling
 
@@ -21,7 +21,7 @@ METRICS = ("sparse_probe_r2@every+1", "fvu")
 def write_run(out: Path, submission: str, items: int) -> None:
     name = f"concept__{submission}__00000000"
     base = Row(
-        submission=submission, submission_hash=shelf.submission(submission).hash_for("concept"), task="concept",
+        submission=submission, submission_hash=registry.submission(submission).hash_for("concept"), task="concept",
         task_version=1, task_hash="aaaabbbbccccdddd", metric="", item="", cluster="", generation_seed=0,
         explainer_seed=0, value=None, status=Status.OK, reason="", seconds=1.0, forwards=0, backwards=0, peak_bytes=1,
         isolation="process", run=name,
@@ -66,4 +66,4 @@ def test_a_metric_of_too_few_items_of_its_world_tells_nobody_apart(tmp_path: Pat
 
 @pytest.mark.parametrize("submission", ["random_relu", "random_topk"])
 def test_the_controls_declare_themselves(submission: str) -> None:
-    assert shelf.submission(submission).card.kind == "control"
+    assert registry.submission(submission).card.kind == "control"

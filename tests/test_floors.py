@@ -27,7 +27,7 @@ FLOORS = [
         "explaining",
     },
     {"models", "worlds", "datasets", "judges"},
-    {"task", "submission", "shelf"},
+    {"task", "submission", "registry"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
     {"cli", "pytest_plugin"},
@@ -134,7 +134,7 @@ def test_a_planted_climb_is_seen() -> None:
 
 def test_the_board_and_the_gate_know_results_stats_and_cards_alone() -> None:
     below = {name for name in FLOOR if FLOOR[name] < FLOOR["board"]}
-    forbidden = below - {"results", "stats", "metrics", "errors", "identity", "shelf", "task", "submission"}
+    forbidden = below - {"results", "stats", "metrics", "errors", "identity", "registry", "task", "submission"}
     for path, source in sources().items():
         if part(path) in {"board", "gate"}:
             assert not parts(source) & forbidden, path

@@ -2,13 +2,13 @@
 
 import pytest
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.authoring.training.band_floors import Band, shares
 from earwitness.scoring.certificates import read_certificate
 from earwitness.worlds.stems import clip
 from shipped import ends, told_apart
 
-TASK = shelf.task("micro_band")
+TASK = registry.task("micro_band")
 MODEL_MEGABYTES = 25
 ALL_NAMED, NOT_NAMED = 0.80, 0.10
 HEARD = 12

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.authoring.training.oobleck import measure
 from earwitness.datasets import tones
 from earwitness.metrics.responses.concept import FactorResponse
@@ -19,7 +19,7 @@ from earwitness.tracks.concept import Kind
 from earwitness.worlds.tones import render, tone
 from shipped import ends, told_apart
 
-CODEC, QUANTISED, OOBLECK = map(shelf.task, ("micro_concept", "micro_concept_quantised", "micro_oobleck"))
+CODEC, QUANTISED, OOBLECK = map(registry.task, ("micro_concept", "micro_concept_quantised", "micro_oobleck"))
 TASKS = [CODEC, QUANTISED, OOBLECK]
 LATENTS = {CODEC.id: (48, 25), QUANTISED.id: (48, 25), OOBLECK.id: (16, 200)}
 """Latents of a frame, and frames a second."""
@@ -37,7 +37,7 @@ def task(request: pytest.FixtureRequest) -> Task:
 
 @pytest.mark.parametrize("task", [CODEC, QUANTISED], ids=["continuous", "quantised"])
 def test_the_codec_is_the_prompt_tracks_and_nothing_is_copied(task: Task) -> None:
-    assert Path(task.source(task.card.model.source)).resolve() == shelf.task("micro_prompt").folder / "model"
+    assert Path(task.source(task.card.model.source)).resolve() == registry.task("micro_prompt").folder / "model"
     assert sum(path.stat().st_size for path in task.folder.rglob("*") if path.is_file()) <= KILOBYTES * 2**10
 
 

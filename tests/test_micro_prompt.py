@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness import metrics, shelf
+from earwitness import metrics, registry
 from earwitness.stats.calibration import scale
 from earwitness.stats.intervals import mean_interval
 from earwitness.task import MetricCard
 
-TASK = shelf.task("micro_prompt")
+TASK = registry.task("micro_prompt")
 TRUTH = TASK.folder / "truth"
 HEADLINE = [metric for metric in TASK.card.metrics if metric.headline]
 MEGABYTES = 25

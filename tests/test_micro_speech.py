@@ -9,7 +9,7 @@ import sacrebleu
 import soundfile
 import torch
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.authoring.training.spoken import SHIPPED
 from earwitness.datasets.spoken import write_audio
 from earwitness.models import speech2text
@@ -19,7 +19,7 @@ from earwitness.scoring.loading import load_records
 from earwitness.task import Task
 from shipped import ends, told_apart
 
-TASKS = [shelf.task("micro_speech"), shelf.task("micro_translation")]
+TASKS = [registry.task("micro_speech"), registry.task("micro_translation")]
 MODEL_MEGABYTES = 10
 WORD_ERRORS, BLEU = 0.05, 80
 HEARD = 25

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.metrics.tracing import settling
 from earwitness.scoring import Setting, loading
 from earwitness.scoring.certificates import read_certificate
@@ -20,11 +20,11 @@ STUDY = {"train": 24, "test": 8, "traced": 4}
 
 @pytest.fixture
 def task() -> Task:
-    return shelf.task("micro_trace")
+    return registry.task("micro_trace")
 
 
 def test_the_model_is_the_band_tasks_in_its_own_steps_and_guidance(task: Task) -> None:
-    band = shelf.task("micro_band")
+    band = registry.task("micro_band")
     assert Path(task.source(task.card.model.source)).resolve() == (band.folder / "model").resolve()
     own = band.card.model.parameters
     assert task.card.model.parameters == {name: own[name] for name in ("steps", "guidance")}

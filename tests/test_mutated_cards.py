@@ -10,16 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.errors import InvalidCardError
 from earwitness.scoring import loading
 from earwitness.scoring.columns import read_columns
 from earwitness.submission import read_submission
 from earwitness.task import read_task
 
-TASKS = {name: (shelf.task(name).folder / "task.toml").read_text("utf-8") for name in shelf.task_ids()}
+TASKS = {name: (registry.task(name).folder / "task.toml").read_text("utf-8") for name in registry.task_ids()}
 SUBMISSIONS = {
-    name: (shelf.submission(name).folder / "submission.toml").read_text("utf-8") for name in shelf.submission_ids()
+    name: (registry.submission(name).folder / "submission.toml").read_text("utf-8")
+    for name in registry.submission_ids()
 }
 SOON = 2.0
 """Seconds of work: those of a busy machine would be no fault of a card."""
@@ -126,7 +127,7 @@ def check(use: Any, path: Path, text: str) -> None:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Importing torch and diffusers takes seconds, and no card's fault.
     for name in TASKS:
-        use_task(shelf.task(name).folder)
+        use_task(registry.task(name).folder)
     return tmp_path_factory.mktemp("mutated")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from earwitness import gate, shelf
+from earwitness import gate, registry
 from earwitness.gate import Outcome, Report
 from earwitness.harness import inline, score
 from earwitness.harness.engines.local import LocalEngine
@@ -83,7 +83,7 @@ def prompt(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A tiny random text-to-audio model."""
     folder = tmp_path_factory.mktemp("prompt")
     return Bench(
-        shelf.task(str(make_gate_task(folder / "task", ITEMS["prompt"], ("logit_kl_cf",)))),
+        registry.task(str(make_gate_task(folder / "task", ITEMS["prompt"], ("logit_kl_cf",)))),
         folder / "out",
         QUICK_RULES["prompt"],
     )
@@ -135,7 +135,7 @@ def test_a_change_that_changes_nothing_is_no_regression(
 
 def by_engine(bench: Bench, workers: int, out: Path) -> pa.Table:
     """Rows of occlusion, explained in boxes and scored by that many processes."""
-    submission = shelf.submission(str(SUBMISSIONS / "occlusion"))
+    submission = registry.submission(str(SUBMISSIONS / "occlusion"))
     (outcome,) = execute([Run(bench.task, submission, Arguments(device="cpu"), out)], LocalEngine(workers))
     assert outcome.done
     return gate.read_rows([outcome.run.folder])
@@ -155,7 +155,7 @@ def test_the_number_of_workers_changes_nothing(prompt: Bench, tmp_path: Path) ->
 def real_bench(track: str, folder: Path) -> Bench:
     """The track's micro task with the metrics that the rules are about and some items: a study takes minutes."""
     name = REAL_TASKS[track]
-    shelved = shelf.task(name)
+    shelved = registry.task(name)
     shutil.copytree(shelved.folder, folder / name)
     path = folder / name / "task.toml"
     head, *metrics = path.read_text(encoding="utf-8").split("[[metrics]]")
@@ -164,7 +164,7 @@ def real_bench(track: str, folder: Path) -> Bench:
     head = re.sub(r"(?m)^items = \d+$", f"items = {REAL_ITEMS[track]}", head)
     head = re.sub(r'main_metric = ".*"', f'main_metric = "{REAL_METRICS[track][0]}"', head)
     path.write_text("[[metrics]]".join([head, *kept]), encoding="utf-8")
-    return Bench(shelf.task(str(folder / name)), folder / "out", REAL_RULES[track])
+    return Bench(registry.task(str(folder / name)), folder / "out", REAL_RULES[track])
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import soundfile
 import streamlit
 from streamlit.testing.v1 import AppTest
 
-from earwitness import board, shelf
+from earwitness import board, registry
 from earwitness.board.store import connect, records
 from earwitness.results import rows
 from earwitness.scoring import Setting
@@ -75,7 +75,7 @@ BAD = {
 @pytest.fixture
 def task(tmp_path: Path, slakh: Path) -> Path:
     """The card with nothing changed but where model and dataset are read from and how long a sound is."""
-    text = (shelf.task(TASK).folder / "task.toml").read_text(encoding="utf-8")
+    text = (registry.task(TASK).folder / "task.toml").read_text(encoding="utf-8")
     changes = {
         '"cvssp/audioldm2"': '"model"',
         '"slakh2100_flac_redux"': f'"{slakh}"',
@@ -107,7 +107,7 @@ def test_audioldm2_slakh_runs_on_a_tiny_checkpoint_and_shows_unusable_tracks(
     words = ["run", "--task", str(task), "--submission", ",".join(SUBMISSIONS), "--out", str(out)]
     code, _, said = earwitness_here(words, monkeypatch, capsys, boxes=("aiba",))
     assert code == 4, said
-    metrics = {metric.id for metric in shelf.task(TASK).card.metrics}
+    metrics = {metric.id for metric in registry.task(TASK).card.metrics}
     values = {}
     for submission in SUBMISSIONS:
         found = by_item(out, submission)
@@ -181,7 +181,7 @@ def test_stable_audio_on_the_same_tracks_is_scored_over_time_alone(task: Path, t
 
 
 def test_the_card_names_its_own_adapters_and_no_judge() -> None:
-    card = shelf.task(TASK).card
+    card = registry.task(TASK).card
     assert (card.track, card.model.adapter, card.dataset.adapter, card.judges) == ("band", "audioldm2", "slakh", ())
     assert {metric.id for metric in card.metrics if metric.headline} == {"tf_ap", "swap_corr"}
     assert card.model.parameters["seconds"] == card.dataset.parameters["seconds"]

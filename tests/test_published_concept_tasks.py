@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from concept_baselines import concept_baseline
-from earwitness import shelf
+from earwitness import registry
 from earwitness.datasets import ConceptRecord
 from earwitness.datasets.notes import load
 from earwitness.results import rows
@@ -50,7 +50,7 @@ def notes(folder: Path, rate: int, items: int = 2, each: int = 6) -> Path:
 
 def card(folder: Path, task: str, changes: dict[str, str]) -> Path:
     """A task's card with nothing changed but where model and clips are read from, and how many and long they are."""
-    text = (shelf.task(task).folder / "task.toml").read_text(encoding="utf-8")
+    text = (registry.task(task).folder / "task.toml").read_text(encoding="utf-8")
     for old, new in {"items = 4": "items = 2", "seconds = 2.0": f"seconds = {SECONDS}", **changes}.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
@@ -77,7 +77,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 def check(task: str, found: list[dict[str, Any]]) -> None:
     """Every metric of the card has a finite value."""
-    assert {row["metric"] for row in found} == {metric.id for metric in shelf.task(task).card.metrics}
+    assert {row["metric"] for row in found} == {metric.id for metric in registry.task(task).card.metrics}
     assert {row["status"] for row in found} == {"ok"}
     assert all(np.isfinite(row["value"]) for row in found)
 
@@ -158,7 +158,7 @@ def test_wavtokenizer_notes_is_scored_on_a_double_of_its_install(
     items, problems = scoring.items()
     assert (len(items), problems) == (2, [])
     for values in scoring.score([(item, explainer.explain(scoring.model, item)) for item in items]):
-        assert {value.metric for value in values} == {metric.id for metric in shelf.task(task.name).card.metrics}
+        assert {value.metric for value in values} == {metric.id for metric in registry.task(task.name).card.metrics}
         assert {value.status for value in values} == {Status.OK}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.results import rows
 from in_process import earwitness_here
 from tiny_speech import tiny_speech2text, tiny_whisper
@@ -29,7 +29,7 @@ def sound(seconds: float, seed: int, level: float = 0.3) -> np.ndarray:
 
 def card_with(task: str, changes: dict[str, str]) -> str:
     """A task's card with nothing changed but where model and dataset are read from."""
-    text = (shelf.task(task).folder / "task.toml").read_text(encoding="utf-8")
+    text = (registry.task(task).folder / "task.toml").read_text(encoding="utf-8")
     for old, new in changes.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
@@ -55,7 +55,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 def check(task: str, by_item: dict[str, list[dict[str, Any]]], bad: dict[str, str], good: set[str]) -> None:
     """Every metric of the card has a value for each good item; each bad one is a visible row with its reason."""
-    metrics = {metric.id for metric in shelf.task(task).card.metrics}
+    metrics = {metric.id for metric in registry.task(task).card.metrics}
     assert set(by_item) == {*bad, *good}
     for item in good:
         assert {row["metric"] for row in by_item[item]} == metrics
@@ -142,7 +142,7 @@ def test_s2t_mustc_runs_on_a_tiny_checkpoint_and_shows_unusable_segments(mustc: 
 
 @pytest.mark.parametrize("task", ["whisper_librispeech", "s2t_mustc"])
 def test_a_published_card_names_a_model_and_a_dataset_of_its_own_adapters(task: str) -> None:
-    card = tomllib.loads((shelf.task(task).folder / "task.toml").read_text(encoding="utf-8"))
+    card = tomllib.loads((registry.task(task).folder / "task.toml").read_text(encoding="utf-8"))
     assert card["track"] == "speech"
     headline = [metric["metric"].partition("_")[0] for metric in card["metrics"] if metric.get("headline")]
     assert headline == ["deletion", "insertion", "deletion"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.datasets import musiccaps
 from earwitness.judges.ast import small_ast
 from earwitness.results import rows
@@ -19,7 +19,7 @@ CAPTIONS = {"one": "a quiet bell rings", "none": "", "two": "the dog barks loudl
 
 def card_with_local_sources(folder: Path) -> str:
     """The card of musicgen_musiccaps with nothing changed but where model, judge and dataset are read from."""
-    text = (shelf.task("musicgen_musiccaps").folder / "task.toml").read_text(encoding="utf-8")
+    text = (registry.task("musicgen_musiccaps").folder / "task.toml").read_text(encoding="utf-8")
     card = tomllib.loads(text)
     changes = {
         card["model"]["source"]: "model",
@@ -58,7 +58,7 @@ def test_musicgen_musiccaps_runs_on_a_tiny_checkpoint_and_shows_unusable_caption
         (run,) = (tmp_path / "runs").glob(f"musicgen_musiccaps__{name}__*")
         table = rows.read_run(run).to_pylist()
         by_item = {item: [row for row in table if row["item"] == item] for item in CAPTIONS}
-        metrics = {metric.id for metric in shelf.task("musicgen_musiccaps").card.metrics}
+        metrics = {metric.id for metric in registry.task("musicgen_musiccaps").card.metrics}
         for item in ("one", "two"):
             assert {row["metric"] for row in by_item[item]} == metrics
             assert {row["status"] for row in by_item[item]} == {"ok"}

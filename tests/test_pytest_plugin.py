@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness import gate, shelf
+from earwitness import gate, registry
 from earwitness.harness.inline import Subject, run_object
 from earwitness.harness.recipe import Arguments
 from gate_task import make_gate_task
@@ -36,7 +36,7 @@ def test_leave_one_out_stays_faithful(faithful):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a task and the baseline of the intact explainer."""
     folder = tmp_path_factory.mktemp("gate")
-    task = shelf.task(str(make_gate_task(folder / "task", ITEMS)))
+    task = registry.task(str(make_gate_task(folder / "task", ITEMS)))
     run = run_object(Subject(LeaveOneOut(), "leave_one_out"), task, Arguments(items=ITEMS, device="cpu"), folder)
     gate.update_baseline(folder / "baseline.parquet", gate.read_rows([run]))
     return folder

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.identity import digest
 from earwitness.scoring.measured import measured
 from earwitness.task import read_task
@@ -27,7 +27,7 @@ HINTS = {
 
 
 def identities(task_id: str) -> dict[str, Any]:
-    task = shelf.task(task_id)
+    task = registry.task(task_id)
     return {
         "version": task.card.version,
         "data": task.data_hash,
@@ -38,7 +38,7 @@ def identities(task_id: str) -> dict[str, Any]:
 
 
 def test_every_task_is_on_the_golden_list() -> None:
-    assert sorted(GOLDEN) == shelf.task_ids()
+    assert sorted(GOLDEN) == registry.task_ids()
 
 
 @pytest.mark.parametrize("task_id", sorted(GOLDEN))
@@ -64,7 +64,7 @@ def test_a_task_that_changes_changes_its_version(task_id: str) -> None:
 def test_a_card_is_another_where_it_says_that_something_else_is_explained(
     tmp_path: Path, before: str, after: str, explained: bool
 ) -> None:
-    original = shelf.task("musicgen_musiccaps")
+    original = registry.task("musicgen_musiccaps")
     folder = shutil.copytree(original.folder, tmp_path / "task")
     assert read_task(folder).hash == original.hash
     card = folder / "task.toml"
@@ -76,7 +76,7 @@ def test_a_card_is_another_where_it_says_that_something_else_is_explained(
 
 @pytest.mark.parametrize(("file", "moves"), [("certificate.json", True), ("ceiling.parquet", False)])
 def test_stored_truth_is_measured_with_and_ceilings_are_not(tmp_path: Path, file: str, moves: bool) -> None:
-    original = shelf.task("musicgen_musiccaps")
+    original = registry.task("musicgen_musiccaps")
     folder = shutil.copytree(original.folder, tmp_path / "task")
     before = measured(read_task(folder))
     (folder / "truth").mkdir()
@@ -87,7 +87,7 @@ def test_stored_truth_is_measured_with_and_ceilings_are_not(tmp_path: Path, file
 
 if __name__ == "__main__":
     tables = []
-    for name in shelf.task_ids():
+    for name in registry.task_ids():
         entries = [
             f"{key} = {value if isinstance(value, int) else repr(value)}" for key, value in identities(name).items()
         ]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from earwitness import gate, shelf
+from earwitness import gate, registry
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tests" / "third_party" / "wordless"
@@ -41,7 +41,7 @@ def test_the_fault_that_the_page_plants_is_a_line_of_the_package() -> None:
 
 def test_the_rules_of_the_package_are_about_its_task() -> None:
     settings = gate.read_settings(PACKAGE)
-    known = [metric.id for metric in shelf.task("micro_prompt").card.metrics]
+    known = [metric.id for metric in registry.task("micro_prompt").card.metrics]
     for rule in settings.fail_if:
         assert any(rule.matches("micro_prompt", metric) for metric in known), rule.text
     assert settings.against == PACKAGE / "tests" / "baseline.parquet"

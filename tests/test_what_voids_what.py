@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness import closure, shelf
+from earwitness import closure, registry
 from earwitness.scoring.columns import read_columns
 from earwitness.scoring.measured import measured
 from earwitness.submission import Submission
@@ -78,12 +78,12 @@ CHANGES = [
 
 @cache
 def submissions() -> list[Submission]:
-    return [shelf.submission(id) for id in shelf.submission_ids()]
+    return [registry.submission(id) for id in registry.submission_ids()]
 
 
 @cache
 def tasks() -> list[Task]:
-    return [shelf.task(id) for id in sorted(MADE)]
+    return [registry.task(id) for id in sorted(MADE)]
 
 
 Identities = tuple[dict[str, str], dict[tuple[str, str], str], dict[tuple[str, str], str]]

@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earwitness.plugins import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -23,15 +25,13 @@ OWN = "earwitness"
 DOORS = frozenset(
     f"{OWN}.{name}"
     for name in (
-        *("tracks", "metrics", "authoring", "scoring", "scoring.loading"),
-        *("box", "box.child", "harness.engines"),
+        *("tracks", "metrics", "plugins", "authoring", "scoring"),
+        *("box", "harness.engines"),
     )
 )
 """Modules that import by a name which a card gives. What the card names is a root of the closure itself."""
 UNSEEN = (f"{OWN}.exhibits",)
 """Packages that are not followed: what people see and hear changes no explanation and no row."""
-PLUGGED = ("tasks", "submissions", "models", "datasets", "judges", "metrics", "tracks")
-"""Kinds of things that other packages may plug in, the ends of their entry points' groups."""
 Root = str | tuple[str, Path]
 """A module by its dotted name, or a file with a name for it."""
 IMPORTERS = {"import_module", "__import__"}
@@ -52,13 +52,15 @@ def code_hash(roots: Iterable[Root], without: tuple[str, ...] = ()) -> str:
 def closure(roots: Iterable[Root], without: tuple[str, ...] = ()) -> dict[str, Path]:
     """Files of the closure by module name, a root that is a file by the name that is given with it.
 
-    Followed are modules of the library and of packages that plug into it by entry points; other packages go by their
-    versions. Raises ModuleNotFoundError for a root that is none.
+    Followed are modules of the library, of packages that plug into it by entry points and of those that a root lies
+    in; other packages go by their versions. Raises ModuleNotFoundError for a root that is none.
     """
     found: dict[str, Path] = {}
     queue: list[tuple[str, Path]] = []
+    roots = list(roots)
+    own = frozenset(root.partition(".")[0] for root in roots if isinstance(root, str))
     for root in roots:
-        name, path = root if isinstance(root, tuple) else (root, locate(root))
+        name, path = root if isinstance(root, tuple) else (root, locate(root, own))
         if path is None:
             raise ModuleNotFoundError(f"no module is called {name}", name=name)
         queue.append((name, path))
@@ -69,18 +71,21 @@ def closure(roots: Iterable[Root], without: tuple[str, ...] = ()) -> dict[str, P
             continue
         found[name] = path
         for other in _imported(name, path, _stamp(path)):
-            where = locate(other)
+            where = locate(other, own)
             if where is not None:
                 queue.append((other, where))
     return found
 
 
-def locate(module: str) -> Path | None:
-    """File of a module of the library or of a plug-in, by dotted name; None where it is another package's or none."""
+def locate(module: str, own: frozenset[str] = frozenset()) -> Path | None:
+    """File of a module of the library or of a plug-in, by dotted name; None where it is another package's or none.
+
+    `own` names top-level packages that are followed beside those.
+    """
     top, *rest = module.split(".")
-    folder = _package(top)
-    if folder is None:
-        return None
+    folder = _package(top) or (_installed(top) if top in own else None)
+    if folder is None or folder.is_file():
+        return None if rest else folder
     for place in (*rest[:-1],):
         folder = folder / place
     last = rest[-1] if rest else ""
@@ -193,7 +198,9 @@ def _imported(name: str, path: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
-    """Nodes of a tree that run; what stands under `if TYPE_CHECKING:` does not."""
+    """Nodes of a tree that run; what stands under `from earwitness.plugins import KINDS
+
+    if TYPE_CHECKING:` does not."""
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
@@ -205,7 +212,9 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _for_types(node: ast.If) -> bool:
-    """Whether a branch is for type checkers alone: `if TYPE_CHECKING:`."""
+    """Whether a branch is for type checkers alone: `from earwitness.plugins import KINDS
+
+    if TYPE_CHECKING:`."""
     return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
@@ -262,17 +271,27 @@ def _all_of(package: str) -> Iterator[str]:
 
 @lru_cache(maxsize=64)
 def _package(top: str) -> Path | None:
-    """Folder of a top-level package that is followed; None of others."""
+    """Folder (or file) of a top-level package that is followed; None of others."""
     if top == OWN:
         return Path(__file__).resolve().parent
-    if top not in _plug_ins():
+    return _installed(top) if top in _plug_ins() else None
+
+
+@lru_cache(maxsize=64)
+def _installed(top: str) -> Path | None:
+    """Folder of a top-level package, or file of a module that is none; None where there is none of source."""
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
         return None
-    spec = find_spec(top)
-    return Path(spec.origin).resolve().parent if spec is not None and spec.origin else None
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return None
+    path = Path(spec.origin).resolve()
+    return path.parent if spec.submodule_search_locations else path
 
 
 @lru_cache(maxsize=1)
 def _plug_ins() -> frozenset[str]:
     """Top-level packages that plug into the library by an entry point."""
-    points = [point for kind in PLUGGED for point in entry_points(group=f"{OWN}.{kind}")]
+    points = [point for kind in KINDS for point in entry_points(group=f"{OWN}.{kind}")]
     return frozenset(point.value.partition(":")[0].partition(".")[0] for point in points) - {OWN}

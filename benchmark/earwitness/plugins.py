@@ -1,20 +1,106 @@
-"""What other packages plug in by entry points of the groups `earwitness.<kind>`: found, imported, and named if broken.
+"""Finding code by a name that a card gives: the library's own, or what other packages plug in.
 
-A package that cannot be imported hides nothing else: it is one line of `faults`.
+A name is a file of the library's package (`musicgen` of `earwitness.models`), an entry point of the group
+`earwitness.<kind>`, or `package.module:factory`. A plug-in that cannot be imported hides nothing else: it is one line
+of `faults`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from inspect import isclass, ismodule
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from earwitness.errors import EarwitnessError, one_line
+from earwitness.errors import EarwitnessError, one_line, shortened
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PACKAGE = Path(__file__).resolve().parent
 KINDS = ("tasks", "submissions", "models", "datasets", "judges", "metrics", "tracks")
 """What can be plugged in: each is a group of entry points."""
+ENTRIES = {"models": "from_pretrained", "datasets": "load", "judges": "load"}
+"""What an adapter of each kind is called by."""
+OWN_FILES = (*ENTRIES, "tracks")
+"""Kinds of which the library's own lie in a file each."""
 _FAULTS: dict[tuple[str, str], str] = {}
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What reads a model, a dataset or a judge."""
+
+    name: str
+    module: str
+    """Dotted name of the module that it lies in: its code is in identities."""
+    entry: Callable[..., Any]
+    """`from_pretrained(source, *, revision, device, ...)` of a model, `load(...)` of a dataset or a judge."""
+    home: Any
+    """Module or class that holds the entry, and what an adapter may say of itself: `MADE`, `VERSION`, `ESTIMATORS`."""
+
+    def says(self, attribute: str, default: Any = None) -> Any:
+        """What the adapter says of itself."""
+        return getattr(self.home, attribute, default)
+
+
+def names(kind: str) -> list[str]:
+    """Names of adapters of a kind, the library's and those of packages that plug in.
+
+    >>> "musicgen" in names("models")
+    True
+    """
+    entry = ENTRIES[kind]
+    own = [path.stem for path in (PACKAGE / kind).glob("*.py") if f"\ndef {entry}(" in path.read_text(encoding="utf-8")]
+    return sorted({*own, *points(kind)})
+
+
+def module_of(kind: str, name: str) -> str:
+    """Dotted name of the module that an adapter's name stands for; nothing is imported, nor need it be there."""
+    if ":" in name or "." in name:
+        return name.partition(":")[0]
+    if _own(kind, name) or name not in points(kind):
+        return f"earwitness.{kind}.{name}"
+    return points(kind)[name].module
+
+
+def adapter(kind: str, name: str) -> Adapter:
+    """The adapter of that kind and name.
+
+    Raises EarwitnessError, in one line, where there is none, where it cannot be imported, and where it lacks its entry.
+    """
+    if ":" in name or "." in name:
+        return _adapter(kind, name, named(name))
+    if _own(kind, name):
+        return _adapter(kind, name, import_module(f"earwitness.{kind}.{name}"))
+    if name not in points(kind):
+        near = get_close_matches(name[:100], names(kind), 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"adapters: {', '.join(names(kind))}"
+        fault = _FAULTS.get((kind, name))
+        raise EarwitnessError(fault or f"earwitness.{kind} has no adapter {shortened(name)!r}; {hint}")
+    found = load(kind, name)
+    if found is None:
+        raise EarwitnessError(fault_of(kind, name))
+    return _adapter(kind, name, found)
+
+
+def _own(kind: str, name: str) -> bool:
+    return name.isidentifier() and (PACKAGE / kind / f"{name}.py").is_file()
+
+
+def _adapter(kind: str, name: str, found: Any) -> Adapter:
+    """The adapter that a module, a class or a function is; raises EarwitnessError where it is none."""
+    wanted = ENTRIES[kind]
+    entry = getattr(found, wanted, None) if ismodule(found) or isclass(found) else found
+    if not callable(entry):
+        what = f"it has no {wanted}" if entry is None else f"it is {type(found).__name__} and cannot be called"
+        raise EarwitnessError(f"{name!r} is no adapter of earwitness.{kind}: {what}")
+    home = found if entry is not found else import_module(found.__module__)
+    return Adapter(name, home.__name__ if ismodule(home) else home.__module__, entry, home)
 
 
 @lru_cache
@@ -25,6 +111,9 @@ def points(kind: str) -> dict[str, EntryPoint]:
     for point in entry_points(group=f"earwitness.{kind}"):
         if point.name in found and found[point.name].value != point.value:
             doubled.setdefault(point.name, {found[point.name].value}).add(point.value)
+        if kind in OWN_FILES and _own(kind, point.name):
+            complain(kind, point.name, f"({point.value}) has the name of one of the library's own; rename it")
+            continue
         found[point.name] = point
     for name, values in doubled.items():
         del found[name]
@@ -57,7 +146,7 @@ def complain(kind: str, name: str, fault: str) -> None:
     _FAULTS[kind, name] = f"plug-in {name!r} of earwitness.{kind} {fault}"
 
 
-def fault(kind: str, name: str) -> str:
+def fault_of(kind: str, name: str) -> str:
     """The line that says why a plug-in is of no use; empty where it is, or where it was not loaded."""
     return _FAULTS.get((kind, name), "")
 

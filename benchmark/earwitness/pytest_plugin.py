@@ -101,7 +101,7 @@ class Asked:
 
 def read_mark(mark: pytest.Mark, root: Path) -> Asked:
     """What a mark asks for, the rest from pyproject.toml in `root` or above; raises EarwitnessError."""
-    from earwitness import shelf
+    from earwitness import registry
     from earwitness.errors import EarwitnessError
     from earwitness.gate import Mode, parse, read_settings
 
@@ -109,7 +109,7 @@ def read_mark(mark: pytest.Mark, root: Path) -> Asked:
     if unknown or mark.args or "task" not in mark.kwargs:
         raise EarwitnessError(f"a mark {MARK} names its task and takes {', '.join(sorted(OPTIONS))}, each by its name")
     given, settings = mark.kwargs, read_settings(root)
-    task = shelf.task(str(given["task"]))
+    task = registry.task(str(given["task"]))
     texts = given.get("fail_if")
     if texts is not None:
         rules = tuple(parse(text) for text in ([texts] if isinstance(texts, str) else texts))
@@ -266,12 +266,12 @@ class ExplanationSpeed:
         Under `--benchmark-disable` one item is explained and nothing is timed. Raises EarwitnessError where an
         explanation fails.
         """
-        from earwitness import shelf
+        from earwitness import registry
         from earwitness.harness.inline import count_passes, first_items, open_bench
 
         benchmark = self._request.getfixturevalue("benchmark")
         with _one_line():
-            found = shelf.task(task)
+            found = registry.task(task)
             bench = open_bench(explainer, found, device)
             inputs = first_items(found, items, seed, self._out)
             passes = count_passes(bench, inputs)

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from earwitness import metrics, tracks
+from earwitness import metrics, plugins, tracks
 from earwitness.closure import code_hash, locate
 from earwitness.errors import EarwitnessError, InvalidCardError, short, steers
 from earwitness.identity import digest, files_of, of_files
@@ -53,6 +53,8 @@ Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_reada
 Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
 """A source, a revision, a split: may be empty."""
 Id = Annotated[str, Field(max_length=LONGEST_ID, pattern=f"^{ID}$")]
+AdapterName = Annotated[str, Field(max_length=200, pattern=rf"^({ID}|[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*)$")]
+"""An id, or `package.module:factory`."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable)]
 Parameters = dict[Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_readable)], JsonValue]
@@ -68,8 +70,8 @@ class Card(BaseModel):
 class ModelCard(Card):
     """Which model is explained."""
 
-    adapter: Id
-    """File of `earwitness.models`: musicgen."""
+    adapter: AdapterName
+    """File of `earwitness.models` (musicgen), entry point of that group, or `package.module:factory`."""
     source: Source
     """Hub id, or a folder relative to the card."""
     revision: Name = "main"
@@ -81,8 +83,8 @@ class ModelCard(Card):
 class DatasetCard(Card):
     """Which items are explained."""
 
-    adapter: Id
-    """File of `earwitness.datasets`, or of `earwitness.worlds`: soundscape."""
+    adapter: AdapterName
+    """File of `earwitness.datasets` (soundscape), entry point of that group, or `package.module:factory`."""
     source: Name = ""
     """Hub id or folder; empty for a made world. A folder is relative to the working directory."""
     split: Name = "test"
@@ -101,8 +103,8 @@ class JudgeCard(Card):
     """A classifier that listens; the first of a card is the task's judge, the others show whether ranks survive."""
 
     name: Id
-    adapter: Id
-    """File of `earwitness.judges`."""
+    adapter: AdapterName
+    """File of `earwitness.judges`, entry point of that group, or `package.module:factory`."""
     source: Source
     revision: Name = "main"
 
@@ -229,7 +231,10 @@ class Task:
         """Hash of the code that makes items of the dataset and runs the model: all that they import."""
         card = self.card
         track = tracks.load(card.track)
-        adapters = (f"earwitness.models.{card.model.adapter}", f"earwitness.datasets.{card.dataset.adapter}")
+        adapters = (
+            plugins.module_of("models", card.model.adapter),
+            plugins.module_of("datasets", card.dataset.adapter),
+        )
         modules = [track.item.__module__, *adapters, f"{track.scoring}.originals"]
         return code_hash([module for module in modules if locate(module)])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.cli import app, main
 
 HEAVY = ("torch", "transformers", "pandas", "streamlit", "numpy", "pyarrow", "pydantic", "duckdb", "datasets", "scipy")
@@ -55,9 +55,9 @@ def test_the_process_that_drives_a_run_never_loads_torch() -> None:
     code = (
         "import sys\n"
         "import earwitness.harness.run, earwitness.harness.verify, earwitness.harness.validate\n"
-        "import earwitness.harness.engines.local, earwitness.box.process, earwitness.shelf, earwitness.tracks.prompt\n"
-        "from earwitness import shelf\n"
-        "[shelf.task(id) for id in shelf.task_ids()]\n"
+        "import earwitness.harness.engines.local, earwitness.box.process, earwitness.tracks.prompt\n"
+        "from earwitness import registry\n"
+        "[registry.task(id) for id in registry.task_ids()]\n"
         "print([name for name in ('torch', 'transformers', 'streamlit', 'pandas') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
@@ -85,7 +85,7 @@ def test_an_unknown_verb_is_a_usage_error_with_the_nearest_one(earwitness) -> No
 
 
 def test_tasks_and_submissions_are_listed(earwitness) -> None:
-    for verb, ids in (("tasks", shelf.task_ids()), ("submissions", shelf.submission_ids())):
+    for verb, ids in (("tasks", registry.task_ids()), ("submissions", registry.submission_ids())):
         code, out, _ = earwitness(verb)
         assert code == 0
         for name in ids:
@@ -98,8 +98,8 @@ def test_a_card_is_shown_whole(earwitness) -> None:
     code, out, _ = earwitness("tasks", "musicgen_musiccaps", "--json")
     record = json.loads(out)
     assert code == 0
-    assert record["hash"] == shelf.task("musicgen_musiccaps").hash
-    assert record["metrics"][0]["id"] == shelf.task("musicgen_musiccaps").card.metrics[0].id
+    assert record["hash"] == registry.task("musicgen_musiccaps").hash
+    assert record["metrics"][0]["id"] == registry.task("musicgen_musiccaps").card.metrics[0].id
     code, out, _ = earwitness("tasks", "musicgen_musiccaps")
     assert "facebook/musicgen-small" in out
     code, out, _ = earwitness("submissions", "random")
@@ -165,7 +165,7 @@ def test_an_interrupt_is_one_line_with_the_exit_code_of_interrupts(earwitness, m
     def interrupted() -> list[str]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shelf, "task_ids", interrupted)
+    monkeypatch.setattr(registry, "task_ids", interrupted)
     assert earwitness("tasks") == (130, "", "earwitness: interrupted; the same command resumes\n")
 
 
@@ -175,7 +175,7 @@ def test_a_fault_of_the_program_is_one_line_that_names_its_traceback(
     def broken() -> list[str]:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr(shelf, "task_ids", broken)
+    monkeypatch.setattr(registry, "task_ids", broken)
     code, out, err = earwitness("tasks")
     assert (code, out, err.count("\n")) == (70, "", 1)
     assert err.startswith("earwitness: fault of the program: ZeroDivisionError: division by zero; the traceback is in ")

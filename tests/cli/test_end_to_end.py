@@ -198,13 +198,13 @@ def test_a_run_killed_at_a_moment_resumes_to_the_same_rows(
 def test_a_skeleton_is_valid_as_it_is_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from earwitness import shelf
+    from earwitness import registry
     from earwitness.cli.submit import new
     from earwitness.harness.engines.local import LocalEngine
     from earwitness.harness.validate import validate
 
     monkeypatch.chdir(folder)
     new("my_explainer", "prompt")
-    report = validate(Path("my_explainer"), LocalEngine(), "cpu", shelf.task(str(folder / "task")))
+    report = validate(Path("my_explainer"), LocalEngine(), "cpu", registry.task(str(folder / "task")))
     assert report.findings == ()
     assert (report.submission, report.items) == ("my_explainer", 2)

@@ -147,7 +147,7 @@ def test_a_full_disk_anywhere_is_one_line(earwitness: Earwitness, monkeypatch: p
     def full() -> list[str]:
         raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
-    monkeypatch.setattr("earwitness.shelf.task_ids", full)
+    monkeypatch.setattr("earwitness.registry.task_ids", full)
     assert earwitness("tasks") == (USAGE, "", "earwitness: cannot read or write somewhere: No space left on device\n")
 
 
@@ -156,7 +156,7 @@ def test_a_librarys_exit_is_a_fault_and_no_answer(
     earwitness: Earwitness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: object
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("earwitness.shelf.task_ids", lambda: sys.exit(code))  # type: ignore[arg-type]
+    monkeypatch.setattr("earwitness.registry.task_ids", lambda: sys.exit(code))  # type: ignore[arg-type]
     found, _, err = earwitness("tasks")
     assert (found, err.count("\n")) == (FAULT, 1)
     assert "fault of the program: SystemExit" in err

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.errors import NotComparableError
 from earwitness.gate import check, parse, read_baseline, update_baseline
 from earwitness.gate.baseline import read_rows
@@ -70,7 +70,7 @@ def test_other_code_alone_is_compared_with_a_note(tmp_path: Path) -> None:
 
 
 def test_fingerprints_travel_with_the_rows_and_into_the_baseline(tmp_path: Path) -> None:
-    task = shelf.task("musicgen_musiccaps")
+    task = registry.task("musicgen_musiccaps")
     rows = describe(table(VALUES, task=task.id, task_hash=task.hash), [task])
     update_baseline(tmp_path / "b.parquet", rows)
     assert attached(read_baseline(tmp_path / "b.parquet")) == {task.hash: fingerprints_of_task(task)}
@@ -83,7 +83,7 @@ def test_a_baseline_forgets_the_fingerprints_of_tasks_that_it_no_longer_holds(tm
     assert list(attached(read_baseline(path))) == ["h2"]
 
 
-def test_a_run_of_a_task_that_is_not_on_the_shelf_has_the_fingerprints_of_its_recipes_card(tmp_path: Path) -> None:
+def test_a_run_of_a_task_that_is_not_registered_has_the_fingerprints_of_its_recipes_card(tmp_path: Path) -> None:
     from earwitness.results.rows import write_table
 
     write_table(table(VALUES), tmp_path / "rows" / "0.parquet")

@@ -22,13 +22,16 @@ if __name__ in ("__main__", "__mp_main__"):
 if __name__ == "__main__":
     # A process that was started in the background ignores interrupts, and its children do.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    from earwitness import shelf
+    from earwitness import registry
     from earwitness.harness.engines.local import LocalEngine
     from earwitness.harness.recipe import Arguments, Run
     from earwitness.harness.run import execute
 
     run = Run(
-        shelf.task(sys.argv[2]), shelf.submission(sys.argv[3]), Arguments(items=128, device="cpu"), Path(sys.argv[1])
+        registry.task(sys.argv[2]),
+        registry.submission(sys.argv[3]),
+        Arguments(items=128, device="cpu"),
+        Path(sys.argv[1]),
     )
     (outcome,) = execute([run], LocalEngine())
     sys.exit(0 if outcome.done else 4)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.harness import needs as module
 from earwitness.harness.needs import needs
 
@@ -29,22 +29,22 @@ def cache(hub: Path, kind: str, repository: str, file: str) -> None:
 
 
 def test_micro_tasks_need_nothing() -> None:
-    for name in shelf.task_ids():
+    for name in registry.task_ids():
         if name.startswith("micro_"):
-            assert needs(shelf.task(name)) == []
+            assert needs(registry.task(name)) == []
 
 
 def test_a_published_task_needs_its_weights_its_judge_and_its_data() -> None:
-    assert needs(shelf.task("musicgen_musiccaps")) == [
+    assert needs(registry.task("musicgen_musiccaps")) == [
         f"weights {MUSICGEN} (not in the hub's cache)",
         f"weights {AST} (not in the hub's cache)",
         "data google/MusicCaps",
     ]
-    assert needs(shelf.task("wavtokenizer_notes")) == ["weights WavTokenizer", "data notes"]
+    assert needs(registry.task("wavtokenizer_notes")) == ["weights WavTokenizer", "data notes"]
 
 
 def test_what_lies_in_the_cache_or_under_the_working_directory_is_here(empty_cache: Path) -> None:
-    task = shelf.task("musicgen_musiccaps")
+    task = registry.task("musicgen_musiccaps")
     revision = task.card.model.revision
     cache(empty_cache, "model", MUSICGEN, "config.json")
     (empty_cache / f"models--{MUSICGEN.replace('/', '--')}" / "refs" / revision).write_text("abc")
@@ -57,16 +57,16 @@ def test_what_lies_in_the_cache_or_under_the_working_directory_is_here(empty_cac
 def test_a_package_that_is_missing_is_named_for_the_tasks_that_import_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_is_complete", lambda: False)
     monkeypatch.setattr(module, "_is_installed", lambda name: name != "espeakng_loader")
-    assert needs(shelf.task("micro_speech")) == ["package espeakng_loader"]
-    assert needs(shelf.task("micro_prompt")) == []
+    assert needs(registry.task("micro_speech")) == ["package espeakng_loader"]
+    assert needs(registry.task("micro_prompt")) == []
 
 
 def test_looking_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from earwitness import shelf\n"
+        "from earwitness import registry\n"
         "from earwitness.harness.needs import needs\n"
-        "[needs(shelf.task(name)) for name in shelf.task_ids()]\n"
+        "[needs(registry.task(name)) for name in registry.task_ids()]\n"
         "print([name for name in ('torch', 'transformers', 'datasets', 'diffusers') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

@@ -68,7 +68,7 @@ def test_a_wrong_card_is_an_error(tmp_path: Path, engine: Any) -> None:
         validate(folder, engine)
 
 
-def test_a_track_without_a_model_on_the_shelf_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("earwitness.shelf.task_ids", list)
+def test_a_track_without_a_model_registered_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("earwitness.registry.task_ids", list)
     with pytest.raises(EarwitnessError, match="earwitness train micro_prompt"):
         micro_task("prompt")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness import board, shelf
+from earwitness import board, registry
 from earwitness.stats.intervals import Sampling
 from earwitness.task import read_task
 from synthetic import SKILL, Plan, write_originals, write_run, write_task
@@ -20,11 +20,11 @@ def planted_board(tmp_path_factory: pytest.TempPathFactory) -> Path:
         skill={**SKILL, "occlusion": 0.55}, items=12, masks=("top10", "top30", "soft"), changes=True, sounds=True,
         dull=("kl_f@top30",), failing={"attention": (3,)},
     )  # fmt: skip
-    task = write_task(folder / "shelf", plan)
+    task = write_task(folder / "registry", plan)
     plan = replace(plan, task_hash=read_task(task).hash)
-    home = shelf.home
+    home = registry.home
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shelf, "home", lambda kind: folder / "shelf" if kind == "tasks" else home(kind))
+        patch.setattr(registry, "home", lambda kind: folder / "registry" if kind == "tasks" else home(kind))
         for variant in (plan, replace(plan, task_hash=f"{plan.task_hash}-fresh7", sounds=False)):
             for submission in variant.skill:
                 write_run(folder / "runs", variant, submission)

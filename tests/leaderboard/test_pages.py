@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from earwitness import board, shelf
+from earwitness import board, registry
 from earwitness.stats.intervals import Sampling
 from earwitness.task import read_task
 from synthetic import Plan, write_run, write_task
@@ -162,10 +162,10 @@ def test_the_submission_page_shows_its_results_on_every_task(app):
 
 def test_an_entrant_that_ran_some_items_alone_is_shown_without_a_rank(tmp_path, page, monkeypatch):
     plan = Plan(items=12, changes=True)
-    task = write_task(tmp_path / "shelf", plan)
+    task = write_task(tmp_path / "registry", plan)
     plan = replace(plan, task_hash=read_task(task).hash)
-    home = shelf.home
-    monkeypatch.setattr(shelf, "home", lambda kind: tmp_path / "shelf" if kind == "tasks" else home(kind))
+    home = registry.home
+    monkeypatch.setattr(registry, "home", lambda kind: tmp_path / "registry" if kind == "tasks" else home(kind))
     for submission in plan.skill:
         write_run(tmp_path / "runs", replace(plan, items=5) if submission == "occlusion" else plan, submission)
     board.build(tmp_path / "runs", tmp_path / "board", Sampling(draws=50))

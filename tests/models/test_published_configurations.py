@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tiny_published
-from earwitness import shelf
+from earwitness import registry
 from earwitness.judges import ast
 from earwitness.models import audioldm2, encodec, musicgen, oobleck, speech2text, wavtokenizer, whisper
 from earwitness.models.audioldm2 import AudioLDM2Model
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 def parameters(card: str, source: str = "") -> dict[str, Any]:
     """What a shipped card gives its adapter; its source is the one that the double stands for."""
-    model = shelf.task(card).card.model
+    model = registry.task(card).card.model
     assert not source or model.source == source
     return model.parameters
 
@@ -129,7 +129,7 @@ def there_and_back(model: Any, width: int, samples: int) -> None:
 
 
 def test_the_judge_of_musicgen_musiccaps(tmp_path: Path) -> None:
-    judges = shelf.task("musicgen_musiccaps").card.judges
+    judges = registry.task("musicgen_musiccaps").card.judges
     assert [judge.source for judge in judges] == ["MIT/ast-finetuned-audioset-10-10-0.4593"]
     judge = ast.load(tiny_published.ast(tmp_path))
     assert judge.labels[0] == "Speech"

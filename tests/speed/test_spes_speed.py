@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.scoring import Setting
 from earwitness.scoring.speech.scoring import open_scoring
 from speech_baselines import speech_baseline
@@ -35,7 +35,7 @@ TESTS = Path(__file__).parents[1]
 def utterance(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpeechModel, SpeechItem]:
     """The recogniser of micro_speech, and its longest utterance of a few."""
     torch.set_num_threads(1)
-    scoring = open_scoring(Setting(shelf.task("micro_speech"), items=10, cache=tmp_path_factory.mktemp("utterance")))
+    scoring = open_scoring(Setting(registry.task("micro_speech"), items=10, cache=tmp_path_factory.mktemp("utterance")))
     return scoring.model, max(scoring.items()[0], key=lambda item: len(item.features))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.scoring import Setting
 from earwitness.scoring.speech.scoring import open_scoring
 from earwitness.tracks.speech import SpeechMap
@@ -76,7 +76,7 @@ def literal(model: SpeechModel, item: SpeechItem, cells: list[np.ndarray], conte
 def utterances(tmp_path_factory: pytest.TempPathFactory) -> tuple[SpeechModel, list[SpeechItem]]:
     """The recogniser of micro_speech, and ten of its utterances."""
     cache = tmp_path_factory.mktemp("utterances")
-    scoring = open_scoring(Setting(shelf.task("micro_speech"), items=10, cache=cache))
+    scoring = open_scoring(Setting(registry.task("micro_speech"), items=10, cache=cache))
     return scoring.model, scoring.items()[0]
 
 

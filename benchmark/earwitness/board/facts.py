@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from earwitness import metrics, shelf
+from earwitness import metrics, registry
 from earwitness.errors import EarwitnessError
 from earwitness.results.rows import FRESH
 from earwitness.submission import SubmissionCard, by_track
@@ -42,8 +42,8 @@ class TaskFacts:
     id: str
     hash: str
     card: TaskCard | None
-    """None where neither the shelf nor a run's recipe has it: rows alone are shown."""
-    on_shelf: bool = False
+    """None where neither the registry nor a run's recipe has it: rows alone are shown."""
+    registered: bool = False
     readme: str = ""
     certificate: str = ""
     """JSON, empty where there is none."""
@@ -64,15 +64,15 @@ class SubmissionFacts:
     id: str
     hash: str
     card: SubmissionCard | None
-    on_shelf: bool = False
+    registered: bool = False
     readme: str = ""
 
 
 def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFacts:
-    """Facts of the task of that hash: from the shelf if it is the same, else from a recipe's copy of the card."""
+    """Facts of the task of that hash: from the registry if it is the same, else from a recipe's copy of the card."""
     base = hash.split(FRESH)[0]
     try:
-        task = shelf.task(id)
+        task = registry.task(id)
     except EarwitnessError:
         task = None
     if task is not None and task.hash == base:
@@ -83,9 +83,9 @@ def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFac
 
 
 def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> SubmissionFacts:
-    """Facts of the submission of that hash: from the shelf if it is the same, else from a recipe's copy of the card."""
+    """Facts of the submission of that hash: the registered one's if it is the same, else those of a recipe's card."""
     try:
-        submission = shelf.submission(id)
+        submission = registry.submission(id)
     except EarwitnessError:
         submission = None
     if submission is not None and hash in submission.hashes.values():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, submission_facts
 from earwitness.errors import EarwitnessError
 from earwitness.results.coding import once
@@ -59,7 +59,7 @@ def variants(rows: pa.Table) -> list[Variant]:
 def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
     """A name for each variant, for people and for the page's address.
 
-    The plain id is the variant of the shelf's task, or of the only task of that id; others tell what sets them apart.
+    The plain id is the variant of the registered task, or of the only task of that id; others tell what differs.
     """
     hashes: dict[str, set[str]] = defaultdict(set)
     for variant in found:
@@ -67,7 +67,7 @@ def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
     names = []
     for variant in found:
         base, _, fresh = variant.task_hash.partition(FRESH)
-        other = len(hashes[variant.task]) > 1 and not tasks[variant.task_hash].on_shelf
+        other = len(hashes[variant.task]) > 1 and not tasks[variant.task_hash].registered
         parts = [variant.task, base[:6] if other else "", f"fresh{fresh}" if fresh else ""]
         names.append("~".join(filter(None, [*parts, f"seed{variant.seed}" if variant.seed else ""])))
     return names
@@ -77,7 +77,7 @@ def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes
     """What was measured of a variant, with what cards say of it and of its entrants."""
     chosen = _of_variant(rows, variant)
     facts = task.metrics(chosen["metric"].to_pylist())
-    floor = _shelf_floor(task.card.track if task.card else "")
+    floor = _registered_floor(task.card.track if task.card else "")
     measured = cube(chosen, [metric.id for metric in facts], Preferred(floor=floor)).on_roster()
     submissions = [submission_facts(id, hash, recipes) for id, hash in measured.entrants]
     ids = [id for id, _ in measured.entrants]
@@ -90,8 +90,8 @@ def _of_variant(rows: pa.Table, variant: Variant) -> pa.Table:
     return rows.filter(pc.and_(mine, pc.equal(rows["explainer_seed"], variant.seed)))
 
 
-def _shelf_floor(track: str) -> str | None:
+def _registered_floor(track: str) -> str | None:
     try:
-        return shelf.submission(FLOOR).hash_for(track)
+        return registry.submission(FLOOR).hash_for(track)
     except EarwitnessError:
         return None

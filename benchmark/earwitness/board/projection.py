@@ -92,8 +92,8 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
     if 0 < summary.size < FEWEST_CLUSTERS:
         notes.append(f"Too few items for intervals of means: {summary.size} clusters.")
-    if not part.task.on_shelf:
-        notes.append("These rows belong to a version of the task that is not on the shelf.")
+    if not part.task.registered:
+        notes.append("These rows belong to a version of the task that is not registered.")
     notes += measured.notes
     return {
         "task": part.variant.task,

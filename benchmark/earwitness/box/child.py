@@ -11,14 +11,13 @@ import random
 import sys
 import traceback
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from earwitness import tracks
+from earwitness import plugins, tracks
 from earwitness.box import Answer, Brief, Cost, frames
 from earwitness.box.devices import resolve
 from earwitness.box.meter import Meter, Reading
@@ -59,8 +58,7 @@ def main(read_from: int, write_to: int, parent: int) -> None:
 
 
 def _set_up(brief: Brief) -> Bench:
-    adapter = import_module(f"earwitness.models.{brief.adapter}")
-    model = adapter.from_pretrained(
+    model = plugins.adapter("models", brief.adapter).entry(
         brief.source, revision=brief.revision, device=resolve(brief.device), **brief.parameters
     )
     explainer = load_explainer(read_submission(Path(brief.submission)), brief.track)

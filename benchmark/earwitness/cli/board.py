@@ -84,9 +84,9 @@ def _serve(board: Path, port: int) -> None:
     import os
     import subprocess
 
-    from earwitness import shelf
+    from earwitness import registry
 
-    page = shelf.home("leaderboard") / "app.py"
+    page = registry.home("leaderboard") / "app.py"
     if not page.is_file():
         raise EarwitnessError(f"{page}: no such page; install earwitness again")
     command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port)]

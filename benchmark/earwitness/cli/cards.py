@@ -1,4 +1,4 @@
-"""`earwitness tasks` and `earwitness submissions`: what is on the shelf."""
+"""`earwitness tasks` and `earwitness submissions`: what is registered."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ID = Annotated[str | None, typer.Argument(metavar="[ID]", help="Id, or a folder 
 
 def tasks(id: ID = None, json: Json = False) -> None:
     """List tasks and what they need to run here, or show one card."""
-    from earwitness import shelf
+    from earwitness import registry
 
     if id is not None:
-        _show(_task_record(shelf.task(id)), json)
+        _show(_task_record(registry.task(id)), json)
         return
-    found = [shelf.task(name) for name in shelf.task_ids()]
+    found = [registry.task(name) for name in registry.task_ids()]
     if json:
         print_json([_task_record(task) for task in found])
         return
@@ -41,12 +41,12 @@ def _here(task: Task) -> str:
 
 def submissions(id: ID = None, json: Json = False) -> None:
     """List submissions, or show one card."""
-    from earwitness import shelf
+    from earwitness import registry
 
     if id is not None:
-        _show(_submission_record(shelf.submission(id)), json)
+        _show(_submission_record(registry.submission(id)), json)
         return
-    found = [shelf.submission(name) for name in shelf.submission_ids()]
+    found = [registry.submission(name) for name in registry.submission_ids()]
     if json:
         print_json([_submission_record(submission) for submission in found])
         return

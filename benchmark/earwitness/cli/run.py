@@ -126,12 +126,12 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 
 
 def _runs(tasks: str, submissions: str, arguments: Arguments, out: Path, typed: frozenset[str]) -> list[Run]:
-    from earwitness import shelf
+    from earwitness import registry
     from earwitness.harness.recipe import Run
 
     found: dict[str, Run] = {}
     for name in _names(tasks, "--task"):
-        task = shelf.task(name)
+        task = registry.task(name)
         highest = max(task.card.generation_seeds, default=0)
         if arguments.seed + highest > MAX_SEED:
             raise EarwitnessError(f"--seed {arguments.seed}: task {task.id} adds up to {highest}; at most {MAX_SEED}")
@@ -149,17 +149,17 @@ def _names(text: str, option: str) -> list[str]:
 
 
 def _submissions(task: Task, names: list[str]) -> list[Submission]:
-    from earwitness import shelf
+    from earwitness import registry
 
     if names == [ALL]:
-        found = [shelf.submission(name) for name in shelf.submission_ids()]
+        found = [registry.submission(name) for name in registry.submission_ids()]
         found = [submission for submission in found if task.card.track in submission.card.explainers]
         if not found:
             raise EarwitnessError(f"no submission is of the track {task.card.track} of task {task.id}")
         return found
     if ALL in names:
         raise EarwitnessError(f"--submission names `{ALL}` and others; name `{ALL}` alone, or the others")
-    found = [shelf.submission(name) for name in names]
+    found = [registry.submission(name) for name in names]
     for submission in found:
         if task.card.track not in submission.card.explainers:
             known = ", ".join(submission.card.explainers)

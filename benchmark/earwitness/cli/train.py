@@ -29,11 +29,11 @@ def train(
     """
     import shutil
 
-    from earwitness import authoring, shelf
+    from earwitness import authoring, registry
     from earwitness.authoring.training import train as train_task
     from earwitness.task import read_task
 
-    shipped = shelf.task(task)
+    shipped = registry.task(task)
     seed = twin or 0
     folder = writable(out, "--out") if out else TRAININGS / f"{shipped.id}-seed{seed}" / shipped.id
     figures = train_task(shipped.id, folder, seed)

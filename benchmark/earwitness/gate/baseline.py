@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from earwitness import shelf
+from earwitness import registry
 from earwitness.errors import EarwitnessError, ExplainerFailedError
 from earwitness.gate import comparability
 from earwitness.gate.comparability import attach, attached
@@ -258,7 +258,7 @@ def _fingerprints(task: Any, known: comparability.Fingerprints) -> comparability
         return {}
     for place in (task.get("folder"), task.get("id")):
         try:
-            found = shelf.task(str(place))
+            found = registry.task(str(place))
         except EarwitnessError:
             continue
         if found.hash == task["hash"]:

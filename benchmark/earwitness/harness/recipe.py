@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from earwitness import __version__, shelf
+from earwitness import __version__, registry
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.identity import digest
 from earwitness.results import former
@@ -229,7 +229,7 @@ def versions() -> dict[str, str]:
 @cache
 def git_state() -> dict[str, Any] | None:
     """Commit and dirty flag of the checkout that the library is imported from; None outside one."""
-    root = shelf.PACKAGE.parent.parent
+    root = registry.PACKAGE.parent.parent
     if not (root / ".git").exists():
         return None
     try:
@@ -284,8 +284,8 @@ def reopen(folder: Path) -> Run:
     recipe = read(folder)
     typed = recipe["arguments"]["typed"]
     arguments = Arguments(**typed, **recipe["arguments"]["defaulted"])
-    task = _found("task", recipe["task"], shelf.task)
-    submission = _found("submission", recipe["submission"], shelf.submission)
+    task = _found("task", recipe["task"], registry.task)
+    submission = _found("submission", recipe["submission"], registry.submission)
     run = Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
     for kind, known, now in (
         ("task", data_hash(recipe), task.data_hash),
@@ -324,6 +324,6 @@ def submission_hash(recipe: dict[str, Any], run: Run) -> str:
 
 
 def _found(kind: str, recorded: dict[str, Any], find: Any) -> Any:
-    """What a recipe names, from where it was or from the shelf."""
+    """What a recipe names, from where it was or from the registry."""
     here = os.path.isfile(Path(recorded["folder"], f"{kind}.toml"))
     return find(recorded["folder"] if here else recorded["id"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness import box as boxes
-from earwitness import shelf
+from earwitness import registry
 from earwitness.box import BoxError
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain, score
@@ -49,7 +49,7 @@ def validate(path: Path, engine: Engine, device: str = "auto", task: Task | None
 
     Raises EarwitnessError where the card is wrong, or the task's model cannot be read.
     """
-    submission = shelf.submission(str(path))
+    submission = registry.submission(str(path))
     task = task or micro_task(next(iter(submission.card.explainers)))
     with tempfile.TemporaryDirectory(prefix="earwitness-validate-") as temporary:
         run = Run(task, submission, Arguments(items=ITEMS, device=device), Path(temporary))
@@ -64,8 +64,8 @@ def validate(path: Path, engine: Engine, device: str = "auto", task: Task | None
 
 def micro_task(track: str) -> Task:
     """The first task of a track whose model lies in the task's own folder; raises EarwitnessError where none is."""
-    for name in shelf.task_ids():
-        task = shelf.task(name)
+    for name in registry.task_ids():
+        task = registry.task(name)
         if task.card.track == track and (task.folder / task.card.model.source).is_dir():
             return task
     raise EarwitnessError(

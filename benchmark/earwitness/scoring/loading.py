@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from earwitness import plugins
 from earwitness.errors import EarwitnessError, InvalidCardError
 from earwitness.parameters import ParameterError, checked
 from earwitness.task import CARD
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from earwitness.judges import Judge
+    from earwitness.plugins import Adapter
     from earwitness.scoring import Setting
     from earwitness.task import Task
 
 GIVEN = ("source", "split", "items", "seed", "revision", "device")
 """What adapters take that is no parameter of a card."""
-ENTRIES = {"earwitness.datasets": "load", "earwitness.models": "from_pretrained", "earwitness.judges": "load"}
-"""The function of an adapter, by its package."""
 
 
 def load_records(setting: Setting) -> list[Any]:
@@ -30,10 +29,10 @@ def load_records(setting: Setting) -> list[Any]:
     Raises EarwitnessError where the dataset cannot be read, repeats an id, or is no world that draws afresh.
     """
     card = setting.task.card.dataset
-    dataset = adapter("earwitness.datasets", card.adapter, setting.task)
-    load, source = dataset.load, setting.task.source(card.source) if card.source else ""
+    dataset = adapter("datasets", card.adapter, setting.task)
+    load, source = dataset.entry, setting.task.source(card.source) if card.source else ""
     if setting.fresh is not None:
-        if not getattr(dataset, "MADE", False):
+        if not dataset.says("MADE"):
             raise EarwitnessError(f"task {setting.task.id}: --fresh draws from a made world, and {card.source} is none")
         source = ""
     revision = {"revision": card.revision} if "revision" in inspect.signature(load).parameters else {}
@@ -58,22 +57,22 @@ def check_parameters(task: Task) -> None:
 def dataset_parameters(task: Task) -> dict[str, Any]:
     """The dataset's parameters as its adapter takes them; raises InvalidCardError as `check_parameters`."""
     card, at = task.card.dataset, f"{task.folder / CARD}: dataset"
-    dataset = adapter("earwitness.datasets", card.adapter, task)
-    version = getattr(dataset, "VERSION", None)
+    dataset = adapter("datasets", card.adapter, task)
+    version = dataset.says("VERSION")
     if card.version and version is None:
         raise InvalidCardError(f"{at}.version: {card.adapter} is no made world, and they alone have one; take it out")
     if card.version and card.version != str(version):
         raise InvalidCardError(f"{at}.version: the world {card.adapter} is of version {version}, not {card.version!r}")
-    if card.revision != "main" and "revision" not in inspect.signature(dataset.load).parameters:
+    if card.revision != "main" and "revision" not in inspect.signature(dataset.entry).parameters:
         raise InvalidCardError(f"{at}.revision: {card.adapter} is not read from the hub; take it out")
-    return _fitted(f"{at}.parameters", dataset.load, card.parameters)
+    return _fitted(f"{at}.parameters", dataset.entry, card.parameters)
 
 
 def model_parameters(task: Task) -> dict[str, Any]:
     """The model's parameters as its adapter takes them; raises InvalidCardError as `check_parameters`."""
     card = task.card.model
-    found = adapter("earwitness.models", card.adapter, task)
-    return _fitted(f"{task.folder / CARD}: model.parameters", found.from_pretrained, card.parameters)
+    found = adapter("models", card.adapter, task)
+    return _fitted(f"{task.folder / CARD}: model.parameters", found.entry, card.parameters)
 
 
 def _fitted(at: str, function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,15 +85,15 @@ def _fitted(at: str, function: Callable[..., Any], values: Mapping[str, Any]) ->
 def load_model(task: Task, device: str) -> Any:
     """A task's model, behind its track's interface; raises ModelError where it cannot be read."""
     card = task.card.model
-    found = adapter("earwitness.models", card.adapter, task)
+    found = adapter("models", card.adapter, task)
     parameters = model_parameters(task)
-    return found.from_pretrained(task.source(card.source), revision=card.revision, device=device, **parameters)
+    return found.entry(task.source(card.source), revision=card.revision, device=device, **parameters)
 
 
 def load_judges(task: Task, names: Collection[str], device: str) -> dict[str, Judge]:
     """The judges of these names, by name; raises ModelError where one cannot be read."""
     return {
-        card.name: adapter("earwitness.judges", card.adapter, task).load(
+        card.name: adapter("judges", card.adapter, task).entry(
             task.source(card.source), revision=card.revision, device=device
         )
         for card in task.card.judges
@@ -102,15 +101,9 @@ def load_judges(task: Task, names: Collection[str], device: str) -> dict[str, Ju
     }
 
 
-def adapter(package: str, name: str, task: Task) -> Any:
-    """The module of a package that a card names; raises InvalidCardError where there is none."""
-    entry, at = ENTRIES[package], f"{task.folder / CARD}"
+def adapter(kind: str, name: str, task: Task) -> Adapter:
+    """The adapter of a kind that a card names; raises InvalidCardError where there is none that can be used."""
     try:
-        found = import_module(f"{package}.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"{package}.{name}":
-            raise
-        raise InvalidCardError(f"{at}: {package} has no adapter {name!r}") from error
-    if not hasattr(found, entry):
-        raise InvalidCardError(f"{at}: {package}.{name} is no adapter: it has no {entry}")
-    return found
+        return plugins.adapter(kind, name)
+    except EarwitnessError as error:
+        raise InvalidCardError(f"{task.folder / CARD}: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from earwitness import tracks
+from earwitness import plugins, tracks
 from earwitness.closure import code_hash, locate
 from earwitness.identity import digest, files_of, of_files
 from earwitness.scoring.certificates import folder
@@ -56,5 +56,5 @@ def listening(task: Task) -> str:
 
 
 def _judge(task: Task, judge: JudgeCard) -> list[str]:
-    module = f"earwitness.judges.{judge.adapter}"
+    module = plugins.module_of("judges", judge.adapter)
     return [task.named(judge.source), judge.revision, code_hash([module]) if locate(module) else judge.adapter]

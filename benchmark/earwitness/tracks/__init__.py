@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
+from earwitness import plugins
 from earwitness.errors import EarwitnessError, InvalidExplanationError
 
 if TYPE_CHECKING:
@@ -79,15 +80,18 @@ def names() -> list[str]:
     >>> "prompt" in names()
     True
     """
-    return sorted(module.name for module in iter_modules(__path__))
+    return sorted({*(module.name for module in iter_modules(__path__)), *plugins.points("tracks")})
 
 
 def load(name: str) -> Track:
     """The track of that name; raises EarwitnessError where there is none."""
     if name not in names():
         raise EarwitnessError(f"no track is called {name!r}; tracks: {', '.join(names())}")
-    track = import_module(f"{__name__}.{name}").TRACK
-    assert isinstance(track, Track)
+    plugged = name in plugins.points("tracks")
+    found = plugins.load("tracks", name) if plugged else import_module(f"{__name__}.{name}")
+    track = getattr(found, "TRACK", found)
+    if not isinstance(track, Track):
+        raise EarwitnessError(plugins.fault_of("tracks", name) or f"plug-in {name!r} of earwitness.tracks is no Track")
     return track
 
 

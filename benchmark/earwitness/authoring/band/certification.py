@@ -64,7 +64,7 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
     """
     if not task.card.judges:
         raise EarwitnessError(f"task {task.id}: its card has no judge, so nothing can be certified")
-    if not getattr(adapter("earwitness.datasets", task.card.dataset.adapter, task), "MADE", False):
+    if not adapter("datasets", task.card.dataset.adapter, task).says("MADE"):
         raise EarwitnessError(f"task {task.id}: its dataset is no made world, so nothing can be certified")
     with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
         done = work.Work.of(task)

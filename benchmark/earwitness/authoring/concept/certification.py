@@ -41,7 +41,7 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
 
     Raises EarwitnessError where the dataset is no made world, or a file cannot be written.
     """
-    if not getattr(adapter("earwitness.datasets", task.card.dataset.adapter, task), "MADE", False):
+    if not adapter("datasets", task.card.dataset.adapter, task).says("MADE"):
         raise EarwitnessError(f"task {task.id}: its dataset is no made world, so nothing can be certified")
     with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
         done = work.Work.of(task)

@@ -74,7 +74,7 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
 def _spectrograms(task: Task, model: SpeechModel) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
     """Spectrograms of training speech, and of held-out speech."""
     card = task.card.dataset
-    load = adapter("earwitness.datasets", card.adapter, task).load
+    load = adapter("datasets", card.adapter, task).entry
 
     def features(split: str, count: int) -> list[NDArray[np.float32]]:
         records: list[SpeechRecord] = load("", split=split, items=count, seed=card.seed, **card.parameters)

@@ -123,7 +123,7 @@ class Prior:
 def training_records(setting: Setting) -> list[BandRecord]:
     """Clips of the train split of a setting's dataset, of its seed; none where it has no such split."""
     card = setting.task.card.dataset
-    load: Callable[..., list[BandRecord]] = loading.adapter("earwitness.datasets", card.adapter, setting.task).load
+    load: Callable[..., list[BandRecord]] = loading.adapter("datasets", card.adapter, setting.task).entry
     source = setting.task.source(card.source) if card.source and setting.fresh is None else ""
     seed = card.seed if setting.fresh is None else setting.fresh
     try:

@@ -71,8 +71,8 @@ class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
     @cached_property
     def steering(self) -> Steering:
         """The model, with the estimators that the dataset names."""
-        dataset = loading.adapter("earwitness.datasets", self.setting.task.card.dataset.adapter, self.setting.task)
-        return Steering(self.model, getattr(dataset, "ESTIMATORS", {}))
+        dataset = loading.adapter("datasets", self.setting.task.card.dataset.adapter, self.setting.task)
+        return Steering(self.model, dataset.says("ESTIMATORS", {}))
 
     @cached_property
     def tracing(self) -> Tracing:

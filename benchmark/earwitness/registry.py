@@ -1,0 +1,113 @@
+"""Finding what the benchmark is made of: in the checkout, in the wheel, by entry point, by `package.module:factory`.
+
+Tasks and submissions are folders with a card; models, datasets and judges are read by adapters; metrics and tracks are
+declared. Each kind has a group of entry points, `earwitness.<kind>`: those of tasks and submissions name a package that
+holds folders with cards, those of metrics a module that declares some, the others what `earwitness.plugins` says.
+"""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from earwitness import metrics, plugins, tracks
+from earwitness.errors import EarwitnessError, shortened
+from earwitness.plugins import KINDS as KINDS
+from earwitness.submission import CARD as SUBMISSION_CARD
+from earwitness.submission import Submission, read_submission
+from earwitness.task import CARD as TASK_CARD
+from earwitness.task import Task, read_task
+
+PACKAGE = plugins.PACKAGE
+CARDS = {"tasks": TASK_CARD, "submissions": SUBMISSION_CARD}
+
+
+def home(kind: str) -> Path:
+    """Folder of `tasks`, `submissions` or `leaderboard`: the checkout's where there is one, else the wheel's copy.
+
+    An editable install leaves a stale copy of force-included folders in site-packages, so the checkout wins.
+    """
+    checkout = PACKAGE.parent.parent / kind
+    return checkout if (PACKAGE.parent.parent / "pyproject.toml").is_file() else PACKAGE / f"_{kind}"
+
+
+def names(kind: str) -> list[str]:
+    """Names of all that is registered of a kind.
+
+    >>> "fid_f" in names("metrics"), "prompt" in names("tracks"), "cnn" in names("judges")
+    (True, True, True)
+    """
+    if kind in CARDS:
+        return sorted(_folders(kind))
+    if kind == "metrics":
+        return sorted(metrics.all_metrics())
+    return tracks.names() if kind == "tracks" else plugins.names(kind)
+
+
+def get(kind: str, name: str) -> Any:
+    """What is registered of a kind under a name; raises EarwitnessError and offers the nearest name.
+
+    A `Task`, a `Submission`, an `Adapter` of a model, a dataset or a judge, a `MetricSpec`, or a `Track`.
+    """
+    if kind not in KINDS:
+        raise EarwitnessError(f"no kind is called {kind!r}; kinds: {', '.join(KINDS)}")
+    if kind in CARDS:
+        return task(name) if kind == "tasks" else submission(name)
+    if kind == "metrics":
+        return metrics.get(name)
+    return tracks.load(name) if kind == "tracks" else plugins.adapter(kind, name)
+
+
+def task_ids() -> list[str]:
+    """Ids of all registered tasks."""
+    return names("tasks")
+
+
+def submission_ids() -> list[str]:
+    """Ids of all registered submissions."""
+    return names("submissions")
+
+
+def task(id_or_path: str) -> Task:
+    """The task of that id or in that folder; raises EarwitnessError and offers the nearest id."""
+    return read_task(_find("tasks", id_or_path))
+
+
+def submission(id_or_path: str) -> Submission:
+    """The submission of that id or in that folder; raises EarwitnessError and offers the nearest id."""
+    return read_submission(_find("submissions", id_or_path))
+
+
+def _folders(kind: str) -> dict[str, Path]:
+    """Folders with a card, by id; an entry point names a package that holds some."""
+    roots = [home(kind)]
+    for name, package in plugins.loaded(kind).items():
+        places = [Path(root) for root in getattr(package, "__path__", ())]
+        if not any(True for root in places for _ in root.glob(f"*/{CARDS[kind]}")):
+            plugins.complain(kind, name, f"is no package that holds folders with a {CARDS[kind]}")
+        roots += places
+    found: dict[str, Path] = {}
+    for root in roots:
+        for path in sorted(root.glob(f"*/{CARDS[kind]}")):
+            id, folder = path.parent.name, path.parent
+            if found.setdefault(id, folder) != folder:
+                plugins.complain(kind, id, f"in {folder} has the id of {found[id]}; rename it")
+    return found
+
+
+def _find(kind: str, id_or_path: str) -> Path:
+    card, known = CARDS[kind], _folders(kind)
+    if id_or_path in known:
+        return known[id_or_path]
+    if os.path.isfile(Path(id_or_path, card)):
+        return Path(id_or_path).resolve()
+    near = get_close_matches(shortened(id_or_path), known, 1)
+    beside = id_or_path.replace("-", "_")
+    if beside != id_or_path and os.path.isfile(Path(beside, card)):
+        near = [beside]
+    hint = f"did you mean {near[0]!r}?" if near else f"{kind}: {', '.join(sorted(known)) or 'none'}"
+    raise EarwitnessError(
+        f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; {hint}"
+    )
