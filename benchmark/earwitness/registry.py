@@ -8,12 +8,15 @@ holds folders with cards, those of metrics a module that declares some, the othe
 from __future__ import annotations
 
 import os
+import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from earwitness import metrics, plugins, tracks
-from earwitness.errors import EarwitnessError, shortened
+from earwitness.errors import EarwitnessError, short, shortened
 from earwitness.plugins import KINDS as KINDS
 from earwitness.submission import CARD as SUBMISSION_CARD
 from earwitness.submission import Submission, read_submission
@@ -58,6 +61,27 @@ def get(kind: str, name: str) -> Any:
     if kind == "metrics":
         return metrics.get(name)
     return tracks.load(name) if kind == "tracks" else plugins.adapter(kind, name)
+
+
+def copies(folder: Path) -> dict[str, str]:
+    """Local copies of hub ids, by id: `[tool.earwitness.sources]` of the pyproject.toml of a folder, or of the nearest
+    above that has one.
+
+    Relative folders are meant from it. Raises EarwitnessError where it cannot be read.
+    """
+    for place in (folder.resolve(), *folder.resolve().parents):
+        path = place / "pyproject.toml"
+        if path.is_file():
+            try:
+                tool = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+                found = TypeAdapter(dict[str, str]).validate_python(tool.get("earwitness", {}).get("sources", {}))
+            except (OSError, ValueError, AttributeError) as error:
+                raise EarwitnessError(
+                    f"{path}: [tool.earwitness.sources] cannot be read: {short(str(error))}; it is a table of "
+                    '"HUB_ID" = "FOLDER"'
+                ) from error
+            return {source: str(place / Path(at).expanduser()) for source, at in found.items()}
+    return {}
 
 
 def task_ids() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,7 @@ from earwitness.errors import EarwitnessError, InvalidCardError, short, steers
 from earwitness.identity import digest, files_of, of_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 CARD = "task.toml"
 LARGEST_CARD = 50_000
@@ -191,12 +192,28 @@ class TaskCard(Card):
         return self
 
 
-class Task:
-    """A task card with the folder it was read from."""
+@dataclass(frozen=True)
+class OwnModel:
+    """A model in place of the card's: what it is called, and what identities say of it."""
 
-    def __init__(self, card: TaskCard, folder: Path) -> None:
+    name: str
+    """Shown to people."""
+    identity: str
+    loaded: Any = None
+    """An object that fulfils the track's interface; None where the model is read from its folder or from the hub."""
+
+
+class Task:
+    """A task card with the folder it was read from, or a variant of it with one's own model."""
+
+    def __init__(
+        self, card: TaskCard, folder: Path, copies: Mapping[str, str] | None = None, model: OwnModel | None = None
+    ) -> None:
+        """`copies` are folders by the source that each is a copy of; `model` takes the place of the card's."""
         self.card = card
         self.folder = folder
+        self.copies = dict(copies or {})
+        self.own_model = model
 
     def __repr__(self) -> str:
         return f"Task({self.card.id!r}, version={self.card.version})"
@@ -216,10 +233,11 @@ class Task:
         """Hash of what the card says is explained: track, model with its weights, dataset, seed and budget."""
         card = self.card
         model = card.model.model_dump(mode="json")
+        own = {} if self.own_model is None else {"own": self.own_model.identity}
         return digest(
             {
                 "track": card.track,
-                "model": {**model, "source": self.named(card.model.source)},
+                "model": {**model, "source": self.named(card.model.source), **own},
                 "dataset": {**self._dataset(), "source": self._dataset_name(), "identity": self.seed_key},
                 "seed": card.generation_seeds[0],
                 "budget": card.budget.model_dump(mode="json"),
@@ -259,11 +277,12 @@ class Task:
         return [path for path in files_of(self.folder) if path.parent != self.folder]
 
     def named(self, source: str) -> str:
-        """A card's source as an identity names it: a folder by the hash of its files, a hub id as it is.
+        """A card's source as an identity names it: a folder by the hash of its files, a hub id as it is, a copy of one
+        by both.
 
         Raises InvalidCardError where a folder has too many files to be one of a model.
         """
-        folder = self.folder / source
+        folder = Path(self.copies[source]) if source in self.copies else self.folder / source
         if not source or not folder.is_dir():
             return source
         if next(islice(folder.rglob("*"), MOST_FILES, None), None) is not None:
@@ -271,11 +290,13 @@ class Task:
                 f"{self.folder / CARD}: source {source!r} is a folder of more than {MOST_FILES:,} files; name the "
                 "folder of the model alone"
             )
-        return f"files {of_files(folder)}"
+        return f"files {of_files(folder)}" if source not in self.copies else f"{source} files {of_files(folder)}"
 
     def _dataset_name(self) -> str:
         """The dataset's source as an identity names it; of a large folder elsewhere its name alone."""
         source = self.card.dataset.source
+        if source in self.copies:
+            return source
         if not Path(source).is_absolute():
             return self.named(source)
         try:
@@ -284,9 +305,65 @@ class Task:
             return Path(source).name
 
     def source(self, source: str) -> str:
-        """A card's source as a path where it names a folder of the task, else as the hub id it is."""
+        """A card's source as a path where it names a folder of the task or has a copy, else as the hub id it is."""
+        if source in self.copies:
+            return self.copies[source]
         folder = self.folder / source
         return str(folder) if folder.is_dir() else source
+
+    @property
+    def truth(self) -> Path | None:
+        """Folder of the stored truth; None where it would be another model's."""
+        return self.folder / "truth" if self.own_model is None else None
+
+    @property
+    def model_name(self) -> str:
+        """What the model is called, for people: a hub id, the name of a folder, or the task's own."""
+        if self.own_model is not None:
+            return self.own_model.name
+        source = self.card.model.source
+        return f"{self.id}'s own" if (self.folder / source).is_dir() and source not in self.copies else source
+
+    def with_copies(self, copies: Mapping[str, str]) -> Task:
+        """The task with folders that are local copies, by hub id; of what it does not name nothing is taken.
+
+        Raises EarwitnessError where one is no folder.
+        """
+        named = {self.card.model.source, self.card.dataset.source, *(judge.source for judge in self.card.judges)}
+        for source, folder in copies.items():
+            if not Path(folder).is_dir():
+                raise EarwitnessError(f"copy of {source}: {folder} is no folder")
+        return Task(
+            self.card,
+            self.folder,
+            {**self.copies, **{source: str(Path(at).resolve()) for source, at in copies.items() if source in named}},
+            self.own_model,
+        )
+
+    def with_model(self, source: str, revision: str = "main") -> Task:
+        """A variant of the task with the model of a hub id or a folder; its rows meet none of the card's model.
+
+        The task itself where it is the card's model. Truth that is stored with the task is that model's, and is not
+        read. Raises EarwitnessError where a folder is none.
+        """
+        folder = Path(source).expanduser()
+        if source == self.card.model.source and revision == self.card.model.revision:
+            return self
+        if folder.is_dir():
+            name, identity = folder.resolve().name, f"files {of_files(folder)}"
+            if identity == self.named(self.card.model.source):
+                return self
+            copies = {**self.copies, name: str(folder.resolve())}
+        elif source.startswith((".", "/", "~")) or source.count("/") > 1:
+            raise EarwitnessError(f"model {source!r}: no such folder, and no id of the hub")
+        else:
+            name, identity, copies = source, source, self.copies
+        model = self.card.model.model_copy(update={"source": name, "revision": revision})
+        return Task(self.card.model_copy(update={"model": model}), self.folder, copies, OwnModel(name, identity))
+
+    def with_loaded_model(self, model: Any, name: str, identity: str) -> Task:
+        """A variant of the task with a model in memory that fulfils the track's interface."""
+        return Task(self.card, self.folder, self.copies, OwnModel(name, identity, model))
 
 
 def read_task(folder: Path) -> Task:

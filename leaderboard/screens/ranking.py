@@ -34,6 +34,7 @@ COLUMNS = {
 
 def header(picked: Record, entrants: list[Record]) -> None:
     st.title(picked["title"])
+    st.markdown(f"Model: **{picked['model']}**")
     level = f"{100 * picked['level']:.0f} % intervals over {plural(picked['clusters'], 'cluster')}"
     level += f" ({picked['ways']})" if picked["ways"] else ""
     counts = [plural(len(entrants), "submission"), plural(picked["items"], "item"), plural(picked["rows"], "row")]

@@ -20,7 +20,7 @@ def facts(picked: Record, card: Record) -> None:
     model, data, budget = card["model"], card["dataset"], card["budget"]
     source = f"{data['adapter']}: {data['source'] or 'made'}, {data['split']} split, {plural(data['items'], 'item')}"
     rows = {
-        "Model": f"{model['adapter']}: {model['source']} ({model['revision']}){_extra(model['parameters'])}",
+        "Model": f"{picked['model']} ({model['adapter']}, {model['revision']}){_extra(model['parameters'])}",
         "Dataset": f"{source}, seed {data['seed']}{_extra(data['parameters'])}",
         "Judges": ", ".join(f"{judge['name']} ({judge['source']})" for judge in card["judges"]) or "none",
         "Generation seeds": ", ".join(map(str, card["generation_seeds"])),

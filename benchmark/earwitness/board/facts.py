@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from earwitness import metrics, registry
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, short
 from earwitness.results.rows import FRESH
 from earwitness.submission import SubmissionCard, by_track
 from earwitness.task import Card, TaskCard
@@ -44,6 +44,10 @@ class TaskFacts:
     card: TaskCard | None
     """None where neither the registry nor a run's recipe has it: rows alone are shown."""
     registered: bool = False
+    model: str = ""
+    """What the model is called, for people."""
+    other_model: bool = False
+    """Whether it is another one than the card's own."""
     readme: str = ""
     certificate: str = ""
     """JSON, empty where there is none."""
@@ -77,9 +81,20 @@ def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFac
         task = None
     if task is not None and task.hash == base:
         return TaskFacts(
-            id, hash, task.card, True, _text(task.folder / "README.md"), _certificate(task.folder), _ends(task.folder)
+            id,
+            hash,
+            task.card,
+            registered=True,
+            model=task.model_name,
+            readme=_text(task.folder / "README.md"),
+            certificate=_certificate(task.folder),
+            ends=_ends(task.folder),
         )
-    return TaskFacts(id, hash, _copied(recipes, "task", base, TaskCard))
+    recipes = list(recipes)
+    card: TaskCard | None = _copied(recipes, "task", base, TaskCard)
+    told = next((part for recipe in recipes if (part := _part(recipe, "task", base)).get("model")), {})
+    model = short(str(told.get("model") or (card.model.source if card else "")))
+    return TaskFacts(id, hash, card, model=model, other_model=told.get("own_model") is not None)
 
 
 def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> SubmissionFacts:
@@ -102,13 +117,19 @@ def _copied(
 ) -> Any:
     """A recipe's copy of the card of that hash; None where no recipe has one that this version reads."""
     for recipe in recipes:
-        part = recipe.get(kind)
-        if isinstance(part, dict) and part.get("hash") == hash and part.get("card"):
+        part = _part(recipe, kind, hash)
+        if part.get("card"):
             try:
                 return schema.model_validate(whole(part["card"]))
             except (ValueError, TypeError):
                 continue
     return None
+
+
+def _part(recipe: dict[str, Any], kind: str, hash: str) -> dict[str, Any]:
+    """What a recipe says of a task or submission; empty where it is of another hash."""
+    part = recipe.get(kind)
+    return part if isinstance(part, dict) and part.get("hash") == hash else {}
 
 
 def _metric(id: str, listed: Any) -> MetricFacts:

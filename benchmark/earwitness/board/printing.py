@@ -108,7 +108,7 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
 
 
 def _headline_table(task: Record, metrics: list[Record], entrants: list[Record]) -> Table:
-    table = _table(title=f"{task['task_key']}: {task['title']}")
+    table = _table(title=f"{task['task_key']}: {task['title']}\nmodel: {task['model']}")
     table.add_column("place", min_width=9)
     for name in ("submission", "score"):
         table.add_column(name, no_wrap=True)

@@ -92,7 +92,9 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
     if 0 < summary.size < FEWEST_CLUSTERS:
         notes.append(f"Too few items for intervals of means: {summary.size} clusters.")
-    if not part.task.registered:
+    if part.task.other_model:
+        notes.append(f"The task with another model, {part.task.model}: these rows meet no others.")
+    elif not part.task.registered:
         notes.append("These rows belong to a version of the task that is not registered.")
     notes += measured.notes
     return {
@@ -101,6 +103,7 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         "seed": part.variant.seed,
         "version": card.version if card else None,
         "title": card.title if card else part.variant.task,
+        "model": part.task.model,
         "track": card.track if card else "",
         "main_metric": card.main_metric if card else part.facts[0].id if part.facts else "",
         "headline": [column.facts.id for column in summary.headline],

@@ -29,6 +29,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         seed=COUNT,
         version=COUNT,
         title=TEXT,
+        model=TEXT,
         track=TEXT,
         main_metric=TEXT,
         headline=pa.list_(TEXT),

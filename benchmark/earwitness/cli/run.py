@@ -37,6 +37,13 @@ def run(
     fresh: Annotated[
         int | None, typer.Option(min=0, max=MAX_SEED, metavar="SEED", help="Draw other items of a made world.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="HUB_ID_OR_FOLDER", help="Another model than the card's: a variant of the task."),
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(metavar="HUB_ID=FOLDER", help="Where a local copy of a hub id lies.")
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
     isolation: Annotated[str, typer.Option(metavar="process", help="What a submission runs in.")] = "process",
     engine: Annotated[str, typer.Option(metavar="local", help="Where the work is done.")] = "local",
@@ -53,7 +60,8 @@ def run(
     _refuse(device, isolation, untrusted)
     arguments = Arguments(items, seed, fresh, device, isolation)
     typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
-    runs = _runs(task, submission, arguments, writable(out, "--out"), typed)
+    tasks = _tasks(_names(task, "--task"), model, source or [])
+    runs = _runs(tasks, submission, arguments, writable(out, "--out"), typed)
     local = engines.get(engine)
     require(device)
     with progress() as shown:
@@ -125,13 +133,31 @@ def _is_typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _runs(tasks: str, submissions: str, arguments: Arguments, out: Path, typed: frozenset[str]) -> list[Run]:
+def _tasks(names: list[str], model: str | None, sources: list[str]) -> list[Task]:
+    """The tasks of these names, with one's own model and local copies of sources where they are asked for."""
     from earwitness import registry
+
+    copies = registry.copies(Path.cwd())
+    for given in sources:
+        hub, _, folder = given.partition("=")
+        if not hub or not folder:
+            raise EarwitnessError(f"--source {given!r} is no HUB_ID=FOLDER")
+        copies[hub] = folder
+    found = [registry.task(name).with_copies(copies) for name in names]
+    unused = {given.partition("=")[0] for given in sources} - {name for task in found for name in task.copies}
+    if model is not None:
+        found = [task.with_model(model).with_copies(copies) for task in found]
+        unused -= {name for task in found for name in task.copies}
+    if unused:
+        raise EarwitnessError(f"--source {min(unused)}: no card that is run names it")
+    return found
+
+
+def _runs(tasks: list[Task], submissions: str, arguments: Arguments, out: Path, typed: frozenset[str]) -> list[Run]:
     from earwitness.harness.recipe import Run
 
     found: dict[str, Run] = {}
-    for name in _names(tasks, "--task"):
-        task = registry.task(name)
+    for task in tasks:
         highest = max(task.card.generation_seeds, default=0)
         if arguments.seed + highest > MAX_SEED:
             raise EarwitnessError(f"--seed {arguments.seed}: task {task.id} adds up to {highest}; at most {MAX_SEED}")

@@ -42,6 +42,9 @@ class _Data(BaseModel):
     hash: str
     folder: str
     data_hash: str = ""
+    model: str = ""
+    own_model: str | None = None
+    copies: dict[str, str] = {}
 
 
 class _Some(BaseModel):
@@ -187,6 +190,9 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
             "data_hash": run.task.data_hash,
             "task_hash": run.task_hash,
             "folder": str(run.task.folder),
+            "model": run.task.model_name,
+            "own_model": None if run.task.own_model is None else run.task.own_model.identity,
+            "copies": run.task.copies,
             "card": run.task.card.model_dump(mode="json"),
         },
         "submission": {
@@ -284,7 +290,7 @@ def reopen(folder: Path) -> Run:
     recipe = read(folder)
     typed = recipe["arguments"]["typed"]
     arguments = Arguments(**typed, **recipe["arguments"]["defaulted"])
-    task = _found("task", recipe["task"], registry.task)
+    task = _task(folder, recipe["task"])
     submission = _found("submission", recipe["submission"], registry.submission)
     run = Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
     for kind, known, now in (
@@ -295,6 +301,20 @@ def reopen(folder: Path) -> Run:
             name = recipe[kind]["id"]
             raise NotComparableError(f"{kind} {name} has changed since the run (hash {known}, now {now}); run again")
     return run
+
+
+def _task(folder: Path, recorded: dict[str, Any]) -> Task:
+    """The task that a recipe names, with the model and the copies of sources that it was run with."""
+    task: Task = _found("task", recorded, registry.task)
+    copies, own, name = recorded.get("copies", {}), recorded.get("own_model"), recorded.get("model", "")
+    try:
+        if own is not None and not own.startswith("files ") and own != name:
+            raise EarwitnessError("it was made with a model in memory")
+        if own is not None:
+            task = task.with_model(copies.get(name, name), recorded["card"]["model"]["revision"])
+        return task.with_copies({source: at for source, at in copies.items() if source != name or own is None})
+    except EarwitnessError as error:
+        raise NotComparableError(f"{folder}: its model cannot be read again: {error}") from error
 
 
 def data_hash(recipe: dict[str, Any]) -> str:

@@ -17,18 +17,20 @@ CERTIFICATE = "certificate.json"
 
 
 def folder(task: Task) -> Path:
-    """Where a task's truth is stored."""
+    """Where a task's truth is stored, of the card's own model."""
     return task.folder / "truth"
 
 
 def read_certificate(task: Task) -> dict[str, Any]:
     """A task's certificate, empty where there is none; raises EarwitnessError where it cannot be read."""
-    path = folder(task) / CERTIFICATE
+    if task.truth is None:
+        return {}
+    path = task.truth / CERTIFICATE
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (ValueError, OSError) as error:
         raise EarwitnessError(
-            f"{folder(task)}: stored truth cannot be read ({error}); write it again with `earwitness train {task.id}`"
+            f"{task.truth}: stored truth cannot be read ({error}); write it again with `earwitness train {task.id}`"
         ) from error
     return found
 

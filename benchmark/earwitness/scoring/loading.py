@@ -6,8 +6,10 @@ import inspect
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from earwitness import plugins
-from earwitness.errors import EarwitnessError, InvalidCardError
+from earwitness.errors import EarwitnessError, InvalidCardError, ModelError
 from earwitness.parameters import ParameterError, checked
 from earwitness.task import CARD
 
@@ -83,8 +85,18 @@ def _fitted(at: str, function: Callable[..., Any], values: Mapping[str, Any]) ->
 
 
 def load_model(task: Task, device: str) -> Any:
-    """A task's model, behind its track's interface; raises ModelError where it cannot be read."""
+    """A task's model, behind its track's interface.
+
+    Raises ModelError where it cannot be read, or is a loaded one that lies on another device.
+    """
     card = task.card.model
+    if task.own_model is not None and task.own_model.loaded is not None:
+        loaded = task.own_model.loaded
+        if torch.device(loaded.device).type != torch.device(device).type:
+            raise ModelError(
+                f"the model lies on {loaded.device} and scoring runs on {device}; move it, or ask for device"
+            )
+        return loaded
     found = adapter("models", card.adapter, task)
     parameters = model_parameters(task)
     return found.entry(task.source(card.source), revision=card.revision, device=device, **parameters)

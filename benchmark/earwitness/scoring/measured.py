@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earwitness import plugins, tracks
 from earwitness.closure import code_hash, locate
 from earwitness.identity import digest, files_of, of_files
-from earwitness.scoring.certificates import folder
 from earwitness.scoring.columns import read_columns
 
 if TYPE_CHECKING:
@@ -25,12 +25,10 @@ def measured(task: Task) -> dict[str, str]:
     the generation seeds, and the code of the metric, of the judge and of the track's scoring, with all that they
     import. Raises InvalidCardError where a metric is not of the task's track.
     """
-    track, truth = task.card.track, folder(task)
-    files = [path for path in files_of(truth) if path.name != CEILINGS] if truth.is_dir() else []
     shared: dict[str, Any] = {
         "seeds": task.card.generation_seeds,
-        "truth": of_files(truth, files),
-        "scoring": code_hash([f"{tracks.load(track).scoring}.scoring"]),
+        "truth": _stored(task.truth),
+        "scoring": code_hash([f"{tracks.load(task.card.track).scoring}.scoring"]),
     }
     if task.card.scoring:
         shared["choices"] = task.card.scoring
@@ -48,6 +46,13 @@ def measured(task: Task) -> dict[str, str]:
             }
         )
     return found
+
+
+def _stored(truth: Path | None) -> str:
+    """Identity of the stored truth without ceilings; that of no files where there is none."""
+    if truth is None or not truth.is_dir():
+        return of_files(Path(), [])
+    return of_files(truth, [path for path in files_of(truth) if path.name != CEILINGS])
 
 
 def listening(task: Task) -> str:

@@ -16,7 +16,9 @@ from earwitness import plugins
 from earwitness.errors import EarwitnessError, InvalidExplanationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from torch import Tensor
 
 
 class Item(Protocol):
@@ -70,6 +72,10 @@ class Track:
     item: type[Item]
     explanation: type[Explanation]
     explainer: type[Any]
+    model: type[Any]
+    """Interface of its models, a `Protocol`."""
+    from_attribution: Callable[[Any], Any]
+    """An explainer made of a callable in captum's manner."""
     scoring: str
     """Package that scores its explanations: its file `scoring` has `open_scoring`, its file `originals` makes items."""
 
@@ -93,6 +99,36 @@ def load(name: str) -> Track:
     if not isinstance(track, Track):
         raise EarwitnessError(plugins.fault_of("tracks", name) or f"plug-in {name!r} of earwitness.tracks is no Track")
     return track
+
+
+def lacks(track: Track, model: Any) -> list[str]:
+    """Names of what a track's interface asks for and an object lacks, as it says them: `mel`, `frame_rate`.
+
+    >>> lacks(load("prompt"), object())[:3]
+    ['codebooks', 'codes', 'cross_attention']
+    """
+    asked = {name for kind in track.model.__mro__ if kind is not object for name in _members(kind)}
+    return sorted(name for name in asked if not hasattr(model, name))
+
+
+def _members(protocol: type[Any]) -> set[str]:
+    methods = {name for name, value in vars(protocol).items() if callable(value) or isinstance(value, property)}
+    return {name for name in methods | set(vars(protocol).get("__annotations__", {})) if not name.startswith("_")}
+
+
+def attributed(method: Any, forward: Callable[[Tensor], Tensor], inputs: Tensor) -> np.ndarray:
+    """What a method in captum's manner attributes to inputs [1, ...], as an array [...].
+
+    `method` is a class of captum's (`IntegratedGradients`), or is called as `method(forward, inputs)`; `forward` takes
+    rows [B, ...] and gives a number for each [B]. Raises InvalidExplanationError unless the inputs' shape comes back.
+    """
+    found = method(forward).attribute(inputs) if hasattr(method, "attribute") else method(forward, inputs)
+    array = found.detach().cpu().numpy() if hasattr(found, "detach") else np.asarray(found)
+    if array.shape != tuple(inputs.shape):
+        raise InvalidExplanationError(
+            f"an attribution must have the shape of its inputs, {list(inputs.shape)}; found {list(array.shape)}"
+        )
+    return np.asarray(array[0], dtype=np.float64)
 
 
 def require_real(name: str, array: Any, axes: Collection[int], shape: str) -> None:

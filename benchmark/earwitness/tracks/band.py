@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from earwitness.errors import InvalidExplanationError
-from earwitness.tracks import Track, require_real, rounding
+from earwitness.tracks import Track, attributed, require_real, rounding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from torch import Tensor, nn
@@ -359,11 +359,57 @@ class BandExplainer(ABC):
         return [self.explain(model, item) for item in items]
 
 
+@dataclass
+class AttributedMel(BandExplainer):
+    """A method in captum's manner, asked where in the sound each instrument word is told: see `from_attribution`."""
+
+    method: Callable[..., Any]
+
+    @staticmethod
+    def level(model: BandModel, item: BandItem) -> int:
+        """Number of the step in the middle of those that the item's generation runs."""
+        first = model.steps - max(1, round(item.strength * model.steps)) if item.start.size else 0
+        return (first + model.steps) // 2
+
+    def explain(self, model: BandModel, item: BandItem) -> BandMap:
+        """The map of one item: the positive part of each instrument word's attributions."""
+        import torch
+
+        mel, step = torch.as_tensor(item.mel, device=model.device)[None], self.level(model, item)
+        whole = model.encode([item.prompt])
+
+        def of_word(number: int) -> np.ndarray:
+            without = model.encode([item.without(number)])
+
+            def forward(rows: Tensor) -> Tensor:
+                clean = model.latents(rows)
+                noisy = model.noised(clean, [item.seed] * len(rows), step)
+                errors = [(model.denoised(noisy, step, text) - clean).square().flatten(1) for text in (without, whole)]
+                return errors[0].mean(1) - errors[1].mean(1)
+
+            return attributed(self.method, forward, mel).clip(min=0)
+
+        return BandMap.of_instruments(item, np.stack([of_word(number) for number in range(len(item.instruments))]))
+
+
+def from_attribution(method: Callable[..., Any]) -> BandExplainer:
+    """An explainer made of a method in captum's manner: a class of captum's, or `method(forward, inputs)`.
+
+    It is asked once for each instrument word. `inputs` [1, M, T] is the sound's log-mel spectrogram; `forward` tells
+    how much better the model foretells spectrograms [B, M, T] from noise with the word than without it: the mean
+    squared error of the clean latents, half way along the generation (a diffusion model as a classifier, Li et al.,
+    arXiv 2303.16203). Methods that perturb the input serve every model, gradients those whose latents carry one.
+    """
+    return AttributedMel(method)
+
+
 TRACK = Track(
     name="band",
     question="Where on the time-frequency plane did this word act?",
     item=BandItem,
     explanation=BandMap,
     explainer=BandExplainer,
+    model=BandModel,
+    from_attribution=from_attribution,
     scoring="earwitness.scoring.band",
 )

@@ -25,7 +25,7 @@ from earwitness.errors import InvalidExplanationError
 from earwitness.tracks import Track, require_real
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from torch import Tensor, nn
@@ -272,11 +272,43 @@ class ConceptExplainer(ABC):
         return [self.explain(model, item) for item in items]
 
 
+@dataclass
+class Decomposition(ConceptExplainer):
+    """A decomposition in scikit-learn's manner: see `from_attribution`."""
+
+    make: Callable[[int], Any]
+
+    def fit(self, model: ConceptModel, item: ConceptItem, seed: int) -> Dictionary:
+        """The dictionary of an item's training frames [n F, D]: its components, both ways along each."""
+        frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
+        found = self.make(seed).fit(frames)
+        components = np.asarray(getattr(found, "components_", None), dtype=np.float64)
+        if components.ndim != 2 or components.shape[1] != frames.shape[1]:
+            raise InvalidExplanationError(
+                f"a decomposition must have components_ [C, {frames.shape[1]}] once it is fitted; found "
+                f"{list(components.shape)}"
+            )
+        dual = np.linalg.pinv(components)
+        encoder, decoder = np.concatenate([dual, -dual], 1), np.concatenate([components, -components])
+        return Dictionary(encoder, np.zeros(len(decoder)), decoder, frames.mean(0))
+
+
+def from_attribution(method: Callable[..., Any]) -> ConceptExplainer:
+    """An explainer made of a decomposition in scikit-learn's manner, which is what the track explains by.
+
+    `method(seed)` gives an object whose `fit(frames)` [n, D] leaves `components_` [C, D] (PCA, FastICA, NMF,
+    DictionaryLearning).
+    """
+    return Decomposition(method)
+
+
 TRACK = Track(
     name="concept",
     question="Which features of the latents carry pitch, loudness and timbre?",
     item=ConceptItem,
     explanation=Dictionaries,
     explainer=ConceptExplainer,
+    model=ConceptModel,
+    from_attribution=from_attribution,
     scoring="earwitness.scoring.concept",
 )

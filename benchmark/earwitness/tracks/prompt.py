@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from earwitness.errors import InvalidExplanationError
-from earwitness.tracks import Track, in_unit_interval, require_real
+from earwitness.tracks import Track, attributed, in_unit_interval, require_real
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from torch import Tensor, nn
@@ -274,11 +274,48 @@ class PromptExplainer(ABC):
         return [self.explain(model, item) for item in items]
 
 
+@dataclass
+class AttributedTokens(PromptExplainer):
+    """A method in captum's manner, asked how much each token gave to each frame: see `from_attribution`."""
+
+    method: Callable[..., Any]
+
+    def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
+        """The map of one item: the positive part over its largest; signed attributions break ties."""
+        import torch
+
+        text = model.encode([item.prompt])
+        codes = torch.as_tensor(item.codes, device=text.states.device)[None]
+        kept = without_special([item], text.states)[:, None].repeat(1, codes.shape[-1], 1)
+
+        def forward(mask: Tensor) -> Tensor:
+            rows = len(mask)
+            states = Encoded(text.states.expand(rows, -1, -1), text.mask.expand(rows, -1))
+            logits = model.logits(codes.expand(rows, -1, -1), states, mask)
+            return log_likelihood(logits, codes.expand(rows, -1, -1)).sum(-1)
+
+        scores = np.where(item.special, 0.0, attributed(self.method, forward, kept)[:, : len(item.tokens)])
+        positive = scores.clip(min=0)
+        return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)
+
+
+def from_attribution(method: Callable[..., Any]) -> PromptExplainer:
+    """An explainer made of a method in captum's manner: a class of captum's, or `method(forward, inputs)`.
+
+    `inputs` [1, F, N] are the weights of the prompt's tokens in each frame, 1 on those of the text and 0 on special
+    ones; `forward` gives the log-likelihood (nats) [B] of the item's codes under weights [B, F, N]. A token's weight in
+    a frame is its attribution's positive part.
+    """
+    return AttributedTokens(method)
+
+
 TRACK = Track(
     name="prompt",
     question="Which words made which part of the sound?",
     item=PromptItem,
     explanation=TokenMap,
     explainer=PromptExplainer,
+    model=PromptModel,
+    from_attribution=from_attribution,
     scoring="earwitness.scoring.prompt",
 )

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from earwitness.errors import InvalidExplanationError
-from earwitness.tracks import Track, in_unit_interval, require_real
+from earwitness.tracks import Track, attributed, in_unit_interval, require_real
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -215,11 +215,54 @@ class SpeechExplainer(ABC):
         return [self.explain(model, item) for item in items]
 
 
+@dataclass
+class AttributedCells(SpeechExplainer):
+    """A method in captum's manner, asked how much each cell and each earlier token gave: see `from_attribution`."""
+
+    method: Callable[..., Any]
+
+    def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
+        """The map of one item; a token's signed attributions from their least to their largest."""
+        import torch
+
+        features = torch.as_tensor(item.features, device=model.device)[None]
+        tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+        context = torch.ones(tokens.shape, device=model.device)
+
+        def of_token(k: int) -> tuple[np.ndarray, np.ndarray]:
+            def chosen(logits: Tensor) -> Tensor:
+                return logits[:, k].log_softmax(-1)[:, tokens[0, k]]
+
+            def of_cells(rows: Tensor) -> Tensor:
+                return chosen(model.logits(rows, tokens))
+
+            def of_context(masks: Tensor) -> Tensor:
+                return chosen(model.logits(features, tokens, masks))
+
+            return attributed(self.method, of_cells, features), attributed(self.method, of_context, context)
+
+        found = [of_token(k) for k in range(len(item.tokens))]
+        spectrogram, prefix = np.stack([cells for cells, _ in found]), np.stack([own for _, own in found])
+        return SpeechMap(spectrogram=to_unit(spectrogram), prefix=np.tril(to_unit(np.tril(prefix, -1)), -1))
+
+
+def from_attribution(method: Callable[..., Any]) -> SpeechExplainer:
+    """An explainer made of a method in captum's manner: a class of captum's, or `method(forward, inputs)`.
+
+    It is asked twice for each token of the transcript: about the spectrogram, `inputs` [1, T, M], and about the earlier
+    tokens, `inputs` [1, O] of ones that multiply their embeddings. `forward` gives the token's log-probability (nats)
+    [B] under rows of either.
+    """
+    return AttributedCells(method)
+
+
 TRACK = Track(
     name="speech",
     question="Which part of the sound, and which earlier words, made this word?",
     item=SpeechItem,
     explanation=SpeechMap,
     explainer=SpeechExplainer,
+    model=SpeechModel,
+    from_attribution=from_attribution,
     scoring="earwitness.scoring.speech",
 )

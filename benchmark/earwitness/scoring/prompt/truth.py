@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring.certificates import certified, folder, read_certificate
+from earwitness.scoring.certificates import certified, read_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,12 +74,14 @@ def codes_digest(item: PromptItem) -> str:
 
 def read_truth(task: Task) -> Truth:
     """Stored truth of a task; raises EarwitnessError where a file of it cannot be read."""
-    shapley = folder(task) / SHAPLEY
+    if task.truth is None:
+        return Truth({}, {})
+    shapley = task.truth / SHAPLEY
     try:
         words = _words(pq.read_table(shapley, schema=SHAPLEY_SCHEMA)) if shapley.is_file() else {}
     except (ValueError, OSError) as error:
         raise EarwitnessError(
-            f"{folder(task)}: stored truth cannot be read ({error}); write it again with `earwitness train {task.id}`"
+            f"{task.truth}: stored truth cannot be read ({error}); write it again with `earwitness train {task.id}`"
         ) from error
     return Truth(read_certificate(task), words)
 

@@ -65,7 +65,9 @@ def marginal_of(spectrograms: Sequence[NDArray[np.float32]]) -> NDArray[np.float
 
 def read_training(task: Task) -> TrainingSpeech | None:
     """The summary stored with a task; None where there is none. Raises EarwitnessError where it cannot be read."""
-    path = task.folder / "truth" / FILE
+    if task.truth is None:
+        return None
+    path = task.truth / FILE
     found = read_arrays(path)
     if found is None:
         if path.is_file():
