@@ -278,9 +278,9 @@ def test_the_language_models_states_are_eight_where_its_folder_does_not_say(fold
     ("file", "fields", "said"),
     [
         ("model_index.json", {"language_model": ["transformers", "BertModel"]}, "the language model of .* is a Bert"),
-        ("model_index.json", {"language_model": ["transformers", "GPT9Model"]}, "cannot read the pipeline"),
-        ("model_index.json", {"text_encoder_2": ["transformers", "VitsModel"]}, "cannot read the pipeline|VitsModel"),
-        ("model_index.json", {"vocoder": [None, None]}, "cannot read"),
+        ("model_index.json", {"vocoder": ["transformers", "GPT9Model"]}, "cannot read the pipeline"),
+        ("model_index.json", {"text_encoder_2": ["transformers", "VitsModel"]}, "is a VitsModel, not a T5"),
+        ("model_index.json", {"vocoder": [None, None]}, "which library and class its vocoder"),
         ("language_model/config.json", {"n_positions": 4}, "cannot read"),
         ("projection_model/config.json", {"langauge_model_dim": 12}, "cannot read"),
         ("scheduler/scheduler_config.json", {"num_train_timesteps": 1}, "cannot read the schedule"),
@@ -301,7 +301,7 @@ def test_a_denoiser_that_lacks_a_tensor_is_refused_not_filled_in(folder: Path, t
     tensors = load_file(weights)
     del tensors["conv_in.weight"]
     save_file(tensors, weights, metadata={"format": "pt"})
-    with pytest.raises(ModelError, match=r"unet of .* lack 1 tensors, conv_in\.weight first"):
+    with pytest.raises(ModelError, match=r"unet of .* lack conv_in\.weight; save"):
         audioldm2.from_pretrained(str(less))
 
 

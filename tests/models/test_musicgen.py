@@ -406,7 +406,7 @@ def test_weights_that_lack_a_tensor_are_refused_in_one_line(folder, tmp_path):
     tensors = load_file(copy / "model.safetensors")
     del tensors["decoder.lm_heads.0.weight"]
     save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
-    assert "lack 1 tensors, decoder.lm_heads.0.weight" in one_line(copy)
+    assert "lack decoder.lm_heads.0.weight" in one_line(copy)
 
 
 def test_a_hub_that_cannot_be_reached_ends_in_one_line(monkeypatch):
