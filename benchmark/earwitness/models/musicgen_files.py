@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from earwitness.errors import ModelError
+from earwitness.errors import ModelError, short
 from earwitness.models.card_parameters import LONGEST
 from earwitness.models.pretrained_files import (
     attempt,
@@ -64,7 +64,12 @@ def generation_frames(source: str, module: Any, seconds: float | None) -> int:
     else:
         default = module.generation_config
         steps = default.max_new_tokens or default.max_length or 0
-        frames = int(steps) - int(module.config.decoder.num_codebooks) + 1
+        if not isinstance(steps, int):
+            raise ModelError(
+                f"the generation settings of {source} (generation_config.json): a length must be a number of steps, "
+                f"not {short(repr(steps))[:80]}"
+            )
+        frames = steps - int(module.config.decoder.num_codebooks) + 1
     if frames < 1:
         raise ModelError(
             f"{source} does not say how long a generation is; set `seconds` in the task's model parameters"

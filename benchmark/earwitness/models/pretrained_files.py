@@ -64,7 +64,7 @@ def _reason(error: Exception) -> str:
 
 def read_config(source: str, revision: str, *kinds: str) -> Any:
     """The configuration of a model of transformers of one of some types; raises ModelError where there is none."""
-    from transformers import AutoConfig, PretrainedConfig
+    from transformers import AutoConfig, GenerationConfig, PretrainedConfig
 
     place = at(source, revision)
     raw = attempt("configuration", place, lambda: table(PretrainedConfig.get_config_dict(source, revision=revision)[0]))
@@ -74,7 +74,7 @@ def read_config(source: str, revision: str, *kinds: str) -> Any:
     generation = Path(source, "generation_config.json")
     if generation.is_file():
         # transformers would go on without one that it cannot read.
-        attempt("generation configuration", place, lambda: parsed(generation))
+        attempt("generation configuration", place, lambda: GenerationConfig.from_dict(parsed(generation)))
     return attempt("configuration", place, lambda: AutoConfig.from_pretrained(source, revision=revision))
 
 
