@@ -409,6 +409,14 @@ def test_weights_that_lack_a_tensor_are_refused_in_one_line(folder, tmp_path):
     assert "lack decoder.lm_heads.0.weight" in one_line(copy)
 
 
+def test_logits_that_are_not_finite_without_a_prompt_are_the_models_fault(folder, monkeypatch):
+    plain = musicgen.MusicgenModel.null_logits
+    monkeypatch.setattr(musicgen.MusicgenModel, "null_logits", lambda self, codes: plain(self, codes) * torch.nan)
+    assert "gives logits that are not finite" in one_line(folder)
+    # Without guidance that branch is never asked.
+    musicgen.from_pretrained(str(folder), guidance=1.0)
+
+
 def test_a_hub_that_cannot_be_reached_ends_in_one_line(monkeypatch):
     def unreachable(*_args, **_kwargs):
         raise OSError("We couldn't connect to the hub\nto load the files,\nand couldn't find them in the cache.")

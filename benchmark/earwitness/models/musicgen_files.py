@@ -32,6 +32,7 @@ def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]
     with quiet():
         config = read_config(source, revision, "musicgen")
         _require_mono(source, config)
+        _require_start(source, config)
         module, report = attempt(
             "weights",
             source,
@@ -87,4 +88,14 @@ def _require_mono(source: str, config: Any) -> None:
         raise ModelError(
             f"{source} is a stereo MusicGen, which no adapter reads; take its mono counterpart, such as "
             "facebook/musicgen-small"
+        )
+
+
+def _require_start(source: str, config: Any) -> None:
+    """Raise ModelError unless the decoder has a code to start with, its padding, which is one beyond the codebook."""
+    start, codes = config.decoder.pad_token_id, config.decoder.vocab_size
+    if not isinstance(start, int) or not 0 <= start <= codes:
+        raise ModelError(
+            f"the configuration of {source} has decoder.pad_token_id = {short(repr(start))[:80]}, with which a "
+            f"generation starts; it is {codes} in a MusicGen of {codes} codes"
         )

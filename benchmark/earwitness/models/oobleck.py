@@ -162,7 +162,7 @@ def _read(source: str, revision: str, subfolder: str) -> nn.Module:
             "configuration", at(source, revision), lambda: table(AutoencoderOobleck.load_config(source, **where))
         )
         require_modest(source, config)
-        found = config.get("_class_name", config.get("model_type", "model of no named class"))
+        found = config.get("_class_name") or config.get("model_type") or "model of no named class"
         if found != AutoencoderOobleck.__name__:
             raise other_class(source, found, AutoencoderOobleck.__name__)
         module, report = attempt(

@@ -31,7 +31,7 @@ def adapter(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def read(*args: P.args, **kwargs: P.kwargs) -> R:
         source = str(args[0] if args else kwargs.get("source"))
-        given = {name: value for name, value in kwargs.items() if name not in PLACE}
+        given = {name: value for name, value in kwargs.items() if name not in PLACE[len(args) :]}
         try:
             kwargs.update(checked(function, given, excluded=PLACE))
             found: R = attempt("parts", source, functools.partial(function, *args, **kwargs))
@@ -47,19 +47,35 @@ def attempt(part: str, source: str, read: Callable[[], Any]) -> Any:
     # Broad, since transformers, huggingface_hub and safetensors each raise errors of their own for one bad folder.
     try:
         return read()
-    except EarwitnessError:
+    except (ModelError, ParameterError):
         raise
     except Exception as error:
-        advice = "give a folder in the hub's format, or a hub id that can be reached"
-        if "sentencepiece" in str(error).lower():
-            advice = "install sentencepiece, which its tokenizer needs"
-        raise ModelError(f"cannot read the {part} of the model {source}: {_reason(error)}; {advice}") from error
+        reason, advice = _reason(error)
+        raise ModelError(f"cannot read the {part} of the model {source}: {reason}; {advice}") from error
 
 
-def _reason(error: Exception) -> str:
-    first = next(iter(str(error).strip().splitlines()), "").split(". ")[0].rstrip(".")
-    named = isinstance(error, OSError | ValueError | RuntimeError) and first
-    return short(first if named else f"{type(error).__name__}: {first}".rstrip(": "))[:200]
+SPOILED = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
+"""What code raises that is built from a configuration with a value missing, or of another type."""
+OTHER_SIZES = ("ignore_mismatched_sizes", "Error(s) in loading state_dict")
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """Why a part cannot be read, short, and what to do."""
+    lines = str(error).strip().splitlines() or [""]
+    if "sentencepiece" in str(error).lower():
+        return short(lines[0])[:200], "install sentencepiece, which its tokenizer needs"
+    if any(mark in lines[0] for mark in OTHER_SIZES):
+        return "its weights are of other sizes than its configuration says", "save the model again"
+    name = type(error).__name__
+    # Those of huggingface_hub say in their last line what was expected of which field.
+    strict = name.startswith("StrictDataclass")
+    if strict or isinstance(error, SPOILED):
+        said = short(lines[-1] if strict else f"{name}: {lines[0]}".rstrip(": "))[:160]
+        return f"a value of its configuration is missing or of the wrong kind ({said})", "save the model again"
+    first = lines[0].split(". ")[0].rstrip(".")
+    plain = isinstance(error, EarwitnessError | OSError | ValueError | RuntimeError) and first
+    text = short(first if plain else f"{name}: {first}".rstrip(": "))[:200]
+    return text, "give a folder in the hub's format, or a hub id that can be reached"
 
 
 def read_config(source: str, revision: str, *kinds: str) -> Any:
@@ -68,8 +84,11 @@ def read_config(source: str, revision: str, *kinds: str) -> Any:
 
     place = at(source, revision)
     raw = attempt("configuration", place, lambda: table(PretrainedConfig.get_config_dict(source, revision=revision)[0]))
-    if raw.get("model_type", kinds[0]) not in kinds:
-        raise other_family(source, raw["model_type"], kinds[0])
+    kind = raw.get("model_type", kinds[0])
+    if not isinstance(kind, str):
+        raise ModelError(f"the configuration of {source} has no text as its model_type; save the model again")
+    if kind not in kinds:
+        raise other_family(source, kind, kinds[0])
     require_modest(source, raw)
     generation = Path(source, "generation_config.json")
     if generation.is_file():
@@ -107,10 +126,12 @@ MOST, MOST_LAYERS = 10_000_000, 1_000
 COUNTS = re.compile(r"layers?$|blocks$|codebooks$|quantizers$|depths?$|stages$|heads?$|experts$|bandwidths$")
 LAYERS = re.compile(r"(^|\.)(num_hidden_layers|encoder_layers|decoder_layers|n_layers?)$")
 """Of which a model has one at least."""
+LISTS = re.compile(r"(bandwidths|block_types|channels|depths|multiples|ratios|sizes)$")
+"""Of which none is empty."""
 
 
 def require_modest(source: str, config: Any, key: str = "") -> None:
-    """Raise ModelError where a number in a configuration is far larger than any model's.
+    """Raise ModelError where a number in a configuration is far larger than any model's, or a list of sizes is empty.
 
     Building from it would fill the memory, or take for ever, before the weights are looked at.
     """
@@ -118,6 +139,8 @@ def require_modest(source: str, config: Any, key: str = "") -> None:
         for name, value in config.items():
             require_modest(source, value, f"{key}.{name}" if key else str(name))
     elif isinstance(config, list):
+        if not config and LISTS.search(key):
+            raise ModelError(f"the configuration of {source} has an empty {short(key)[:80]}; save the model again")
         for value in config:
             require_modest(source, value, key)
     elif isinstance(config, int | float) and not isinstance(config, bool):
