@@ -57,15 +57,15 @@ def _with_head(model: Any) -> nn.Module:
     """
     from transformers import GPT2LMHeadModel, GPT2Model
 
-    headed = model
+    headed: nn.Module = model
     if isinstance(model, GPT2Model):
         with torch.device("meta"):
             headed = GPT2LMHeadModel(model.config)
         headed.transformer = model
         headed.lm_head.weight = model.wte.weight
-    config: Any = headed.config
-    if getattr(config, "max_new_tokens", None) is None:
-        config.max_new_tokens = headed.generation_config.max_new_tokens or STATES
+    whole: Any = headed
+    if getattr(whole.config, "max_new_tokens", None) is None:
+        whole.config.max_new_tokens = whole.generation_config.max_new_tokens or STATES
     return headed
 
 

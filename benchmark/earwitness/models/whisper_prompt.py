@@ -78,7 +78,7 @@ def is_multilingual(source: str, parts: Parts) -> bool:
         return True
     end = parts.tokenizer.convert_tokens_to_ids("<|endoftext|>")
     if end in (ENGLISH_END, MULTILINGUAL_END):
-        return end == MULTILINGUAL_END
+        return bool(end == MULTILINGUAL_END)
     forced = [pairs[0] for place in _places(parts) if (pairs := _forced(source, place))]
     if forced and forced[0][1] == without_timestamps(source, parts):
         return False
