@@ -99,7 +99,7 @@ def nearest(name: str, known: Collection[str], what: str, listed: Collection[str
     >>> nearest("step", ["steps", "seed"], "parameters"), nearest("x", ["steps", "seed"], "parameters")
     ("did you mean 'steps'?", 'parameters: seed, steps')
     """
-    near = get_close_matches(name[:MAX_NAME], sorted(known), 1, cutoff=0.5)
+    near = get_close_matches(name[:MAX_NAME], sorted(known), 1)
     if near:
         return f"did you mean {near[0]!r}?"
     return f"{what}: {', '.join(sorted(known) if listed is None else listed) or 'none'}"
