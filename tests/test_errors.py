@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earwitness.errors import MAX_CHARACTERS, is_blank, nearest, one_line, short, shortened, why_unwritten
+from earwitness.errors import MAX_CHARACTERS, is_blank, nearest, one_line, short, shortened, unwritten
 
 
 def test_a_long_path_loses_its_middle_and_not_the_fault_behind_it() -> None:
@@ -46,12 +46,15 @@ def test_equal_failures_read_equal_whatever_their_length() -> None:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_room_is_the_advice_where_there_is_none(code: int) -> None:
-    assert why_unwritten(OSError(code, os.strerror(code))).endswith("; make room")
+    said = os.strerror(code)
+    for error in (OSError(code, said), RuntimeError(f"IO error: {said} (os error {code})")):
+        assert str(unwritten("a", error)).endswith("; make room and run the same command to resume")
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EIO])
 def test_room_is_no_advice_elsewhere(code: int) -> None:
-    assert why_unwritten(OSError(code, os.strerror(code))) == os.strerror(code)
+    said = str(unwritten("a", OSError(code, os.strerror(code)), "run again"))
+    assert said == f"cannot write a: {os.strerror(code)}; mend that and run again"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_or_with_those_that_there_are() -> None:

@@ -20,6 +20,7 @@ MAX_NAME = 80
 """Characters of a name in a message."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors of writing that room helps against."""
+_NUMBER = re.compile(r"os error (\d+)")
 _LONG = re.compile(rf"\S{{{MAX_NAME + 1},}}")
 BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Classes of letters that turn the direction of a line."""
@@ -105,14 +106,17 @@ def nearest(name: str, known: Collection[str], what: str, listed: Collection[str
     return f"{what}: {', '.join(sorted(known) if listed is None else listed) or 'none'}"
 
 
-def why_unwritten(error: Exception) -> str:
-    """Why a file could not be written, and what to do where that is known: make room on a full disk alone.
+def unwritten(path: object, error: Exception, then: str = "run the same command to resume") -> EarwitnessError:
+    """What to raise where a path could not be written: why, and what to do; room helps on a full disk alone.
 
-    >>> why_unwritten(OSError(errno.ENOSPC, "No space left on device"))
-    'No space left on device; make room'
+    >>> str(unwritten("a/b", OSError(errno.ENOSPC, "No space left on device")))
+    'cannot write a/b: No space left on device; make room and run the same command to resume'
     """
     said = short(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-    return f"{said}; make room" if isinstance(error, OSError) and error.errno in FULL else said
+    # Libraries that write by themselves tell the number in words alone.
+    told = _NUMBER.search(said)
+    code = getattr(error, "errno", None) or (int(told.group(1)) if told else 0)
+    return EarwitnessError(f"cannot write {path}: {said}; {'make room' if code in FULL else 'mend that'} and {then}")
 
 
 def steers(letter: str) -> bool:
