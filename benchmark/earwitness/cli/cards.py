@@ -27,14 +27,14 @@ def tasks(id: ID = None, json: Json = False) -> None:
         print_json([_task_record(task) for task in found])
         return
     records = [_task_line(task) for task in found]
-    print_table("", ["task", "version", "track", "items", "title", "runs here", "takes"], records)
+    print_table("", ["task", "version", "track", "items", "title", "runs here; what it takes"], records)
 
 
 def _task_line(task: Task) -> list[str]:
     from earwitness.harness.needs import needs, takes
 
-    card, here = task.card, ", ".join(needs(task)) or "yes"
-    return [task.id, str(card.version), card.track, str(card.dataset.items), card.title, here, takes(task)]
+    card, here = task.card, f"{', '.join(needs(task)) or 'yes'}; {takes(task)}"
+    return [task.id, str(card.version), card.track, str(card.dataset.items), card.title, here]
 
 
 def submissions(id: ID = None, json: Json = False) -> None:
