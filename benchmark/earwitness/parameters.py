@@ -6,7 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import InitVar, is_dataclass
+from dataclasses import InitVar
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -89,11 +89,11 @@ def _scope(function: Callable[..., Any], name: str) -> dict[str, Any]:
     owner: Any = inspect.unwrap(function)
     if isinstance(owner, type):
         made_by = next(c for c in owner.__mro__ if "__init__" in vars(c) or c is object)
-        if is_dataclass(made_by):
+        if "__dataclass_fields__" in vars(made_by):
             # Each field is of the class that declares it; the method that takes it was made in another's name.
             owner = next((c for c in made_by.__mro__ if name in vars(c).get("__annotations__", {})), made_by)
-        else:
-            owner = inspect.unwrap(made_by.__init__)
+        elif made_by is not object:
+            owner = inspect.unwrap(vars(made_by)["__init__"])
     module = sys.modules.get(owner.__module__)
     return getattr(owner, "__globals__", None) or (vars(module) if module else {})
 

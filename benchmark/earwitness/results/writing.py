@@ -28,8 +28,10 @@ def moved_into_place(path: Path, *failures: type[Exception], exclusive: bool = F
             _link(temporary, path)
         else:
             temporary.replace(path)
-    except (OSError, *failures) as error:
-        raise unwritten(path, error) from error
+    except Exception as error:
+        if isinstance(error, (OSError, *failures)):
+            raise unwritten(path, error) from error
+        raise
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
