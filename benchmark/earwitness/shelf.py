@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from earwitness.errors import EarwitnessError, shortened
+from earwitness.errors import EarwitnessError, nearest, shortened
 from earwitness.submission import Submission, read_submission
 from earwitness.task import Task, read_task
 
@@ -62,8 +61,7 @@ def _find(kind: str, card: str, id_or_path: str) -> Path:
         return known[id_or_path]
     if os.path.isfile(Path(id_or_path, card)):
         return Path(id_or_path).resolve()
-    near = get_close_matches(shortened(id_or_path), known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"{kind}: {', '.join(sorted(known)) or 'none'}"
     raise EarwitnessError(
-        f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; {hint}"
+        f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; "
+        f"{nearest(id_or_path, known, kind)}"
     )

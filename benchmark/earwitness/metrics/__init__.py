@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, nearest, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,8 @@ class Metric:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _REGISTRY: dict[str, Metric] = {}
+FEW = 5
+"""Names of metrics that are offered where none is near."""
 
 
 def metric(
@@ -66,7 +68,6 @@ def get(name: str) -> Metric:
     """The metric of that name; raises EarwitnessError and offers the nearest name where there is none."""
     known = all_metrics()
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; metrics: {', '.join(sorted(known))}"
-        raise EarwitnessError(f"no metric is called {name!r}{hint}")
+        some = get_close_matches(shortened(name), known, FEW, cutoff=0)
+        raise EarwitnessError(f"no metric is called {shortened(name)!r}; {nearest(name, known, 'some metrics', some)}")
     return known[name]

@@ -19,9 +19,9 @@ CEILINGS = "ceiling.parquet"
 def measured(task: Task) -> dict[str, str]:
     """Identity of what each metric of a card measures, by the metric's id, 16 hex digits.
 
-    It holds the metric, its parameters, what the card's `[scoring]` chooses, its judge with weights, the stored truth,
-    the generation seeds, and the code of the metric, of the judge and of the track's scoring, with all that they
-    import. Raises InvalidCardError where a metric is not of the task's track.
+    It holds the metric, its parameters, what of the card's `[scoring]` it goes by where that is not the default, its
+    judge with weights, the stored truth, the generation seeds, and the code of the metric, of the judge and of the
+    track's scoring, with all that they import. Raises InvalidCardError where a metric is not of the task's track.
     """
     track, truth = task.card.track, folder(task)
     files = [path for path in files_of(truth) if path.name != CEILINGS] if truth.is_dir() else []
@@ -30,15 +30,15 @@ def measured(task: Task) -> dict[str, str]:
         "truth": of_files(truth, files),
         "scoring": code_hash([f"earwitness.scoring.{track}.scoring"]),
     }
-    if task.card.scoring:
-        shared["choices"] = task.card.scoring
     judges = {judge.name: judge for judge in task.card.judges}
     found = {}
     for card, reading in zip(task.card.metrics, _readings(task), strict=True):
         judge = judges.get(getattr(reading, "judge", ""))
+        chosen = getattr(reading, "choices", ())
         found[card.id] = digest(
             {
                 **shared,
+                **({"choices": dict(chosen)} if chosen else {}),
                 "metric": card.metric,
                 "parameters": card.parameters,
                 "code": code_hash([reading.metric.function.__module__]),
