@@ -65,6 +65,7 @@ class AudioFile:
     """A recording, or a segment of one, that is read when it is called with a sample rate."""
 
     path: Path
+    """Where it is looked for first, and then as `lying` does."""
     start: float = 0.0
     """Seconds."""
     seconds: float | None = None
@@ -73,7 +74,7 @@ class AudioFile:
 
     def __call__(self, sample_rate: int) -> NDArray[np.float32]:
         """Samples [S] in [-1, 1]; raises InvalidItemError as `read_audio`."""
-        return read_audio(self.path, sample_rate, self.start, self.seconds, self.longest)
+        return read_audio(lying(self.path), sample_rate, self.start, self.seconds, self.longest)
 
 
 def read_audio(
@@ -220,10 +221,29 @@ class Unusable:
 def beside(path: Path) -> Path:
     """The audio file of a path without its name's end: the first of `SUFFIXES` that is there, FLAC before WAV.
 
-    That of a FLAC where none is there.
+    Names' ends may be in small letters, in capitals or begin with one. That of a FLAC where none is there.
     """
-    tried = [Path(f"{path}{ending}") for suffix in SUFFIXES for ending in (suffix, suffix.upper())]
+    cases = [ending for suffix in SUFFIXES for ending in (suffix, suffix.upper(), suffix.title())]
+    tried = [Path(f"{path}{ending}") for ending in cases]
     return next((each for each in tried if os.path.isfile(each)), tried[0])
+
+
+def bare_name(path: str) -> str:
+    """A file's name without folders and the end that tells its kind of sound.
+
+    >>> bare_name("wav/ted_1.WAV"), bare_name("ted.2")
+    ('ted_1', 'ted.2')
+    """
+    found = Path(path)
+    return found.stem if found.suffix.lower() in SUFFIXES else found.name
+
+
+def lying(path: Path) -> Path:
+    """A path, or the audio file `beside` it that differs in its name's end alone where there is none of this path."""
+    if os.path.isfile(path):
+        return path
+    other = beside(path.with_name(bare_name(path.name)))
+    return other if os.path.isfile(other) else path
 
 
 def clipped_share(audio: NDArray[np.float32]) -> float:
