@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import InitVar
@@ -130,6 +131,7 @@ def _complaints(error: ValidationError) -> str:
     for each in error.errors(include_url=False, include_input=False):
         place = [str(part) for part in each["loc"] if isinstance(part, int)]
         message = each["msg"].replace("Input should", "must").replace("Value error, ", "")
+        message = re.sub(r" following the rules at \S+", "", message)
         said.append(f"[{']['.join(place)}] {message}" if place else message)
     return " or ".join(dict.fromkeys(said))
 

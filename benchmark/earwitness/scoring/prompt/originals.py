@@ -66,7 +66,9 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
         text = model.encode(prompts)
         codes, audio = model.generate(text, seeds)
         with torch.inference_mode():
-            for record, logits, wave in zip(usable, model.logits(codes, text), audio, strict=True):
+            # As they are sampled from: the branch without a prompt may be the one that is no number.
+            guided = model.guided(model.logits(codes, text), model.null_logits(codes))
+            for record, logits, wave in zip(usable, guided, audio, strict=True):
                 require_finite_answer(record.id, "logits", logits)
                 require_finite_answer(record.id, "sounds", wave)
         described = zip(usable, seeds, codes.cpu().numpy(), model.tokens(prompts), model.special(prompts), strict=True)
