@@ -194,7 +194,7 @@ def refused(folder: Path, task: str, old: str, new: str) -> str:
         ("musicgen_musiccaps", "guidance = 3.0", "guidance = nan", "model.parameters.guidance"),
         ("musicgen_musiccaps", "temperature = 1.0", "temperature = -1", "model.parameters.temperature"),
         ("musicgen_musiccaps", "top_k = 250", "top_k = -1", "model.parameters.top_k"),
-        ("musicgen_musiccaps", "top_k = 250", "topk = 250", "model.parameters.topk is unknown; did you mean top_k?"),
+        ("musicgen_musiccaps", "top_k = 250", "topk = 250", "model.parameters.topk is unknown; did you mean 'top_k'?"),
         ("musicgen_musiccaps", 'title = "', 'title = "\\u001b[31m', "title: holds the control character U+001B"),
         ("musicgen_musiccaps", 'title = "', 'title = "\\u202e', "title: holds the control character U+202E"),
         ("musicgen_musiccaps", 'track = "prompt"', "track = { a = 1 }", "track: Input should be a valid string"),

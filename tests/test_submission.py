@@ -60,7 +60,7 @@ def test_an_explainer_is_built_with_the_cards_parameters(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("power = 2.0", "powr = 2.0", "parameter powr is unknown; did you mean power"),
+        ("power = 2.0", "powr = 2.0", "parameter powr is unknown; did you mean 'power'"),
         ('explainer = "Mine"', 'explainer = "Yours"', "no class Yours that subclasses PromptExplainer"),
         ('explainer = "Mine"', 'explainer = "Other"', "no class Other that subclasses PromptExplainer"),
     ],
@@ -84,6 +84,8 @@ def test_a_submission_without_code_is_refused(folder: Path) -> None:
         ('track = "prompt"', 'track = "promt"', "no track is called 'promt'"),
         ('title = "Mine"', 'title = "Mine"\nkind = "winner"', "kind"),
         ('title = "Mine"', 'title = "Mine"\nbest = true', "unknown key 'best'"),
+        ('title = "Mine"', 'title = "\\u2800 \\ufeff"', "title: holds nothing that can be seen"),
+        ('id = "mine"', 'id = "lambda"', "id: 'lambda' is a keyword of Python"),
     ],
 )
 def test_a_wrong_card_is_one_line(folder: Path, before: str, after: str, says: str) -> None:

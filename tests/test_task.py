@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from earwitness.errors import InvalidCardError
-from earwitness.task import MetricCard, Task, read_task
+from earwitness.scoring.measured import measured
+from earwitness.task import MetricCard, NeedsCard, Task, read_task
 
 CARD = """
 id = "small"
@@ -66,6 +67,16 @@ def test_a_card_is_read(task: Task) -> None:
         ("seconds = 1.0", "", "budget.seconds"),
         ('id = "small"', 'id = "no-identifier"', "id"),
         ("version = 2", "version = ", "not valid TOML"),
+        ('title = "A small task"', 'title = "  "', "title: holds nothing that can be seen"),
+        ('title = "A small task"', 'title = "\\u200b\\u200d"', "title: holds nothing that can be seen"),
+        ('id = "small"', 'id = "class"', "id: 'class' is a keyword of Python"),
+        ('adapter = "musicgen"', 'adapter = "import"', "model.adapter: 'import' is a keyword of Python"),
+        ('metric = "fid_f"', 'metric = "xyzzy"', "no metric is called 'xyzzy'; some metrics: "),
+        ("[budget]", "[needs]\nparameters = 0\n[budget]", "needs.parameters: Input should be greater than 0"),
+        ("[budget]", "[needs]\nparameters = true\n[budget]", "needs.parameters: Input should be a valid integer"),
+        ("[budget]", "[needs]\nparameter = 1\n[budget]", "unknown key 'needs.parameter'"),
+        ("[budget]", "[needs]\nhours = 2\n[budget]", "needs: hours and measured stand together"),
+        ("[budget]", "[needs]\nhours = inf\nmeasured = 'x'\n[budget]", "needs.hours: Input should be less than"),
     ],
 )
 def test_a_wrong_card_is_one_line_that_names_file_and_key(tmp_path: Path, before: str, after: str, says: str) -> None:
@@ -124,6 +135,16 @@ def test_a_comment_in_the_card_does_not_change_the_hash(task: Task) -> None:
     card = task.folder / "task.toml"
     card.write_text("# for people\n" + card.read_text())
     assert read_task(task.folder).hash == task.hash
+
+
+def test_what_a_task_takes_is_in_no_identity(tmp_path: Path) -> None:
+    judge = '[[judges]]\nname = "ast"\nadapter = "ast"\nsource = "x"\n\n[budget]'
+    plain = read_task(write(tmp_path / "small", CARD.replace("[budget]", judge)))
+    before = (plain.hash, plain.data_hash, plain.seed_key, measured(plain))
+    needs = '[needs]\nparameters = 1_000\nhours = 2\nmeasured = "a laptop"\n\n[budget]'
+    told = read_task(write(tmp_path / "small", CARD.replace("[budget]", judge).replace("[budget]", needs)))
+    assert told.card.needs == NeedsCard(parameters=1000, hours=2.0, measured="a laptop")
+    assert (told.hash, told.data_hash, told.seed_key, measured(told)) == before
 
 
 def test_seeds_hang_on_the_datasets_identity_and_never_on_version_metrics_or_items(tmp_path: Path) -> None:

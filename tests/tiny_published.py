@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import pytest
 import sentencepiece
 import torch
 import transformers
+import yaml
 from safetensors.torch import save_file
 from torch import nn
 
+from tiny_autoencoders import install_wavtokenizer
 from tiny_band import band_tokenizer, tiny_audioldm2
 from tiny_speech import SPEECH_WORDS, whisper_tokenizer
 
@@ -167,6 +172,90 @@ def audioldm2(folder: Path) -> Path:
             kind, config = files["model_index.json"][name][1], files[f"{name}/config.json"]
             module = getattr(diffusers, kind).from_config(config)
             save_weights(module, folder / name / "diffusion_pytorch_model.safetensors")
+    return folder
+
+
+WAV_WIDTH = 8
+"""Of latents and of the backbone: 512 and 768 as published."""
+
+
+class WavTokenizerDouble(nn.Module):
+    """The public interface of WavTokenizer's install, with what its .yaml says but for widths and depths."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        super().__init__()
+        features, backbone, head = (given[name]["init_args"] for name in ("feature_extractor", "backbone", "head"))
+        hop = math.prod(features["dowmsamples"])
+        encodec = nn.Module()
+        encodec.sample_rate = {"encodec_24khz": 24_000}[features["encodec_model"]]  # type: ignore[assignment]
+        encodec.encoder = nn.Conv1d(1, WAV_WIDTH, hop, hop)
+        self.codebook = nn.Parameter(torch.randn(features["vq_bins"], WAV_WIDTH) * 0.1)
+        self.feature_extractor = nn.Module()
+        self.feature_extractor.encodec = encodec
+        self.backbone = _WavBackbone(backbone["adanorm_num_embeddings"])
+        self.head = _WavHead(head["n_fft"], head["hop_length"])
+
+    @classmethod
+    def from_pretrained0802(cls, config_path: str, model_path: str) -> WavTokenizerDouble:
+        """Read a configuration and the state of a training."""
+        config = yaml.safe_load(Path(config_path).read_text(encoding="utf-8"))
+        model = cls(config["model"]["init_args"])
+        model.load_state_dict(torch.load(model_path, map_location="cpu", weights_only=True)["state_dict"])
+        return model.eval()
+
+    @torch.inference_mode()
+    def encode_infer(self, audio: torch.Tensor, bandwidth_id: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features [B, D, F] and codes [1, B, F] of audio [B, S]."""
+        found = self.feature_extractor.encodec.encoder(audio[:, None])
+        codes = torch.cdist(found.transpose(1, 2), self.codebook[None]).argmin(-1)[None]
+        return self.codes_to_features(codes), codes
+
+    @torch.inference_mode()
+    def codes_to_features(self, codes: torch.Tensor) -> torch.Tensor:
+        """Features [B, D, F] of codes [1, B, F]."""
+        return self.codebook[codes].sum(0).transpose(1, 2)
+
+
+class _WavBackbone(nn.Module):
+    def __init__(self, bandwidths: int) -> None:
+        super().__init__()
+        self.mix, self.shift = nn.Conv1d(WAV_WIDTH, WAV_WIDTH, 7, padding=3), nn.Embedding(bandwidths, WAV_WIDTH)
+
+    def forward(self, features: torch.Tensor, bandwidth_id: torch.Tensor) -> torch.Tensor:
+        return self.mix(features).transpose(1, 2) + self.shift(bandwidth_id)
+
+
+class _WavHead(nn.Module):
+    """Magnitudes and phases, overlapped and added with the padding `same`: a hop of sound for each frame."""
+
+    def __init__(self, n_fft: int, hop: int) -> None:
+        super().__init__()
+        self.n_fft, self.hop = n_fft, hop
+        self.out = nn.Linear(WAV_WIDTH, n_fft + 2)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        size, phase = self.out(states).chunk(2, -1)
+        frames = torch.fft.irfft(torch.polar(size.exp().clamp(max=100), phase), self.n_fft) * torch.hann_window(
+            self.n_fft
+        )
+        length = (states.shape[1] - 1) * self.hop + self.n_fft
+        added = nn.functional.fold(frames.transpose(1, 2), (1, length), (1, self.n_fft), stride=(1, self.hop))[:, 0, 0]
+        cut = (self.n_fft - self.hop) // 2
+        return added[:, cut : length - cut]
+
+
+def wavtokenizer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """WavTokenizer-small-320-24k-4096, and a stand-in for the user's install among the modules that can be imported."""
+    files = published("wavtokenizer")
+    (content,) = files.values()
+    content["model"]["init_args"]["feature_extractor"]["init_args"]["vq_bins"] = 16
+    write(folder, files)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = WavTokenizerDouble(content["model"]["init_args"])
+    torch.save({"state_dict": model.state_dict()}, folder / "WavTokenizer_small_320_24k_4096.ckpt")
+    install_wavtokenizer(monkeypatch)
+    monkeypatch.setattr(sys.modules["decoder.pretrained"], "WavTokenizer", WavTokenizerDouble)
     return folder
 
 

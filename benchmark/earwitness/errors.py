@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import unicodedata
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 DONE, NO, USAGE, NOT_COMPARABLE, ITEM_FAILED = 0, 1, 2, 3, 4
 FAULT = 70
@@ -12,6 +18,10 @@ MAX_CHARACTERS = 300
 """Of a reason in a row."""
 MAX_NAME = 80
 """Characters of a name in a message."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of writing that room helps against."""
+_NUMBER = re.compile(r"os error (\d+)")
+_LONG = re.compile(rf"\S{{{MAX_NAME + 1},}}")
 BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Classes of letters that turn the direction of a line."""
 
@@ -61,18 +71,52 @@ class VerificationError(EarwitnessError):
 
 
 def short(text: str) -> str:
-    """A text as one short line."""
-    # Names of files may hold bytes that are no text.
-    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())[:MAX_CHARACTERS]
+    """A text as one short line.
 
-
-def shortened(name: str) -> str:
-    """A name as a message shows it: a long one by its beginning.
-
-    >>> shortened("x" * 5000) == "x" * 80 + "..."
-    True
+    Of a longer one its long words, paths say, lose their middle first: what is wrong stands before or behind them.
     """
-    return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}..."
+    # Names of files may hold bytes that are no text.
+    line = " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+    if len(line) > MAX_CHARACTERS:
+        line = _LONG.sub(lambda word: shortened(word.group()), line)
+    return shortened(line, MAX_CHARACTERS)
+
+
+def shortened(text: str, most: int = MAX_NAME) -> str:
+    """A text as a message shows it: a long one without its middle, in so many characters.
+
+    >>> shortened("x" * 5000 + "/task.toml", 25)
+    'xxxxxxxxxxx.../task.toml'
+    """
+    if len(text) <= most:
+        return text
+    kept = (most - 3) // 2
+    return f"{text[:kept]}...{text[-kept:]}"
+
+
+def nearest(name: str, known: Collection[str], what: str, listed: Collection[str] | None = None) -> str:
+    """What to say to a name that is unknown: the nearest that is known, else those that there are.
+
+    >>> nearest("step", ["steps", "seed"], "parameters"), nearest("x", ["steps", "seed"], "parameters")
+    ("did you mean 'steps'?", 'parameters: seed, steps')
+    """
+    near = get_close_matches(name[:MAX_NAME], sorted(known), 1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"{what}: {', '.join(sorted(known) if listed is None else listed) or 'none'}"
+
+
+def unwritten(path: object, error: Exception, then: str = "run the same command to resume") -> EarwitnessError:
+    """What to raise where a path could not be written: why, and what to do; room helps on a full disk alone.
+
+    >>> str(unwritten("a/b", OSError(errno.ENOSPC, "No space left on device")))
+    'cannot write a/b: No space left on device; make room and run the same command to resume'
+    """
+    said = short(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    # Libraries that write by themselves tell the number in words alone.
+    told = _NUMBER.search(said)
+    code = getattr(error, "errno", None) or (int(told.group(1)) if told else 0)
+    return EarwitnessError(f"cannot write {path}: {said}; {'make room' if code in FULL else 'mend that'} and {then}")
 
 
 def steers(letter: str) -> bool:
@@ -83,6 +127,16 @@ def steers(letter: str) -> bool:
     """
     kind = unicodedata.category(letter)
     return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in BIDIRECTIONAL
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: spaces, controls, marks without a letter.
+
+    >>> [is_blank(text) for text in ("", " \u00a0", "\u200b\ufe0f", "\u3164", "a")]
+    [True, True, True, True, False]
+    """
+    # The Hangul fillers count as letters.
+    return all(unicodedata.category(each)[0] in "CMZ" or each in "\u115f\u1160\u3164\uffa0\u2800" for each in text)
 
 
 def one_line(error: BaseException) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
-from difflib import get_close_matches
+from dataclasses import InitVar
 from typing import Any, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, nearest, shortened
 
-_SHOWN = 60
-"""Characters of a value that a message repeats."""
+_FINITE = ConfigDict(allow_inf_nan=False)
 
 
 class ParameterError(EarwitnessError):
@@ -37,9 +37,10 @@ def checked(
     """Values by name as a function or dataclass takes them: each validated by its annotation, strictly.
 
     Text is no number, true is no number and 5.0 is no integer; an integer may stand for a float and a list for a tuple.
-    Bounds stand in the annotation (`Annotated[int, Field(ge=1)]`). `excluded` are names that the function takes from
-    elsewhere. A default is not looked at, nor a value whose annotation pydantic knows nothing of. Raises
-    ParameterError for the first value that is unknown or does not fit, and for one without a default that is missing.
+    A float is finite. Bounds stand in the annotation (`Annotated[int, Field(ge=1)]`). `excluded` are names that the
+    function takes from elsewhere. A default is not looked at, nor a value whose annotation pydantic knows nothing of.
+    Raises ParameterError for the first value that is unknown or does not fit, and for one without a default that is
+    missing.
 
     >>> def load(source: str, *, steps: int = 50, guidance: float = 3.5): ...
     >>> checked(load, {"guidance": 2}, excluded=["source"])
@@ -47,7 +48,7 @@ def checked(
     >>> checked(load, {"step": 2}, excluded=["source"])
     Traceback (most recent call last):
     ...
-    earwitness.parameters.ParameterError: parameter step is unknown; did you mean steps?
+    earwitness.parameters.ParameterError: parameter step is unknown; did you mean 'steps'?
     """
     taken = inspect.signature(function).parameters
     named = {name: each for name, each in taken.items() if each.kind in _NAMED and name not in excluded}
@@ -59,7 +60,7 @@ def checked(
         elif open_ended and key not in excluded:
             found[key] = value
         else:
-            raise ParameterError(_shown_key(key), f"is unknown; {_nearest(key, named)}")
+            raise ParameterError(_shown_key(key), f"is unknown; {nearest(str(key), named, 'known', list(named))}")
     for name, each in named.items():
         if each.default is inspect.Parameter.empty and name not in values:
             raise ParameterError(name, "is missing; it has no default")
@@ -69,30 +70,38 @@ def checked(
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def _nearest(key: str, known: Collection[str]) -> str:
-    near = get_close_matches(str(key)[:100], known, 1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
-
-
 def _annotation(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     """A parameter's annotation, its text resolved where it was written; Any where it cannot be."""
-    if not isinstance(parameter.annotation, str):
-        return Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation
+    found = parameter.annotation
+    if isinstance(found, str):
+        stand_in = type("_", (), {"__annotations__": {parameter.name: found}})
+        try:
+            scope = _scope(function, parameter.name)
+            found = get_type_hints(stand_in, globalns=scope, include_extras=True)[parameter.name]
+        except (NameError, TypeError, AttributeError, SyntaxError):
+            return Any
+    # What a dataclass takes and does not keep.
+    found = found.type if isinstance(found, InitVar) else found
+    return Any if found is inspect.Parameter.empty else found
+
+
+def _scope(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """Names of the module in which a parameter is declared."""
     owner: Any = inspect.unwrap(function)
     if isinstance(owner, type):
-        # Of a dataclass's fields each is resolved in the module of the class that declares it.
-        owner = next((c for c in owner.__mro__ if parameter.name in vars(c).get("__annotations__", {})), owner)
-    scope = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
-    stand_in = type("_", (), {"__annotations__": {parameter.name: parameter.annotation}})
-    try:
-        return get_type_hints(stand_in, globalns=scope, include_extras=True)[parameter.name]
-    except (NameError, TypeError, AttributeError, SyntaxError):
-        return Any
+        made_by = next(c for c in owner.__mro__ if "__init__" in vars(c) or c is object)
+        if "__dataclass_fields__" in vars(made_by):
+            # Each field is of the class that declares it; the method that takes it was made in another's name.
+            owner = next((c for c in made_by.__mro__ if name in vars(c).get("__annotations__", {})), made_by)
+        elif made_by is not object:
+            owner = inspect.unwrap(vars(made_by)["__init__"])
+    module = sys.modules.get(owner.__module__)
+    return getattr(owner, "__globals__", None) or (vars(module) if module else {})
 
 
 def _fitted(key: str, value: Any, annotation: Any) -> Any:
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        adapter = _adapter(annotation)
     except (PydanticSchemaGenerationError, PydanticUserError):
         return value
     try:
@@ -108,12 +117,21 @@ def _fitted(key: str, value: Any, annotation: Any) -> Any:
         raise ParameterError(key, f"{_complaints(error)}, not {_shown(value)}") from None
 
 
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=_FINITE)
+    except PydanticUserError:
+        # Of a type with a configuration of its own.
+        return TypeAdapter(annotation)
+
+
 def _complaints(error: ValidationError) -> str:
     """What pydantic says of a value, once for each of the types that it could have had."""
     said = []
     for each in error.errors(include_url=False, include_input=False):
         place = [str(part) for part in each["loc"] if isinstance(part, int)]
         message = each["msg"].replace("Input should", "must").replace("Value error, ", "")
+        message = re.sub(r" following the rules at \S+", "", message)
         said.append(f"[{']['.join(place)}] {message}" if place else message)
     return " or ".join(dict.fromkeys(said))
 
@@ -123,9 +141,9 @@ def _shown(value: Any) -> str:
         text = repr(value)
     except (ValueError, RecursionError):
         text = f"a {type(value).__name__} too large to show"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return shortened(text)
 
 
 def _shown_key(key: Any) -> str:
     text = str(key)
-    return text if text.isidentifier() and len(text) <= _SHOWN else _shown(text)
+    return shortened(text) if text.isidentifier() else _shown(text)

@@ -8,7 +8,6 @@ of `faults`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -16,7 +15,7 @@ from inspect import isclass, ismodule
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from earwitness.errors import EarwitnessError, one_line, shortened
+from earwitness.errors import EarwitnessError, nearest, one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,10 +77,8 @@ def adapter(kind: str, name: str) -> Adapter:
     if _own(kind, name):
         return _adapter(kind, name, import_module(f"earwitness.{kind}.{name}"))
     if name not in points(kind):
-        near = get_close_matches(name[:100], names(kind), 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"adapters: {', '.join(names(kind))}"
-        fault = _FAULTS.get((kind, name))
-        raise EarwitnessError(fault or f"earwitness.{kind} has no adapter {shortened(name)!r}; {hint}")
+        hint = nearest(name, names(kind), "adapters")
+        raise EarwitnessError(fault_of(kind, name) or f"earwitness.{kind} has no adapter {shortened(name)!r}; {hint}")
     found = load(kind, name)
     if found is None:
         raise EarwitnessError(fault_of(kind, name))

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from earwitness import metrics, plugins, tracks
-from earwitness.errors import EarwitnessError, short, shortened
+from earwitness.errors import EarwitnessError, nearest, short, shortened
 from earwitness.plugins import KINDS as KINDS
 from earwitness.submission import CARD as SUBMISSION_CARD
 from earwitness.submission import Submission, read_submission
@@ -127,11 +126,9 @@ def _find(kind: str, id_or_path: str) -> Path:
         return known[id_or_path]
     if os.path.isfile(Path(id_or_path, card)):
         return Path(id_or_path).resolve()
-    near = get_close_matches(shortened(id_or_path), known, 1)
     beside = id_or_path.replace("-", "_")
-    if beside != id_or_path and os.path.isfile(Path(beside, card)):
-        near = [beside]
-    hint = f"did you mean {near[0]!r}?" if near else f"{kind}: {', '.join(sorted(known)) or 'none'}"
+    there = beside != id_or_path and os.path.isfile(Path(beside, card))
+    hint = f"did you mean {shortened(beside)!r}?" if there else nearest(id_or_path, known, kind)
     raise EarwitnessError(
         f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; {hint}"
     )

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from earwitness import tracks
 from earwitness.closure import code_hash
-from earwitness.errors import InvalidCardError
+from earwitness.errors import InvalidCardError, shortened
 from earwitness.identity import digest, files_of, of_files
 from earwitness.parameters import ParameterError, checked
 from earwitness.task import Card, Id, Name, Parameters, Text, read_card
@@ -60,7 +60,7 @@ class SubmissionCard(Card):
     def _known_tracks(cls, explainers: dict[str, ExplainerCard]) -> dict[str, ExplainerCard]:
         for name in explainers:
             if name not in tracks.names():
-                raise ValueError(f"no track is called {name!r}; tracks: {', '.join(tracks.names())}")
+                raise ValueError(f"no track is called {shortened(name)!r}; tracks: {', '.join(tracks.names())}")
         return explainers
 
 

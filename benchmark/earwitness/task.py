@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from pydantic import (
 
 from earwitness import metrics, plugins, tracks
 from earwitness.closure import code_hash, locate
-from earwitness.errors import EarwitnessError, InvalidCardError, short, steers
+from earwitness.errors import EarwitnessError, InvalidCardError, is_blank, short, shortened, steers
 from earwitness.identity import digest, files_of, of_files
 
 if TYPE_CHECKING:
@@ -49,15 +50,29 @@ def _readable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_readable)]
+def _visible(text: str) -> str:
+    """The text; raises ValueError where nothing of it can be seen."""
+    if is_blank(text):
+        raise ValueError("holds nothing that can be seen; write it out")
+    return text
+
+
+def _no_keyword(name: str) -> str:
+    """The name; raises ValueError where Python takes it for a word of its own."""
+    if keyword.iskeyword(name):
+        raise ValueError(f"{name!r} is a keyword of Python; choose another name")
+    return name
+
+
+Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_readable), AfterValidator(_visible)]
 """A line for people."""
 Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
 """A source, a revision, a split: may be empty."""
-Id = Annotated[str, Field(max_length=LONGEST_ID, pattern=f"^{ID}$")]
+Id = Annotated[str, Field(max_length=LONGEST_ID, pattern=f"^{ID}$"), AfterValidator(_no_keyword)]
 AdapterName = Annotated[str, Field(max_length=200, pattern=rf"^({ID}|[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*)$")]
 """An id, or `package.module:factory`."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable)]
+Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable), AfterValidator(_visible)]
 Parameters = dict[Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_readable)], JsonValue]
 """Checked against what takes them when it is found."""
 
@@ -147,6 +162,23 @@ class BudgetCard(Card):
     """Forward equivalents an item, in sequences: a backward counts two."""
 
 
+class NeedsCard(Card):
+    """What running a task takes, for people: no identity holds it."""
+
+    parameters: int | None = Field(gt=0, le=10**13, default=None)
+    """Of the model."""
+    hours: float | None = Field(gt=0, le=1e6, default=None)
+    """A run of one cheap submission took."""
+    measured: Name = ""
+    """Where the hours were measured: the machine, the submission, the items."""
+
+    @model_validator(mode="after")
+    def _both(self) -> NeedsCard:
+        if (self.hours is None) != is_blank(self.measured):
+            raise ValueError("hours and measured stand together: a figure, and on which machine it was measured")
+        return self
+
+
 class TaskCard(Card):
     """A versioned bundle of track, model, dataset, metrics and budget."""
 
@@ -167,13 +199,14 @@ class TaskCard(Card):
     main_metric: str
     """Id of the metric the task is listed under."""
     budget: BudgetCard
+    needs: NeedsCard = NeedsCard()
     superseded_by: str = Field(max_length=LONGEST_ID, pattern=f"^({ID})?$", default="")
 
     @field_validator("track")
     @classmethod
     def _known_track(cls, name: str) -> str:
         if name not in tracks.names():
-            raise ValueError(f"no track is called {name!r}; tracks: {', '.join(tracks.names())}")
+            raise ValueError(f"no track is called {shortened(name)!r}; tracks: {', '.join(tracks.names())}")
         return name
 
     @model_validator(mode="after")

@@ -188,8 +188,17 @@ def test_runs_without_rows_are_named_and_the_others_compared(earwitness: Earwitn
         assert "begun has no rows (running); run the same command again to finish it, or delete the folder" in err
         assert "foreign/run.json is no recipe of a run: it is no JSON object" in err
     shutil.move("worse", "runs/worse")
-    code, _, err = earwitness("check", "runs", "--fail-if", RULE)
+    written = ("--junit", "j.xml", "--markdown", "m.md")
+    code, out, err = earwitness("check", "runs", "--fail-if", RULE, "--json", *written)
     assert (code, err.count("\n"), err.count("earwitness: left out: ")) == (NO, 2, 2)
+    first, second = json.loads(out)["left_out"]
+    assert ("begun has no rows" in first, "foreign/run.json is no recipe" in second) == (True, True)
+    said = ElementTree.parse("j.xml").findtext("testsuite/system-out") or ""
+    assert (said.count("left out: "), Path("m.md").read_text().count("- left out: ")) == (2, 2)
+    wrong = ("check", "runs", "--fail-if", "xyzzy worse by >2% at p<0.05", *written)
+    assert earwitness(*wrong)[0] == USAGE
+    said = ElementTree.parse("j.xml").findtext("testsuite/system-out") or ""
+    assert (said.count("left out: "), Path("m.md").read_text().count("- left out: ")) == (2, 2)
     code, _, err = earwitness("baseline", "update", "runs")
     assert (code, err.count("earwitness: left out: ")) == (DONE, 2)
 

@@ -100,8 +100,11 @@ def test_a_card_is_shown_whole(earwitness) -> None:
     assert code == 0
     assert record["hash"] == registry.task("musicgen_musiccaps").hash
     assert record["metrics"][0]["id"] == registry.task("musicgen_musiccaps").card.metrics[0].id
+    assert record["takes"]["parameters"] == 586_884_674
+    assert record["takes"]["said"].endswith("before activations; hours not measured")
     code, out, _ = earwitness("tasks", "musicgen_musiccaps")
     assert "facebook/musicgen-small" in out
+    assert "about 2.2 GiB of memory for 586,884,674 parameters in float32" in out
     code, out, _ = earwitness("submissions", "random")
     assert code == 0
     assert "control" in out

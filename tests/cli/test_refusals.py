@@ -68,7 +68,7 @@ def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         (("score", LONG), "is no run: it has no run.json"),
         (("verify", "file"), "file is no run: it has no run.json"),
         (("board", "--out", "file"), "file is no folder"),
-        (("board", "--runs", LONG), "xxx...: File name too long"),
+        (("board", "--runs", LONG), "xxx: File name too long"),
         (("leaderboard", "--board", LONG), "no board in"),
         (("leaderboard", "--port", "99999"), "less than or equal to 65535"),
         (("leaderboard", "--port", "0"), "greater than or equal to 1"),

@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 
@@ -129,8 +130,24 @@ def test_a_share_of_clipped_samples_counts_runs_of_three_at_one_end() -> None:
 
     assert share([1.0, 1.0, 0.5, 1.0, 1.0]) == 0
     assert share([1.0, 1.0, -1.0, -1.0]) == 0
-    assert share([1.0, 1.0, 32767 / 32768, 0.0, -1.0, -1.2, -1.0, -1.0]) == 0.07
+    assert share([1.0, 1.0, 1.0, 0.0, -1.0, -1.0, -1.0, -1.0]) == 0.07
+    assert share([32767 / 32768] * 3 + [1.005] * 4 + [1.2, 1.3, 1.1]) == 0.1
+    assert share([1.0, 1.0, 32767 / 32768, 1.001, 1.002, 1.001]) == 0
     assert share([32766 / 32768] * 3) == 0
+
+
+@pytest.mark.parametrize("peak", [1.0, 1.0001, 1.005, 1.0099])
+@pytest.mark.parametrize("hertz", [50, 200, 440])
+def test_a_float_tone_that_swings_a_little_beyond_full_scale_is_read(tmp_path: Path, peak: float, hertz: int) -> None:
+    tone = (peak * np.sin(2 * np.pi * hertz * np.arange(RATE) / RATE)).astype(np.float32)
+    found = read_audio(write(tmp_path / "a.wav", tone, subtype="FLOAT"), RATE)
+    assert np.array_equal(found, np.clip(tone, -1, 1))
+
+
+@pytest.mark.parametrize("limit", [1.0, 1.005])
+def test_a_float_tone_that_was_cut_at_its_limit_is_clipped(tmp_path: Path, limit: float) -> None:
+    tone = np.clip(1.1 * np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE), -limit, limit)
+    assert refused(write(tmp_path / "a.wav", tone, subtype="FLOAT")).startswith("clipped: ")
 
 
 def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
@@ -188,6 +205,97 @@ def test_a_wav_whose_writer_could_not_go_back_is_read(tmp_path: Path, riff: int,
     path.write_bytes(content)
     assert np.array_equal(read_audio(path, RATE), whole)
     assert np.array_equal(read_audio(path, RATE, start=0.1, seconds=0.25), whole[1600:5600])
+
+
+CHUNKS = {
+    "a list": b"LIST" + (26).to_bytes(4, "little") + b"INFOISFT" + (14).to_bytes(4, "little") + b"Lavf60.16.100\0",
+    "two": b"LIST" + (4).to_bytes(4, "little") + b"INFOid3 " + (10).to_bytes(4, "little") + b"ID3" + bytes(7),
+    "odd": b"id3 " + (3).to_bytes(4, "little") + b"ID3\0",
+    "odd and not filled up": b"bext" + (5).to_bytes(4, "little") + b"hello",
+    "long": b"id3 " + (300_000).to_bytes(4, "little") + bytes(range(250)) * 1200,
+}
+
+
+@pytest.mark.parametrize("lengths", STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize("behind", CHUNKS.values(), ids=CHUNKS)
+def test_chunks_behind_a_streamed_sound_are_no_sound(tmp_path: Path, lengths: tuple[int, int], behind: bytes) -> None:
+    path = write(tmp_path / "a.wav", speech(0.5))
+    whole = read_audio(path, RATE)
+    content = bytearray(path.read_bytes()) + behind
+    content[4:8], content[40:44] = (number.to_bytes(4, "little") for number in lengths)
+    path.write_bytes(content)
+    assert np.array_equal(read_audio(path, RATE), whole)
+
+
+@pytest.mark.parametrize("promised", [0, 0xFFFF_FFFF, 2_000_000_000])
+def test_a_streamed_wav_of_chunks_alone_is_empty(tmp_path: Path, promised: int) -> None:
+    path = write(tmp_path / "a.wav", np.zeros(0))
+    content = bytearray(path.read_bytes()) + CHUNKS["a list"]
+    content[40:44] = promised.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert refused(path).startswith("empty: no samples")
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"),
+    [
+        ("W64", "PCM_16"), ("NIST", "PCM_16"), ("PAF", "PCM_16"), ("SVX", "PCM_16"), ("IRCAM", "PCM_16"),
+        ("VOC", "PCM_16"), ("MAT4", "PCM_16"), ("MAT5", "PCM_16"), ("AVR", "PCM_16"), ("PVF", "PCM_16"),
+        ("MPC2K", "PCM_16"), ("SDS", "PCM_16"), ("XI", "DPCM_16"), ("WVE", "ALAW"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kept", [1.0, 0.5])
+def test_kinds_whose_length_cannot_be_checked_are_refused(tmp_path: Path, kind: str, subtype: str, kept: float) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, speech(), RATE, format=kind, subtype=subtype)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    said = refused(path)
+    assert "half a file looks like a whole one; convert it to WAV or FLAC: ffmpeg -i a.wav converted.wav" in said
+
+
+@pytest.mark.parametrize("kind", ["CAF", "OGG", "MP3"])
+@pytest.mark.parametrize("kept", [0.97, 0.75, 0.5, 0.25])
+def test_half_a_file_of_the_other_kinds_is_never_read_as_a_whole(tmp_path: Path, kind: str, kept: float) -> None:
+    path = tmp_path / "a.sound"
+    soundfile.write(path, speech(4.0), RATE, format=kind)
+    assert len(read_audio(path, RATE)) == 4 * RATE
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    assert "truncated" in refused(path)
+
+
+def test_an_ogg_that_ends_with_a_whole_page_that_is_not_its_last_is_truncated(tmp_path: Path) -> None:
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, speech(9.0), RATE)
+    content = path.read_bytes()
+    starts = [found.start() for found in re.finditer(b"OggS", content)]
+    assert len(starts) > 4
+    for start in starts[3:]:
+        path.write_bytes(content[:start])
+        assert refused(path).startswith("truncated: its last page is missing; fetch it again")
+
+
+def test_what_is_there_in_place_of_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").mkdir()
+    assert refused(tmp_path / "a.wav").startswith("a folder, not a file; fetch it")
+    os.mkfifo(tmp_path / "b.wav")
+    assert refused(tmp_path / "b.wav").startswith("a pipe, a socket or a device, not a file; fetch it")
+    (tmp_path / "c.wav").symlink_to(tmp_path / "gone")
+    assert refused(tmp_path / "c.wav").startswith("a link to a file that is not there; fetch it")
+
+
+def test_times_are_told_with_the_digits_that_make_the_difference(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", speech(0.5))
+    assert refused(path, start=0.5, seconds=1e-7).startswith("its segment of 0.5 to 0.5000001 s ends after its 0.5 s")
+    assert refused(path, start=0.5).startswith("its segment from 0.5 s on starts after its 0.5 s")
+
+
+@pytest.mark.parametrize("ending", [".FLAC", ".Flac", ".WAV", ".Wav", ".wav", ".Ogg"])
+def test_an_audio_file_lies_there_with_any_name_of_its_kind(tmp_path: Path, ending: str) -> None:
+    write(tmp_path / f"a.b{ending}", speech())
+    for told in ("a.b.flac", "a.b.wav", "a.b", f"a.b{ending}"):
+        assert len(AudioFile(tmp_path / told)(RATE)) == 8000
+    with pytest.raises(InvalidItemError, match=r"a\.mp3: no such file"):
+        AudioFile(tmp_path / "a.mp3")(RATE)
 
 
 def test_a_wav_without_sound_stays_empty_whatever_stands_behind_it(tmp_path: Path) -> None:
@@ -314,4 +422,4 @@ def test_a_segment_of_impossible_times_is_refused(tmp_path: Path, asked: dict[st
 
 @pytest.mark.parametrize("asked", [{"start": 1e308}, {"start": 1e308, "seconds": 1.0}, {"seconds": 1e308}])
 def test_a_segment_of_times_beyond_counting_lies_outside(tmp_path: Path, asked: dict[str, float]) -> None:
-    assert "ends after its 0.5 s" in refused(write(tmp_path / "a.wav", speech()), **asked)
+    assert "s after its 0.5 s; fetch it again" in refused(write(tmp_path / "a.wav", speech()), **asked)

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -125,14 +126,83 @@ def test_broken_yaml_is_placed(corpus: Path) -> None:
     path.write_text(path.read_text() + "- {duration: 1.0, offset\n")
     assert refused(corpus).startswith(f"{path}, line 5: not YAML")
     path.write_text("duration: 1.0\n")
-    assert "a list of segments was expected; found dict" in refused(corpus)
+    assert "a list of segments was expected; found a mapping" in refused(corpus)
 
 
 def test_yaml_that_asks_for_objects_is_not_obeyed(corpus: Path) -> None:
-    text(corpus, "yaml").write_text("- !!python/object/apply:os.system ['true']\n")
-    assert "not YAML" in refused(corpus)
+    made = corpus / "made"
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text().replace("ted_2.wav", f"!!python/object/apply:os.mkdir [{made}]"))
+    *_, last = mustc.load(str(corpus), items=9)
+    with pytest.raises(InvalidItemError, match=r"found wav a list, offset '0\.1', duration '0\.2'; mend it"):
+        last.audio(16000)
+    assert not made.exists()
 
 
 def test_bad_utf8_is_placed(corpus: Path) -> None:
     text(corpus, "de").write_bytes(b"Hallo.\nGr\xfc\xdfe\nDanke.\n")
     assert refused(corpus) == f"{text(corpus, 'de')}, line 2: not UTF-8 (byte 0xfc); save it as UTF-8"
+
+
+def bomb(levels: int = 40) -> str:
+    """YAML in which every list holds the one before it nine times."""
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels))]
+    return f"{{{', '.join(lines)}}}"
+
+
+@pytest.mark.parametrize("place", ["entry", "wav", "offset", "key"])
+def test_lists_of_lists_of_lists_cost_their_item_alone_and_no_time(corpus: Path, place: str) -> None:
+    path, deep = text(corpus, "yaml"), bomb()
+    lines = path.read_text().splitlines()
+    lines[1] = {
+        "entry": f"- {deep}",
+        "wav": f"- {{wav: {deep}, offset: 0.4, duration: 0.5}}",
+        "offset": f"- {{wav: ted_1.wav, offset: {deep}, duration: 0.5}}",
+        "key": f"- {{? {deep} : 1, offset: 0.4, duration: 0.5}}",
+    }[place]
+    path.write_text("\n".join(lines))
+    started = time.monotonic()
+    first, second, third = mustc.load(str(corpus), items=9)
+    with pytest.raises(InvalidItemError, match=r"segment 2: .* found (a mapping|wav a mapping|wav 'ted|offset)"):
+        second.audio(16000)
+    assert time.monotonic() - started < 2
+    assert len(first.audio(16000)) + len(third.audio(16000)) == 8000
+
+
+def test_a_key_that_is_written_twice_costs_its_item_alone(corpus: Path) -> None:
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text().replace("offset: 0.4", "offset: 0.4, offset: 0.1"))
+    first, second, third = mustc.load(str(corpus), items=9)
+    with pytest.raises(InvalidItemError, match=r"found wav 'ted_1\.wav', offset written twice, in line 2, duration"):
+        second.audio(16000)
+    assert len(first.audio(16000)) + len(third.audio(16000)) == 8000
+
+
+@pytest.mark.parametrize("nothing", ["null", "~", "", "''"])
+def test_a_segment_without_a_file_is_no_file_of_that_name(corpus: Path, nothing: str) -> None:
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text().replace("ted_2.wav", nothing))
+    *_, last = mustc.load(str(corpus), items=9)
+    assert last.id == "segment-3"
+    with pytest.raises(InvalidItemError, match=r"found wav (nothing|''), offset"):
+        last.audio(16000)
+
+
+@pytest.mark.parametrize("ending", [".flac", ".FLAC", ".Wav", ".WAV"])
+@pytest.mark.parametrize("told", ["ted_2.wav", "ted_2"])
+def test_a_talk_may_lie_there_as_another_kind_of_file(corpus: Path, ending: str, told: str) -> None:
+    path = text(corpus, "yaml")
+    path.write_text(path.read_text().replace("ted_2.wav", told))
+    talk = path.parent.parent / "wav" / "ted_2.wav"
+    audio, rate = soundfile.read(talk)
+    talk.unlink()
+    soundfile.write(talk.with_suffix(ending), audio, rate)
+    *_, last = mustc.load(str(corpus), items=9)
+    assert (last.id, last.cluster, len(last.audio(16000))) == ("ted_2_0", "ted_2", 3200)
+
+
+def test_a_talk_that_is_missing_is_named_as_the_list_names_it(corpus: Path) -> None:
+    talk = text(corpus, "yaml").parent.parent / "wav" / "ted_2.wav"
+    talk.unlink()
+    with pytest.raises(InvalidItemError, match=r"ted_2\.wav: no such file"):
+        mustc.load(str(corpus), items=9)[2].audio(16000)

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,11 +84,11 @@ def test_stems_of_one_word_are_added_up_and_resampled_with_the_mix(corpus: Path)
     ],
 )  # fmt: skip
 def test_a_class_has_one_lower_case_word_or_none(inst_class: str, program: int, word: str) -> None:
-    assert slakh._word({"inst_class": inst_class, "program_num": program, "is_drum": False}) == word
+    assert slakh._word({"inst_class": inst_class, "program_num": str(program), "is_drum": "false"}) == word
 
 
 def test_drums_are_drums_whatever_their_program(corpus: Path) -> None:
-    assert slakh._word({"inst_class": "Piano", "program_num": 0, "is_drum": True}) == "drums"
+    assert slakh._word({"inst_class": "Piano", "program_num": "0", "is_drum": "true"}) == "drums"
 
 
 def test_a_stem_without_a_word_is_not_known_and_stays_in_the_mix(tmp_path: Path) -> None:
@@ -155,8 +156,19 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
     "no metadata": (lambda track: (track / "metadata.yaml").unlink(), "metadata.yaml", "no such file; unpack"),
     "no YAML": (spoil("metadata.yaml", b"stems: [\n"), "metadata.yaml", "not YAML"),
-    "no stems": (spoil("metadata.yaml", b"UUID: 1\n"), "metadata.yaml", "stems with inst_class"),
-    "a list": (spoil("metadata.yaml", b"stems: [S00]\n"), "metadata.yaml", "stems with inst_class"),
+    "no stems": (
+        spoil("metadata.yaml", b"UUID: 1\n"),
+        "metadata.yaml",
+        "a mapping of stems was expected; found nothing",
+    ),
+    "a list": (spoil("metadata.yaml", b"stems: [S00]\n"), "metadata.yaml", "stems was expected; found a list"),
+    "a text": (spoil("metadata.yaml", b"stems\n"), "metadata.yaml", "stems was expected; found 'stems'; unpack"),
+    "no entry": (
+        spoil("metadata.yaml", b"stems: {S00: 7}\n"),
+        "metadata.yaml",
+        "stem 'S00': inst_class, program_num and",
+    ),
+    "stems twice": (spoil("metadata.yaml", b"stems: {}\nstems: {}\n"), "metadata.yaml", "twice, in lines 1 and 2"),
     "latin": (spoil("metadata.yaml", b"stems: \xff\n"), "metadata.yaml", "not UTF-8"),
     "nothing with a word": (
         spoil("metadata.yaml", b"stems: {S00: {inst_class: Sound Effects, program_num: 127}}"),
@@ -325,10 +337,22 @@ def test_a_float_stem_that_is_no_use_is_named(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("is_drum: true", "is_drum: 'perhaps'", "found the unknown 'perhaps'"),
-        ("inst_class: Guitar", "inst_class: Kazoo", "found the unknown 'Kazoo'"),
-        ("inst_class: Guitar", "inst_class:", "found the unknown 'None'"),
-        ("program_num: ", "program_num: .inf  # ", "found something else"),
+        ("is_drum: true", "is_drum: 'perhaps'", "'S03': is_drum: true or false was expected; found 'perhaps'; unpack"),
+        ("is_drum: true", "is_drum: []", "'S03': is_drum: true or false was expected; found a list"),
+        (
+            "inst_class: Guitar",
+            "inst_class: Kazoo",
+            "'S01': inst_class: a class of instruments was expected; found 'Ka",
+        ),
+        ("inst_class: Guitar", "inst_class:", "'S01': inst_class: a class of instruments was expected; found nothing"),
+        ("program_num: ", "program_num: .inf  # ", "'S00': program_num: a whole number was expected; found '.inf'"),
+        ("program_num: ", "program_num: 3_3  # ", "'S00': program_num: a whole number was expected; found '3_3'"),
+        ("  S01:", "  S00:", "'S00': inst_class, program_num and is_drum were expected; found written twice, in lines"),
+        (
+            "is_drum: true",
+            "is_drum: true\n    is_drum: false",
+            "'S03': is_drum: true or false was expected; found writ",
+        ),
     ],
 )
 def test_what_a_stem_cannot_be_makes_its_track_invalid_and_no_other(
@@ -341,3 +365,56 @@ def test_what_a_stem_cannot_be_makes_its_track_invalid_and_no_other(
     one, other = load(corpus)
     assert says in refused(one)
     assert other.audio(RATE).size
+
+
+@pytest.mark.parametrize(
+    "place", ["inst_class: {}", "program_num: {}", "is_drum: {}", "audio_rendered: {}", "<<: {}", "{}: 1"]
+)
+def test_lists_of_lists_of_lists_cost_their_track_alone_and_no_time(corpus: Path, place: str) -> None:
+    path = corpus / "test" / "Track01876" / "metadata.yaml"
+    anchors = "".join(f"  - &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
+    entry = place.format("*a39 ")
+    path.write_text(f"deep:\n  - &a0 {{x: y}}\n{anchors}stems:\n  S00:\n    {entry}\n", encoding="utf-8")
+    started = time.monotonic()
+    one, other = load(corpus)
+    assert f"{path}: stem 'S00': " in refused(one)
+    assert time.monotonic() - started < 2
+    assert other.audio(RATE).size
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("is_drum: true", "is_drum: 'true'"), ("is_drum: false", "is_drum: 'false'"), ("is_drum: false", "is_drum: No"),
+        ("audio_rendered: true", 'audio_rendered: "True"'), ("inst_class: Guitar", "inst_class: guitar"),
+        ("inst_class: Drums", "inst_class: DRUMS"), ("program_num: 33", "program_num: '33'"),
+        ("program_num: 33", "program_num: 33.0"),
+    ],
+)  # fmt: skip
+def test_flags_and_classes_may_stand_in_quotes_or_other_letters(corpus: Path, old: str, new: str) -> None:
+    before = [(record.known, record.prompt) for record in load(corpus)]
+    path = corpus / "test" / "Track01876" / "metadata.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    assert [(record.known, record.prompt) for record in load(corpus)] == before
+
+
+@pytest.mark.parametrize("ending", [".FLAC", ".Flac", ".WAV", ".Wav"])
+def test_names_of_stems_may_end_in_capitals(corpus: Path, ending: str) -> None:
+    before = [(record.known, record.audio(RATE)) for record in load(corpus)]
+    for path in sorted(corpus.rglob("*.flac")):
+        audio, rate = soundfile.read(path)
+        path.unlink()
+        soundfile.write(path.with_suffix(ending), audio, rate)
+    for record, (known, audio) in zip(load(corpus), before, strict=True):
+        assert record.known == known
+        assert record.audio(RATE) == pytest.approx(audio, abs=1e-6)
+
+
+def test_stems_of_one_word_may_exceed_full_scale_and_are_not_cut(tmp_path: Path) -> None:
+    make_track(
+        tmp_path / "test" / "Track1", [Part("Guitar", 27, 100.0, (0, 6), 0.8), Part("Guitar", 30, 100.0, (0, 6), 0.7)]
+    )
+    stem = first(tmp_path).stems(RATE, ("guitar",))[0]
+    assert stem == pytest.approx(1.5 * np.sin(2 * np.pi * 100 * np.arange(len(stem)) / RATE), abs=1e-3)

@@ -1,14 +1,20 @@
 """What a task needs that is not here, told without loading or fetching anything."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from earwitness import registry
 from earwitness.harness import needs as module
-from earwitness.harness.needs import needs
+from earwitness.harness.needs import needs, takes
+from earwitness.task import NeedsCard, Task
+
+CONFIGS = Path(__file__).parents[1] / "published_configs"
+WHISPER = "openai/whisper-small.en"
 
 MUSICGEN = "facebook/musicgen-small"
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
@@ -21,11 +27,16 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
-def cache(hub: Path, kind: str, repository: str, file: str) -> None:
-    folder = hub / f"{kind}s--{repository.replace('/', '--')}"
-    for path, text in ((folder / "refs" / "main", "abc"), (folder / "snapshots" / "abc" / file, "{}")):
+def cache(hub: Path, kind: str, repository: str, *files: str, revision: str = "main") -> None:
+    folder, commit = hub / f"{kind}s--{repository.replace('/', '--')}", f"commit-of-{revision}"
+    texts = {folder / "refs" / revision: commit, **{folder / "snapshots" / commit / file: "{}" for file in files}}
+    for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def with_card(task: Task, **changes: Any) -> Task:
+    return Task(task.card.model_copy(update=changes), task.folder)
 
 
 def test_micro_tasks_need_nothing() -> None:
@@ -45,13 +56,85 @@ def test_a_published_task_needs_its_weights_its_judge_and_its_data() -> None:
 
 def test_what_lies_in_the_cache_or_under_the_working_directory_is_here(empty_cache: Path) -> None:
     task = registry.task("musicgen_musiccaps")
-    revision = task.card.model.revision
-    cache(empty_cache, "model", MUSICGEN, "config.json")
-    (empty_cache / f"models--{MUSICGEN.replace('/', '--')}" / "refs" / revision).write_text("abc")
+    cache(empty_cache, "model", MUSICGEN, "config.json", "model.safetensors")
     assert needs(task) == [f"weights {AST} (not in the hub's cache)", "data google/MusicCaps"]
     cache(empty_cache, "dataset", "google/MusicCaps", "musiccaps-public.csv")
     Path(AST).mkdir(parents=True)
+    Path(AST, "pytorch_model.bin").touch()
     assert needs(task) == []
+
+
+def test_a_configuration_is_no_weights(empty_cache: Path) -> None:
+    task = registry.task("whisper_librispeech")
+    cache(empty_cache, "model", WHISPER, "config.json", "generation_config.json")
+    assert needs(task)[0] == f"weights {WHISPER} (not in the hub's cache)"
+    shards = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    cache(empty_cache, "model", WHISPER, "model.safetensors.index.json", "model-00001-of-00002.safetensors")
+    snapshot = next(empty_cache.glob("models--openai*/snapshots/*"))
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(shards))
+    assert needs(task)[0] == f"weights {WHISPER} (not in the hub's cache)"
+    (snapshot / "model-00002-of-00002.safetensors").touch()
+    assert needs(task) == ["data LibriSpeech"]
+
+
+def test_weights_whose_blob_is_gone_are_not_here(empty_cache: Path) -> None:
+    cache(empty_cache, "model", WHISPER, "config.json")
+    snapshot = next(empty_cache.glob("models--openai*/snapshots/*"))
+    (snapshot / "model.safetensors").symlink_to("../../blobs/gone")
+    assert needs(registry.task("whisper_librispeech"))[0] == f"weights {WHISPER} (not in the hub's cache)"
+
+
+def test_another_revision_is_not_the_one_that_a_card_asks_for(empty_cache: Path) -> None:
+    task = registry.task("musicgen_musiccaps")
+    pinned = with_card(task, dataset=task.card.dataset.model_copy(update={"revision": "v2"}))
+    cache(empty_cache, "dataset", "google/MusicCaps", "musiccaps-public.csv")
+    assert needs(pinned)[-1] == "data google/MusicCaps"
+    cache(empty_cache, "dataset", "google/MusicCaps", "musiccaps-public.csv", revision="v2")
+    assert "data google/MusicCaps" not in needs(pinned)
+
+
+def test_an_empty_folder_is_no_data() -> None:
+    task = registry.task("whisper_librispeech")
+    Path("LibriSpeech", "test-clean").mkdir(parents=True)
+    Path("LibriSpeech", ".DS_Store").touch()
+    assert "data LibriSpeech" in needs(task)
+    Path("LibriSpeech", "test-clean", "1.flac").touch()
+    assert "data LibriSpeech" not in needs(task)
+
+
+def test_what_a_task_takes_is_what_its_card_says() -> None:
+    task = registry.task("micro_prompt")
+    assert takes(task) == "hours not measured"
+    known = NeedsCard(parameters=250_000_000, hours=1.5, measured="one A100, 100 items of `random`")
+    # 250 million numbers of 4 bytes are 1e9 bytes, which is 0.93 GiB.
+    assert takes(with_card(task, needs=known)) == (
+        "about 0.93 GiB of memory for 250,000,000 parameters in float32, before activations; 1.5 hours (one A100, 100 "
+        "items of `random`)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "name", "kind"),
+    [
+        ("whisper_librispeech", "whisper.json", "config.json", "WhisperForConditionalGeneration"),
+        ("s2t_mustc", "speech2text.json", "config.json", "Speech2TextForConditionalGeneration"),
+        ("musicgen_musiccaps", "musicgen.json", "config.json", "MusicgenForConditionalGeneration"),
+        ("encodec_notes", "encodec.json", "config.json", "EncodecModel"),
+        ("oobleck_notes", "oobleck.json", "vae/config.json", "AutoencoderOobleck"),
+    ],
+)
+def test_the_parameters_of_a_published_card_are_those_of_its_configuration(
+    task: str, file: str, name: str, kind: str
+) -> None:
+    import diffusers
+    import torch
+    import transformers
+
+    found = json.loads((CONFIGS / file).read_text(encoding="utf-8"))[name]
+    made = getattr(transformers if hasattr(transformers, kind) else diffusers, kind)
+    with torch.device("meta"):
+        model = made(made.config_class.from_dict(found)) if hasattr(made, "config_class") else made.from_config(found)
+    assert registry.task(task).card.needs.parameters == sum(each.numel() for each in model.parameters())
 
 
 def test_a_package_that_is_missing_is_named_for_the_tasks_that_import_it(monkeypatch: pytest.MonkeyPatch) -> None:

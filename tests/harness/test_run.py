@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from earwitness.errors import EarwitnessError, ModelError, NotComparableError
 from earwitness.harness import recipe
-from earwitness.harness.run import execute, rescore
+from earwitness.harness.claim import claimed
+from earwitness.harness.run import LOG, execute, rescore
 from earwitness.results import former, rows
 from earwitness.task import Task, read_task
 
@@ -342,6 +344,64 @@ def test_a_run_that_could_not_start_leaves_nothing_behind(make_run: Any, engine:
     (outcome,) = execute([run], engine)
     assert (outcome.errors, outcome.done, outcome.begun) == (["cannot read the model"], False, False)
     assert not run.out.exists()
+
+
+@pytest.mark.parametrize("there", ["", "a", "a/b/c"])
+def test_a_run_that_could_not_start_leaves_the_folders_that_were_there_and_no_other(
+    make_run: Any, engine: Any, box: Any, scoring: Any, tmp_path: Path, there: str
+) -> None:
+    def unreadable(self: Any) -> None:
+        raise ModelError("cannot read the model")
+
+    scoring.items = unreadable
+    top = tmp_path / "out"
+    (top / there).mkdir(parents=True)
+    run = replace(make_run(), out=top / "a/b/c")
+    execute([run], engine)
+    left = sorted(path.relative_to(top).as_posix() for path in top.rglob("*"))
+    assert left == {"": [], "a": ["a"], "a/b/c": ["a", "a/b", "a/b/c"]}[there]
+
+
+def test_what_was_in_the_folder_of_a_run_that_could_not_start_stays(
+    make_run: Any, engine: Any, box: Any, scoring: Any
+) -> None:
+    def unreadable(self: Any) -> None:
+        raise ModelError("cannot read the model")
+
+    scoring.items = unreadable
+    run = make_run()
+    run.out.mkdir(parents=True)
+    (run.out / LOG).write_text("of another run")
+    (run.out / "mine.txt").touch()
+    execute([run], engine)
+    assert sorted(path.name for path in run.out.iterdir()) == [LOG, "mine.txt"]
+
+
+def test_of_two_that_begin_a_run_at_once_one_goes_on_with_the_others_recipe(
+    make_run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    first = {**recipe.describe(run, ["first"]), "device": "cpu"}
+    describe = recipe.describe
+
+    def other_was_faster(run: Any, command: list[str]) -> dict[str, Any]:
+        """The other writes its recipe between the look for one and the writing."""
+        link = os.link
+
+        def late(source: Any, target: Any) -> None:
+            monkeypatch.setattr(os, "link", link)
+            with monkeypatch.context() as other:
+                other.setattr(os, "getpid", lambda: 0)
+                recipe.write(run.folder, first, exclusive=True)
+            link(source, target)
+
+        monkeypatch.setattr(os, "link", late)
+        return describe(run, command)
+
+    monkeypatch.setattr(recipe, "describe", other_was_faster)
+    assert claimed(run, print) is False
+    assert recipe.read(run.folder) == first
+    assert [path.name for path in run.folder.iterdir()] == ["run.json"]
 
 
 def test_what_others_keep_in_a_folder_stays_where_a_run_cannot_start(

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from transformers import GPT2LMHeadModel, GPT2Model
 
 from earwitness.errors import InvalidItemError, ModelError
@@ -278,9 +277,9 @@ def test_the_language_models_states_are_eight_where_its_folder_does_not_say(fold
     ("file", "fields", "said"),
     [
         ("model_index.json", {"language_model": ["transformers", "BertModel"]}, "the language model of .* is a Bert"),
-        ("model_index.json", {"language_model": ["transformers", "GPT9Model"]}, "cannot read the pipeline"),
-        ("model_index.json", {"text_encoder_2": ["transformers", "VitsModel"]}, "cannot read the pipeline|VitsModel"),
-        ("model_index.json", {"vocoder": [None, None]}, "cannot read"),
+        ("model_index.json", {"vocoder": ["transformers", "GPT9Model"]}, "cannot read the pipeline"),
+        ("model_index.json", {"text_encoder_2": ["transformers", "VitsModel"]}, "is a VitsModel, not a T5"),
+        ("model_index.json", {"vocoder": [None, None]}, "which library and class its vocoder"),
         ("language_model/config.json", {"n_positions": 4}, "cannot read"),
         ("projection_model/config.json", {"langauge_model_dim": 12}, "cannot read"),
         ("scheduler/scheduler_config.json", {"num_train_timesteps": 1}, "cannot read the schedule"),
@@ -293,16 +292,6 @@ def test_parts_that_do_not_work_are_one_line_when_the_model_is_read(
     with pytest.raises(ModelError, match=said) as caught:
         audioldm2.from_pretrained(str(odd), steps=2)
     assert "\n" not in str(caught.value)
-
-
-def test_a_denoiser_that_lacks_a_tensor_is_refused_not_filled_in(folder: Path, tmp_path: Path) -> None:
-    less = Path(shutil.copytree(folder, tmp_path / "less"))
-    weights = less / "unet" / "diffusion_pytorch_model.safetensors"
-    tensors = load_file(weights)
-    del tensors["conv_in.weight"]
-    save_file(tensors, weights, metadata={"format": "pt"})
-    with pytest.raises(ModelError, match=r"unet of .* lack 1 tensors, conv_in\.weight first"):
-        audioldm2.from_pretrained(str(less))
 
 
 def test_a_generation_shorter_than_a_frame_is_refused(folder: Path) -> None:

@@ -60,7 +60,7 @@ def transformers_logits(original, codes, text, guidance_null=False):
 
 def test_sizes_and_defaults_come_from_the_folder(model):
     assert (model.codebooks, model.frames, model.sample_rate, model.frame_rate) == (4, 12, 1600, 25)
-    assert (model.guidance, model.temperature, model.top_k) == (3.0, 0.9, 0)
+    assert (model.guidance, model.temperature, model.top_k) == (3.0, 0.9, 50)
 
 
 def test_parameters_replace_the_folders_defaults(folder):
@@ -406,7 +406,15 @@ def test_weights_that_lack_a_tensor_are_refused_in_one_line(folder, tmp_path):
     tensors = load_file(copy / "model.safetensors")
     del tensors["decoder.lm_heads.0.weight"]
     save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
-    assert "lack 1 tensors, decoder.lm_heads.0.weight" in one_line(copy)
+    assert "lack decoder.lm_heads.0.weight" in one_line(copy)
+
+
+def test_logits_that_are_not_finite_without_a_prompt_are_the_models_fault(folder, monkeypatch):
+    plain = musicgen.MusicgenModel.null_logits
+    monkeypatch.setattr(musicgen.MusicgenModel, "null_logits", lambda self, codes: plain(self, codes) * torch.nan)
+    assert "gives logits that are not finite" in one_line(folder)
+    # Without guidance that branch is never asked.
+    musicgen.from_pretrained(str(folder), guidance=1.0)
 
 
 def test_a_hub_that_cannot_be_reached_ends_in_one_line(monkeypatch):
@@ -450,15 +458,24 @@ def test_a_folder_that_does_not_sample_is_greedy_unless_the_card_says_a_temperat
 
 def test_settings_that_a_folder_leaves_open_have_defaults(folder, tmp_path):
     model = musicgen.from_pretrained(changed(folder, tmp_path / "open", guidance_scale=None, top_k=None))
-    assert (model.guidance, model.temperature, model.top_k) == (1.0, 0.9, 0)
+    assert (model.guidance, model.temperature, model.top_k) == (1.0, 0.9, 50)
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"temperature": -1.0}, "parameter temperature must be greater than or equal to 0, not -1.0"),
-        ({"top_k": -3}, "parameter top_k must be greater than or equal to 0, not -3"),
-        ({"guidance_scale": "3"}, "parameter guidance must be a valid number, not '3'"),
+        ({"temperature": -1.0}, "(generation_config.json): temperature must be greater than or equal to 0, not -1.0"),
+        ({"top_k": -3}, "(generation_config.json): top_k must be greater than or equal to 0, not -3"),
+        ({"guidance_scale": "3"}, "(generation_config.json): guidance_scale must be a valid number, not '3'"),
+        ({"do_sample": "x"}, "(generation_config.json): do_sample must be true or false, not 'x'"),
+        ({"max_new_tokens": 2.5}, "(generation_config.json): a length must be a number of steps, not 2.5"),
+        ({"max_new_tokens": "x"}, "cannot read the generation configuration of the model"),
+        ({"top_p": 0.9}, "(generation_config.json): top_p = 0.9 is nothing that this adapter does; take it out"),
+        ({"typical_p": 0.5}, "typical_p = 0.5"),
+        ({"repetition_penalty": 1.2}, "repetition_penalty = 1.2"),
+        ({"no_repeat_ngram_size": 3}, "no_repeat_ngram_size = 3"),
+        ({"num_beams": 4}, "num_beams = 4"),
+        ({"suppress_tokens": [1]}, "suppress_tokens = [1]"),
         ({"max_new_tokens": 10**9}, "beyond 300 s; set `seconds`"),
     ],
 )
@@ -466,6 +483,19 @@ def test_settings_of_a_folder_are_held_to_the_same_bounds(folder, tmp_path, fiel
     with pytest.raises(ModelError) as caught:
         musicgen.from_pretrained(changed(folder, tmp_path / "odd", **fields))
     assert said in str(caught.value)
+
+
+def test_settings_of_a_folder_that_change_nothing_are_let_through(folder, tmp_path):
+    plain = {"top_p": 1.0, "repetition_penalty": 1.0, "num_beams": 1, "no_repeat_ngram_size": 0, "min_p": None}
+    model = musicgen.from_pretrained(changed(folder, tmp_path / "plain", **plain))
+    assert (model.guidance, model.temperature, model.top_k) == (3.0, 0.9, 50)
+    # transformers draws nothing where it does not sample, so that this one is not asked.
+    assert musicgen.from_pretrained(changed(folder, tmp_path / "still", do_sample=False, top_p=0.9)).temperature == 0
+
+
+def test_a_card_stands_before_a_setting_that_is_none(folder, tmp_path):
+    odd = changed(folder, tmp_path / "odd", temperature=-1.0, top_k=-3)
+    assert musicgen.from_pretrained(odd, temperature=0.5, top_k=2).temperature == 0.5
 
 
 def test_a_generation_shorter_than_a_frame_is_refused(folder):

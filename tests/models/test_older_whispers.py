@@ -120,14 +120,84 @@ def test_an_english_one_stays_english_and_says_so(multilingual: Path, tmp_path: 
     )
 
 
-def test_the_published_english_vocabulary_is_english_without_being_told(
-    multilingual: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_end_token_of_the_published_ones_tells_english_from_multilingual(
+    multilingual: Path, ids: Callable[[str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vocabulary = json.loads((multilingual / "config.json").read_text())["vocab_size"]
-    monkeypatch.setattr("earwitness.models.whisper_prompt.ENGLISH_VOCABULARY", vocabulary)
+    old = changed(multilingual, tmp_path / "old", NEW, forced_decoder_ids=[[1, ids("notimestamps")]])
+    with monkeypatch.context() as patched:
+        patched.setattr("earwitness.models.whisper_prompt.MULTILINGUAL_END", ids("endoftext"))
+        assert prompt(old, language="de") == ["de", "transcribe", "notimestamps"]
+    monkeypatch.setattr("earwitness.models.whisper_prompt.ENGLISH_END", ids("endoftext"))
+    bare = changed(multilingual, tmp_path / "bare", NEW)
+    assert prompt(bare) == ["notimestamps"]
+    assert "recognises English alone" in one_line(bare, language="de")
+
+
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+def test_a_resized_one_that_forces_no_timestamps_at_once_is_english(
+    file: str, multilingual: Path, ids: Callable[[str], int], tmp_path: Path
+) -> None:
     old = changed(multilingual, tmp_path / "old", NEW)
-    assert prompt(old) == ["notimestamps"]
-    assert "recognises English alone" in one_line(old, language="de")
+    folder = changed(old, tmp_path / "english", file=file, forced_decoder_ids=[[1, ids("notimestamps")]])
+    assert prompt(folder) == ["notimestamps"]
+    assert "recognises English alone" in one_line(folder, language="de")
+
+
+def test_a_language_of_the_tokenizer_alone_is_taken_and_may_be_forced(multilingual: Path, tmp_path: Path) -> None:
+    folder, gsw = renamed(changed(multilingual, tmp_path / "old", NEW), tmp_path / "gsw")
+    assert prompt(folder, language="gsw") == prompt(folder, language="<|gsw|>") == ["gsw", "transcribe", "notimestamps"]
+    assert "(en, gsw)" in one_line(folder, language="de")
+    forced = changed(folder, tmp_path / "forced", forced_decoder_ids=[[1, gsw]])
+    assert prompt(forced) == ["gsw", "transcribe", "notimestamps"]
+
+
+def test_a_language_of_the_settings_alone_is_taken_and_may_be_forced(
+    multilingual: Path, ids: Callable[[str], int], tmp_path: Path
+) -> None:
+    own = {"<|swiss german|>": ids("startoflm"), "<|en|>": ids("en")}
+    folder = changed(multilingual, tmp_path / "own", ("language", "is_multilingual"), lang_to_id=own)
+    assert prompt(folder, language="Swiss German")[0] == "startoflm"
+    forced = changed(folder, tmp_path / "forced", forced_decoder_ids=[[1, ids("startoflm")]])
+    assert prompt(forced) == ["startoflm", "transcribe", "notimestamps"]
+
+
+def renamed(folder: Path, place: Path) -> tuple[Path, int]:
+    """A copy whose German is Swiss German, and the id of that token."""
+    copied(folder, place)
+    for path in place.glob("*token*.json"):
+        path.write_text(path.read_text().replace("<|de|>", "<|gsw|>"))
+    names = whisper.from_pretrained(str(place))._tokens._tokenizer.convert_tokens_to_ids
+    return place, int(names("<|gsw|>"))
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        ({"lang_to_id": "de"}, "the lang_to_id of MODEL is no table"),
+        ({"lang_to_id": {"<|de|>": "5"}}, "the lang_to_id of MODEL names the token '5', and its ids go from 0"),
+        ({"task_to_id": {"translate": 10**9}}, "the task_to_id of MODEL names the token 1000000000"),
+        ({"no_timestamps_token_id": -1}, "the no_timestamps_token_id of MODEL names the token -1"),
+        ({"decoder_start_token_id": []}, "the decoder_start_token_id of MODEL names the token []"),
+        ({"is_multilingual": "x"}, "is_multilingual of MODEL is 'x', not true or false"),
+    ],
+)
+def test_settings_that_name_no_tokens_are_named(
+    put: dict[str, Any], said: str, multilingual: Path, tmp_path: Path
+) -> None:
+    assert said in one_line(changed(multilingual, tmp_path / "odd", **put))
+
+
+def test_the_start_is_that_of_the_generation_settings(
+    multilingual: Path, ids: Callable[[str], int], tmp_path: Path
+) -> None:
+    folder = changed(multilingual, tmp_path / "m", decoder_start_token_id=ids("startofprev"))
+    assert whisper.from_pretrained(str(folder)).prompt[0] == ids("startofprev")
+
+
+def test_features_of_other_mel_bins_than_the_models_are_refused_at_once(multilingual: Path, tmp_path: Path) -> None:
+    names = [path.name for path in multilingual.glob("*processor*.json")]
+    folder = changed(multilingual, tmp_path / "bins", file=names[0], feature_size=8)
+    assert "the features of MODEL have 8 mel bins and its model reads 16" in one_line(folder)
 
 
 ODD: list[dict[str, Any]] = [

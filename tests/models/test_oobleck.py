@@ -177,7 +177,7 @@ def test_what_is_no_oobleck_autoencoder_ends_in_one_line(diffusers: Path, script
     wrong: list[tuple[Path, dict[str, Any], str]] = [
         (tmp_path / "empty", {}, "holds no config.json and no vae_model.pt"),
         (tmp_path / "nowhere", {}, "no such folder"),
-        (encodec, {}, "holds a encodec, not an AutoencoderOobleck"),
+        (encodec, {}, "holds an encodec, not an AutoencoderOobleck"),
         (less, {}, "decoder.conv1.bias"),
         (bare, {}, "cannot read the weights"),
         (text, {}, "cannot read the script"),

@@ -11,11 +11,11 @@ import torch
 
 import tiny_published
 from earwitness import registry
+from earwitness.errors import ModelError
 from earwitness.judges import ast
 from earwitness.models import audioldm2, encodec, musicgen, oobleck, speech2text, wavtokenizer, whisper
 from earwitness.models.audioldm2 import AudioLDM2Model
 from earwitness.tracks.concept import Kind
-from tiny_autoencoders import install_wavtokenizer, tiny_wavtokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -110,11 +110,15 @@ def test_oobleck_notes(tmp_path: Path) -> None:
 
 
 def test_wavtokenizer_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_wavtokenizer(monkeypatch)
-    folder = tiny_wavtokenizer(tmp_path / "wav")
+    folder = tiny_published.wavtokenizer(tmp_path / "wav", monkeypatch)
     model = wavtokenizer.from_pretrained(str(folder), **parameters("wavtokenizer_notes"))
-    assert model.kind is Kind.CONTINUOUS
-    there_and_back(model, width=6, samples=24)
+    assert (model.sample_rate, model.frame_rate, model.kind) == (24_000, 75.0, Kind.CONTINUOUS)
+    there_and_back(model, width=tiny_published.WAV_WIDTH, samples=320)
+    # As many bandwidths as the published configuration has.
+    last, beyond = ({"kind": "quantised", "bandwidth_id": number} for number in (3, 4))
+    there_and_back(wavtokenizer.from_pretrained(str(folder), **last), width=tiny_published.WAV_WIDTH, samples=320)
+    with pytest.raises(ModelError, match="cannot encode and decode silence"):
+        wavtokenizer.from_pretrained(str(folder), **beyond)
 
 
 def there_and_back(model: Any, width: int, samples: int) -> None:
@@ -139,7 +143,10 @@ def test_the_judge_of_musicgen_musiccaps(tmp_path: Path) -> None:
     assert torch.allclose(probabilities.sum(-1), torch.ones(2))
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in tiny_published.CONFIGS.glob("*.json")))
+WITH_CONFIG = sorted(path.stem for path in tiny_published.CONFIGS.glob("*.json") if path.stem != "wavtokenizer")
+
+
+@pytest.mark.parametrize("name", WITH_CONFIG)
 def test_every_published_configuration_passes_the_bounds(name: str, tmp_path: Path) -> None:
     from earwitness.models.pretrained_files import require_modest
 

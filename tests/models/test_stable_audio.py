@@ -277,6 +277,8 @@ def test_a_pipeline_that_is_no_use_is_one_line(tmp_path: Path, folder: Path) -> 
     (tmp_path / "empty").mkdir()
     assert "holds no model_index.json" in refused(lambda: from_pretrained(str(tmp_path / "empty")))
     other = tiny_audioldm2(tmp_path / "other")
-    assert "holds a AudioLDM2Pipeline, not a StableAudioPipeline" in refused(lambda: from_pretrained(str(other)))
+    assert "holds an AudioLDM2Pipeline, not a StableAudioPipeline; name the adapter audioldm2" in refused(
+        lambda: from_pretrained(str(other))
+    )
     assert "up to 0.77 s, not 9" in refused(lambda: from_pretrained(str(folder), seconds=9.0))
     assert issubclass(ModelError, EarwitnessError)

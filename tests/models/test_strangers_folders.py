@@ -144,7 +144,31 @@ def test_weights_with_more_layers_than_the_configuration_are_refused(doubles: An
     folder = tiny_published.copied(doubles["musicgen"], tmp_path / "m")
     config = json.loads((folder / "config.json").read_text())
     edit(folder / "config.json", decoder=config["decoder"] | {"num_hidden_layers": 1})
-    assert "tensors beyond its configuration, decoder.model.decoder.layers.1." in refused("musicgen", folder)
+    assert " tensors, decoder.model.decoder.layers.1." in refused("musicgen", folder)
+
+
+@pytest.mark.parametrize("family", ["musicgen", "oobleck", "whisper"])
+def test_other_safetensors_beside_the_weights_are_none_of_the_models(family: str, doubles: Any, tmp_path: Path) -> None:
+    folder = tiny_published.copied(doubles[family], tmp_path / "m")
+    weights = folder / WEIGHTS[family]
+    # Those of an older state of training, of a larger model, say.
+    name = next(name for name in sorted(load_file(weights)) if ".0." in name)
+    save_file({name.replace(".0.", ".9."): torch.zeros(1)}, weights.with_name("optimizer.safetensors"))
+    weights.with_name("adapter_model.safetensors").write_bytes(b"none")
+    LOAD[family](str(folder))
+
+
+def test_weights_in_pieces_with_more_layers_than_the_configuration_are_refused(doubles: Any, tmp_path: Path) -> None:
+    folder = tiny_published.copied(doubles["musicgen"], tmp_path / "m")
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    save_file(tensors, folder / "model-00001-of-00001.safetensors", metadata={"format": "pt"})
+    index = {"metadata": {}, "weight_map": dict.fromkeys(tensors, "model-00001-of-00001.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    LOAD["musicgen"](str(folder))
+    config = json.loads((folder / "config.json").read_text())
+    edit(folder / "config.json", decoder=config["decoder"] | {"num_hidden_layers": 1})
+    assert "beyond its configuration, " in refused("musicgen", folder)
 
 
 @pytest.mark.parametrize(

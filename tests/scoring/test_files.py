@@ -5,7 +5,8 @@ import pytest
 import soundfile
 
 from earwitness.errors import EarwitnessError
-from earwitness.scoring.files import moved_into_place, read_arrays, write_arrays, write_sound
+from earwitness.results.writing import moved_into_place
+from earwitness.scoring.files import read_arrays, write_arrays, write_sound
 
 
 def test_arrays_and_fields_come_back(tmp_path: Path) -> None:

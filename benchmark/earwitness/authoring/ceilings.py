@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from earwitness.results.writing import moved_into_place
 from earwitness.scoring.certificates import folder
-from earwitness.scoring.files import moved_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from earwitness.results.writing import moved_into_place
 from earwitness.scoring.certificates import CERTIFICATE, folder
-from earwitness.scoring.files import moved_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

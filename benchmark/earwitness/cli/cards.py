@@ -26,17 +26,15 @@ def tasks(id: ID = None, json: Json = False) -> None:
     if json:
         print_json([_task_record(task) for task in found])
         return
-    records = [
-        [task.id, str(task.card.version), task.card.track, str(task.card.dataset.items), task.card.title, _here(task)]
-        for task in found
-    ]
-    print_table("", ["task", "version", "track", "items", "title", "runs here"], records)
+    records = [_task_line(task) for task in found]
+    print_table("", ["task", "version", "track", "items", "title", "runs here; what it takes"], records)
 
 
-def _here(task: Task) -> str:
-    from earwitness.harness.needs import needs
+def _task_line(task: Task) -> list[str]:
+    from earwitness.harness.needs import needs, takes
 
-    return ", ".join(needs(task)) or "yes"
+    card, here = task.card, f"{', '.join(needs(task)) or 'yes'}; {takes(task)}"
+    return [task.id, str(card.version), card.track, str(card.dataset.items), card.title, here]
 
 
 def submissions(id: ID = None, json: Json = False) -> None:
@@ -55,10 +53,10 @@ def submissions(id: ID = None, json: Json = False) -> None:
 
 
 def _task_record(task: Task) -> dict[str, Any]:
-    from earwitness.harness.needs import needs
+    from earwitness.harness.needs import needs, takes
 
     missing = needs(task)
-    card = task.card.model_dump(mode="json")
+    card = task.card.model_dump(mode="json", exclude={"needs"})
     metrics = [{"id": metric.id, **card["metrics"][i]} for i, metric in enumerate(task.card.metrics)]
     return {
         **card,
@@ -67,6 +65,7 @@ def _task_record(task: Task) -> dict[str, Any]:
         "folder": str(task.folder),
         "runs_here": not missing,
         "needs": missing,
+        "takes": {**task.card.needs.model_dump(mode="json"), "said": takes(task)},
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,10 +38,11 @@ def check(
     """
     from earwitness.gate import reports
 
+    left_out: list[str] = []
     try:
-        report = _checked(runs, _settings(against, fail_if, mode))
+        report = _checked(runs, _settings(against, fail_if, mode), left_out)
     except EarwitnessError as error:
-        _write({junit: reports.error_to_junit(error), markdown: reports.error_to_markdown(error)})
+        _write({junit: reports.error_to_junit(error, left_out), markdown: reports.error_to_markdown(error, left_out)})
         raise
     _write({junit: reports.to_junit(report), markdown: reports.to_markdown(report)})
     _print(report, json)
@@ -61,11 +63,17 @@ def _settings(against: Path | None, fail_if: list[str] | None, mode: str | None)
     )
 
 
-def _checked(runs: list[Path], settings: Settings) -> Report:
+def _checked(runs: list[Path], settings: Settings, left_out: list[str]) -> Report:
+    """The report of a check; runs that are left out are said at once, and kept for the files."""
     from earwitness import gate
 
+    def say(line: str) -> None:
+        notice(line)
+        left_out.append(line)
+
     baseline = gate.read_baseline(settings.against)
-    return gate.check(gate.read_rows(runs, notice), baseline, settings.fail_if, settings.mode)
+    report = gate.check(gate.read_rows(runs, say), baseline, settings.fail_if, settings.mode)
+    return replace(report, left_out=tuple(left_out))
 
 
 def _print(report: Report, json: bool) -> None:

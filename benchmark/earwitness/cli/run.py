@@ -228,13 +228,17 @@ def _trouble(outcome: Outcome) -> list[str]:
     """One line for each way in which a run is not whole."""
     name = f"{outcome.run.submission.id} on {outcome.run.task.id}"
     reasons = list(outcome.reasons.items())
-    lines = [f"{name}: {count} items failed: {reason}" for reason, count in reasons[:SHOWN]]
+    lines = [f"{name}: {_items(count)} failed: {reason}" for reason, count in reasons[:SHOWN]]
     if len(reasons) > SHOWN:
-        lines.append(f"{name}: {sum(count for _, count in reasons[SHOWN:])} items failed for other reasons")
+        lines.append(f"{name}: {_items(sum(count for _, count in reasons[SHOWN:]))} failed for other reasons")
     lines += [f"{name}: {error}" for error in outcome.errors if error not in outcome.shared]
     if not outcome.done and not outcome.errors:
         lines.append(f"{name}: not done; run the same command to resume")
     return lines
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def _record(outcome: Outcome) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from earwitness.cli.output import Json, print_json, writable
-from earwitness.errors import NO, EarwitnessError, shortened
+from earwitness.errors import NO, EarwitnessError, shortened, unwritten
 
 SKELETONS = Path(__file__).parent / "skeletons"
 
@@ -46,9 +46,7 @@ def new(
             (folder / path.name.removesuffix(".skeleton")).write_text(text, encoding="utf-8")
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise EarwitnessError(
-            f"cannot write {folder}: {error.strerror or error}; make room, or go elsewhere"
-        ) from error
+        raise unwritten(folder, error, "run it again, or go elsewhere") from error
     print(f"wrote {folder}; next: earwitness validate {folder}")
 
 

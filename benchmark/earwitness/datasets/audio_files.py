@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 from earwitness.datasets import headers
+from earwitness.datasets.text_files import in_place_of
 from earwitness.errors import InvalidItemError
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ SILENCE = 1e-3
 FULL_SCALE = 1 - 1.5 / 2**15
 """Both ends of a 16-bit file, 32767 and -32768, lie above it, and the step below them does not."""
 RUN = 3
-"""Samples at full scale, one after the other, that count as clipped: a recording that is scaled to its peak touches
-full scale at single samples."""
+"""Equal samples at full scale, one after the other, that count as clipped: a recording that is scaled to its peak
+touches full scale at single samples, and a resampled one swings beyond it."""
 CLIPPED = 1e-3
 """Share of clipped samples from which a recording is refused. Were amplitudes Laplacian and the peak 18 dB above the
 RMS, as is usual in speech, peaks would be cut by some 4 dB there."""
@@ -48,12 +49,16 @@ OVERSHOOT = 1.26
 LOSSY = ("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 INTEGERS = 64.0
 """Largest sample of a float file from which on it is of integers that nobody divided."""
+KINDS = ("WAV", "WAVEX", "RF64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3")
+"""libsndfile's names of the kinds of files that are read: of the others half a file reads as a whole one."""
 SUFFIXES = (
-    ".flac", ".wav", ".wave", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64",
-    ".rf64",
+    ".flac", ".wav", ".wave", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".rf64",
 )  # fmt: skip
 """Names' ends of the files that are read."""
-UNREADABLE = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".amr", ".ape", ".wv", ".3gp")
+UNREADABLE = (
+    ".m4a", ".mp4", ".aac", ".wma", ".webm", ".mka", ".amr", ".ape", ".wv", ".3gp", ".w64", ".sph", ".nist", ".voc",
+    ".svx", ".8svx", ".paf", ".avr", ".pvf", ".ircam", ".sd2", ".sds",
+)  # fmt: skip
 """Names' ends of sound that is not read."""
 
 UNTOLD = 2**62
@@ -65,6 +70,7 @@ class AudioFile:
     """A recording, or a segment of one, that is read when it is called with a sample rate."""
 
     path: Path
+    """Where it is looked for first, and then as `lying` does."""
     start: float = 0.0
     """Seconds."""
     seconds: float | None = None
@@ -73,7 +79,7 @@ class AudioFile:
 
     def __call__(self, sample_rate: int) -> NDArray[np.float32]:
         """Samples [S] in [-1, 1]; raises InvalidItemError as `read_audio`."""
-        return read_audio(self.path, sample_rate, self.start, self.seconds, self.longest)
+        return read_audio(lying(self.path), sample_rate, self.start, self.seconds, self.longest)
 
 
 def read_audio(
@@ -110,16 +116,21 @@ def _samples(file: soundfile.SoundFile, first: int, count: int) -> NDArray[np.fl
 
 @contextmanager
 def opened(path: Path) -> Iterator[soundfile.SoundFile]:
-    """An audio file to read from; raises InvalidItemError where it is missing, empty or damaged.
+    """An audio file to read from; raises InvalidItemError where it is missing, empty, damaged or of another kind.
 
-    A WAV whose writer left its length as 0 is read to the end of the file.
+    A WAV whose writer could not go back to fill in its length is read to its end, or to the chunks that end the file.
     """
     try:
         if not os.path.isfile(path):
-            raise InvalidItemError(f"{path}: no such file; fetch it, or take its line out of the dataset")
+            raise InvalidItemError(f"{path}: {in_place_of(path)}; fetch it, or take its line out of the dataset")
         if not path.stat().st_size:
             raise InvalidItemError(f"{path}: empty: the file has no bytes; fetch it again")
-        with soundfile.SoundFile(headers.mended(path) or path) as file:
+        with soundfile.SoundFile(headers.mended(path, STREAMED) or path) as file:
+            if file.format not in KINDS:
+                raise InvalidItemError(
+                    f"{path}: {file.format_info} is not read, since half a file looks like a whole one; convert it to "
+                    f"WAV or FLAC: ffmpeg -i {path.name} converted.wav"
+                )
             yield file
     except (soundfile.SoundFileError, OSError) as error:
         other = headers.no_sound(path)
@@ -141,6 +152,8 @@ def _check_format(path: Path, file: soundfile.SoundFile, sample_rate: int) -> No
     promised, held = headers.bytes_of_sound(path)
     if held < promised < STREAMED:
         raise InvalidItemError(f"{path}: truncated: {held} of {promised} bytes of sound are there; fetch it again")
+    if headers.is_cut_ogg(path):
+        raise InvalidItemError(f"{path}: truncated: its last page is missing; fetch it again")
     behind = headers.bytes_behind(path)
     if behind > promised:
         raise InvalidItemError(
@@ -157,18 +170,19 @@ def _extent(path: Path, file: soundfile.SoundFile, start: float, seconds: float 
         raise InvalidItemError(f"{path}: its header tells no length; write it again: ffmpeg -i {path.name} again.flac")
     length = math.inf if seconds is None else seconds
     if not 0 <= start < math.inf or not length > 0 or seconds == math.inf:
-        lasting = "" if seconds is None else f" that lasts {seconds:g} s"
+        lasting = "" if seconds is None else f" that lasts {seconds:.9g} s"
         raise InvalidItemError(
-            f"{path}: no segment starts at {start:g} s{lasting}; mend the dataset's list of segments"
+            f"{path}: no segment starts at {start:.9g} s{lasting}; mend the dataset's list of segments"
         )
     # In seconds first: a time may be too large to be counted in samples.
     stop = held / rate if seconds is None else start + seconds
     outside = start > held / rate or stop > held / rate + 1
     first, last = (held, held) if outside else (round(start * rate), held if seconds is None else round(stop * rate))
     if first >= held or last > held + OVERHANG * rate:
+        told = f"from {start:.9g} s on starts" if seconds is None else f"of {start:.9g} to {stop:.9g} s ends"
         raise InvalidItemError(
-            f"{path}: its segment of {start:g} to {stop:g} s ends after its {held / rate:g} s; fetch it again, "
-            "or mend the dataset's list of segments"
+            f"{path}: its segment {told} after its {held / rate:.9g} s; fetch it again, or mend the dataset's list of "
+            "segments"
         )
     return first, min(last, held) - first
 
@@ -220,21 +234,38 @@ class Unusable:
 def beside(path: Path) -> Path:
     """The audio file of a path without its name's end: the first of `SUFFIXES` that is there, FLAC before WAV.
 
-    That of a FLAC where none is there.
+    Names' ends may be in small letters, in capitals or begin with one. That of a FLAC where none is there.
     """
-    tried = [Path(f"{path}{ending}") for suffix in SUFFIXES for ending in (suffix, suffix.upper())]
+    cases = [ending for suffix in SUFFIXES for ending in (suffix, suffix.upper(), suffix.title())]
+    tried = [Path(f"{path}{ending}") for ending in cases]
     return next((each for each in tried if os.path.isfile(each)), tried[0])
 
 
-def clipped_share(audio: NDArray[np.float32]) -> float:
-    """Share of samples [S] that lie in runs of at least `RUN` samples at or beyond the same end of full scale.
+def bare_name(path: str) -> str:
+    """A file's name without folders and the end that tells its kind of sound.
 
-    >>> clipped_share(np.array([0.2, 1.0, 1.0, 1.0, -1.0, -1.0, 0.5, 1.0], dtype=np.float32))
-    0.375
+    >>> bare_name("wav/ted_1.WAV"), bare_name("ted.2")
+    ('ted_1', 'ted.2')
     """
-    clipped = 0
-    for end in (audio >= FULL_SCALE, audio <= -FULL_SCALE):
-        edges = np.flatnonzero(np.diff(end, prepend=False, append=False))
-        runs = edges[1::2] - edges[::2]
-        clipped += int(runs[runs >= RUN].sum())
-    return clipped / len(audio)
+    found = Path(path)
+    return found.stem if found.suffix.lower() in SUFFIXES else found.name
+
+
+def lying(path: Path) -> Path:
+    """A path, or the audio file `beside` it that differs in its name's end alone where there is none of this path."""
+    if os.path.isfile(path):
+        return path
+    other = beside(path.with_name(bare_name(path.name)))
+    return other if os.path.isfile(other) else path
+
+
+def clipped_share(audio: NDArray[np.float32]) -> float:
+    """Share of samples [S] that lie in runs of at least `RUN` equal ones at full scale; beyond `ROUNDED` all are equal.
+
+    >>> clipped_share(np.array([0.2, 1.0, 1.0, 1.0, -1.0, -1.0, 0.5, 1.001, 1.002, 1.001], dtype=np.float32))
+    0.3
+    """
+    cut = np.clip(audio, -ROUNDED, ROUNDED)
+    edges = np.flatnonzero(np.diff(cut, prepend=np.nan, append=np.nan))
+    runs = np.diff(edges)
+    return float(runs[(runs >= RUN) & (np.abs(cut[edges[:-1]]) >= FULL_SCALE)].sum() / len(audio))

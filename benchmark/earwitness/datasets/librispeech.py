@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earwitness.datasets import SpeechRecord
-from earwitness.datasets.audio_files import AudioFile, Unusable, beside
+from earwitness.datasets.audio_files import AudioFile, Unusable
 from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.datasets.text_files import read_lines
 from earwitness.errors import EarwitnessError
@@ -60,5 +60,5 @@ def _records(folder: Path) -> Iterator[SpeechRecord]:
                 id=identifier,
                 reference=text,
                 cluster=(path.relative_to(folder).parts[:-1] or (identifier.partition("-")[0],))[0],
-                audio=AudioFile(beside(path.parent / identifier)) if spoken else Unusable(f"{where}: {WORDLESS}"),
+                audio=AudioFile(path.parent / f"{identifier}.flac") if spoken else Unusable(f"{where}: {WORDLESS}"),
             )

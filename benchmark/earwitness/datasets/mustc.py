@@ -12,20 +12,19 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import yaml
 from pydantic import Field
 
 from earwitness.datasets import SpeechRecord
-from earwitness.datasets.audio_files import AudioFile, Unusable
+from earwitness.datasets.audio_files import AudioFile, Unusable, bare_name
+from earwitness.datasets.cells import as_number
 from earwitness.datasets.subset import Items, Seed, draw
-from earwitness.datasets.text_files import read_lines, read_text
-from earwitness.errors import EarwitnessError, short
+from earwitness.datasets.text_files import read_lines
+from earwitness.datasets.yaml_files import read_yaml, shown
+from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOADER = type("TextLoader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {"yaml_implicit_resolvers": {}})
-"""Reads every number as the text that stands there: YAML takes 1:30 for the number 90, and 010 for 8."""
 AGAIN = "unpack the split again"
 
 
@@ -77,40 +76,25 @@ def load(
 
 def _segments(path: Path) -> list[Segment]:
     """Segments of a split; raises EarwitnessError where the file is no list."""
-    try:
-        entries = yaml.load(read_text(path, AGAIN), Loader=LOADER)
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise EarwitnessError(
-            f"{path}{where}: not YAML: {getattr(error, 'problem', None) or short(str(error))}; {AGAIN}"
-        ) from error
+    entries = read_yaml(path, AGAIN)
     if not isinstance(entries, list):
-        raise EarwitnessError(f"{path}: a list of segments was expected; found {type(entries).__name__}; {AGAIN}")
+        raise EarwitnessError(f"{path}: a list of segments was expected; found {shown(entries)}; {AGAIN}")
     return [_segment(path, number, entry) for number, entry in enumerate(entries, start=1)]
 
 
 def _segment(path: Path, number: int, entry: Any) -> Segment:
     """A segment; its sound raises InvalidItemError where its entry has no file, or no times that make a stretch."""
     told = entry if isinstance(entry, dict) else {}
-    wav, offset, duration = told.get("wav"), _seconds(told.get("offset")), _seconds(told.get("duration"))
-    named = isinstance(wav, str) and bool(wav.strip())
-    talk = Path(str(wav)).stem if named else ""
-    if talk and offset >= 0 and duration > 0:
+    wav, offset, duration = told.get("wav"), as_number(told.get("offset")), as_number(told.get("duration"))
+    talk = bare_name(wav.strip()) if isinstance(wav, str) else ""
+    if talk and 0 <= offset < math.inf and 0 < duration < math.inf:
         return Segment(talk, AudioFile(path.parent.parent / "wav" / str(wav), offset, duration))
-    found = ", ".join(f"{key} {told[key]!r}" for key in ("wav", "offset", "duration") if key in told)
-    found = short(found or str(entry))[:80] or "nothing"
-    reason = f"a wav and its offset and duration in seconds were expected; found {found}; mend it, or leave it invalid"
+    found = ", ".join(f"{key} {shown(told[key])}" for key in ("wav", "offset", "duration") if key in told)
+    reason = (
+        "a wav and its offset and duration in seconds were expected; found "
+        f"{found or shown(entry)}; mend it, or leave it invalid"
+    )
     return Segment(talk, Unusable(f"{path}, segment {number}: {reason}"))
-
-
-def _seconds(told: Any) -> float:
-    """A finite number of seconds; NaN where there is none."""
-    try:
-        seconds = float(told)
-    except (TypeError, ValueError):
-        return math.nan
-    return seconds if math.isfinite(seconds) else math.nan
 
 
 def _records(texts: Path, segments: list[Segment], lines: list[str]) -> Iterator[SpeechRecord]:

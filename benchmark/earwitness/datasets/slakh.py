@@ -7,6 +7,7 @@ itself is not read. BabySlakh's folders are read too: WAV in place of FLAC, and 
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,16 +17,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import soundfile
 import soxr
-import yaml
 from pydantic import Field
 
 from earwitness.datasets import BandRecord
 from earwitness.datasets.audio_files import SILENCE, beside, check_levels, opened
+from earwitness.datasets.cells import as_flag, as_number
 from earwitness.datasets.instruments import instruments
 from earwitness.datasets.slakh_folders import COLUMNS, METADATA, PROMPTS, find_tracks, read_prompts
 from earwitness.datasets.subset import Items, Seed, draw
-from earwitness.datasets.text_files import read_text
-from earwitness.errors import EarwitnessError, InvalidItemError, short
+from earwitness.datasets.yaml_files import read_yaml, shown
+from earwitness.errors import EarwitnessError, InvalidItemError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "PROMPTS", "load", "named"]
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 WORDS = {
     "Bass": "bass",
     "Brass": "brass",
@@ -64,7 +64,6 @@ STEPS = 8
 """Windows start at multiples of this part of their length."""
 SOUNDING = 1e-3
 """Root mean square over a window, full scale 1, from which on an instrument sounds in it: -60 dB."""
-UNKNOWN = "the unknown"
 AGAIN = "unpack the track again, or take its folder out"
 
 
@@ -236,46 +235,57 @@ def _stems(folder: Path) -> Iterator[tuple[Path, str]]:
     """Stems of a track with their words, those without a word left out.
 
     A stem that is said not to be rendered has no file (its flag alone is not trusted: BabySlakh's says so of all).
+    Raises InvalidItemError, naming the file and the stem, where the metadata does not tell.
     """
     path = folder / METADATA
     try:
-        entries = yaml.load(read_text(path, AGAIN), Loader=LOADER)["stems"]
-        stems = [(str(name), _word(stem), _flag(stem.get("audio_rendered", True))) for name, stem in entries.items()]
+        told = read_yaml(path, AGAIN)
     except EarwitnessError as error:
         raise InvalidItemError(str(error)) from error
-    except yaml.YAMLError as error:
-        raise InvalidItemError(f"{path}: not YAML: {' '.join(str(error).split())[:80]}; {AGAIN}") from error
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        said = str(error) if isinstance(error, ValueError) and str(error).startswith(UNKNOWN) else "something else"
-        raise InvalidItemError(
-            f"{path}: stems with inst_class, program_num and is_drum were expected; found {said}; {AGAIN}"
-        ) from error
-    for name, word, rendered in sorted(stems):
+    entries = told.get("stems") if isinstance(told, dict) else told
+    if not isinstance(entries, dict):
+        raise InvalidItemError(f"{path}: a mapping of stems was expected; found {shown(entries)}; {AGAIN}")
+    stems = [(name, *_told(path, name, stem)) for name, stem in sorted(entries.items())]
+    for name, word, rendered in stems:
         file = beside(folder / "stems" / name)
-        if word and (rendered or file.exists()):
+        if word and (rendered or os.path.isfile(file)):
             yield file, word
 
 
-def _word(stem: Any) -> str:
-    """The word for a stem, by its entry in the metadata; empty where it has none.
+def _told(path: Path, name: str, stem: Any) -> tuple[str, bool]:
+    """The word for a stem and whether it is said to be rendered; raises InvalidItemError where its entry is none."""
+    try:
+        return _word(stem), _flag(stem, "audio_rendered", "true")
+    except ValueError as error:
+        raise InvalidItemError(f"{path}: stem {shown(name)}: {error}; {AGAIN}") from error
 
-    >>> _word({"inst_class": "Strings (continued)", "program_num": 52, "is_drum": False})
+
+def _word(stem: Any) -> str:
+    """The word for a stem, by its entry in the metadata; empty where it has none. Raises ValueError on a strange entry.
+
+    >>> _word({"inst_class": "Strings (continued)", "program_num": "52", "is_drum": "false"})
     'choir'
     """
-    if _flag(stem.get("is_drum", False)):
+    if not isinstance(stem, dict):
+        raise ValueError(f"inst_class, program_num and is_drum were expected; found {shown(stem)}")
+    if _flag(stem, "is_drum", "false"):
         return WORDS["Drums"]
-    known, name = {each.casefold(): word for each, word in WORDS.items()}, str(stem["inst_class"]).casefold()
+    known, told = {each.casefold(): word for each, word in WORDS.items()}, stem.get("inst_class")
+    name = told.casefold() if isinstance(told, str) else ""
     if name not in known and name not in WORDLESS:
-        raise ValueError(f"{UNKNOWN} {short(str(stem['inst_class']))[:40]!r}")
-    return PROGRAMS.get(int(stem.get("program_num", -1)), known.get(name, ""))
+        raise ValueError(f"inst_class: a class of instruments was expected; found {shown(told)}")
+    program = as_number(stem.get("program_num", "-1"))
+    if not program.is_integer():
+        raise ValueError(f"program_num: a whole number was expected; found {shown(stem.get('program_num'))}")
+    return PROGRAMS.get(int(program), known.get(name, ""))
 
 
-def _flag(value: Any) -> bool:
-    """A truth value, which may stand in quotes; raises ValueError where it is none."""
-    text = str(value).casefold()
-    if text not in ("true", "false"):
-        raise ValueError(f"{UNKNOWN} {short(str(value))[:40]!r}")
-    return text == "true"
+def _flag(stem: dict[str, Any], key: str, default: str) -> bool:
+    """The truth value of a key, which may stand in quotes; raises ValueError where it is none."""
+    found = as_flag(stem.get(key, default))
+    if found is None:
+        raise ValueError(f"{key}: true or false was expected; found {shown(stem[key])}")
+    return found
 
 
 def _require_mono(path: Path, file: soundfile.SoundFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,12 @@ def read_text(path: Path, advice: str) -> str:
 
     Raises EarwitnessError, naming the file and the line, where there is none that can be read.
     """
+    if not os.path.isfile(path):
+        raise EarwitnessError(f"{path}: {in_place_of(path)}; {advice}")
     try:
         data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        said = "no such file" if isinstance(error, FileNotFoundError) else getattr(error, "strerror", "no file's name")
-        raise EarwitnessError(f"{path}: {said}; {advice}") from error
+    except OSError as error:
+        raise EarwitnessError(f"{path}: {error.strerror or type(error).__name__}; {advice}") from error
     if data[:2] in WIDE or 4 * data[:4096].count(0) > len(data[:4096]):
         raise EarwitnessError(f"{path}: UTF-16 or UTF-32, not UTF-8; save it as UTF-8")
     try:
@@ -33,6 +35,15 @@ def read_text(path: Path, advice: str) -> str:
         raise EarwitnessError(
             f"{path}, line {line}: not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
         ) from error
+
+
+def in_place_of(path: Path) -> str:
+    """What is there in place of a file, in a few words."""
+    if os.path.isdir(path):
+        return "a folder, not a file"
+    if os.path.exists(path):
+        return "a pipe, a socket or a device, not a file"
+    return "a link to a file that is not there" if os.path.islink(path) else "no such file"
 
 
 def read_lines(path: Path, advice: str) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from earwitness.errors import ITEM_FAILED, EarwitnessError, one_line
 from earwitness.results.file_names import file_name
-from earwitness.scoring.files import moved_into_place
+from earwitness.results.writing import moved_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

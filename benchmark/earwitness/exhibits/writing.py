@@ -12,7 +12,8 @@ import numpy as np
 from earwitness.exhibits.manifest import Exhibit, Kind
 from earwitness.exhibits.pictures import png
 from earwitness.results.file_names import file_name
-from earwitness.scoring.files import moved_into_place, write_sound
+from earwitness.results.writing import moved_into_place
+from earwitness.scoring.files import write_sound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

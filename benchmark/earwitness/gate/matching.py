@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from earwitness import metrics as declared
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, nearest
 from earwitness.gate.rules import Rule, RuleError
 from earwitness.results.cube import FLOOR
 from earwitness.results.filling import direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
@@ -83,14 +82,15 @@ def _refuse_unknown_names(rule: Rule, before: dict[Pair, list[str]], after: dict
     known = {metric for side in (before, after) for metrics in side.values() for metric in metrics}
     if not any(rule.matches_metric(metric) for metric in known):
         names = {declared.name_of(metric) for metric in known}
-        near = _nearest(rule.metrics, known | names | declared.all_metrics().keys(), names)
-        raise RuleError(f"rule {rule.text!r}: no row has a metric {rule.metrics!r}{near}")
+        near = nearest(rule.metrics, known | names | declared.all_metrics().keys(), "there are", sorted(names))
+        raise RuleError(f"rule {rule.text!r}: no row has a metric {rule.metrics!r}; {near}")
     if not any(direction(metric) for metric in known if rule.matches_metric(metric)):
         raise RuleError(f"rule {rule.text!r}: {rule.metrics} only describes, no value of it is worse than another")
     old, new = ({task for task, _ in side if fnmatchcase(task, rule.tasks)} for side in (before, after))
     if not old | new:
         tasks = {task for side in (before, after) for task, _ in side}
-        raise RuleError(f"rule {rule.text!r}: no row is of a task {rule.tasks!r}{_nearest(rule.tasks, tasks, tasks)}")
+        near = nearest(rule.tasks, tasks, "there are")
+        raise RuleError(f"rule {rule.text!r}: no row is of a task {rule.tasks!r}; {near}")
     if not old or not new:
         side, other = ("run", sorted(old)) if old else ("baseline", sorted(new))
         raise EarwitnessError(f"rule {rule.text!r}: the {side} has no rows of {', '.join(other)}{_advice(side)}")
@@ -98,11 +98,6 @@ def _refuse_unknown_names(rule: Rule, before: dict[Pair, list[str]], after: dict
 
 def _advice(side: str) -> str:
     return "; run it first" if side == "run" else "; add them with `earwitness baseline update`"
-
-
-def _nearest(name: str, known: Iterable[str], listed: Iterable[str]) -> str:
-    near = get_close_matches(name, sorted(known), 1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(listed))}"
 
 
 def _left_out(rules: Sequence[Rule], before: dict[Pair, list[str]], after: dict[Pair, list[str]]) -> list[str]:

@@ -13,6 +13,8 @@ from earwitness.gate.rules import Mode
 from earwitness.gate.verdicts import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from earwitness.errors import EarwitnessError
@@ -53,6 +55,7 @@ def to_json(report: Report) -> str:
             "exit_code": report.exit_code,
             "verdicts": [_record(verdict) for verdict in _sorted(report)],
             "notes": list(report.notes),
+            "left_out": list(report.left_out),
         },
         indent=2,
     )
@@ -75,6 +78,7 @@ def to_junit(report: Report) -> str:
         ElementTree.SubElement(case, "system-out").text = " ".join(_figures(verdict))
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    _say(suite, (*report.left_out, *report.notes))
     return _document(suite)
 
 
@@ -89,21 +93,23 @@ def to_markdown(report: Report) -> str:
             cells[0] = f"**{cells[0]}**"
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "Effects are in the metric's units; positive is better. Intervals are one-sided at the rule's level."]
-    lines += [f"- {_escaped(note)}" for note in report.notes]
+    lines += _listed((*report.left_out, *report.notes))
     return "\n".join(lines) + "\n"
 
 
-def error_to_markdown(error: EarwitnessError) -> str:
-    """An error that ended a check, as Markdown."""
-    return f"### earwitness check: {_kind(error)}\n\n{_escaped(str(error))}\n"
+def error_to_markdown(error: EarwitnessError, left_out: Sequence[str] = ()) -> str:
+    """An error that ended a check, as Markdown, with the runs that were left out before."""
+    lines = [f"### earwitness check: {_kind(error)}", "", _escaped(str(error)), *_listed(left_out)]
+    return "\n".join(lines) + "\n"
 
 
-def error_to_junit(error: EarwitnessError) -> str:
-    """An error that ended a check, as JUnit XML."""
+def error_to_junit(error: EarwitnessError, left_out: Sequence[str] = ()) -> str:
+    """An error that ended a check, as JUnit XML, with the runs that were left out before."""
     suite = _suite(1)
     suite.set("errors", "1")
     case = ElementTree.SubElement(suite, "testcase", classname=SUITE, name=_kind(error))
     ElementTree.SubElement(case, "error", type=type(error).__name__, message=str(error))
+    _say(suite, left_out)
     return _document(suite)
 
 
@@ -179,6 +185,16 @@ def _kind(error: EarwitnessError) -> str:
 
 def _suite(tests: int) -> ElementTree.Element:
     return ElementTree.Element("testsuite", name=SUITE, tests=str(tests), failures="0", errors="0", skipped="0")
+
+
+def _say(suite: ElementTree.Element, lines: Sequence[str]) -> None:
+    """Put lines that are about no single case beside the cases of a suite."""
+    if lines:
+        ElementTree.SubElement(suite, "system-out").text = "\n".join(lines)
+
+
+def _listed(lines: Sequence[str]) -> list[str]:
+    return [f"- {_escaped(line)}" for line in lines]
 
 
 def _document(suite: ElementTree.Element) -> str:

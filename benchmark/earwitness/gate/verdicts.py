@@ -78,6 +78,8 @@ class Report:
     mode: Mode
     notes: tuple[str, ...] = ()
     """What was not compared, one line each."""
+    left_out: tuple[str, ...] = ()
+    """Runs that could not be read or have no rows yet, one line each."""
 
     @property
     def exit_code(self) -> int:

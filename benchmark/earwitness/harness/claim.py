@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, unwritten
 from earwitness.harness import recipe
 from earwitness.results import former, rows
 
@@ -33,24 +33,24 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
     """
     fresh = recipe.describe(run, sys.argv[1:])
     adopt(run, say)
-    if (run.folder / rows.RECIPE).is_file():
-        known = recipe.read(run.folder)
-        if known.get("identity") != run.identity:
-            raise EarwitnessError(f"{run.folder} belongs to another run; move it away and run the same command")
-        if made_with(known) != made_with(fresh) or known["task"]["hash"] != run.explained:
-            aside = _move_aside(run)
-            say(f"{run.name} was made by another version ({_difference(known, fresh)}): moved to {aside}")
-        elif known.get("measured") != run.measured:
-            say(f"{run.name} is scored again: {_remeasured(known.get('measured', {}), run.measured)}")
-            shutil.rmtree(run.rows, ignore_errors=True)
-            recipe.write(run.folder, {**known, **scored_with(fresh), "state": "running"})
-            return False
-        else:
-            if known.get("state") == "done" and _has_its_rows(run, known):
-                return True
-            recipe.write(run.folder, {**known, "state": "running"})
-            return False
-    recipe.write(run.folder, fresh)
+    if not (run.folder / rows.RECIPE).is_file():
+        # Of two that begin one run at once, one goes on with what the other wrote.
+        recipe.write(run.folder, fresh, exclusive=True)
+    known = recipe.read(run.folder)
+    if known.get("identity") != run.identity:
+        raise EarwitnessError(f"{run.folder} belongs to another run; move it away and run the same command")
+    if made_with(known) != made_with(fresh) or known["task"]["hash"] != run.explained:
+        aside = _move_aside(run)
+        say(f"{run.name} was made by another version ({_difference(known, fresh)}): moved to {aside}")
+        recipe.write(run.folder, fresh, exclusive=True)
+    elif known.get("measured") != run.measured:
+        say(f"{run.name} is scored again: {_remeasured(known.get('measured', {}), run.measured)}")
+        shutil.rmtree(run.rows, ignore_errors=True)
+        recipe.write(run.folder, {**known, **scored_with(fresh), "state": "running"})
+    elif known.get("state") == "done" and _has_its_rows(run, known):
+        return True
+    elif known.get("state") != "running":
+        recipe.write(run.folder, {**known, "state": "running"})
     return False
 
 
@@ -133,7 +133,7 @@ def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
         _write_todays(copy, known, run)
         copy.rename(run.folder)
     except OSError as error:
-        raise EarwitnessError(f"cannot take over {folder}: {error}; make room and run the same command") from error
+        raise unwritten(run.folder, error, f"run the same command to take over {folder}") from error
     finally:
         shutil.rmtree(copy, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

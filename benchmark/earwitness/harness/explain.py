@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.errors import EarwitnessError, one_line
 from earwitness.results.rows import Status
+from earwitness.results.writing import moved_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -155,16 +155,8 @@ def write(path: Path, answers: Sequence[Answer], fields: dict[str, Any]) -> None
     """
     arrays = {f"{answer.item}/{name}": array for answer in answers for name, array in answer.arrays.items()}
     described = {a.item: {"status": a.status, "reason": a.reason, "cost": asdict(a.cost)} for a in answers}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with moved_into_place(path, SafetensorError) as temporary:
         save_file(arrays, temporary, metadata={"fields": json.dumps({**fields, "items": described})})
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise EarwitnessError(
-            f"cannot write explanations to {path}: {error}; make room and run the same command to resume"
-        ) from error
 
 
 def read(path: Path) -> tuple[dict[str, Explained], dict[str, dict[str, np.ndarray]], dict[str, Any]]:

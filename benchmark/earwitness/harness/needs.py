@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import sys
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
     from earwitness.task import Task
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
-FILES = ("config.json", "model_index.json", "model_config.json")
-"""Files of which a model's repository holds one, and reads it first."""
+WEIGHTS = frozenset({".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".th"})
+"""Endings of files that hold weights."""
+PARTS = ".index.json"
+"""Ending of the list of files that weights are spread over."""
+BYTES = 4
+"""Of a parameter in float32."""
 
 
 def needs(task: Task) -> list[str]:
@@ -39,12 +44,49 @@ def needs(task: Task) -> list[str]:
     return list(dict.fromkeys(missing))
 
 
+def takes(task: Task) -> str:
+    """What running a task takes, as its card says: memory of the model's weights, and hours where they were measured.
+
+    Activations, the judges, and the second copy that a submission is handed come on top of it.
+    """
+    known = task.card.needs
+    hours = "hours not measured" if known.hours is None else f"{known.hours:g} hours ({known.measured})"
+    if known.parameters is None:
+        return hours
+    memory = f"{known.parameters * BYTES / 2**30:.2g} GiB"
+    return f"about {memory} of memory for {known.parameters:,} parameters in float32, before activations; {hours}"
+
+
 def _weights(source: str) -> str:
     return f"weights {source}" + (" (not in the hub's cache)" if _is_hub_id(source) else "")
 
 
 def _is_here(task: Task, source: str, revision: str, kind: str) -> bool:
-    return os.path.exists(task.source(source)) or (_is_hub_id(source) and _is_cached(source, revision, kind))
+    here = Path(task.source(source))
+    folder = here if os.path.exists(here) or not _is_hub_id(source) else _cached(source, revision, kind)
+    return folder is not None and (_holds_weights(folder) if kind == "model" else _holds_a_file(folder))
+
+
+def _holds_a_file(place: Path) -> bool:
+    """Whether a place is a file or has one that is not hidden below it; links that lead nowhere are none."""
+    if place.is_file():
+        return True
+    below = (Path(folder, name) for folder, _, names in os.walk(place, followlinks=True) for name in names)
+    return any(path.is_file() for path in below if not path.name.startswith("."))
+
+
+def _holds_weights(folder: Path) -> bool:
+    """Whether a folder holds weights, and every file that a list of their parts names."""
+    if not any(path.suffix in WEIGHTS and path.is_file() for path in folder.rglob("*")):
+        return False
+    return all((index.parent / name).is_file() for index in folder.rglob(f"*{PARTS}") for name in _parts(index))
+
+
+def _parts(index: Path) -> set[str]:
+    try:
+        return set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def _is_hub_id(source: str) -> bool:
@@ -52,18 +94,15 @@ def _is_hub_id(source: str) -> bool:
     return source.count("/") == 1 and not source.startswith((".", "/", "~"))
 
 
-def _is_cached(source: str, revision: str, kind: str) -> bool:
-    """Whether the hub's local cache holds a repository at a revision."""
-    from huggingface_hub import constants, try_to_load_from_cache
+def _cached(source: str, revision: str, kind: str) -> Path | None:
+    """The folder of a repository at a revision in the hub's local cache; None where there is none."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    if kind == "model":
-        try:
-            found = [try_to_load_from_cache(source, name, revision=revision) for name in FILES]
-        except ValueError:  # no name of a repository
-            return False
-        return any(isinstance(path, str) for path in found)
-    folder = Path(constants.HF_HUB_CACHE, f"datasets--{source.replace('/', '--')}", "snapshots")
-    return any(folder.glob("*/*"))
+    try:
+        return Path(snapshot_download(source, repo_type=kind, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, ValueError):  # ValueError: no name of a repository
+        return None
 
 
 def _packages(task: Task) -> list[str]:

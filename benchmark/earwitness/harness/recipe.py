@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import subprocess
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -22,6 +21,7 @@ from earwitness.identity import digest
 from earwitness.results import former
 from earwitness.results.documents import read_document
 from earwitness.results.rows import FRESH, RECIPE, RowsCard
+from earwitness.results.writing import moved_into_place
 from earwitness.scoring import Setting
 from earwitness.scoring.measured import measured
 
@@ -258,20 +258,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def write(folder: Path, recipe: dict[str, Any]) -> None:
-    """Write a recipe under a temporary name and move it into place; raises EarwitnessError on a full disk."""
-    path = folder / RECIPE
-    temporary = folder / f".{RECIPE}.{os.getpid()}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+def write(folder: Path, recipe: dict[str, Any], exclusive: bool = False) -> None:
+    """Write a recipe under a temporary name and move it into place; `exclusive` leaves one that is there alone.
+
+    Raises EarwitnessError where it cannot be written.
+    """
+    with moved_into_place(folder / RECIPE, exclusive=exclusive) as temporary:
         temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise EarwitnessError(
-            f"cannot write {path}: {error.strerror or error}; make room and run the same command"
-        ) from error
 
 
 def read(folder: Path) -> dict[str, Any]:

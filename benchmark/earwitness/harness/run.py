@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from earwitness.errors import EarwitnessError, NotComparableError
+from earwitness.errors import EarwitnessError, NotComparableError, unwritten
 from earwitness.harness import explain, recipe, score
 from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
@@ -112,7 +112,7 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     session.outcomes = {run.name: Outcome(run) for run in runs}
     outcomes = list(session.outcomes.values())
     new = [outcome for outcome in outcomes if not outcome.run.folder.exists()]
-    made = [out for out in dict.fromkeys(outcome.run.out for outcome in new) if not out.exists()]
+    made = {out: _absent(out) for out in dict.fromkeys(outcome.run.out for outcome in outcomes)}
     try:
         todo = [run for run in runs if not claimed(run, session.progress.say)]
         prepared: dict[str, Prepared] = {}
@@ -125,8 +125,8 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     finally:
         for outcome in new:
             _drop_unbegun(outcome)
-        for out in made:
-            _drop_empty(out, outcomes)
+        for out, paths in made.items():
+            _drop_made(out, paths, [outcome for outcome in outcomes if outcome.run.out == out])
     return outcomes
 
 
@@ -138,18 +138,28 @@ def _drop_unbegun(outcome: Outcome) -> None:
     outcome.begun = folder.exists()
 
 
-def _drop_empty(out: Path, outcomes: Sequence[Outcome]) -> None:
-    """Delete a folder of runs that holds none, and what the stages keep beside them, but a log that an error names.
+def _absent(out: Path) -> list[Path]:
+    """What is not there of a folder of runs, of those above it and of what the stages keep in it, inmost first."""
+    kept = (out / LOG, out / recipe.ORIGINALS / STAMP, out / recipe.ORIGINALS)
+    return [path for path in (*kept, out, *out.parents) if not path.exists()]
+
+
+def _drop_made(out: Path, made: Sequence[Path], outcomes: Sequence[Outcome]) -> None:
+    """Delete what was made of a folder of runs where none of them began, but a log that an error names.
 
     Originals that are made are kept: others may be at work there, and the next run needs them.
     """
     log, originals = out / LOG, out / recipe.ORIGINALS
-    kept = str(log) in str([outcome.errors for outcome in outcomes if outcome.run.out == out])
-    if {path.name for path in out.glob("*")} | {path.name for path in out.glob(".*")} <= {LOG, recipe.ORIGINALS}:
-        if not any(path.name != STAMP for path in originals.glob("*")):
-            _remove(originals / STAMP, originals)
-        if not kept and not originals.exists():
-            _remove(log, out)
+    named = str(log) in str([outcome.errors for outcome in outcomes])
+    used = any(path.name != STAMP for path in originals.glob("*"))
+    if any(outcome.begun for outcome in outcomes):
+        return
+    for path in made:
+        with suppress(OSError):
+            if path.is_dir():
+                path.rmdir()
+            elif not (named if path == log else used):
+                path.unlink()
 
 
 def _remove(file: Path, folder: Path) -> None:
@@ -199,7 +209,7 @@ def drop_stale_originals(out: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(stamp, encoding="utf-8")
     except OSError as error:
-        raise EarwitnessError(f"cannot write {path}: {error.strerror or error}; make room and run again") from error
+        raise unwritten(path, error) from error
 
 
 def _explain(prepared: dict[str, Prepared], session: Session) -> None:
@@ -244,6 +254,8 @@ def _score(prepared: dict[str, Prepared], session: Session) -> None:
 def _finish(outcome: Outcome, prepared: Prepared | None) -> None:
     """Count what the run has, and close its recipe where nothing is missing."""
     run = outcome.run
+    if not (run.folder / RECIPE).is_file():  # another process that could not start it took it away
+        return
     known = recipe.read(run.folder)
     table = rows.read_run(run.folder)
     if known["state"] != "done":

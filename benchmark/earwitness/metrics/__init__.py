@@ -19,7 +19,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from earwitness import plugins
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, nearest, shortened
 from earwitness.parameters import ParameterError, checked
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Response:
     """The track that gives it."""
     repeated: ClassVar[bool] = False
     """Whether it is asked again under each generation seed."""
+    goes_by: ClassVar[tuple[str, ...]] = ()
+    """What of a card's table `[scoring]` it hangs on."""
 
     @classmethod
     def summary(cls) -> str:
@@ -97,12 +99,9 @@ class MetricSpec:
 
     def checked(self, given: Mapping[str, Any]) -> tuple[Response, dict[str, Any]]:
         """The response that is asked for, and the metric's own parameters; raises ParameterError."""
-        asked = {name: value for name, value in given.items() if name not in self.parameters}
-        if asked:
-            name = next(iter(asked))
-            near = get_close_matches(name[:100], self.parameters, 1)
-            known = f"did you mean {near[0]}?" if near else f"known: {', '.join(self.parameters) or 'none'}"
-            raise ParameterError(name, f"is unknown; {known}")
+        unknown = [name for name in given if name not in self.parameters]
+        if unknown:
+            raise ParameterError(unknown[0], f"is unknown; {nearest(unknown[0], self.parameters, 'known')}")
         response = checked(self.response, {name: value for name, value in given.items() if name not in self.own})
         arrays = [name for name in inspect.signature(self.function).parameters if name not in self.own]
         own = checked(self.function, {name: given[name] for name in self.own if name in given}, excluded=arrays)
@@ -112,6 +111,8 @@ class MetricSpec:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _REGISTRY: dict[str, MetricSpec] = {}
+FEW = 5
+"""Names of metrics that are offered where none is near."""
 
 
 def metric(
@@ -154,9 +155,8 @@ def get(name: str) -> MetricSpec:
             raise EarwitnessError(f"{name!r} is no metric: declare the function with @earwitness.metrics.metric")
         return found[0]
     if name not in known:
-        near = get_close_matches(name[:100], known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; metrics: {', '.join(sorted(known))}"
-        raise EarwitnessError(f"no metric is called {name!r}{hint}")
+        some = get_close_matches(shortened(name), known, FEW, cutoff=0)
+        raise EarwitnessError(f"no metric is called {shortened(name)!r}; {nearest(name, known, 'some metrics', some)}")
     return known[name]
 
 

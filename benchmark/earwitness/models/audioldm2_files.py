@@ -2,81 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from earwitness.errors import ModelError
-from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, require_saved, settle
+from earwitness.models.pipeline_files import quiet_diffusers, read_index, read_pipeline, settled
+from earwitness.models.pretrained_files import attempt, named, quiet
 from earwitness.tracks.band import Text
 
-INDEX = "model_index.json"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 STATES = 8
 """That the language model generates where its configuration does not say: diffusers' default."""
 
 
 def load_pipeline(source: str, revision: str, device: str) -> Any:
     """The pipeline in float32; raises ModelError, in one line, where it cannot be read or is of another kind."""
-    from diffusers import AudioLDM2Pipeline, DiffusionPipeline
+    from diffusers import AudioLDM2Pipeline
 
-    folder = Path(source)
-    if folder.is_dir() and not (folder / INDEX).is_file():
-        raise ModelError(f"{source} holds no {INDEX}: give a folder that a diffusers pipeline was saved to")
-    with quiet(), quiet_diffusers():
-        config = attempt(
-            "index", at(source, revision), lambda: DiffusionPipeline.load_config(source, revision=revision)
-        )
-        found = config.get("_class_name")
-        if found != AudioLDM2Pipeline.__name__:
-            raise ModelError(f"{source} holds a {found}, not an AudioLDM2Pipeline; name its own adapter in the task")
-        folder = fetched(source, revision, AudioLDM2Pipeline)
-        require_modest_parts(source, folder)
-        pipeline = attempt(
-            "pipeline",
-            source,
-            lambda: AudioLDM2Pipeline.from_pretrained(folder, low_cpu_mem_usage=False),
-        )
-    for name in ("unet", "projection_model"):
-        require_saved(source, folder / name, getattr(pipeline, name))
-    _require_t5(source, pipeline)
-    pipeline.register_modules(language_model=_with_head(source, pipeline.language_model))
-    for name, part in pipeline.components.items():
-        if isinstance(part, nn.Module):
-            settle(source, part, name)
-            # A cast is asked for only where one is needed: diffusers warns of every one.
-            if any(parameter.dtype != torch.float32 for parameter in part.parameters()):
-                part.float()
-            part.to(device).requires_grad_(False).eval()
+    index = read_index(source, revision, AudioLDM2Pipeline)
+    _require_classes(source, index)
+    pipeline = read_pipeline(source, revision, AudioLDM2Pipeline, index)
+    if not getattr(pipeline.tokenizer_2, "is_fast", False):
+        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
+    pipeline.register_modules(language_model=_with_head(pipeline.language_model))
+    settled(source, pipeline, device)
     _require_prompts(source, pipeline, torch.device(device))
     return pipeline
 
 
-def fetched(source: str, revision: str, kind: Any) -> Path:
-    """The folder of a pipeline: the source itself, or where the hub's files were put."""
-    if Path(source).is_dir():
-        return Path(source)
-    return Path(attempt("files", at(source, revision), lambda: kind.download(source, revision=revision)))
-
-
-def _require_t5(source: str, pipeline: Any) -> None:
-    """Raise ModelError where the prompt's words do not go through a T5 encoder, with a tokenizer that places them."""
-    from transformers import T5EncoderModel
-
-    found = type(pipeline.text_encoder_2).__name__
-    if not isinstance(pipeline.text_encoder_2, T5EncoderModel):
+def _require_classes(source: str, index: Mapping[str, tuple[str, str]]) -> None:
+    """Raise ModelError where the prompt's words do not go through a T5 encoder, or no GPT-2 follows."""
+    words, states = index["text_encoder_2"][1], index["language_model"][1]
+    if words != "T5EncoderModel":
         raise ModelError(
-            f"the second text encoder of {source} is a {found}, not a T5EncoderModel; take an AudioLDM2 for sound or "
-            "music, such as cvssp/audioldm2"
+            f"the second text encoder of {source} is {named(words)}, not a T5EncoderModel; take an AudioLDM2 for sound "
+            "or music, such as cvssp/audioldm2"
         )
-    if not getattr(pipeline.tokenizer_2, "is_fast", False):
-        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
+    if states not in ("GPT2LMHeadModel", "GPT2Model"):
+        raise ModelError(
+            f"the language model of {source} is {named(states)}, not a GPT2LMHeadModel or a GPT2Model; save the "
+            "pipeline with one of them"
+        )
 
 
-def _with_head(source: str, model: Any) -> nn.Module:
+def _with_head(model: Any) -> nn.Module:
     """The language model as diffusers generates with it, a GPT2LMHeadModel.
 
     Published indices name the bare GPT2Model, whose output head is its embedding. Generation reads hidden states alone,
@@ -84,20 +57,15 @@ def _with_head(source: str, model: Any) -> nn.Module:
     """
     from transformers import GPT2LMHeadModel, GPT2Model
 
-    if not isinstance(model, GPT2Model | GPT2LMHeadModel):
-        raise ModelError(
-            f"the language model of {source} is a {type(model).__name__}, not a GPT2LMHeadModel or a GPT2Model; save "
-            "the pipeline with one of them"
-        )
-    headed = model
+    headed: nn.Module = model
     if isinstance(model, GPT2Model):
         with torch.device("meta"):
             headed = GPT2LMHeadModel(model.config)
         headed.transformer = model
         headed.lm_head.weight = model.wte.weight
-    config: Any = headed.config
-    if getattr(config, "max_new_tokens", None) is None:
-        config.max_new_tokens = headed.generation_config.max_new_tokens or STATES
+    whole: Any = headed
+    if getattr(whole.config, "max_new_tokens", None) is None:
+        whole.config.max_new_tokens = whole.generation_config.max_new_tokens or STATES
     return headed
 
 
@@ -107,23 +75,6 @@ def _require_prompts(source: str, pipeline: Any, device: torch.device) -> None:
         states, _, other = attempt("text encoders", source, lambda: pipeline.encode_prompt("a bell", device, 1, False))
     if not (states.isfinite().all() and other.isfinite().all()):
         raise ModelError(f"the text encoders of {source} give states that are not finite; take other weights")
-
-
-@contextmanager
-def quiet_diffusers() -> Iterator[None]:
-    """Keep warnings and progress bars of diffusers from the terminal, and set them back afterwards."""
-    from diffusers.utils import logging as untyped
-
-    logging: Any = untyped
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def word_layers(denoiser: Any) -> list[nn.Module]:

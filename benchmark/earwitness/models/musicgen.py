@@ -17,25 +17,15 @@ from earwitness.models.card_parameters import Guidance, Seconds, Temperature, To
 from earwitness.models.kv_cache import decoding_cache
 from earwitness.models.masked_attention import NAME, Masking, padding_bias, reference_state
 from earwitness.models.musicgen_files import generation_frames, load_parts
+from earwitness.models.musicgen_sampling import Sampling, chosen_sampling
 from earwitness.models.pretrained_files import adapter, attempt
 from earwitness.models.prompt_tokens import PromptTokens
 from earwitness.models.sampling import GumbelNoise, top_k_only
-from earwitness.parameters import checked
 from earwitness.tracks.prompt import Encoded, Removal, TeacherForced
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How codes are drawn from logits."""
-
-    guidance: Guidance = 1.0
-    temperature: Temperature = 1.0
-    """At 0 the likeliest code is taken: no noise is drawn, and the seed does not matter."""
-    top_k: TopK | None = None
 
 
 class MusicgenModel:
@@ -296,20 +286,16 @@ def from_pretrained(
 ) -> MusicgenModel:
     """The model of a hub id or a folder in the hub's format, in float32.
 
-    Parameters left at None come from the folder's generation_config.json, whose `do_sample = false` is a temperature
-    of 0: the likeliest code is taken and seeds do not matter. `seconds` go to five minutes; the published checkpoints
-    were trained on 30 s. Raises ModelError where the source cannot be read, is no mono MusicGen, does not say how long
-    a generation is, or where a parameter is none that it takes.
+    Parameters left at None come from the folder's generation_config.json: codes are drawn unless its `do_sample` is
+    false, which is a temperature of 0, so that the likeliest code is taken and seeds do not matter. What it leaves
+    open, too, is transformers' default: no guidance, a temperature of 1, the 50 likeliest codes. `seconds` go to five
+    minutes; the published checkpoints were trained on 30 s. Raises ModelError where the source cannot be read, is no
+    mono MusicGen, does not say how long a generation is, asks for another way of drawing codes, or where a parameter is
+    none that it takes.
     """
     module, tokenizer = load_parts(source, revision, device)
-    default: Any = module.generation_config
-    greedy = 0.0 if default.do_sample is False else None
-    chosen = {
-        "guidance": _first(guidance, default.guidance_scale, 1.0),
-        "temperature": _first(temperature, greedy, default.temperature, 1.0),
-        "top_k": _first(top_k, default.top_k, 0),
-    }
-    sampling = Sampling(**checked(Sampling, chosen))
+    given = {"guidance": guidance, "temperature": temperature, "top_k": top_k}
+    sampling = chosen_sampling(source, module.generation_config, given)
     model = MusicgenModel(module, tokenizer, generation_frames(source, module, seconds), sampling)
     _require_steps(source, model)
     return model
@@ -320,10 +306,8 @@ def _require_steps(source: str, model: MusicgenModel) -> None:
     codes = torch.zeros(1, model.codebooks, 1, dtype=torch.long, device=model.device)
     with torch.no_grad():
         logits = attempt("decoder", source, lambda: model.logits(codes, model.encode(["a bell"])))
+        # Guidance adds the branch without a prompt, which may be the one that overflows.
+        null = logits if model.guidance == 1 else attempt("decoder", source, lambda: model.null_logits(codes))
         attempt("codec", source, lambda: model.audio(codes))
-    if not logits.isfinite().all():
+    if not (logits.isfinite().all() and null.isfinite().all()):
         raise ModelError(f"the decoder of {source} gives logits that are not finite; take other weights")
-
-
-def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from earwitness.errors import ModelError
+from earwitness.errors import ModelError, short
 from earwitness.models.card_parameters import LONGEST
 from earwitness.models.pretrained_files import (
     attempt,
@@ -32,6 +32,7 @@ def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]
     with quiet():
         config = read_config(source, revision, "musicgen")
         _require_mono(source, config)
+        _require_start(source, config)
         module, report = attempt(
             "weights",
             source,
@@ -64,7 +65,12 @@ def generation_frames(source: str, module: Any, seconds: float | None) -> int:
     else:
         default = module.generation_config
         steps = default.max_new_tokens or default.max_length or 0
-        frames = int(steps) - int(module.config.decoder.num_codebooks) + 1
+        if not isinstance(steps, int):
+            raise ModelError(
+                f"the generation settings of {source} (generation_config.json): a length must be a number of steps, "
+                f"not {short(repr(steps))[:80]}"
+            )
+        frames = steps - int(module.config.decoder.num_codebooks) + 1
     if frames < 1:
         raise ModelError(
             f"{source} does not say how long a generation is; set `seconds` in the task's model parameters"
@@ -82,4 +88,14 @@ def _require_mono(source: str, config: Any) -> None:
         raise ModelError(
             f"{source} is a stereo MusicGen, which no adapter reads; take its mono counterpart, such as "
             "facebook/musicgen-small"
+        )
+
+
+def _require_start(source: str, config: Any) -> None:
+    """Raise ModelError unless the decoder has a code to start with, its padding, which is one beyond the codebook."""
+    start, codes = config.decoder.pad_token_id, config.decoder.vocab_size
+    if not isinstance(start, int) or not 0 <= start <= codes:
+        raise ModelError(
+            f"the configuration of {source} has decoder.pad_token_id = {short(repr(start))[:80]}, with which a "
+            f"generation starts; it is {codes} in a MusicGen of {codes} codes"
         )

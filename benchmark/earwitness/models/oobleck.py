@@ -15,9 +15,19 @@ from pydantic import Field
 from torch import nn
 
 from earwitness.errors import ModelError
-from earwitness.models.audioldm2_files import INDEX, quiet_diffusers
 from earwitness.models.latent_frames import Frames, LatentFrames, frame_shape, frozen
-from earwitness.models.pretrained_files import adapter, at, attempt, quiet, require_all, require_finite, require_modest
+from earwitness.models.pipeline_files import INDEX, quiet_diffusers
+from earwitness.models.pretrained_files import (
+    adapter,
+    at,
+    attempt,
+    other_class,
+    quiet,
+    require_all,
+    require_finite,
+    require_modest,
+    table,
+)
 from earwitness.tracks.concept import Kind
 
 if TYPE_CHECKING:
@@ -148,11 +158,13 @@ def _read(source: str, revision: str, subfolder: str) -> nn.Module:
         )
     where = {"revision": revision, **({"subfolder": subfolder} if subfolder else {})}
     with quiet(), quiet_diffusers():
-        config = attempt("configuration", at(source, revision), lambda: AutoencoderOobleck.load_config(source, **where))
+        config = attempt(
+            "configuration", at(source, revision), lambda: table(AutoencoderOobleck.load_config(source, **where))
+        )
         require_modest(source, config)
-        found = config.get("_class_name", config.get("model_type", "model of no named class"))
+        found = config.get("_class_name") or config.get("model_type") or "model of no named class"
         if found != AutoencoderOobleck.__name__:
-            raise ModelError(f"{source} holds a {found}, not an AutoencoderOobleck; name its own adapter in the task")
+            raise other_class(source, found, AutoencoderOobleck.__name__)
         module, report = attempt(
             "weights",
             source,
@@ -160,7 +172,7 @@ def _read(source: str, revision: str, subfolder: str) -> nn.Module:
                 source, torch_dtype=torch.float32, low_cpu_mem_usage=False, output_loading_info=True, **where
             ),
         )
-    require_all(source, module, report)
+    require_all(source, module, report, Path(source, subfolder))
     require_finite(source, module)
     return cast("nn.Module", module)
 

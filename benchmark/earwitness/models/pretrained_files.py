@@ -31,7 +31,7 @@ def adapter(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def read(*args: P.args, **kwargs: P.kwargs) -> R:
         source = str(args[0] if args else kwargs.get("source"))
-        given = {name: value for name, value in kwargs.items() if name not in PLACE}
+        given = {name: value for name, value in kwargs.items() if name not in PLACE[len(args) :]}
         try:
             kwargs.update(checked(function, given, excluded=PLACE))
             found: R = attempt("parts", source, functools.partial(function, *args, **kwargs))
@@ -47,44 +47,63 @@ def attempt(part: str, source: str, read: Callable[[], Any]) -> Any:
     # Broad, since transformers, huggingface_hub and safetensors each raise errors of their own for one bad folder.
     try:
         return read()
-    except EarwitnessError:
+    except (ModelError, ParameterError):
         raise
     except Exception as error:
-        advice = "give a folder in the hub's format, or a hub id that can be reached"
-        if "sentencepiece" in str(error).lower():
-            advice = "install sentencepiece, which its tokenizer needs"
-        raise ModelError(f"cannot read the {part} of the model {source}: {_reason(error)}; {advice}") from error
+        reason, advice = _reason(error)
+        raise ModelError(f"cannot read the {part} of the model {source}: {reason}; {advice}") from error
 
 
-def _reason(error: Exception) -> str:
-    first = next(iter(str(error).strip().splitlines()), "").split(". ")[0].rstrip(".")
-    named = isinstance(error, OSError | ValueError | RuntimeError) and first
-    return short(first if named else f"{type(error).__name__}: {first}".rstrip(": "))[:200]
+SPOILED = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, TypeError)
+"""What code raises that is built from a configuration with a value missing, or of another type."""
+OTHER_SIZES = ("ignore_mismatched_sizes", "Error(s) in loading state_dict")
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    """Why a part cannot be read, short, and what to do."""
+    lines = str(error).strip().splitlines() or [""]
+    if "sentencepiece" in str(error).lower():
+        return short(lines[0])[:200], "install sentencepiece, which its tokenizer needs"
+    if any(mark in lines[0] for mark in OTHER_SIZES):
+        return "its weights are of other sizes than its configuration says", "save the model again"
+    name = type(error).__name__
+    # Those of huggingface_hub say in their last line what was expected of which field.
+    strict = name.startswith("StrictDataclass")
+    if strict or isinstance(error, SPOILED):
+        said = short(lines[-1] if strict else f"{name}: {lines[0]}".rstrip(": "))[:160]
+        return f"a value of its configuration is missing or of the wrong kind ({said})", "save the model again"
+    first = lines[0].split(". ")[0].rstrip(".")
+    plain = isinstance(error, EarwitnessError | OSError | ValueError | RuntimeError) and first
+    text = short(first if plain else f"{name}: {first}".rstrip(": "))[:200]
+    return text, "give a folder in the hub's format, or a hub id that can be reached"
 
 
 def read_config(source: str, revision: str, *kinds: str) -> Any:
     """The configuration of a model of transformers of one of some types; raises ModelError where there is none."""
-    from transformers import AutoConfig, PretrainedConfig
+    from transformers import AutoConfig, GenerationConfig, PretrainedConfig
 
     place = at(source, revision)
-    raw = attempt(
-        "configuration", place, lambda: _table(PretrainedConfig.get_config_dict(source, revision=revision)[0])
-    )
-    if raw.get("model_type", kinds[0]) not in kinds:
-        raise other_family(source, raw["model_type"], kinds[0])
+    raw = attempt("configuration", place, lambda: table(PretrainedConfig.get_config_dict(source, revision=revision)[0]))
+    kind = raw.get("model_type", kinds[0])
+    if not isinstance(kind, str):
+        raise ModelError(f"the configuration of {source} has no text as its model_type; save the model again")
+    if kind not in kinds:
+        raise other_family(source, kind, kinds[0])
     require_modest(source, raw)
     generation = Path(source, "generation_config.json")
     if generation.is_file():
         # transformers would go on without one that it cannot read.
-        attempt("generation configuration", place, lambda: _parsed(generation))
+        attempt("generation configuration", place, lambda: GenerationConfig.from_dict(parsed(generation)))
     return attempt("configuration", place, lambda: AutoConfig.from_pretrained(source, revision=revision))
 
 
-def _parsed(path: Path) -> dict[str, Any]:
-    return _table(json.loads(path.read_text(encoding="utf-8")))
+def parsed(path: Path) -> dict[str, Any]:
+    """The table that a JSON file holds; raises ValueError or OSError where it holds none."""
+    return table(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _table(read: Any) -> dict[str, Any]:
+def table(read: Any) -> dict[str, Any]:
+    """What was read, which must be a table; raises ValueError where it is none."""
     if not isinstance(read, dict):
         raise ValueError("its JSON is no table of keys and values")
     return read
@@ -107,10 +126,12 @@ MOST, MOST_LAYERS = 10_000_000, 1_000
 COUNTS = re.compile(r"layers?$|blocks$|codebooks$|quantizers$|depths?$|stages$|heads?$|experts$|bandwidths$")
 LAYERS = re.compile(r"(^|\.)(num_hidden_layers|encoder_layers|decoder_layers|n_layers?)$")
 """Of which a model has one at least."""
+LISTS = re.compile(r"(bandwidths|block_types|channels|depths|multiples|ratios|sizes)$")
+"""Of which none is empty."""
 
 
 def require_modest(source: str, config: Any, key: str = "") -> None:
-    """Raise ModelError where a number in a configuration is far larger than any model's.
+    """Raise ModelError where a number in a configuration is far larger than any model's, or a list of sizes is empty.
 
     Building from it would fill the memory, or take for ever, before the weights are looked at.
     """
@@ -118,6 +139,8 @@ def require_modest(source: str, config: Any, key: str = "") -> None:
         for name, value in config.items():
             require_modest(source, value, f"{key}.{name}" if key else str(name))
     elif isinstance(config, list):
+        if not config and LISTS.search(key):
+            raise ModelError(f"the configuration of {source} has an empty {short(key)[:80]}; save the model again")
         for value in config:
             require_modest(source, value, key)
     elif isinstance(config, int | float) and not isinstance(config, bool):
@@ -131,6 +154,9 @@ def require_modest(source: str, config: Any, key: str = "") -> None:
 
 
 FAMILIES = {
+    "AudioLDM2Pipeline": ("audioldm2", "cvssp/audioldm2"),
+    "AutoencoderOobleck": ("oobleck", "stabilityai/stable-audio-open-1.0"),
+    "StableAudioPipeline": ("stable_audio", "stabilityai/stable-audio-open-1.0"),
     "audio-spectrogram-transformer": ("ast", "MIT/ast-finetuned-audioset-10-10-0.4593"),
     "cnn_judge": ("cnn", "the folder of a micro task's judge"),
     "encodec": ("encodec", "facebook/encodec_24khz"),
@@ -139,23 +165,33 @@ FAMILIES = {
     "speech_to_text": ("speech2text", "facebook/s2t-small-mustc-en-de-st"),
     "whisper": ("whisper", "openai/whisper-small.en"),
 }
-"""Adapter, of models and of judges, and published checkpoints of each model type of transformers that is read."""
+"""Adapter, of models and of judges, and published checkpoints of each class of diffusers and each model type of
+transformers that is read."""
 
 
-def require_modest_parts(source: str, folder: Path) -> None:
-    """Raise ModelError where a part of a pipeline has a configuration that is no JSON or no model's."""
-    for path in sorted(folder.glob("*/config.json")):
-        name = path.parent.name
-        require_modest(source, attempt(f"configuration of {name}", source, functools.partial(_parsed, path)), name)
+def other_family(source: str, found: Any, wanted: str) -> ModelError:
+    """Says that a source is of another model type than an adapter reads, and which adapter reads it, if any does."""
+    return ModelError(f"{source} is {named(found)} model, not {named(wanted)} one; {_adapter_of(found, wanted)}")
 
 
-def other_family(source: str, found: str, wanted: str) -> ModelError:
-    """Says that a source is of another family than an adapter reads, and which adapter reads it, if any does."""
-    name = short(str(found))[:80]
-    own = FAMILIES.get(name)
-    advice = f"name the adapter {own[0]}" if own else f"no adapter reads it; take {FAMILIES[wanted][1]}"
-    article = "an" if wanted[0] in "aeiou" else "a"
-    return ModelError(f"{source} is a {name} model, not {article} {wanted} one; {advice}")
+def other_class(source: str, found: Any, wanted: str) -> ModelError:
+    """Says that a source is of another class of diffusers than an adapter reads; see `other_family`."""
+    return ModelError(f"{source} holds {named(found)}, not {named(wanted)}; {_adapter_of(found, wanted)}")
+
+
+def named(name: Any) -> str:
+    """A name of a configuration with its article, short.
+
+    >>> named("audioldm"), named("whisper"), named(None)
+    ('an audioldm', 'a whisper', 'a None')
+    """
+    text = short(str(name))[:80]
+    return f"{'an' if text[:1].lower() in ('a', 'e', 'i', 'o') else 'a'} {text}"
+
+
+def _adapter_of(found: Any, wanted: str) -> str:
+    own = FAMILIES.get(str(found))
+    return f"name the adapter {own[0]}" if own else f"no adapter reads it; take {FAMILIES[wanted][1]}"
 
 
 @contextmanager
@@ -183,44 +219,45 @@ def require_tokenizer_file(source: str, names: Sequence[str]) -> None:
         raise ModelError(f"{source} holds no tokenizer ({' or '.join(names)}); save it beside the weights")
 
 
-def require_all(source: str, module: Any, report: Mapping[str, Any]) -> None:
+def require_all(source: str, module: Any, report: Mapping[str, Any], folder: Path | None = None) -> None:
     """Raise ModelError where a model's weights lack tensors, or have layers beyond those of its configuration.
 
     `report` is the loading report of the library, whose unexpected tensors are mostly what older versions saved, too.
+    `folder` is where the weights lie, if not in the source.
     """
     absent = sorted(report["missing_keys"])
     if absent:
-        raise ModelError(f"the weights of {source} lack {len(absent)} tensors, {absent[0]} first; save the model again")
+        raise ModelError(f"the weights of {source} lack {_first_of(absent)}; save the model again")
     own = set(module.state_dict())
     known = {_numberless(name) for name in own}
     # Of a composite model the library hides some of them, so that those of a folder are read, too.
-    unexpected = {*report["unexpected_keys"], *_saved(source)} - own
+    unexpected = {*report["unexpected_keys"], *_saved(folder or Path(source))} - own
     beyond = sorted(name for name in unexpected if _numberless(name) in known)
     if beyond:
         raise ModelError(
-            f"the weights of {source} have {len(beyond)} tensors beyond its configuration, {beyond[0]} first; save the "
-            "model again"
+            f"the weights of {source} have, beyond its configuration, {_first_of(beyond)}; save the model again"
         )
 
 
-def require_saved(source: str, folder: Path, module: Any) -> None:
-    """Raise ModelError where the safetensors of a pipeline's part lack tensors, which diffusers draws at random."""
-    saved = set(_saved(str(folder)))
-    absent = sorted(set(module.state_dict()) - saved) if saved else []
-    if absent:
-        raise ModelError(
-            f"the weights of {folder.name} of {source} lack {len(absent)} tensors, {absent[0]} first; save the "
-            "pipeline again"
-        )
+def _first_of(tensors: Sequence[str]) -> str:
+    return tensors[0] if len(tensors) == 1 else f"{len(tensors)} tensors, {tensors[0]} first"
 
 
-def _saved(source: str) -> Iterator[str]:
-    """Names of the tensors that the safetensors files of a folder hold."""
+WEIGHTS = ("model.safetensors", "diffusion_pytorch_model.safetensors")
+"""Files that transformers and diffusers read weights of; beside them a folder may hold others, such as adapters'."""
+
+
+def _saved(folder: Path) -> Iterator[str]:
+    """Names of the tensors of the safetensors files that a folder's model is read from, which may be in pieces."""
     from safetensors import safe_open
 
-    for path in sorted(Path(source).glob("*.safetensors")):
-        with safe_open(path, "pt") as file:
-            yield from file.keys()
+    for name in WEIGHTS:
+        whole, pieces = folder / name, folder / f"{name}.index.json"
+        if whole.is_file():
+            with safe_open(whole, "pt") as file:
+                yield from file.keys()
+        elif pieces.is_file():
+            yield from parsed(pieces)["weight_map"]
 
 
 def _numberless(name: str) -> str:

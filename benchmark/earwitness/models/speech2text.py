@@ -58,7 +58,7 @@ def _prompt(source: str, parts: Parts, language: str | None) -> list[int]:
     config: Any = parts.module.config
     default: Any = parts.module.generation_config
     start = next(
-        (place.decoder_start_token_id for place in (config, default) if place.decoder_start_token_id is not None), None
+        (place.decoder_start_token_id for place in (default, config) if place.decoder_start_token_id is not None), None
     )
     if start is None:
         raise ModelError(f"{source} does not say with which token a transcript starts; set decoder_start_token_id")

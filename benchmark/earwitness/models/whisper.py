@@ -91,6 +91,13 @@ def from_pretrained(
             f"the window of {source} is {found} frames in its features and {frames} in its model; save the feature "
             "extractor it was trained with"
         )
+    config: Any = parts.module.config
+    bins, read = parts.extractor.feature_size, config.num_mel_bins
+    if bins != read:
+        raise ModelError(
+            f"the features of {source} have {bins} mel bins and its model reads {read}; save the feature extractor it "
+            "was trained with"
+        )
     silent = without_timestamps(source, parts)
     return WhisperModel(parts, opening(source, parts, language, task), silent, max_tokens).tried(source)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +15,7 @@ from pydantic import BaseModel
 
 from earwitness.errors import EarwitnessError
 from earwitness.results.documents import read_document
+from earwitness.results.writing import moved_into_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -137,17 +136,8 @@ def write_table(rows: pa.Table, path: Path) -> None:
 
     Raises EarwitnessError where the part cannot be written (a full disk, say); no half-written part is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with moved_into_place(path) as temporary:
         pq.write_table(rows, temporary, compression="zstd")
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise EarwitnessError(
-            f"cannot write rows to {path}: {error.strerror or error}; make room and run the same command to resume"
-        ) from error
 
 
 def read_parts(paths: Iterable[Path]) -> pa.Table:

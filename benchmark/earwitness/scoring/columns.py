@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +30,8 @@ class Column:
     """The `Response` that it reads, its judge named."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Its own parameters."""
+    choices: tuple[tuple[str, Any], ...] = ()
+    """What of the card's table `[scoring]` it goes by, where that is not the default."""
 
     @property
     def judge(self) -> str:
@@ -53,13 +55,17 @@ def read_columns(task: Task) -> list[Column]:
     in other words; and where the table `[scoring]` is not the track's.
     """
     schema = getattr(import_module(tracks.load(task.card.track).scoring), "CHOICES", None)
-    if schema is not None:
-        choices(task, schema)
-    elif task.card.scoring:
+    if schema is None and task.card.scoring:
         raise InvalidCardError(
             f"{task.folder / CARD}: scoring: the {task.card.track} track leaves no choice; take it out"
         )
-    found = [_column(task, card) for card in task.card.metrics]
+    chosen = None if schema is None else choices(task, schema)
+    found = [_column(task, card, chosen) for card in task.card.metrics]
+    if chosen is not None:
+        try:
+            chosen.require({name for column in found for name in column.response.goes_by})
+        except EarwitnessError as error:
+            raise InvalidCardError(f"{task.folder / CARD}: scoring.{error}") from error
     for at, column in enumerate(found):
         for before in found[:at]:
             if (before.metric, before.response, before.parameters) == (
@@ -79,7 +85,7 @@ def choices(task: Task, schema: type[ChoicesT]) -> ChoicesT:
         raise InvalidCardError(f"{task.folder / CARD}: scoring.{error.key} {error.problem}") from error
 
 
-def _column(task: Task, card: MetricCard) -> Column:
+def _column(task: Task, card: MetricCard, chosen: Any) -> Column:
     at = _place(task, card.id)
     try:
         metric = metrics.get(card.metric)
@@ -93,7 +99,9 @@ def _column(task: Task, card: MetricCard) -> Column:
         response, own = metric.checked(card.parameters)
     except ParameterError as error:
         raise InvalidCardError(f"{at}: parameter {error.key} {error.problem}") from error
-    return Column(card.id, metric, _heard(at, task, response), own)
+    defaults = {} if chosen is None else {each.name: each.default for each in fields(chosen)}
+    other = [(name, getattr(chosen, name)) for name in response.goes_by if getattr(chosen, name) != defaults[name]]
+    return Column(card.id, metric, _heard(at, task, response), own, tuple(other))
 
 
 def _heard(at: str, task: Task, response: Response) -> Response:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,35 +10,20 @@ import soundfile
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from earwitness.errors import EarwitnessError
+from earwitness.results.writing import moved_into_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-
-@contextmanager
-def moved_into_place(path: Path) -> Iterator[Path]:
-    """A temporary path to write to, moved to `path` at the end; raises EarwitnessError where it cannot be written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except (OSError, SafetensorError, soundfile.SoundFileError) as error:
-        raise EarwitnessError(f"cannot write {path}: {error}; make room and run the same command to resume") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], fields: Mapping[str, Any]) -> None:
     """Write arrays with JSON fields; raises EarwitnessError where they cannot be written."""
     # safetensors writes memory as it lies, whatever the strides.
     whole = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
-    with moved_into_place(path) as temporary:
+    with moved_into_place(path, SafetensorError) as temporary:
         save_file(whole, temporary, metadata={"fields": json.dumps(dict(fields))})
 
 
@@ -64,5 +47,5 @@ def write_sound(path: Path, wave: NDArray[np.float32], sample_rate: int) -> None
     EarwitnessError where it cannot be written.
     """
     kind, coding = ("FLAC", "PCM_16") if path.suffix == ".flac" else ("OGG", "VORBIS")
-    with moved_into_place(path) as temporary:
+    with moved_into_place(path, soundfile.SoundFileError) as temporary:
         soundfile.write(temporary, np.clip(wave, -1.0, 1.0), sample_rate, format=kind, subtype=coding)

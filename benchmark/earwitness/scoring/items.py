@@ -5,13 +5,28 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Generic
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, InvalidCardError
+from earwitness.scoring import loading
 from earwitness.scoring.originals import ItemT, Originals, RecordT
+from earwitness.task import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from earwitness.scoring import Problem, Setting
+
+
+def records_of(setting: Setting, kind: type[RecordT]) -> list[RecordT]:
+    """Records of the task's dataset; raises InvalidCardError where they are of another track than the task."""
+    found: list[Any] = loading.load_records(setting)
+    other = next((record for record in found if not isinstance(record, kind)), None)
+    if other is not None:
+        card = setting.task.card
+        raise InvalidCardError(
+            f"{setting.task.folder / CARD}: dataset.adapter: {card.dataset.adapter} gives {type(other).__name__}s, and "
+            f"the {card.track} track explains {kind.__name__}s; choose a dataset of that track"
+        )
+    return found
 
 
 class Items(Generic[RecordT, ItemT]):

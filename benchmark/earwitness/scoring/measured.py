@@ -21,17 +21,15 @@ CEILINGS = "ceiling.parquet"
 def measured(task: Task) -> dict[str, str]:
     """Identity of what each metric of a card measures, by the metric's id, 16 hex digits.
 
-    It holds the metric, its parameters, what the card's `[scoring]` chooses, its judge with weights, the stored truth,
-    the generation seeds, and the code of the metric, of the judge and of the track's scoring, with all that they
-    import. Raises InvalidCardError where a metric is not of the task's track.
+    It holds the metric, its parameters, what of the card's `[scoring]` it goes by where that is not the default, its
+    judge with weights, the stored truth, the generation seeds, and the code of the metric, of the judge and of the
+    track's scoring, with all that they import. Raises InvalidCardError where a metric is not of the task's track.
     """
     shared: dict[str, Any] = {
         "seeds": task.card.generation_seeds,
         "truth": _stored(task.truth),
         "scoring": code_hash([f"{tracks.load(task.card.track).scoring}.scoring"]),
     }
-    if task.card.scoring:
-        shared["choices"] = task.card.scoring
     judges = {judge.name: judge for judge in task.card.judges}
     found = {}
     for column in read_columns(task):
@@ -39,6 +37,7 @@ def measured(task: Task) -> dict[str, str]:
         found[column.id] = digest(
             {
                 **shared,
+                **({"choices": dict(column.choices)} if column.choices else {}),
                 "metric": column.metric.name,
                 "parameters": {**asdict(column.response), **column.parameters},
                 "code": code_hash([column.metric.function.__module__]),

@@ -43,7 +43,7 @@ RecordT = TypeVar("RecordT", bound=Record)
 ItemT = TypeVar("ItemT", bound="Item")
 
 
-def require_finite(item: str, what: str, answer: Tensor) -> None:
+def require_finite_answer(item: str, what: str, answer: Tensor) -> None:
     """Raise ModelError where what a model answers for an item is NaN or infinite: no explainer is to blame for it."""
     bad = answer.numel() - int(torch.isfinite(answer).sum())
     if bad:

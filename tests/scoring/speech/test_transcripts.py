@@ -5,6 +5,7 @@ import sys
 import unicodedata
 from itertools import pairwise
 from pathlib import Path
+from time import process_time
 
 import pytest
 import regex
@@ -12,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earwitness.errors import InvalidCardError
-from earwitness.scoring.columns import choices
+from earwitness.scoring.columns import choices, read_columns
+from earwitness.scoring.measured import measured
+from earwitness.scoring.speech import normalisers
 from earwitness.scoring.speech.english_spellings import AMERICAN
 from earwitness.scoring.speech.normalisers import NORMALISERS, Normaliser, words
 from earwitness.scoring.speech.transcripts import Comparison
@@ -182,9 +185,56 @@ def test_a_card_names_how_transcripts_are_compared(tmp_path: Path) -> None:
     assert choices(card(tmp_path, ""), Comparison) == ANY
     stated = '[scoring]\nnormaliser = "english"\nunit = "character"\nbleu_tokeniser = "zh"\n'
     assert choices(card(tmp_path, stated), Comparison) == Comparison("english", "character", "zh")
-    for wrong, says in (('normaliser = "englisch"', "scoring.normaliser"), ("units = 1", "did you mean unit")):
+    for wrong, says in (('normaliser = "englisch"', "scoring.normaliser"), ("units = 1", "did you mean 'unit'")):
         with pytest.raises(InvalidCardError, match=says):
             choices(card(tmp_path, f"[scoring]\n{wrong}\n"), Comparison)
+
+
+def of_metrics(tmp_path: Path, scoring: str) -> dict[str, str]:
+    """Identity of each of three metrics: one counts words, one reads BLEU, one compares no transcripts."""
+    text = "".join(f'[[metrics]]\nmetric = "{name}"\n' for name in ("deletion_bleu", "deletion_token"))
+    return measured(card(tmp_path, text + scoring))
+
+
+@pytest.mark.parametrize(
+    ("scoring", "moved"),
+    [
+        ('normaliser = "unicode"', set()),
+        ('normaliser = "unicode"\nunit = "word"\nbleu_tokeniser = "13a"', set()),
+        ('normaliser = "english"', {"deletion_wer"}),
+        ('unit = "character"', {"deletion_wer"}),
+        ('bleu_tokeniser = "char"', {"deletion_bleu"}),
+    ],
+)
+def test_a_choice_moves_the_identities_of_the_metrics_that_go_by_it(
+    tmp_path: Path, scoring: str, moved: set[str]
+) -> None:
+    plain, chosen = of_metrics(tmp_path, ""), of_metrics(tmp_path, f"[scoring]\n{scoring}\n")
+    assert {name for name in plain if plain[name] != chosen[name]} == moved
+
+
+def test_a_tokeniser_without_its_packages_is_a_fault_of_the_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "MeCab", None)
+    chosen = '[scoring]\nbleu_tokeniser = "ja-mecab"\n'
+    assert [column.metric.name for column in read_columns(card(tmp_path, chosen))] == ["deletion_wer"]
+    bleu = card(tmp_path, '[[metrics]]\nmetric = "deletion_bleu"\n' + chosen)
+    with pytest.raises(InvalidCardError, match=r"task.toml: scoring.bleu_tokeniser: .*pip install 'sacrebleu\[ja\]'"):
+        read_columns(bleu)
+
+
+@given(st.lists(st.sampled_from(["[", "]", "<", ">", "(", ")", "()", "a", "1", " ", "'s", ".", "$", "%"]), max_size=14))
+def test_brackets_are_left_out_as_whispers_normaliser_does(parts: list[str]) -> None:
+    text = "".join(parts)
+    assert normalisers._american(text) == normalisers._whisper()(normalisers._UNITS.sub("", text)).split()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "(" * 100_000, "< a" * 50_000, "<)>" + "(" * 100_000])
+def test_a_text_of_brackets_is_compared_in_no_time(text: str) -> None:
+    begun = process_time()
+    ENGLISH.words_of(text)
+    assert process_time() - begun < 5
 
 
 def test_the_table_of_the_page_is_what_is_counted() -> None:

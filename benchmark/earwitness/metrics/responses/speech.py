@@ -31,6 +31,7 @@ class Transcripts(SpeechResponse):
 
     insertion: ClassVar[bool]
     """Whether cells are put back rather than removed."""
+    goes_by: ClassVar[tuple[str, ...]] = ("normaliser", "unit")
     fill: Fill = Fill.MEAN
     against: Against = "reference"
 
@@ -53,6 +54,7 @@ class InsertionErrors(Transcripts):
 class DeletionBleu(Transcripts):
     """BLEU [Q] of the transcripts as cells are removed."""
 
+    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser",)
     insertion: ClassVar[bool] = False
 
 
@@ -60,6 +62,7 @@ class DeletionBleu(Transcripts):
 class InsertionBleu(Transcripts):
     """BLEU [Q] of the transcripts as cells are put back."""
 
+    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser",)
     insertion: ClassVar[bool] = True
 
 
@@ -96,6 +99,7 @@ class PrefixCells(SpeechResponse):
 class Frames(SpeechResponse):
     """A map's frames, and the frames in which each token's word is said."""
 
+    goes_by: ClassVar[tuple[str, ...]] = ("normaliser",)
     level: Level = "word"
 
 

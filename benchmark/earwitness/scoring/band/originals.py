@@ -15,7 +15,7 @@ from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
 from earwitness.scoring.band.truth import Clip, Prior, named, read_clip
 from earwitness.scoring.files import read_arrays, write_arrays
-from earwitness.scoring.originals import Originals, require_finite
+from earwitness.scoring.originals import Originals, require_finite_answer
 from earwitness.seeds import derive
 from earwitness.tracks.band import BandItem, Start, generate, loudness, start_of
 
@@ -70,8 +70,8 @@ class BandOriginals(Originals["BandRecord", BandItem]):
                 problems.append(Problem(record.id, str(error)))
                 continue
             made = generate(model, item)
-            require_finite(record.id, "spectrograms", made.mel)
-            require_finite(record.id, "sounds", made.audio)
+            require_finite_answer(record.id, "spectrograms", made.mel)
+            require_finite_answer(record.id, "sounds", made.audio)
             mel = np.ascontiguousarray(made.mel[0].float().cpu().numpy())
             item = BandItem.build(item.fields(), {**item.arrays(), "mel": mel})
             items.append(item)

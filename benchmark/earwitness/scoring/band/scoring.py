@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from earwitness.datasets import BandRecord
 from earwitness.exhibits import band as shown
 from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import DRAWN, ItemExhibits
@@ -28,7 +29,7 @@ from earwitness.scoring.band.responses import Respondent
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.columns import of_response, read_columns
 from earwitness.scoring.evaluate import evaluate
-from earwitness.scoring.items import Items
+from earwitness.scoring.items import Items, records_of
 from earwitness.seeds import derive
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earwitness.datasets import BandRecord
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.metrics.responses.band import BandResponse
     from earwitness.scoring import Setting, Value
@@ -71,11 +71,11 @@ class BandAnswers:
     """[I, S] sounds without as much of each word's attention as the card's first deletion metric takes."""
 
 
-class BandScoring(Items["BandRecord", "BandItem"]):
+class BandScoring(Items[BandRecord, "BandItem"]):
     """Items of a band task, and the metrics of band maps."""
 
     def __init__(self, setting: Setting) -> None:
-        records: list[BandRecord] = loading.load_records(setting)
+        records = records_of(setting, BandRecord)
         self.metrics = read_columns(setting.task)
         self.originals = BandOriginals(setting, records)
         super().__init__(setting, records, self.originals)

@@ -11,7 +11,7 @@ from earwitness.errors import InvalidItemError, ModelError
 from earwitness.scoring import Problem
 from earwitness.scoring.concept.held_out import HeldOut
 from earwitness.scoring.files import read_arrays, write_arrays
-from earwitness.scoring.originals import Originals, require_finite
+from earwitness.scoring.originals import Originals, require_finite_answer
 from earwitness.seeds import derive
 from earwitness.tracks.concept import ConceptItem
 
@@ -102,7 +102,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
         # Sounds first: a clip that cannot be read says so itself, and its factors are no numbers.
         train, test = encoded(record.train, model), encoded(record.test, model)
         for latents in (train, test):
-            require_finite(record.id, "latents", torch.from_numpy(latents))
+            require_finite_answer(record.id, "latents", torch.from_numpy(latents))
         if set(record.train.factors) != set(record.test.factors):
             raise InvalidItemError("training clips and held-out clips have different factors")
         names = tuple(record.train.factors)

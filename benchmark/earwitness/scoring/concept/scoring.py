@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from earwitness.datasets import ConceptRecord
 from earwitness.errors import InvalidCardError
 from earwitness.exhibits import concept as shown
 from earwitness.exhibits.manifest import leave
@@ -32,13 +33,12 @@ from earwitness.scoring.concept.originals import ConceptOriginals
 from earwitness.scoring.concept.steering import Steering
 from earwitness.scoring.concept.tracing import Tracing, traced_probe
 from earwitness.scoring.evaluate import evaluate
-from earwitness.scoring.items import Items
+from earwitness.scoring.items import Items, records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from earwitness.datasets import ConceptRecord
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.metrics import Response
     from earwitness.scoring import Setting, Value
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from earwitness.tracks.concept import ConceptItem, ConceptModel, Dictionaries
 
 
-class ConceptScoring(Items["ConceptRecord", "ConceptItem"]):
+class ConceptScoring(Items[ConceptRecord, "ConceptItem"]):
     """Items of a concept task, and the metrics of dictionaries."""
 
     def __init__(self, setting: Setting) -> None:
-        records: list[ConceptRecord] = loading.load_records(setting)
+        records = records_of(setting, ConceptRecord)
         self.metrics = read_columns(setting.task)
         self.originals = ConceptOriginals(setting, records)
         super().__init__(setting, records, self.originals)

@@ -13,7 +13,7 @@ from earwitness.exhibits.manifest import ORIGINAL, write
 from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
 from earwitness.scoring.files import read_arrays, write_arrays
-from earwitness.scoring.originals import Originals, require_finite
+from earwitness.scoring.originals import Originals, require_finite_answer
 from earwitness.seeds import derive
 from earwitness.tracks.prompt import PromptItem
 
@@ -66,9 +66,11 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
         text = model.encode(prompts)
         codes, audio = model.generate(text, seeds)
         with torch.inference_mode():
-            for record, logits, wave in zip(usable, model.logits(codes, text), audio, strict=True):
-                require_finite(record.id, "logits", logits)
-                require_finite(record.id, "sounds", wave)
+            # As they are sampled from: the branch without a prompt may be the one that is no number.
+            guided = model.guided(model.logits(codes, text), model.null_logits(codes))
+            for record, logits, wave in zip(usable, guided, audio, strict=True):
+                require_finite_answer(record.id, "logits", logits)
+                require_finite_answer(record.id, "sounds", wave)
         described = zip(usable, seeds, codes.cpu().numpy(), model.tokens(prompts), model.special(prompts), strict=True)
         items = [
             PromptItem(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, cast
 
+from earwitness.datasets import PromptRecord
 from earwitness.exhibits import prompt as shown
 from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import DRAWN, ItemExhibits
@@ -12,7 +13,7 @@ from earwitness.identity import digest
 from earwitness.scoring import Value, loading
 from earwitness.scoring.columns import read_columns
 from earwitness.scoring.evaluate import evaluate
-from earwitness.scoring.items import Items
+from earwitness.scoring.items import Items, records_of
 from earwitness.scoring.measured import listening
 from earwitness.scoring.prompt.batch import Batch, Context
 from earwitness.scoring.prompt.originals import PromptOriginals
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from earwitness.datasets import PromptRecord
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.judges import Judge
     from earwitness.scoring import Setting
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from earwitness.tracks.prompt import PromptItem, PromptModel, TokenMap
 
 
-class PromptScoring(Items["PromptRecord", "PromptItem"]):
+class PromptScoring(Items[PromptRecord, "PromptItem"]):
     """Items of a prompt task, and the metrics of token maps."""
 
     def __init__(self, setting: Setting) -> None:
-        records: list[PromptRecord] = loading.load_records(setting)
+        records = records_of(setting, PromptRecord)
         self.metrics = read_columns(setting.task)
         self.originals = PromptOriginals(setting, records)
         super().__init__(setting, records, self.originals)

@@ -30,6 +30,11 @@ _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}']*")
 """Accents that stand alone are none."""
 _LETTER = regex.compile(r"[\p{L}\p{N}]")
 _NOT_LATIN = regex.compile(r"(?V1)[\p{L}--\p{Latin}--\p{Common}]")
+_BRACKETED = (
+    ("<[", ">]", regex.compile(r"[<\[][^>\]]*[>\]]")),
+    ("(", ")", regex.compile(r"\([^)]+?\)")),
+)
+"""What opens and closes what the English normaliser leaves out, and the expression by which it does."""
 _UNITS = regex.compile(r"(?<=\p{N}) +(?=%)|(?<=[$£€¢]) +(?=\p{N})")
 """Spaces between a number and its sign, which the English normaliser reads together."""
 _POINTS = regex.compile(
@@ -110,10 +115,22 @@ def _english(text: str) -> list[str]:
 
 def _american(text: str) -> list[str]:
     try:
-        return _whisper()(_UNITS.sub("", text)).split()
+        return _whisper()(_unbracketed(_UNITS.sub("", text))).split()
     except ValueError:
         # Its numbers have no more digits than Python reads; what is longer is no number that anybody says.
         return _unicode(text)
+
+
+def _unbracketed(text: str) -> str:
+    """A text without what stands in brackets, as the English normaliser leaves it out.
+
+    Brackets that nothing closes are made another symbol, which it drops as well: from each of them it would look
+    through all that follows.
+    """
+    for openers, closers, whole in _BRACKETED:
+        end = max(text.rfind(closer) for closer in closers) + 1
+        text = whole.sub("", text[:end] + text[end:].translate(dict.fromkeys(map(ord, openers), "|")))
+    return text
 
 
 @cache

@@ -12,7 +12,7 @@ from earwitness.errors import InvalidItemError
 from earwitness.exhibits.manifest import ORIGINAL, write
 from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
-from earwitness.scoring.originals import Originals, require_finite
+from earwitness.scoring.originals import Originals, require_finite_answer
 from earwitness.tracks.speech import SpeechItem
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ class SpeechOriginals(Originals["SpeechRecord", SpeechItem]):
             raise InvalidItemError(wrong)
         features = model.features(audio)
         given = torch.from_numpy(features[None]).to(model.device)
-        require_finite(record.id, "features", given)
+        require_finite_answer(record.id, "features", given)
         with torch.inference_mode():
-            require_finite(record.id, "states", model.encode(given))
+            require_finite_answer(record.id, "states", model.encode(given))
             tokens = model.transcribe(given, BEAMS)[0]
             if not len(tokens):
                 raise InvalidItemError("the model transcribes it to nothing, so there is no token to explain")
-            require_finite(record.id, "logits", model.logits(given, torch.from_numpy(np.array(tokens)[None])))
+            require_finite_answer(record.id, "logits", model.logits(given, torch.from_numpy(np.array(tokens)[None])))
         listed = [int(token) for token in tokens]
         own = ItemExhibits(self.folder, record.id)
         write(self.folder, record.id, [own.sound(ORIGINAL, audio, model.sample_rate)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from earwitness.datasets import SpeechRecord
 from earwitness.exhibits import speech as shown
 from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import DRAWN, ItemExhibits
@@ -28,7 +29,7 @@ from earwitness.scoring import loading
 from earwitness.scoring.certificates import certified, read_certificate
 from earwitness.scoring.columns import choices, read_columns
 from earwitness.scoring.evaluate import evaluate
-from earwitness.scoring.items import Items
+from earwitness.scoring.items import Items, records_of
 from earwitness.scoring.speech.curves import Curves
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.originals import SpeechOriginals
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earwitness.datasets import SpeechRecord
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.metrics import Response
     from earwitness.metrics.responses.speech import Transcripts
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from earwitness.tracks.speech import SpeechItem, SpeechMap, SpeechModel
 
 
-class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
+class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
     """Items of a speech task, and the metrics of speech maps."""
 
     def __init__(self, setting: Setting) -> None:
-        records: list[SpeechRecord] = loading.load_records(setting)
+        records = records_of(setting, SpeechRecord)
         self.metrics = read_columns(setting.task)
         self.comparison = choices(setting.task, Comparison)
         self.originals = SpeechOriginals(setting, records)

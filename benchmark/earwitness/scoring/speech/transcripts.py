@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import jiwer
 import sacrebleu
 
 from earwitness.errors import EarwitnessError
 from earwitness.scoring.speech.normalisers import Normaliser, alike_pointed, fixed, words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,14 @@ class Comparison:
     """What is counted as one error: `character` for scripts that put no spaces between words."""
     bleu_tokeniser: Literal["13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "none"] = "13a"
     """sacrebleu's; 13a parts words at spaces, and leaves a Chinese sentence one word."""
+
+    def require(self, asked: Collection[str]) -> None:
+        """Raise EarwitnessError, naming the choice, where what is asked of the choices cannot be used here."""
+        if "bleu_tokeniser" in asked:
+            try:
+                self.bleu("one", "one")
+            except EarwitnessError as error:
+                raise EarwitnessError(f"bleu_tokeniser: {error}") from error
 
     def words_of(self, text: str) -> list[str]:
         """Words of a transcript as they are compared, or its characters without spaces."""
