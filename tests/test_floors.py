@@ -30,7 +30,7 @@ FLOORS = [
     {"task", "submission", "registry"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
-    {"cli", "pytest_plugin"},
+    {"cli", "api", "pytest_plugin"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 SERVING_ALL = ("harness", "board", "gate", "stats", "results", "cli", "box")

@@ -10,7 +10,7 @@ import numpy as np
 
 from earwitness.board import items as seen
 from earwitness.board.manifests import exhibits
-from earwitness.board.part import Variant
+from earwitness.board.part import variant_of
 from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def run_records(part: Part, runs: Sequence[Run], board: Path) -> list[Record]:
     records = []
     for run in runs:
         mine = run.rows.slice(0, 1).to_pylist()[0]
-        variant = Variant(mine["task"], mine["task_hash"], mine["explainer_seed"])
+        variant = variant_of(mine)
         if variant == part.variant and mine["run"] in names:
             records.append(
                 {

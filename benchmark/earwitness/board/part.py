@@ -13,11 +13,11 @@ from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, subm
 from earwitness.errors import EarwitnessError
 from earwitness.results.coding import once
 from earwitness.results.cube import FLOOR, Cube, cube
-from earwitness.results.rows import FRESH
+from earwitness.results.rows import FRESH, INLINE
 from earwitness.results.versions import Preferred
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -26,11 +26,14 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, order=True)
 class Variant:
-    """Rows that may meet in one rank: of one task, one identity (fresh items have their own), one explainer seed."""
+    """Rows that may meet in one rank: of one task, one identity (fresh items have their own), one explainer seed; those
+    that were made in the caller's process stand apart.
+    """
 
     task: str
     task_hash: str
     seed: int
+    inline: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,13 @@ class Part:
 
 def variants(rows: pa.Table) -> list[Variant]:
     """The variants that rows belong to."""
-    keys = rows.group_by(["task", "task_hash", "explainer_seed"]).aggregate([]).to_pylist()
-    return sorted(Variant(key["task"], key["task_hash"], key["explainer_seed"]) for key in keys)
+    keys = rows.group_by(["task", "task_hash", "explainer_seed", "isolation"]).aggregate([]).to_pylist()
+    return sorted({variant_of(key) for key in keys})
+
+
+def variant_of(row: Mapping[str, Any]) -> Variant:
+    """The variant that a row belongs to."""
+    return Variant(row["task"], row["task_hash"], row["explainer_seed"], row["isolation"] == INLINE)
 
 
 def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
@@ -69,7 +77,8 @@ def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
         base, _, fresh = variant.task_hash.partition(FRESH)
         other = len(hashes[variant.task]) > 1 and not tasks[variant.task_hash].registered
         parts = [variant.task, base[:6] if other else "", f"fresh{fresh}" if fresh else ""]
-        names.append("~".join(filter(None, [*parts, f"seed{variant.seed}" if variant.seed else ""])))
+        seed, inline = f"seed{variant.seed}" if variant.seed else "", "inline" if variant.inline else ""
+        names.append("~".join(filter(None, [*parts, seed, inline])))
     return names
 
 
@@ -87,7 +96,9 @@ def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes
 
 def _of_variant(rows: pa.Table, variant: Variant) -> pa.Table:
     mine = pc.and_(pc.equal(rows["task"], variant.task), pc.equal(rows["task_hash"], variant.task_hash))
-    return rows.filter(pc.and_(mine, pc.equal(rows["explainer_seed"], variant.seed)))
+    inline = pc.equal(rows["isolation"], INLINE)
+    same = pc.and_(pc.equal(rows["explainer_seed"], variant.seed), inline if variant.inline else pc.invert(inline))
+    return rows.filter(pc.and_(mine, same))
 
 
 def _registered_floor(track: str) -> str | None:

@@ -92,6 +92,10 @@ def _task(part: Part, summary: Summary, own: bool) -> Record:
         notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
     if 0 < summary.size < FEWEST_CLUSTERS:
         notes.append(f"Too few items for intervals of means: {summary.size} clusters.")
+    if part.variant.inline:
+        notes.append(
+            "These rows were made in the caller's own process: nothing kept the explainer from what scores it."
+        )
     if part.task.other_model:
         notes.append(f"The task with another model, {part.task.model}: these rows meet no others.")
     elif not part.task.registered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 import random
@@ -18,11 +19,12 @@ from earwitness import tracks
 from earwitness.box import Answer, devices
 from earwitness.box.child import Bench, answers
 from earwitness.box.meter import Meter
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, one_line
 from earwitness.harness import explain, score
+from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.recipe import ORIGINALS, Arguments, Run
 from earwitness.harness.run import execute
-from earwitness.results.rows import Status
+from earwitness.results.rows import INLINE, Status
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import load_model
 from earwitness.submission import ExplainerCard, Submission, SubmissionCard
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
     from earwitness.box import Guard
     from earwitness.task import Task
     from earwitness.tracks import Item
-
-ISOLATION = "none"
-"""Label in rows: explainer and scoring share a process."""
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -62,11 +61,16 @@ class ObjectSubmission(Submission):
             licence="",
             explainers={track: ExplainerCard(explainer=kind.__name__.lstrip("_"))},
         )
-        source = inspect.getsourcefile(kind)
+        try:
+            source = inspect.getsourcefile(kind)
+        except TypeError:  # A class that was typed: its module has no file.
+            source = None
         super().__init__(card, Path(source).parent if source else Path.cwd())
-        described = [kind.__qualname__, repr(sorted(vars(explainer).items(), key=lambda pair: pair[0])), origin]
+        known = fingerprint(explainer)
+        described = known or repr(sorted(vars(explainer).items(), key=lambda pair: pair[0]))
         code = Path(source).read_bytes() if source and Path(source).is_file() else b""
-        self._object_hash = hashlib.sha256("\0".join(described).encode() + code).hexdigest()[:16]
+        told = "\0".join([kind.__qualname__, described, origin]).encode()
+        self._object_hash = hashlib.sha256(told + code).hexdigest()[:16]
 
     def hash_for(self, track: str) -> str:
         """Identity of the object: SHA-256 over its module's source and its attributes, 16 hex digits."""
@@ -76,7 +80,7 @@ class ObjectSubmission(Submission):
 class InlineBox:
     """Explains where it is called, with the seeds, the meter and the budget of a box."""
 
-    isolation = ISOLATION
+    isolation = INLINE
 
     def __init__(self, bench: Bench, guard: Guard) -> None:
         self.device = str(bench.model.device)
@@ -129,16 +133,21 @@ class Subject:
     explainer: Any
     name: str
     origin: str = ""
+    submission: Submission | None = None
+    """The submission that the explainer is of; None where its class alone says what it is."""
 
 
-def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path) -> Path:
+def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, exhibits: bool = False) -> Path:
     """Explain and score a task's items with an explainer object and return the run's folder; a finished one is kept.
 
-    The rows are those that `earwitness run` would make of the same code, but for costs. Raises EarwitnessError where
+    The rows are those that `earwitness run` would make of the same code, but for costs; `exhibits` leaves what people
+    see and hear of each item. Raises EarwitnessError where
     model or dataset cannot be read, or the object is no explainer of the task's track.
     """
-    arguments = replace(arguments, isolation=ISOLATION)
-    submission = ObjectSubmission(subject.explainer, subject.name, task.card.track, subject.origin)
+    arguments = replace(arguments, isolation=INLINE)
+    submission = subject.submission or ObjectSubmission(
+        subject.explainer, subject.name, task.card.track, subject.origin
+    )
     run = Run(task, submission, arguments, out)
     with _settled():
         prepared = score.prepare(run)
@@ -146,7 +155,7 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path) ->
         if todo:
             _explain(run, todo, open_bench(subject.explainer, task, prepared.device))
         for unit in score.missing(run, [shard.name for shard in explain.shards(prepared.items)]):
-            score.score_unit(replace(unit, exhibits=False))
+            score.score_unit(replace(unit, exhibits=exhibits))
         (outcome,) = execute([run], InlineEngine())
     if outcome.errors:
         raise EarwitnessError("; ".join(outcome.errors))
@@ -162,7 +171,15 @@ def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
 
 def open_bench(explainer: Any, task: Task, device: str) -> Bench:
     """An explainer with its own copy of a task's model: what it does to the model, scoring never sees."""
-    return Bench(tracks.load(task.card.track), load_model(task, devices.resolve(device)), explainer)
+    model = load_model(task, devices.resolve(device))
+    if task.own_model is not None and task.own_model.loaded is not None:
+        try:
+            model = copy.deepcopy(model)
+        except Exception as error:
+            raise EarwitnessError(
+                f"the model in memory cannot be copied for the explainer: {one_line(error)}"
+            ) from error
+    return Bench(tracks.load(task.card.track), model, explainer)
 
 
 def first_items(task: Task, count: int, seed: int, out: Path) -> tuple[Item, ...]:

@@ -1,0 +1,1 @@
+"""What `import earwitness` offers: explainers scored from Python, tasks and models loaded, results read."""
