@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from earwitness import box as boxes
+from earwitness.atomic import atomic_write
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.errors import EarwitnessError, one_line
 from earwitness.results.rows import Status
@@ -155,13 +155,10 @@ def write(path: Path, answers: Sequence[Answer], fields: dict[str, Any]) -> None
     """
     arrays = {f"{answer.item}/{name}": array for answer in answers for name, array in answer.arrays.items()}
     described = {a.item: {"status": a.status, "reason": a.reason, "cost": asdict(a.cost)} for a in answers}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(arrays, temporary, metadata={"fields": json.dumps({**fields, "items": described})})
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            save_file(arrays, temporary, metadata={"fields": json.dumps({**fields, "items": described})})
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
         raise EarwitnessError(
             f"cannot write explanations to {path}: {error}; make room and run the same command to resume"
         ) from error

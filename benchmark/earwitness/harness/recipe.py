@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import subprocess
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from earwitness import __version__, registry
+from earwitness.atomic import atomic_write
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.identity import digest
 from earwitness.results import former
@@ -255,14 +255,10 @@ def now() -> str:
 def write(folder: Path, recipe: dict[str, Any]) -> None:
     """Write a recipe under a temporary name and move it into place; raises EarwitnessError on a full disk."""
     path = folder / RECIPE
-    temporary = folder / f".{RECIPE}.{os.getpid()}.tmp"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise EarwitnessError(
             f"cannot write {path}: {error.strerror or error}; make room and run the same command"
         ) from error

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
+from earwitness.atomic import atomic_write
 from earwitness.errors import EarwitnessError
 from earwitness.results.documents import read_document
 
@@ -137,14 +136,10 @@ def write_table(rows: pa.Table, path: Path) -> None:
 
     Raises EarwitnessError where the part cannot be written (a full disk, say); no half-written part is left behind.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(rows, temporary, compression="zstd")
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            pq.write_table(rows, temporary, compression="zstd")
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise EarwitnessError(
             f"cannot write rows to {path}: {error.strerror or error}; make room and run the same command to resume"
         ) from error

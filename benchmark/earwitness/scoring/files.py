@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import soundfile
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from earwitness.atomic import atomic_write
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -24,16 +24,11 @@ if TYPE_CHECKING:
 @contextmanager
 def moved_into_place(path: Path) -> Iterator[Path]:
     """A temporary path to write to, moved to `path` at the end; raises EarwitnessError where it cannot be written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            yield temporary
     except (OSError, SafetensorError, soundfile.SoundFileError) as error:
         raise EarwitnessError(f"cannot write {path}: {error}; make room and run the same command to resume") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], fields: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
+
+from earwitness.atomic import atomic_write
 
 Loss = Callable[[int, np.random.Generator], Tensor]
 """From the step's number and the step's own generator to a scalar loss."""
@@ -69,11 +70,9 @@ class Checkpoint:
 
     def save(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Write everything that `load` needs."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
         state = {"module": module.state_dict(), "optimiser": optimiser.state_dict()}
-        torch.save({**state, "step": self.step, "seconds": self.seconds}, part)
-        os.replace(part, self.path)
+        with atomic_write(self.path) as temporary:
+            torch.save({**state, "step": self.step, "seconds": self.seconds}, temporary)
 
 
 def fit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from earwitness.atomic import atomic_write
 from earwitness.authoring.training.loop import Checkpoint, Plan, fit
 from earwitness.models import oobleck
 from earwitness.models.storage import halve
@@ -162,13 +162,11 @@ def tone_audio(split: Split, count: int, cache: Path) -> NDArray[np.float16]:
     """Audio [n, S] of the first clips of a split, rendered unless the cache holds them."""
     path = cache / f"tones_{VERSION}_{split}_{count}.npy"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        made = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=(count, SAMPLES))
-        for index in track(range(count), description="rendering", transient=True):
-            made[index] = render(tone(split, index))
-        made.flush()
-        os.replace(part, path)
+        with atomic_write(path) as temporary:
+            made = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, SAMPLES))
+            for index in track(range(count), description="rendering", transient=True):
+                made[index] = render(tone(split, index))
+            made.flush()
     return cast("NDArray[np.float16]", np.load(path, mmap_mode="r"))
 
 
