@@ -180,15 +180,8 @@ def _end(name: str, end: str, columns: list[Record], scale: str) -> Record:
     row: Record = {"Submission": name, "Score": ""}
     for metric in columns:
         raw = with_interval(metric, end, f"{end}_")
-        row[_heading(metric)] = raw if scale == RAW else number(_on_scale(metric, end))
+        row[_heading(metric)] = raw if scale == RAW else number(metric[f"{end}_calibrated"])
     return row
-
-
-def _on_scale(metric: Record, end: str) -> float | None:
-    """Calibrated mean of what is stored; None where the metric is not calibrated."""
-    if not metric["informative"] or metric[end] is None:
-        return None
-    return float((metric[end] - metric["floor"]) / (metric["ceiling"] - metric["floor"]))
 
 
 def _heading(metric: Record) -> str:

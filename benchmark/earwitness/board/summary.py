@@ -297,6 +297,10 @@ class Summary:
             **_ends_of("floor", "floor_", floor),
             **_ends_of("ceiling", "ceiling_", column.top),
             **{name: value for kind in MARKS for name, value in _ends_of(kind, f"{kind}_", column.marks[kind]).items()},
+            **{
+                f"{kind}_calibrated": _calibrated(mark, ends)
+                for kind, mark in (("ceiling", column.top), *column.marks.items())
+            },
         }
 
 
@@ -317,6 +321,13 @@ def _ends_of(name: str, prefix: str, found: Interval | None, entrant: int | None
         return {name: None, f"{prefix}low": None, f"{prefix}high": None}
     at = found if entrant is None else _at(found, entrant)
     return {name: _number(at.value), f"{prefix}low": _number(at.low), f"{prefix}high": _number(at.high)}
+
+
+def _calibrated(mark: Interval | None, ends: Scale | None) -> float | None:
+    """Where a stored value lies between floor (0) and ceiling (1); None where the metric is not calibrated."""
+    if mark is None or ends is None or not ends.informative:
+        return None
+    return _number((mark.value - ends.floor.value) / (ends.ceiling.value - ends.floor.value))
 
 
 def _placing(found: _Placings | None, entrant: int) -> Record:
