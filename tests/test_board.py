@@ -16,11 +16,11 @@ from earwitness import board, registry
 from earwitness.board import store
 from earwitness.errors import EarwitnessError
 from earwitness.results.rows import Row, read_run, write_part
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
 from synthetic import Plan, item_ids, write_originals, write_run, write_task
 
-QUICK = Sampling(draws=300)
+QUICK = Resampling(draws=300)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from earwitness.gate import Mode, Report, Rule
+    from earwitness.gate import CheckReport, Mode, Rule
     from earwitness.harness.inline import Passes
     from earwitness.task import Task
 
@@ -86,7 +86,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class MarkSettings:
     """What a mark and the settings in pyproject.toml ask for together."""
 
     task: Task
@@ -99,7 +99,7 @@ class Asked:
     device: str
 
 
-def read_mark(mark: pytest.Mark, root: Path) -> Asked:
+def read_mark(mark: pytest.Mark, root: Path) -> MarkSettings:
     """What a mark asks for, the rest from pyproject.toml in `root` or above; raises EarwitnessError."""
     from earwitness import registry
     from earwitness.errors import EarwitnessError
@@ -121,7 +121,7 @@ def read_mark(mark: pytest.Mark, root: Path) -> Asked:
         )
     if given.get("mode", settings.mode) not in list(Mode):
         raise EarwitnessError(f"mode {given['mode']!r} is none of {', '.join(Mode)}")
-    return Asked(
+    return MarkSettings(
         task=task,
         rules=rules,
         against=root / given["against"] if "against" in given else settings.against,
@@ -136,7 +136,7 @@ def read_mark(mark: pytest.Mark, root: Path) -> Asked:
 class Faithful:
     """Checks an explainer object against the baseline by one rule of its test."""
 
-    def __init__(self, request: pytest.FixtureRequest, asked: Asked, rule: Rule, out: Path) -> None:
+    def __init__(self, request: pytest.FixtureRequest, asked: MarkSettings, rule: Rule, out: Path) -> None:
         self._node: Any = request.node
         self._update = bool(request.config.getoption(UPDATE))
         self._asked = asked
@@ -144,7 +144,7 @@ class Faithful:
         self._out = out
         self._calls = itertools.count()
 
-    def check(self, explainer: Any) -> Report:
+    def check(self, explainer: Any) -> CheckReport:
         """Score the task's items with an explainer and fail the test where the rule finds it less faithful.
 
         `explainer` is an object of a class that subclasses its track's base. It is scored once a test, however many
@@ -207,7 +207,7 @@ class Faithful:
                     f"two tests score a submission {name!r} on {self._asked.task.id}; give a mark submission='...'"
                 )
 
-    def _report(self, name: str, rows: pa.Table) -> Report:
+    def _report(self, name: str, rows: pa.Table) -> CheckReport:
         """Verdicts of the test's rule, its p-values adjusted for all rules of the test."""
         from dataclasses import replace
 
@@ -326,7 +326,7 @@ def _one_line() -> Iterator[None]:
         raise pytest.fail.Exception(" ".join(str(error).split()), pytrace=False) from None
 
 
-def _text(report: Report) -> str:
+def _text(report: CheckReport) -> str:
     from rich.console import Console
 
     from earwitness import gate

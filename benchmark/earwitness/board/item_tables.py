@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from earwitness.board.part import Part
-    from earwitness.results.folders import Run
+    from earwitness.board.part import MeasuredVariant
+    from earwitness.results.folders import StoredRun
 
 Record = dict[str, Any]
 COST = ("seconds", "forwards", "backwards", "peak_bytes")
 
 
-def item_values(part: Part) -> list[Record]:
+def item_values(part: MeasuredVariant) -> list[Record]:
     """Each entrant's value of each metric on each item, failures at the floor's value."""
     measured = part.cube
     known = ~np.isnan(measured.values)
@@ -40,7 +40,7 @@ def item_values(part: Part) -> list[Record]:
     ]
 
 
-def item_tables(part: Part, runs: Sequence[Run], board: Path) -> dict[str, list[Record]]:
+def item_tables(part: MeasuredVariant, runs: Sequence[StoredRun], board: Path) -> dict[str, list[Record]]:
     """Inputs, what each entrant left of each, and the exhibits of both: paths are relative to the board's folder."""
     known: dict[str, seen.Input] = {}
     for place in dict.fromkeys(run.folder.parent for run in runs):
@@ -93,7 +93,7 @@ def _exhibits(entrant: str, item: str, found: Sequence[Record], board: Path) -> 
     ]
 
 
-def _first_rows(part: Part) -> list[Record]:
+def _first_rows(part: MeasuredVariant) -> list[Record]:
     """One row of each entrant and item, one that failed if there is any."""
     found: dict[tuple[str, str, str], Record] = {}
     columns = ["submission", "submission_hash", "item", "status", "reason", "run", *COST]
@@ -108,7 +108,7 @@ def _gravity(row: Record) -> int:
     return {Status.SKIPPED: 0, Status.OK: 1}.get(row["status"], 2)
 
 
-def run_records(part: Part, runs: Sequence[Run], board: Path) -> list[Record]:
+def run_records(part: MeasuredVariant, runs: Sequence[StoredRun], board: Path) -> list[Record]:
     """Where the variant's rows come from, each run with its recipe."""
     labels = dict(zip(part.cube.entrants, part.labels, strict=True))
     names = set(part.rows["run"].to_pylist())

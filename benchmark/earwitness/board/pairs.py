@@ -17,17 +17,17 @@ from earwitness.results.cube import FLOOR, Cube, Sides, side_by_side
 from earwitness.results.filling import direction
 from earwitness.results.folders import open_run, open_runs
 from earwitness.results.rows import RECIPE, Status
-from earwitness.stats.intervals import DEFAULT, Sampling
+from earwitness.stats.intervals import DEFAULT, Resampling
 from earwitness.stats.paired import paired_difference
-from earwitness.stats.verdicts import Word, judged
+from earwitness.stats.verdicts import Verdict, judged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from earwitness.results.folders import Run, Unread
+    from earwitness.results.folders import StoredRun, Unread
     from earwitness.stats.verdicts import Verdicts
 
-WORDS = {Word.BETTER: "A is better", Word.WORSE: "B is better"}
+WORDS = {Verdict.BETTER: "A is better", Verdict.WORSE: "B is better"}
 Key = tuple[str, str]
 """A task and its hash."""
 
@@ -81,7 +81,7 @@ class Pair:
 
 
 def compare(
-    first: str, second: str, runs: Sequence[Path], task: str | None = None, sampling: Sampling = DEFAULT
+    first: str, second: str, runs: Sequence[Path], task: str | None = None, sampling: Resampling = DEFAULT
 ) -> list[Pair]:
     """A pair for each task that A and B ran, each a run's folder or a submission's id among the runs in some folders.
 
@@ -97,7 +97,7 @@ def compare(
     return [_pair((first, second), key, [side[key] for side in sides], found, sampling) for key in shared]
 
 
-def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key, list[Run]]:
+def _sides(name: str, runs: Sequence[StoredRun], unread: Sequence[Unread]) -> dict[Key, list[StoredRun]]:
     """The runs that a name means, by task."""
     folder = Path(name)
     if folder.is_dir() or (folder / RECIPE).exists():
@@ -109,7 +109,7 @@ def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key
         have = f"the runs have {', '.join(known)}" if known else "there are no runs; name their folder with --runs"
         left = f"; left out: {'; '.join(run.reason for run in unread)}" if unread else ""
         raise EarwitnessError(f"{name} is no run's folder and no submission that was run; {have}{left}")
-    by_key: dict[Key, list[Run]] = {}
+    by_key: dict[Key, list[StoredRun]] = {}
     for run in mine:
         by_key.setdefault((run.rows["task"][0].as_py(), run.rows["task_hash"][0].as_py()), []).append(run)
     for (task, _), group in sorted(by_key.items()):
@@ -119,7 +119,7 @@ def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key
     return dict(sorted(by_key.items()))
 
 
-def _apart(first: str, second: str, sides: Sequence[dict[Key, list[Run]]], task: str | None) -> str:
+def _apart(first: str, second: str, sides: Sequence[dict[Key, list[StoredRun]]], task: str | None) -> str:
     """Why there is no task on which the two meet."""
     names = [{key[0] for key in side} for side in sides]
     both = sorted(names[0] & names[1] & ({task} if task else names[0]))
@@ -131,7 +131,7 @@ def _apart(first: str, second: str, sides: Sequence[dict[Key, list[Run]]], task:
 
 
 def _pair(
-    names: tuple[str, str], key: Key, sides: Sequence[list[Run]], runs: Sequence[Run], sampling: Sampling
+    names: tuple[str, str], key: Key, sides: Sequence[list[StoredRun]], runs: Sequence[StoredRun], sampling: Resampling
 ) -> Pair:
     tables = [pa.concat_tables([run.rows for run in side]) for side in sides]
     _refuse_other_seeds(names, tables, key[0])
@@ -169,7 +169,7 @@ def _pair(
     )
 
 
-def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Sampling) -> list[Difference]:
+def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Resampling) -> list[Difference]:
     """Metrics that only one of the two has are left out."""
     told = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
     judged_ones = [number for number in told if direction(cube.metrics[number])]
@@ -181,7 +181,7 @@ def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Sampling) 
     ]
 
 
-def _difference(cube: Cube, number: int, sampling: Sampling, found: Verdicts, place: int | None) -> Difference:
+def _difference(cube: Cube, number: int, sampling: Resampling, found: Verdicts, place: int | None) -> Difference:
     """place is the metric's among the verdicts, None where it has no direction."""
     metric = cube.metrics[number]
     first, second = cube.values[0, :, number], cube.values[1, :, number]
@@ -224,13 +224,13 @@ def _margin(cube: Cube, number: int, ceilings: Mapping[str, float]) -> float:
     return MARGIN * abs(ceilings[cube.metrics[number]] - float(known.mean())) if len(known) else float("nan")
 
 
-def _ceilings(key: Key, runs: Sequence[Run]) -> dict[str, float]:
+def _ceilings(key: Key, runs: Sequence[StoredRun]) -> dict[str, float]:
     """Mean ceiling of each metric of a task that has one."""
     known = task_facts(*key, [run.recipe for run in runs]).ends.get("ceiling", {})
     return {metric: sum(values.values()) / len(values) for metric, values in known.items() if values}
 
 
-def _floor(tables: Sequence[pa.Table], runs: Sequence[Run], key: Key) -> pa.Table:
+def _floor(tables: Sequence[pa.Table], runs: Sequence[StoredRun], key: Key) -> pa.Table:
     """Rows of the floor on the task under the seeds of the two; no rows where there is none."""
     candidates = [*tables, *(run.rows for run in runs)]
     known = [rows for rows in candidates if (rows["task"][0].as_py(), rows["task_hash"][0].as_py()) == key]

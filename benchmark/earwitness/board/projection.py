@@ -12,24 +12,24 @@ import pyarrow as pa
 from earwitness.board.contrasts import contrasts
 from earwitness.board.facts import task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
-from earwitness.board.part import Part, keys, part_of, variants
+from earwitness.board.part import MeasuredVariant, keys, part_of, variants
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.results.cube import FLOOR
 from earwitness.results.rows import FRESH, SCHEMA
-from earwitness.stats.intervals import DEFAULT, FEWEST_CLUSTERS, Sampling
+from earwitness.stats.intervals import DEFAULT, FEWEST_CLUSTERS, Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from earwitness.results.cube import Cube
-    from earwitness.results.folders import Run
+    from earwitness.results.folders import StoredRun
 
 Record = dict[str, Any]
 
 
-def project(runs: Sequence[Run], board: Path, sampling: Sampling = DEFAULT) -> dict[str, pa.Table]:
+def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAULT) -> dict[str, pa.Table]:
     """All tables of the board, by name."""
     rows = pa.concat_tables([run.rows for run in runs]) if runs else SCHEMA.empty_table()
     records: dict[str, list[Record]] = defaultdict(list)
@@ -44,7 +44,9 @@ def project(runs: Sequence[Run], board: Path, sampling: Sampling = DEFAULT) -> d
     return {"rows": rows, **tables}
 
 
-def _tables(part: Part, runs: Sequence[Run], board: Path, sampling: Sampling) -> dict[str, list[Record]]:
+def _tables(
+    part: MeasuredVariant, runs: Sequence[StoredRun], board: Path, sampling: Resampling
+) -> dict[str, list[Record]]:
     own = part.variant.seed == 0 and FRESH not in part.variant.task_hash
     summary = Summary(part.cube, part.facts, part.task.ends, own, sampling)
     directions = {metric.id: metric.direction for metric in part.facts}
@@ -70,11 +72,11 @@ def _tables(part: Part, runs: Sequence[Run], board: Path, sampling: Sampling) ->
     }
 
 
-def _named(part: Part, record: Record) -> Record:
+def _named(part: MeasuredVariant, record: Record) -> Record:
     return {**record, "entrant": part.labels[record["entrant"]]}
 
 
-def _task(part: Part, summary: Summary, own: bool) -> Record:
+def _task(part: MeasuredVariant, summary: Summary, own: bool) -> Record:
     card, measured = part.task.card, part.cube
     notes = []
     if measured.floor is None:
@@ -123,12 +125,12 @@ def _ways(cube: Cube) -> str:
     return "" if cube.crossed is None else " x ".join(str(int(column.max()) + 1) for column in cube.crossed.T)
 
 
-def _controls(part: Part) -> list[int]:
+def _controls(part: MeasuredVariant) -> list[int]:
     """Entrants that ignore what an explainer should read."""
     return [number for number, facts in enumerate(part.submissions) if facts.card and facts.card.kind == "control"]
 
 
-def _submission(part: Part, entrant: int) -> Record:
+def _submission(part: MeasuredVariant, entrant: int) -> Record:
     facts = part.submissions[entrant]
     return {
         "entrant": part.labels[entrant],
@@ -141,7 +143,7 @@ def _submission(part: Part, entrant: int) -> Record:
     }
 
 
-def _costs(part: Part) -> list[Record]:
+def _costs(part: MeasuredVariant) -> list[Record]:
     """Median cost of an explanation of each entrant, over items."""
     grouped = part.rows.group_by(["submission", "submission_hash", "item"]).aggregate([(cost, "max") for cost in COST])
     by_entrant: dict[tuple[str, str], list[Record]] = defaultdict(list)

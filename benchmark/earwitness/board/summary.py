@@ -15,7 +15,7 @@ from earwitness.stats.intervals import (
     FEWEST_CLUSTERS,
     Array,
     Interval,
-    Sampling,
+    Resampling,
     Statistic,
     interval,
     mean_interval,
@@ -36,7 +36,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Column:
+class MetricSummary:
     """One metric of one variant: its numbers, and its calibrated value as a statistic that others build on."""
 
     facts: MetricFacts
@@ -82,7 +82,7 @@ class Summary:
     """
 
     def __init__(
-        self, cube: Cube, facts: list[MetricFacts], ends: Ends, own: bool, sampling: Sampling = DEFAULT
+        self, cube: Cube, facts: list[MetricFacts], ends: Ends, own: bool, sampling: Resampling = DEFAULT
     ) -> None:
         self.cube = cube
         self.sampling = sampling
@@ -149,7 +149,7 @@ class Summary:
         A change is a parameter that another metric of the card adds to a headline metric's, or has another value of.
         The headline that it is compared with is made of those metrics that the change has, too.
         """
-        named: dict[str, list[tuple[Column, Column]]] = {}
+        named: dict[str, list[tuple[MetricSummary, MetricSummary]]] = {}
         for base in self.headline:
             for other in self.columns:
                 change = _change(base.facts, other.facts)
@@ -207,7 +207,7 @@ class Summary:
     def _mean(self, values: Array) -> Interval:
         return self._interval(mean_of(values, self.cube.clusters, self.size), values)
 
-    def _column(self, number: int, facts: MetricFacts) -> Column:
+    def _column(self, number: int, facts: MetricFacts) -> MetricSummary:
         measured = self.cube
         values = measured.values[:, :, number].T
         nothing = np.full(len(measured.items), np.nan)
@@ -216,14 +216,14 @@ class Summary:
         ceiling, top, far = self._end("ceiling", facts.id, nothing)
         marks = {kind: self._end(kind, facts.id, nothing)[1] for kind in MARKS}
         if measured.floor is None or top is None:
-            return Column(facts, number, raw, floor, ceiling, top, None, marks, None, None)
+            return MetricSummary(facts, number, raw, floor, ceiling, top, None, marks, None, None)
         found = scale(_at(raw, measured.floor), top, facts.direction)
         if not found.informative:
-            return Column(facts, number, raw, floor, ceiling, top, found, marks, None, None)
+            return MetricSummary(facts, number, raw, floor, ceiling, top, found, marks, None, None)
         mean = None if far is None else float(top.value)
         statistic = calibrated(values, floor, ceiling, measured.clusters, far)
         own = self._shares(number, floor, ceiling, mean)
-        return Column(facts, number, raw, floor, ceiling, top, found, marks, statistic, own)
+        return MetricSummary(facts, number, raw, floor, ceiling, top, found, marks, statistic, own)
 
     def _shares(self, number: int, floor: Array, ceiling: Array, far: float | None = None) -> tuple[Array, Array]:
         """What items add to calibrated values of a metric, and the same with failed values at the worst seen.
@@ -248,7 +248,7 @@ class Summary:
         far: Statistic = lambda weight: np.full((len(weight), 1), mean)  # noqa: E731
         return nothing, mean_interval(elsewhere, np.arange(len(elsewhere)), self.sampling), far
 
-    def _ranked(self, columns: list[Column], shortfalls: list[str]) -> _Placings | None:
+    def _ranked(self, columns: list[MetricSummary], shortfalls: list[str]) -> _Placings | None:
         """Mean of calibrated metrics with its interval, and ranks by it, of the entrants without a shortfall."""
         entrants = [entrant for entrant, shortfall in enumerate(shortfalls) if not shortfall]
         statistics = [column.calibrated for column in columns if column.calibrated is not None]
@@ -265,7 +265,7 @@ class Summary:
         placed = ranks(judged, score.value) if judged.decidable else None
         return _Placings(entrants, score, placed, first(score.draws), value)
 
-    def _on_scale_of(self, base: Column, other: Column) -> Column:
+    def _on_scale_of(self, base: MetricSummary, other: MetricSummary) -> MetricSummary:
         """A changed metric with its calibrated value, over the base's span where it has no informative scale itself."""
         if other.calibrated is not None:
             return other
@@ -279,7 +279,7 @@ class Summary:
             shares=self._shares(other.number, other.floor, ceiling),
         )
 
-    def _metric_record(self, column: Column) -> Record:
+    def _metric_record(self, column: MetricSummary) -> Record:
         facts, ends = column.facts, column.ends
         floor = None if self.cube.floor is None else _at(column.raw, self.cube.floor)
         seen = (~np.isnan(self.cube.values[:, :, column.number])).any(axis=0)

@@ -20,7 +20,7 @@ import torch
 from earwitness import plugins, tracks
 from earwitness.box import Answer, Brief, Cost, frames
 from earwitness.box.devices import resolve
-from earwitness.box.meter import Meter, Reading
+from earwitness.box.meter import Meter, Usage
 from earwitness.box.orphan import end_with
 from earwitness.errors import InvalidExplanationError, one_line
 from earwitness.results.rows import Status
@@ -105,7 +105,7 @@ def _answer(track: tracks.Track, item: tracks.Item, explanation: Any, cost: Cost
     return Answer(item.id, Status.OK, "", cost, explanation.arrays())
 
 
-def _share(reading: Reading, items: int) -> Cost:
+def _share(reading: Usage, items: int) -> Cost:
     """Items of a batch share its cost evenly; a part of a sequence counts whole."""
     forwards, backwards = (math.ceil(round(count / items, 6)) for count in (reading.forwards, reading.backwards))
     return Cost(reading.seconds / items, forwards, backwards, reading.peak_bytes)

@@ -12,7 +12,7 @@ from earwitness.cli.output import WIDE, Json, notice
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
-    from earwitness.gate import Report, Settings
+    from earwitness.gate import CheckReport, Settings
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs, or a folder that holds runs.")]
 Against = Annotated[Path | None, typer.Option(metavar="FILE", help="The baseline, default: the pyproject's `against`.")]
@@ -61,14 +61,14 @@ def _settings(against: Path | None, fail_if: list[str] | None, mode: str | None)
     )
 
 
-def _checked(runs: list[Path], settings: Settings) -> Report:
+def _checked(runs: list[Path], settings: Settings) -> CheckReport:
     from earwitness import gate
 
     baseline = gate.read_baseline(settings.against)
     return gate.check(gate.read_rows(runs, notice), baseline, settings.fail_if, settings.mode)
 
 
-def _print(report: Report, json: bool) -> None:
+def _print(report: CheckReport, json: bool) -> None:
     from rich.console import Console
 
     from earwitness.gate import print_report, to_json

@@ -31,7 +31,7 @@ STARTS = (
 """First bytes of what is found in place of sound, in lower case, and what to do."""
 
 
-class Sound(NamedTuple):
+class AudioChunk(NamedTuple):
     """The chunk of a file's samples."""
 
     start: int
@@ -87,20 +87,20 @@ def no_sound(path: Path) -> str:
     return next((told for first, told in STARTS if start.startswith(first)), "")
 
 
-def _sound(file: BinaryIO) -> Sound | None:
+def _sound(file: BinaryIO) -> AudioChunk | None:
     """Where the samples of a WAV, an AIFF or an AU lie; None in other files."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     magic, long = file.read(4), 0
     if magic == b".snd":
         start, promised = (int.from_bytes(file.read(4), "big") for _ in range(2))
-        return Sound(start, promised, size - start)
+        return AudioChunk(start, promised, size - start)
     order = ORDERS.get(magic)
     file.seek(12)
     while order and len(header := file.read(8)) == 8:
         length, start = int.from_bytes(header[4:], order), file.tell()
         if header[:4] in (b"data", b"SSND"):
-            return Sound(start, long or length, size - start)
+            return AudioChunk(start, long or length, size - start)
         if header[:4] == b"ds64":
             long = int.from_bytes(file.read(16)[8:], order)
         file.seek(start + length + length % 2)

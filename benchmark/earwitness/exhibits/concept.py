@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from earwitness.exhibits.concept_features import drawn, lively, response, short, telling
-from earwitness.exhibits.manifest import Exhibit, Kind
+from earwitness.exhibits.manifest import Exhibit, ExhibitKind
 from earwitness.exhibits.writing import Curve, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.responses.concept import MovedFactors
@@ -205,7 +205,7 @@ def _clips(place: ItemExhibits, features: Sequence[dict[str, Any]], listening: L
         for clip, path in lacking.items():
             write_sound(path, sounds[clip], listening.steering.model.sample_rate)
     for clip, path in paths.items():
-        yield place.existing(Kind.SOUND, "clip", path, str(clip))
+        yield place.existing(ExhibitKind.SOUND, "clip", path, str(clip))
 
 
 def _finite(value: float) -> float | None:

@@ -29,7 +29,7 @@ ORIGINAL = "original"
 """Label of the sound that is explained, where an item is one sound."""
 
 
-class Kind(StrEnum):
+class ExhibitKind(StrEnum):
     """How an exhibit is shown."""
 
     SOUND = "sound"
@@ -45,7 +45,7 @@ class Exhibit:
     """One file that shows something of an item."""
 
     item: str
-    kind: Kind
+    kind: ExhibitKind
     label: str
     """What it is, for people and for views: `original`, `kept`."""
     path: str

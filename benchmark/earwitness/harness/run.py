@@ -15,7 +15,7 @@ from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import explain, recipe, score
 from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
-from earwitness.harness.score import ProblemUnit
+from earwitness.harness.score import ProblemJob
 from earwitness.results import rows
 from earwitness.results.rows import RECIPE, Status
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.score import Prepared, Unit
+    from earwitness.harness.score import Prepared, ScoreJob
 
 STAMP = "made_with"
 LOG = ".score.log"
@@ -55,7 +55,7 @@ class Silent:
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """What became of one run."""
 
     run: Run
@@ -89,9 +89,9 @@ class Session:
 
     engine: Engine
     progress: Progress
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, RunOutcome] = field(default_factory=dict)
 
-    def of(self, prepared: dict[str, Prepared]) -> list[Outcome]:
+    def of(self, prepared: dict[str, Prepared]) -> list[RunOutcome]:
         """Outcomes of the runs whose items are known."""
         return [self.outcomes[name] for name in prepared]
 
@@ -103,13 +103,13 @@ class Session:
             self.outcomes[run.name].errors.append(str(error))
 
 
-def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = None) -> list[Outcome]:
+def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = None) -> list[RunOutcome]:
     """Run all that is not done yet and return what became of each run, errors included.
 
     A run that could not start leaves no folder.
     """
     session = Session(engine, progress or Silent())
-    session.outcomes = {run.name: Outcome(run) for run in runs}
+    session.outcomes = {run.name: RunOutcome(run) for run in runs}
     outcomes = list(session.outcomes.values())
     new = [outcome for outcome in outcomes if not outcome.run.folder.exists()]
     made = [out for out in dict.fromkeys(outcome.run.out for outcome in new) if not out.exists()]
@@ -130,7 +130,7 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     return outcomes
 
 
-def _drop_unbegun(outcome: Outcome) -> None:
+def _drop_unbegun(outcome: RunOutcome) -> None:
     """Delete the folder of a run that holds its recipe and nothing else."""
     folder = outcome.run.folder
     if [path.name for path in folder.glob("*")] == [RECIPE]:
@@ -138,7 +138,7 @@ def _drop_unbegun(outcome: Outcome) -> None:
     outcome.begun = folder.exists()
 
 
-def _drop_empty(out: Path, outcomes: Sequence[Outcome]) -> None:
+def _drop_empty(out: Path, outcomes: Sequence[RunOutcome]) -> None:
     """Delete a folder of runs that holds none, and what the stages keep beside them, but a log that an error names.
 
     Originals that are made are kept: others may be at work there, and the next run needs them.
@@ -224,13 +224,13 @@ def _explain(prepared: dict[str, Prepared], session: Session) -> None:
 
 def _score(prepared: dict[str, Prepared], session: Session) -> None:
     """Score what is explained and has no rows yet, a unit a shard; runs of one task stand together."""
-    units: list[Unit | ProblemUnit] = []
+    units: list[ScoreJob | ProblemJob] = []
     for outcome in sorted(session.of(prepared), key=lambda outcome: outcome.run.task.id):
         run, known = outcome.run, prepared[outcome.run.name]
         explained = [shard.name for shard in explain.shards(known.items) if explain.path_of(run, shard.name).is_file()]
         units += score.missing(run, explained)
         if known.problems and not score.rows_path(run, score.PROBLEMS).is_file():
-            units.append(ProblemUnit(run, known.problems))
+            units.append(ProblemJob(run, known.problems))
     if not units:
         return
     advance = session.progress.bar("score", len(units))
@@ -241,7 +241,7 @@ def _score(prepared: dict[str, Prepared], session: Session) -> None:
         advance(1)
 
 
-def _finish(outcome: Outcome, prepared: Prepared | None) -> None:
+def _finish(outcome: RunOutcome, prepared: Prepared | None) -> None:
     """Count what the run has, and close its recipe where nothing is missing."""
     run = outcome.run
     known = recipe.read(run.folder)
@@ -265,7 +265,7 @@ def _finish(outcome: Outcome, prepared: Prepared | None) -> None:
     outcome.done = known["state"] == "done"
 
 
-def _count(outcome: Outcome, table: pa.Table) -> None:
+def _count(outcome: RunOutcome, table: pa.Table) -> None:
     """Items, failures and CPU seconds from the rows."""
     items: dict[str, float] = {}
     failed: dict[str, str] = {}
@@ -278,7 +278,7 @@ def _count(outcome: Outcome, table: pa.Table) -> None:
     outcome.reasons = dict(Counter(failed.values()).most_common())
 
 
-def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> Outcome:
+def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> RunOutcome:
     """Score a run again from its explanations, by all metrics of its card as it is now, and return what became of it.
 
     A folder of the first format is renamed. Raises EarwitnessError where explanations are missing, NotComparableError
@@ -296,7 +296,7 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> O
         )
     if known["state"] != "done" and not known.get("items"):
         raise EarwitnessError(f"{folder} is not explained yet; run the same `earwitness run` command to finish it")
-    session = Session(engine, progress or Silent(), {run.name: Outcome(run)})
+    session = Session(engine, progress or Silent(), {run.name: RunOutcome(run)})
     recipe.write(folder, {**known, "state": "running"})
     prepared = _prepare([run], session)
     if prepared and explain.missing(run, prepared[run.name].items):

@@ -39,7 +39,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Unit:
+class ScoreJob:
     """A shard of a run to be scored: always whole, in one process, so that its rows are the same bits every time."""
 
     run: Run
@@ -49,7 +49,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class ProblemUnit:
+class ProblemJob:
     """Items that cannot be explained, to be written as rows of a run."""
 
     run: Run
@@ -61,9 +61,9 @@ def rows_path(run: Run, shard: str) -> Path:
     return run.rows / f"{shard}.parquet"
 
 
-def missing(run: Run, shards: Sequence[str]) -> list[Unit]:
+def missing(run: Run, shards: Sequence[str]) -> list[ScoreJob]:
     """Explained shards whose rows are not written yet."""
-    return [Unit(run, shard) for shard in shards if not rows_path(run, shard).is_file()]
+    return [ScoreJob(run, shard) for shard in shards if not rows_path(run, shard).is_file()]
 
 
 def prepare(run: Run) -> Prepared:
@@ -91,12 +91,12 @@ def load(setting: Setting) -> Scoring:
     return _OPENED[key]
 
 
-def score(unit: Unit | ProblemUnit) -> int:
+def score(unit: ScoreJob | ProblemJob) -> int:
     """Write the rows of a unit and return how many of its items failed; runs in a worker."""
-    return score_unit(unit) if isinstance(unit, Unit) else problem_unit(unit)
+    return score_unit(unit) if isinstance(unit, ScoreJob) else problem_unit(unit)
 
 
-def score_unit(unit: Unit) -> int:
+def score_unit(unit: ScoreJob) -> int:
     """Write the rows of a shard and return how many of its items failed.
 
     Raises EarwitnessError where rows cannot be written.
@@ -135,7 +135,7 @@ def _built(
     return described, found
 
 
-def problem_unit(unit: ProblemUnit) -> int:
+def problem_unit(unit: ProblemJob) -> int:
     """Write the rows of items that cannot be explained and return their number."""
     run = unit.run
     clusters = load(resolve(run.setting)).clusters()

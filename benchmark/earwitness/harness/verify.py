@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Difference:
+class RowDifference:
     """A row that is not the same the second time."""
 
     key: dict[str, Any]
@@ -32,7 +32,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """Whether a run's rows are what its recipe makes."""
 
     run: str
@@ -42,7 +42,7 @@ class Verdict:
     recomputed: str
     claimed: str
     """Fingerprint that the recipe names."""
-    differences: tuple[Difference, ...]
+    differences: tuple[RowDifference, ...]
     versions: tuple[str, ...]
     """Packages whose version is not the recorded one, and code that is not."""
 
@@ -52,7 +52,7 @@ class Verdict:
         return self.recorded == self.claimed and not self.differences
 
 
-def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Verdict:
+def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Verification:
     """Recompute a run in a temporary folder and compare.
 
     Raises EarwitnessError where the run is not done or cannot be made again, NotComparableError where its task or
@@ -71,7 +71,7 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
     changed = versions_changed(known, run)
     # Other code has other hashes, and may give the same values: those are what is verified.
     keys = [name for name in rows.KEY if not changed or name not in rows.HASHES]
-    return Verdict(
+    return Verification(
         run=known["run"],
         rows=len(recorded),
         recorded=rows.fingerprint(recorded),
@@ -94,11 +94,11 @@ def versions_changed(known: dict[str, Any], run: Run) -> list[str]:
     return changed
 
 
-def differences(recorded: pa.Table, recomputed: pa.Table, keys: Sequence[str] = rows.KEY) -> list[Difference]:
+def differences(recorded: pa.Table, recomputed: pa.Table, keys: Sequence[str] = rows.KEY) -> list[RowDifference]:
     """Rows that only one table has, or that differ in anything but cost, by the columns that tell rows apart."""
     before, after = _by_key(recorded, keys), _by_key(recomputed, keys)
     return [
-        Difference(dict(zip(keys, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
+        RowDifference(dict(zip(keys, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]

@@ -16,7 +16,7 @@ from torch import nn
 
 from earwitness.errors import ModelError
 from earwitness.models.audioldm2_files import INDEX, quiet_diffusers
-from earwitness.models.latent_frames import Frames, LatentFrames, frame_shape, frozen
+from earwitness.models.latent_frames import LatentFrames, LatentShape, frame_shape, frozen
 from earwitness.models.pretrained_files import adapter, at, attempt, quiet, require_all, require_finite, require_modest
 from earwitness.tracks.concept import Kind
 
@@ -37,7 +37,7 @@ class OobleckLatents(LatentFrames):
 
     def __init__(self, source: str, module: Any, device: torch.device) -> None:
         config = module.config
-        frames = Frames(config.sampling_rate, module.hop_length, config.decoder_input_channels)
+        frames = LatentShape(config.sampling_rate, module.hop_length, config.decoder_input_channels)
         super().__init__(source, module, frames, device)
         self.channels = int(config.audio_channels)
         self._autoencoder = module
@@ -74,7 +74,7 @@ class ScriptedLatents(LatentFrames):
             return self.latents(audio.to(device), Kind.CONTINUOUS)
 
         samples, width = frame_shape(source, there, self.audio)
-        super().__init__(source, script, Frames(sample_rate, samples, width), device)
+        super().__init__(source, script, LatentShape(sample_rate, samples, width), device)
 
     def halves(self, module: nn.Module) -> tuple[nn.Module, nn.Module]:
         """The two exported methods, as modules."""

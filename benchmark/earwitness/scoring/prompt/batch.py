@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from earwitness.datasets import PromptRecord, PromptTruth
     from earwitness.metrics import Response
     from earwitness.scoring.columns import Column
-    from earwitness.scoring.prompt.originals import Heard, PromptOriginals
-    from earwitness.scoring.prompt.responses import GeneratedSound, Key, Respondent
+    from earwitness.scoring.prompt.originals import JudgeAnswers, PromptOriginals
+    from earwitness.scoring.prompt.responses import GeneratedSound, Key, PromptRespondent
     from earwitness.scoring.prompt.truth import Truth, WordTruth
     from earwitness.tracks.prompt import PromptItem, TokenMap
 
@@ -48,7 +48,7 @@ LISTEN_MASK = "top30"
 class Context:
     """What every batch of a scoring shares."""
 
-    respondent: Respondent
+    respondent: PromptRespondent
     originals: PromptOriginals
     truth: Truth
     no_stored_truth: str
@@ -65,7 +65,7 @@ class Batch:
         columns: Sequence[Column],
         pairs: Sequence[tuple[PromptItem, TokenMap]],
         records: Sequence[PromptRecord],
-        heard: Mapping[str, Mapping[str, Heard]],
+        heard: Mapping[str, Mapping[str, JudgeAnswers]],
     ) -> None:
         self._context = context
         self._columns = columns

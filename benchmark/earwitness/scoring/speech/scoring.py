@@ -32,7 +32,7 @@ from earwitness.scoring.items import Items
 from earwitness.scoring.speech.curves import Curves
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.originals import SpeechOriginals
-from earwitness.scoring.speech.responses import Respondent
+from earwitness.scoring.speech.responses import SpeechRespondent
 from earwitness.scoring.speech.training import TrainingSpeech, marginal_of, read_training
 from earwitness.scoring.speech.transcripts import Comparison
 
@@ -67,9 +67,9 @@ class SpeechScoring(Items["SpeechRecord", "SpeechItem"]):
         return cast("SpeechModel", loading.load_model(self.setting.task, self.setting.device))
 
     @cached_property
-    def respondent(self) -> Respondent:
+    def respondent(self) -> SpeechRespondent:
         """The model, asked about perturbed utterances."""
-        return Respondent(self.model)
+        return SpeechRespondent(self.model)
 
     @cached_property
     def training(self) -> TrainingSpeech:
