@@ -47,7 +47,7 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
     """The chart and the table, on one scale."""
     by_id = {metric["metric"]: metric for metric in measured}
     ranked = any(entrant["score"] is not None for entrant in entrants)
-    options = [SCORE] * ranked + list(by_id)
+    options = [SCORE, *by_id] if ranked else list(by_id)
     main = SCORE if ranked else picked["main_metric"] if picked["main_metric"] in by_id else options[0]
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -150,8 +150,8 @@ def _table(
         }
         rows.append(row)
     order = list(rows[-1])
-    told = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
-    rows += [_end(MARKS[end], end, columns, scale) for end in told]
+    stored = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
+    rows += [_end(MARKS[end], end, columns, scale) for end in stored]
     frame = pd.DataFrame(rows, columns=order)
     st.dataframe(
         frame,
@@ -198,8 +198,9 @@ def survival(found: list[Record], entrants: list[Record]) -> None:
     )
     titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])}{_by_chance(row)})" for row in found}
     changed = {(row["entrant"], row["change"]): row for row in found}
+    ranked = [entrant for entrant in entrants if entrant["rank"] is not None]
     rows = []
-    for entrant in [entrant for entrant in entrants if entrant["rank"] is not None]:
+    for entrant in ranked:
         row = {"Submission": entrant["entrant"], "Headline": _place(entrant)}
         for change, title in titles.items():
             placed = changed.get((entrant["entrant"], change))
@@ -218,10 +219,10 @@ def against(picked: Record, entrants: list[Record], measured: list[Record]) -> N
         return
     st.subheader("Who beats the controls?")
     control = pick("Control", controls, "control", controls[0], str)
-    told = [row for row in found if row["control"] == control and row["gain"] is not None]
-    rows = {(row["entrant"], row["metric"]): row for row in told}
+    compared = [row for row in found if row["control"] == control and row["gain"] is not None]
+    rows = {(row["entrant"], row["metric"]): row for row in compared}
     shown = [m for m in measured if m["headline"] and any(metric == m["metric"] for _, metric in rows)]
-    family = max((row["family"] for row in told if row["metric"] in {m["metric"] for m in shown}), default=0)
+    family = max((row["family"] for row in compared if row["metric"] in {m["metric"] for m in shown}), default=0)
     for metric in shown:
         st.markdown(_verdict(control, metric["metric"], rows))
     st.caption(

@@ -71,8 +71,8 @@ CLIPS = np.stack([np.full(4, 7.0), 2 * FACTOR, np.array([0.0, 9.0, 0.0, 9.0])], 
 
 def test_the_feature_that_tells_most_and_the_liveliest_are_shown() -> None:
     features, known = tiny(CLIPS, CLIPS, FACTOR)
-    assert concept_features.telling(features, known) == {"a": 1}
-    assert concept_features.lively(features) == [2, 1], "variances 20.25 and 5; the first never changes"
+    assert concept_features.most_predictive(features, known) == {"a": 1}
+    assert concept_features.most_variable(features) == [2, 1], "variances 20.25 and 5; the first never changes"
     found = concept.described(features, known)
     assert [each["feature"] for each in found["features"]] == [1, 2]
     assert found["clips"] == {"a": [0.0, 1.0, 2.0, 3.0]}
@@ -151,7 +151,7 @@ def test_steering_along_a_planted_axis_is_measured_as_asked(
     assert np.abs(loudness["moved"]["brightness"]).max() < 0.15
     assert loudness["moved"]["loudness"][2] == 0
     assert loudness["sounds"][0] == "loudness -2"
-    spread = scoring.originals.known(0, model)["a/1"].train[:, 1].std()
+    spread = scoring.originals.held_out(0, model)["a/1"].train[:, 1].std()
     assert (loudness["measured"]["loudness"][4] - loudness["measured"]["loudness"][2]) / spread == pytest.approx(
         loudness["moved"]["loudness"][4], abs=1e-3
     )

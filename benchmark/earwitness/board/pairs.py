@@ -171,13 +171,13 @@ def _pair(
 
 def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Resampling) -> list[Difference]:
     """Metrics that only one of the two has are left out."""
-    told = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
-    judged_ones = [number for number in told if direction(cube.metrics[number])]
+    compared = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
+    judged_ones = [number for number in compared if direction(cube.metrics[number])]
     margins = np.array([_margin(cube, number, ceilings) for number in judged_ones])
     found = judged(gains_over(cube, [0], 1, judged_ones), cube.ways, margins)
     return [
         _difference(cube, number, sampling, found, judged_ones.index(number) if number in judged_ones else None)
-        for number in told
+        for number in compared
     ]
 
 

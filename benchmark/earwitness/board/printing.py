@@ -92,9 +92,9 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
     metrics, entrants = metrics_of(connection, task), entrants_of(connection, task)
     headline = [metric for metric in metrics if metric["headline"]][:4]
     names = {metric["name"] for metric in headline}
-    told = {id for entrant in entrants for id, result in entrant["results"].items() if result["mean"] is not None}
+    measured = {id for entrant in entrants for id, result in entrant["results"].items() if result["mean"] is not None}
     others = _others(
-        [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in told]
+        [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in measured]
     )
     console.print(_headline_table(task, headline, entrants))
     console.print(_other_table(task, others, entrants))

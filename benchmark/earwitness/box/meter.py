@@ -57,7 +57,7 @@ class Meter:
     def __exit__(self, *_: object) -> None:
         self._hook.remove()
 
-    def reading(self) -> Usage:
+    def usage(self) -> Usage:
         """What was spent since the meter was entered."""
         if self._model.device.type == "cuda":
             torch.cuda.synchronize(self._model.device)

@@ -81,7 +81,12 @@ def _remeasured(before: dict[str, str], after: dict[str, str]) -> str:
     more, less = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
     other = sorted(name for name in after.keys() & before.keys() if after[name] != before[name])
     parts = [("changed", other), ("new", more), ("gone", less)]
-    return "; ".join(f"{what}: {', '.join(some[:SHOWN])}{' ...' * (len(some) > SHOWN)}" for what, some in parts if some)
+    return "; ".join(f"{what}: {_first_names(names)}" for what, names in parts if names)
+
+
+def _first_names(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} ..." if len(names) > SHOWN else shown
 
 
 def scored_with(fresh: dict[str, Any]) -> dict[str, Any]:

@@ -145,8 +145,8 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path) ->
         todo = explain.missing(run, prepared.items)
         if todo:
             _explain(run, todo, open_bench(subject.explainer, task, prepared.device))
-        for unit in score.missing(run, [shard.name for shard in explain.shards(prepared.items)]):
-            score.score_unit(replace(unit, exhibits=False))
+        for job in score.missing(run, [shard.name for shard in explain.shards(prepared.items)]):
+            score.score_shard(replace(job, exhibits=False))
         (outcome,) = execute([run], InlineEngine())
     if outcome.errors:
         raise EarwitnessError("; ".join(outcome.errors))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 STAMP = "made_with"
 LOG = ".score.log"
-UNITS_OF_ONE_WORKER = 2
+JOBS_OF_ONE_WORKER = 2
 """Units for which a second process would spend longer on loading than on scoring."""
 
 
@@ -223,21 +223,21 @@ def _explain(prepared: dict[str, Prepared], session: Session) -> None:
 
 
 def _score(prepared: dict[str, Prepared], session: Session) -> None:
-    """Score what is explained and has no rows yet, a unit a shard; runs of one task stand together."""
-    units: list[ScoreJob | ProblemJob] = []
+    """Score what is explained and has no rows yet, a job a shard; runs of one task stand together."""
+    jobs: list[ScoreJob | ProblemJob] = []
     for outcome in sorted(session.of(prepared), key=lambda outcome: outcome.run.task.id):
         run, known = outcome.run, prepared[outcome.run.name]
         explained = [shard.name for shard in explain.shards(known.items) if explain.path_of(run, shard.name).is_file()]
-        units += score.missing(run, explained)
+        jobs += score.missing(run, explained)
         if known.problems and not score.rows_path(run, score.PROBLEMS).is_file():
-            units.append(ProblemJob(run, known.problems))
-    if not units:
+            jobs.append(ProblemJob(run, known.problems))
+    if not jobs:
         return
-    advance = session.progress.bar("score", len(units))
-    workers = 1 if len(units) <= UNITS_OF_ONE_WORKER else None
-    for unit, result in session.engine.compute(score.score, units, units[0].run.out / LOG, workers):
+    advance = session.progress.bar("score", len(jobs))
+    workers = 1 if len(jobs) <= JOBS_OF_ONE_WORKER else None
+    for job, result in session.engine.compute(score.score, jobs, jobs[0].run.out / LOG, workers):
         if isinstance(result, Exception):
-            session.failed(unit.run, result)
+            session.failed(job.run, result)
         advance(1)
 
 

@@ -77,7 +77,7 @@ class Verdicts:
     """What is said of the K comparisons of a family."""
 
     words: NDArray[np.object_]
-    """[K] of `Word`."""
+    """[K] of `Verdict`."""
     effect: Array
     """[K] mean gain, above 0 is better; NaN where no item has a gain."""
     low: Array

@@ -132,7 +132,7 @@ def test_dictionaries_that_know_the_factors_hold_them(
 ) -> None:
     scoring = open_scoring(Setting(task(tmp_path / "task", CARDS), cache=tmp_path / "cache"))
     item = scoring.items()[0][0]
-    known = scoring.originals.known(0, model)[item.id]
+    known = scoring.originals.held_out(0, model)[item.id]
     mean = item.train.reshape(-1, model.width).mean(0, dtype=np.float64)
     means = known.latents.mean(1, dtype=np.float64)
     read = of_factors(item, known, mean).encode(means)

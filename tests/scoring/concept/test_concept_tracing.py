@@ -71,11 +71,11 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeDiffusion
 
 def features_of(scoring: ConceptScoring, dictionary: Dictionary) -> Features:
     item = scoring.items()[0][0]
-    return Features(item, scoring.originals.known(0, scoring.model)["plain"], dictionary)
+    return Features(item, scoring.originals.held_out(0, scoring.model)["plain"], dictionary)
 
 
 def known_of(scoring: ConceptScoring) -> Any:
-    return scoring.originals.known(0, scoring.model)["plain"]
+    return scoring.originals.held_out(0, scoring.model)["plain"]
 
 
 def values(scoring: ConceptScoring, dictionary: Dictionary) -> list[Any]:

@@ -87,7 +87,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             write(self.folder, item.id, [own.sound(ORIGINAL, wave, model.sample_rate)])
         return items, problems
 
-    def heard(self, chunk: int, respondent: PromptRespondent) -> dict[str, dict[str, JudgeAnswers]]:
+    def judge_answers(self, chunk: int, respondent: PromptRespondent) -> dict[str, dict[str, JudgeAnswers]]:
         """What each judge hears in the originals of a chunk and in their regenerations, by item id and judge."""
         path = self.folder / f"heard-{respondent.name}-{chunk:04d}.safetensors"
         items, _ = self.items(chunk, lambda: respondent.model)

@@ -85,7 +85,7 @@ class PromptScoring(Items["PromptRecord", "PromptItem"]):
         heard = {
             item: answers
             for chunk in sorted(chunks if asked else ())
-            for item, answers in self.originals.heard(chunk, self.respondent).items()
+            for item, answers in self.originals.judge_answers(chunk, self.respondent).items()
         }
         places: dict[str, tuple[Batch, int]] = {}
 

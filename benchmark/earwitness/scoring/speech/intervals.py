@@ -41,8 +41,8 @@ def stretches(truth: SpeechTruth, spoken: int, level: str) -> list[Stretch]:
     """A spoken word, or the phonemes of it that tell it from another."""
     if level == WORD:
         return [truth.words[spoken]]
-    telling = truth.distinct[spoken] if truth.distinct else ()
-    return [truth.phonemes[spoken][index] for index in telling]
+    distinct = truth.distinct[spoken] if truth.distinct else ()
+    return [truth.phonemes[spoken][index] for index in distinct]
 
 
 def frames_of(said: Iterable[Stretch], frames: int, frame_rate: float) -> NDArray[np.bool_]:

@@ -73,7 +73,9 @@ def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
     return names
 
 
-def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes: list[Record]) -> MeasuredVariant:
+def measured_variant(
+    key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes: list[Record]
+) -> MeasuredVariant:
     """What was measured of a variant, with what cards say of it and of its entrants."""
     chosen = _of_variant(rows, variant)
     facts = task.metrics(chosen["metric"].to_pylist())
