@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import soundfile
 
 from concept_fakes import FakeConceptModel, fake_record, planted
-from concept_scoring_fakes import estimators, holding, task, untrained
+from concept_scoring_fakes import dataset, estimators, holding, task, untrained
 from earwitness.exhibits import concept, concept_features
 from earwitness.results.file_names import file_name
 from earwitness.scoring import Setting, loading
@@ -38,10 +37,10 @@ def model() -> FakeConceptModel:
 @pytest.fixture
 def scoring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeConceptModel) -> ConceptScoring:
     """Three items, so that sounds are left of all but the last."""
-    dataset = SimpleNamespace(ESTIMATORS=estimators(model, planted(model.width)))
+    adapter = dataset(ESTIMATORS=estimators(model, planted(model.width)))
     records = [fake_record(model, 0, "a/1"), fake_record(model, 1, "b", correlated=True), fake_record(model, 2, "c")]
     monkeypatch.setattr(loading, "load_model", lambda task, device: model)
-    monkeypatch.setattr(loading, "adapter", lambda package, name, task: dataset)
+    monkeypatch.setattr(loading, "adapter", lambda package, name, task: adapter)
     monkeypatch.setattr(loading, "load_records", lambda setting: records)
     return open_scoring(Setting(task(tmp_path / "task", CARDS, items=3), cache=tmp_path / "out" / ".originals"))
 

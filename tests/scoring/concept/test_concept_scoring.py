@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from concept_fakes import FakeConceptModel, fake_record, planted
-from concept_scoring_fakes import METRICS, estimators, holding, raw, task, untrained
+from concept_scoring_fakes import METRICS, dataset, estimators, holding, raw, task, untrained
 from earwitness.datasets import ConceptRecord
 from earwitness.errors import InvalidCardError, InvalidItemError
 from earwitness.metrics import probing
@@ -33,9 +32,9 @@ def model() -> FakeConceptModel:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeConceptModel) -> Opened:
-    dataset = SimpleNamespace(ESTIMATORS=estimators(model, planted(model.width)))
+    adapter = dataset(ESTIMATORS=estimators(model, planted(model.width)))
     monkeypatch.setattr(loading, "load_model", lambda task, device: model)
-    monkeypatch.setattr(loading, "adapter", lambda package, name, task: dataset)
+    monkeypatch.setattr(loading, "adapter", lambda package, name, task: adapter)
 
     def open_with(some: Task, records: list[ConceptRecord] | None = None) -> ConceptScoring:
         found = records or [
@@ -148,7 +147,7 @@ def test_a_factor_without_an_estimator_is_a_reason_not_a_crash(
     opened: Opened, model: FakeConceptModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scoring = opened(task(tmp_path / "task"))
-    monkeypatch.setattr(loading, "adapter", lambda package, name, task: SimpleNamespace())
+    monkeypatch.setattr(loading, "adapter", lambda package, name, task: dataset())
     value = scored(scoring, raw(model.width))["plain"]["steer@loudness"]
     assert value.status == Status.SKIPPED
     assert value.reason == "no estimator measures pitch, loudness, brightness"
