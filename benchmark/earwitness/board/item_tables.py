@@ -42,13 +42,13 @@ def item_values(measured: MeasuredVariant) -> list[Record]:
 
 def item_tables(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path) -> dict[str, list[Record]]:
     """Inputs, what each entrant left of each, and the exhibits of both: paths are relative to the board's folder."""
-    known: dict[str, seen.Input] = {}
+    inputs: dict[str, seen.Input] = {}
     for place in dict.fromkeys(run.folder.parent for run in runs):
-        known = seen.inputs(place, measured.variant.task_hash, measured.variant.seed) | known
+        inputs = seen.inputs(place, measured.variant.task_hash, measured.variant.seed) | inputs
     first = dict(zip(measured.rows["item"].to_pylist(), measured.rows["cluster"].to_pylist(), strict=True))
     described, shown = [], []
     for item in measured.cube.items:
-        found = known.get(item, seen.Input())
+        found = inputs.get(item, seen.Input())
         described.append(
             {
                 "item": item,

@@ -58,11 +58,11 @@ def _read(found: Any) -> LineChart | None:
         axis, values = str(found["x"]["label"]), str(found.get("y", {}).get("label", ""))
     except (KeyError, TypeError, AttributeError):
         return None
-    known = [place for place in at if place is not None]
+    places = [place for place in at if place is not None]
     drawn = any(value is not None for line in lines.values() for value in line)
-    if not drawn or len(known) != len(at) or any(len(line) != len(at) for line in lines.values()):
+    if not drawn or len(places) != len(at) or any(len(line) != len(at) for line in lines.values()):
         return None
-    return LineChart(axis, values, known, lines)
+    return LineChart(axis, values, places, lines)
 
 
 def _number(value: Any) -> float | None:

@@ -199,8 +199,8 @@ class Summary:
     def _shown(self, found: Interval, items: Array) -> Interval:
         """The interval without ends where values of items [N, ...] have too few clusters to carry any."""
         flat = items.reshape(len(items), -1)
-        known = [len(np.unique(self.cube.clusters[~np.isnan(column)])) for column in flat.T]
-        few = (np.array(known) < FEWEST_CLUSTERS).reshape(items.shape[1:])
+        counts = [len(np.unique(self.cube.clusters[~np.isnan(column)])) for column in flat.T]
+        few = (np.array(counts) < FEWEST_CLUSTERS).reshape(items.shape[1:])
         low, high = (np.where(few, np.nan, end) for end in (found.low, found.high))
         return Interval(found.value, low, high, found.draws)
 
@@ -236,14 +236,14 @@ class Summary:
 
     def _end(self, kind: str, metric: str, nothing: Array) -> tuple[Array, Interval | None, Statistic | None]:
         """A known end per item [N], its interval, and its mean where it is known for other items only."""
-        known = self._ends.get(kind, {}).get(metric, {})
-        if not known:
+        stored = self._ends.get(kind, {}).get(metric, {})
+        if not stored:
             return nothing, None, None
         if self._own:
-            column = np.array([known.get(item, np.nan) for item in self.cube.items])
+            column = np.array([stored.get(item, np.nan) for item in self.cube.items])
             if not np.isnan(column).all():
                 return column, self._mean(column), None
-        elsewhere = np.array([known[item] for item in sorted(known)])
+        elsewhere = np.array([stored[item] for item in sorted(stored)])
         mean = float(elsewhere.mean())
         far: Statistic = lambda weight: np.full((len(weight), 1), mean)  # noqa: E731
         return nothing, mean_interval(elsewhere, np.arange(len(elsewhere)), self.sampling), far

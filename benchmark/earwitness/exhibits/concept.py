@@ -62,12 +62,12 @@ def exhibits(
     place: ItemExhibits, features: Features, held_out: HeldOut, tracing: Tracing, listening: Listening | None
 ) -> Iterator[Exhibit]:
     """Leave what the page shows of an item's first dictionary; sounds where there is something to make them with."""
-    found = described(features, held_out)
+    document = described(features, held_out)
     if listening is not None:
-        found["steering"], sounds = steered(place, features, held_out, listening)
+        document["steering"], sounds = steered(place, features, held_out, listening)
         yield from sounds
-        yield from _clips(place, found["features"], listening)
-    yield place.document("features", found)
+        yield from _clips(place, document["features"], listening)
+    yield place.document("features", document)
     if held_out.traced is not None:
         for factor, lines in traces(tracing, features, held_out).items():
             steps = range(1, len(lines["sound"]) + 1)
@@ -79,7 +79,7 @@ def described(features: Features, held_out: HeldOut) -> dict[str, Any]:
     """What the page draws of a dictionary, as JSON types.
 
     `clips`: value of each factor in the held-out clips that are drawn. `best`: for each factor the feature that tells
-    most of it. `features`: what those and the liveliest ones respond to.
+    most of it. `features`: what those and the most variable ones respond to.
     """
     best = most_predictive(features, held_out)
     numbers = list(dict.fromkeys([*best.values(), *most_variable(features)]))
@@ -102,20 +102,20 @@ def steered(
     """
     base, steering = middle(held_out), listening.steering
     own = held_out.latents[base]
-    found: dict[str, Any] = {"clip": base, "sizes": list(SIZES), "factors": {}}
+    document: dict[str, Any] = {"clip": base, "sizes": list(SIZES), "factors": {}}
     left: list[Exhibit] = []
     for column, name in enumerate(held_out.names):
         k = listening.steered_by[name]
         try:
             shift = steering.shift(features, held_out, column, k)
         except UndefinedError as error:
-            found["factors"][name] = {"reason": str(error)}
+            document["factors"][name] = {"reason": str(error)}
             continue
         sounds = _decoded(steering, own + np.array(SIZES, dtype=np.float32)[:, None, None] * shift)
         parts, rate = [steered_part(name, size) for size in SIZES], steering.model.sample_rate
         left += [place.sound("steered", sound, rate, part, "flac") for part, sound in zip(parts, sounds, strict=True)]
         measured = _measured(steering, sounds, held_out.names)
-        found["factors"][name] = {
+        document["factors"][name] = {
             "k": k,
             "sounds": parts,
             "measured": measured,
@@ -123,7 +123,7 @@ def steered(
                 each: moved(values, held_out.train[:, held_out.column(each)]) for each, values in measured.items()
             },
         }
-    return found, left
+    return document, left
 
 
 def steered_part(factor: str, size: float) -> str:
@@ -156,9 +156,9 @@ def moved(measured: Sequence[float | None], factor: NDArray[np.float64]) -> list
 
 def steered_by(columns: Sequence[Column], headline: Set[str], factor: str) -> int:
     """Number of features by which the card's metrics steer a factor, a headline before others; 0, all, without any."""
-    found = list(of_response(columns, MovedFactors))
-    found.sort(key=lambda column: (column.response.factor != factor, column.id not in headline))
-    return int(found[0].response.k) if found else 0
+    candidates = list(of_response(columns, MovedFactors))
+    candidates.sort(key=lambda column: (column.response.factor != factor, column.id not in headline))
+    return int(candidates[0].response.k) if candidates else 0
 
 
 def traces(tracing: Tracing, features: Features, held_out: HeldOut) -> dict[str, dict[str, list[float]]]:
@@ -168,13 +168,13 @@ def traces(tracing: Tracing, features: Features, held_out: HeldOut) -> dict[str,
     counts in neither, as in `trace_error`. Raises UndefinedError where no prompt of the item is traced.
     """
     heard = tracing.heard(features.item, held_out)
-    found = {}
+    curves = {}
     for column, name in enumerate(held_out.names):
         probe, sound = traced_probe(features, held_out, column), heard[:, :, column]
         if name in tracing.estimators:
             probe = np.where(np.isfinite(sound), probe, np.nan)
-        found[name] = {"probe": _settling(probe), "sound": _settling(sound)}
-    return found
+        curves[name] = {"probe": _settling(probe), "sound": _settling(sound)}
+    return curves
 
 
 def _settling(values: NDArray[np.float64]) -> list[float]:

@@ -75,8 +75,8 @@ def leave(folder: Path, item: str, make: Callable[[], Iterable[Exhibit]]) -> Non
 def write(folder: Path, item: str, exhibits: Iterable[Exhibit], problem: str = "") -> None:
     """Write an item's manifest; raises EarwitnessError where it cannot be written."""
     listed = [
-        {"kind": str(each.kind), "label": each.label, "part": each.part, "path": each.path}
-        for each in sorted(set(exhibits), key=_order)
+        {"kind": str(exhibit.kind), "label": exhibit.label, "part": exhibit.part, "path": exhibit.path}
+        for exhibit in sorted(set(exhibits), key=_order)
     ]
     text = json.dumps({"item": item, "problem": problem, "exhibits": listed}, ensure_ascii=False, indent=1)
     with moved_into_place(folder / f"{file_name(item)}{ENDING}") as temporary:

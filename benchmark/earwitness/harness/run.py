@@ -226,11 +226,11 @@ def _score(prepared: dict[str, Prepared], session: Session) -> None:
     """Score what is explained and has no rows yet, a job a shard; runs of one task stand together."""
     jobs: list[ScoreJob | ProblemJob] = []
     for outcome in sorted(session.of(prepared), key=lambda outcome: outcome.run.task.id):
-        run, known = outcome.run, prepared[outcome.run.name]
-        explained = [shard.name for shard in explain.shards(known.items) if explain.path_of(run, shard.name).is_file()]
+        run, ready = outcome.run, prepared[outcome.run.name]
+        explained = [shard.name for shard in explain.shards(ready.items) if explain.path_of(run, shard.name).is_file()]
         jobs += score.missing(run, explained)
-        if known.problems and not score.rows_path(run, score.PROBLEMS).is_file():
-            jobs.append(ProblemJob(run, known.problems))
+        if ready.problems and not score.rows_path(run, score.PROBLEMS).is_file():
+            jobs.append(ProblemJob(run, ready.problems))
     if not jobs:
         return
     advance = session.progress.bar("score", len(jobs))
@@ -244,25 +244,25 @@ def _score(prepared: dict[str, Prepared], session: Session) -> None:
 def _finish(outcome: RunOutcome, prepared: Prepared | None) -> None:
     """Count what the run has, and close its recipe where nothing is missing."""
     run = outcome.run
-    known = recipe.read(run.folder)
+    stored = recipe.read(run.folder)
     table = rows.read_run(run.folder)
-    if known["state"] != "done":
+    if stored["state"] != "done":
         expected = [] if prepared is None else [shard.name for shard in explain.shards(prepared.items)]
         if prepared is not None and prepared.problems:
             expected.append(score.PROBLEMS)
         whole = prepared is not None and all(score.rows_path(run, part).is_file() for part in expected)
         _count(outcome, table)
-        known |= {
+        stored |= {
             "state": "done" if whole else "incomplete",
             "finished": recipe.now(),
             "items": outcome.items,
             "failed": outcome.failed,
             "rows": {"number": len(table), "fingerprint": rows.fingerprint(table)},
         }
-        recipe.write(run.folder, known)
+        recipe.write(run.folder, stored)
     else:
         _count(outcome, table)
-    outcome.done = known["state"] == "done"
+    outcome.done = stored["state"] == "done"
 
 
 def _count(outcome: RunOutcome, table: pa.Table) -> None:
@@ -289,25 +289,25 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> R
         raise EarwitnessError(f"{folder} is a copy or was renamed: it is scored under its own name, {run.name}")
     adopt(run, (progress or Silent()).say)
     folder = run.folder if run.folder.is_dir() else folder
-    known = recipe.read(folder)
-    if recipe.explained(known) != run.explained or not run.folder.is_dir():
+    stored = recipe.read(folder)
+    if recipe.explained(stored) != run.explained or not run.folder.is_dir():
         raise NotComparableError(
             f"{folder}: the code of the task's track, model or dataset has changed since it was explained; run again"
         )
-    if known["state"] != "done" and not known.get("items"):
+    if stored["state"] != "done" and not stored.get("items"):
         raise EarwitnessError(f"{folder} is not explained yet; run the same `earwitness run` command to finish it")
     session = Session(engine, progress or Silent(), {run.name: RunOutcome(run)})
-    recipe.write(folder, {**known, "state": "running"})
+    recipe.write(folder, {**stored, "state": "running"})
     prepared = _prepare([run], session)
     if prepared and explain.missing(run, prepared[run.name].items):
-        recipe.write(folder, known)
+        recipe.write(folder, stored)
         raise EarwitnessError(f"{folder} lacks explanations; run the same `earwitness run` command to finish it")
     if prepared:
         shutil.rmtree(run.rows, ignore_errors=True)
-        fresh = recipe.describe(run, known["command"])
+        fresh = recipe.describe(run, stored["command"])
         recipe.write(folder, {**recipe.read(folder), **scored_with(fresh), "device": prepared[run.name].device})
         _score(prepared, session)
     else:
-        recipe.write(folder, known)
+        recipe.write(folder, stored)
     _finish(session.outcomes[run.name], prepared.get(run.name))
     return session.outcomes[run.name]

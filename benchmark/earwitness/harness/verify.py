@@ -58,9 +58,9 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
     Raises EarwitnessError where the run is not done or cannot be made again, NotComparableError where its task or
     submission has changed.
     """
-    run, known = recipe.reopen(folder), recipe.read(folder)
-    if known["state"] != "done":
-        raise EarwitnessError(f"{folder} is not done ({known['state']}); run the same command to finish it")
+    run, stored = recipe.reopen(folder), recipe.read(folder)
+    if stored["state"] != "done":
+        raise EarwitnessError(f"{folder} is not done ({stored['state']}); run the same command to finish it")
     recorded = rows.read_run(folder)
     with tempfile.TemporaryDirectory(prefix="earwitness-verify-") as temporary:
         again = replace(run, out=Path(temporary))
@@ -68,28 +68,28 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
         if not outcome.done:
             raise EarwitnessError(f"{folder} cannot be made again: {'; '.join(outcome.errors) or 'rows are missing'}")
         recomputed = rows.read_run(again.folder)
-    changed = versions_changed(known, run)
+    changed = versions_changed(stored, run)
     # Other code has other hashes, and may give the same values: those are what is verified.
     keys = [name for name in rows.KEY if not changed or name not in rows.HASHES]
     return Verification(
-        run=known["run"],
+        run=stored["run"],
         rows=len(recorded),
         recorded=rows.fingerprint(recorded),
         recomputed=rows.fingerprint(recomputed),
-        claimed=(known.get("rows") or {}).get("fingerprint", "none"),
+        claimed=(stored.get("rows") or {}).get("fingerprint", "none"),
         differences=tuple(differences(recorded, recomputed, keys)),
         versions=tuple(changed),
     )
 
 
-def versions_changed(known: dict[str, Any], run: Run) -> list[str]:
+def versions_changed(stored: dict[str, Any], run: Run) -> list[str]:
     """Packages whose version is not the one that a recipe names, and code that is not."""
-    before, now = known.get("versions", {}), recipe.versions()
+    before, now = stored.get("versions", {}), recipe.versions()
     names = sorted(before.keys() | now.keys())
     changed = [f"{name} {before.get(name)} -> {now.get(name)}" for name in names if before.get(name) != now.get(name)]
-    if recipe.explained(known) != run.explained:
+    if recipe.explained(stored) != run.explained:
         changed.append("the code of the task's track, model or dataset")
-    if known.get("measured") != run.measured:
+    if stored.get("measured") != run.measured:
         changed.append("the code or the parameters of metrics")
     return changed
 

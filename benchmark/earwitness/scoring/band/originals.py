@@ -119,10 +119,10 @@ class BandOriginals(Originals["BandRecord", BandItem]):
         if not record.known:
             # A clip of which nothing is known is one that cannot be read: it says itself why.
             record.audio(model.sample_rate)
-        found = named(record.prompt, record.known)
-        instruments = tuple(name for _, name in found)
+        places = named(record.prompt, record.known)
+        instruments = tuple(name for _, name in places)
         words = np.asarray(model.words([record.prompt])[0], dtype=np.int64)
-        owned = words[None] == np.array([index for index, _ in found])[:, None]
+        owned = words[None] == np.array([index for index, _ in places])[:, None]
         if not owned.any(1).all():
             raise InvalidItemError(f"the model reads no token of {instruments[int(owned.any(1).argmin())]}")
         clip = read_clip(record, instruments, model)
@@ -158,10 +158,10 @@ class BandOriginals(Originals["BandRecord", BandItem]):
     def _leave(self, item: BandItem, clip: Mixture, pairs: Pairs, model: BandModel) -> None:
         """Write the sounds that the page plays."""
         own, rate = ItemExhibits(self.folder, item.id), model.sample_rate
-        found = [own.sound(ORIGINAL, pairs.original, rate), own.sound("mix", clip.audio, rate)]
+        sounds = [own.sound(ORIGINAL, pairs.original, rate), own.sound("mix", clip.audio, rate)]
         for label, waves in (("stem", clip.stems), ("without", pairs.without)):
-            found += [own.sound(label, wave, rate, word) for word, wave in zip(item.instruments, waves, strict=True)]
-        write(self.folder, item.id, found)
+            sounds += [own.sound(label, wave, rate, word) for word, wave in zip(item.instruments, waves, strict=True)]
+        write(self.folder, item.id, sounds)
 
 
 def together(model: BandModel, item: BandItem, prompts: Sequence[str], seeds: Sequence[int]) -> Generated:

@@ -96,7 +96,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
         return self.folder / f"known-{chunk:04d}.safetensors"
 
     def _chunk(self, record: ConceptRecord) -> int:
-        return self.chunk_of(next(i for i, each in enumerate(self._records) if each.id == record.id))
+        return self.chunk_of(next(i for i, other in enumerate(self._records) if other.id == record.id))
 
     def _item(self, record: ConceptRecord, model: ConceptModel) -> tuple[ConceptItem, HeldOut]:
         # Sounds first: a clip that cannot be read says so itself, and its factors are no numbers.
@@ -154,8 +154,8 @@ _ARRAYS = ("train", "test", "latents", "traced")
 
 def _arrays(held_out: HeldOut) -> dict[str, NDArray[Any]]:
     """Arrays of what is known, by field; those that it has."""
-    found = {part: getattr(held_out, part) for part in _ARRAYS}
-    return {part: array for part, array in found.items() if array is not None}
+    arrays = {part: getattr(held_out, part) for part in _ARRAYS}
+    return {part: array for part, array in arrays.items() if array is not None}
 
 
 def _of_item(arrays: dict[str, NDArray[Any]], item: str) -> dict[str, NDArray[Any]]:
@@ -165,13 +165,13 @@ def _of_item(arrays: dict[str, NDArray[Any]], item: str) -> dict[str, NDArray[An
 
 def factors_of(notes: Notes, names: tuple[str, ...], clips: int) -> NDArray[np.float64]:
     """[n, K] factors of clips; raises InvalidItemError where there are not as many, or one is no number."""
-    found = np.stack([np.asarray(notes.factors[name], dtype=np.float64) for name in names], 1)
-    if len(found) != clips:
-        raise InvalidItemError(f"there are {clips} clips and {len(found)} rows of factors")
-    bad = [name for name, column in zip(names, found.T, strict=True) if not np.isfinite(column).all()]
+    factors = np.stack([np.asarray(notes.factors[name], dtype=np.float64) for name in names], 1)
+    if len(factors) != clips:
+        raise InvalidItemError(f"there are {clips} clips and {len(factors)} rows of factors")
+    bad = [name for name, column in zip(names, factors.T, strict=True) if not np.isfinite(column).all()]
     if bad:
         raise InvalidItemError(f"factors are no numbers in some clips: {', '.join(bad)}")
-    return found
+    return factors
 
 
 def encoded(notes: Notes, model: ConceptModel) -> NDArray[np.float32]:

@@ -77,5 +77,5 @@ def traced_probe(features: Features, held_out: HeldOut, column: int) -> NDArray[
     traced = features.traced_means
     if traced is None:
         raise UndefinedError("no prompt of this item is traced")
-    found = ridge(features.train_means, held_out.train[:, column], traced.reshape(-1, traced.shape[-1]))
-    return found.reshape(traced.shape[:2])
+    probed = ridge(features.train_means, held_out.train[:, column], traced.reshape(-1, traced.shape[-1]))
+    return probed.reshape(traced.shape[:2])

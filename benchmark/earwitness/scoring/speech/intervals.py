@@ -48,7 +48,7 @@ def stretches(truth: SpeechTruth, spoken: int, level: str) -> list[Stretch]:
 def frames_of(said: Iterable[Stretch], frames: int, frame_rate: float) -> NDArray[np.bool_]:
     """[T]: frames whose middle lies in one of the stretches."""
     middle = (np.arange(frames) + 0.5) / frame_rate
-    found = np.zeros(frames, dtype=bool)
-    for each in said:
-        found |= (middle >= each.start) & (middle < each.stop)
-    return found
+    inside = np.zeros(frames, dtype=bool)
+    for stretch in said:
+        inside |= (middle >= stretch.start) & (middle < stretch.stop)
+    return inside
