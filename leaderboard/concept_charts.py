@@ -24,11 +24,11 @@ def response(points: pd.DataFrame, bins: pd.DataFrame, title: list[str], picked:
     tip = [alt.Tooltip("factor:Q", format=".3g"), alt.Tooltip("mean:Q", format=".3g")]
     dots = alt.Chart(points).mark_point(filled=True, size=28, opacity=0.55, color=GREY).encode(x=x, y=y, tooltip=tip)
     middle = bins.assign(factor=(bins["low"] + bins["high"]) / 2)
-    told = [alt.Tooltip(f"{name}:Q", format=".3g") for name in ("low", "high", "mean", "clips")]
+    tooltips = [alt.Tooltip(f"{name}:Q", format=".3g") for name in ("low", "high", "mean", "clips")]
     line = (
         alt.Chart(middle)
         .mark_line(color=colour, strokeWidth=2.5, point=alt.OverlayMarkDef(color=colour, size=35))
-        .encode(x=x, y=y, tooltip=told)
+        .encode(x=x, y=y, tooltip=tooltips)
     )
     return alt.layer(dots, line).properties(height=SMALL)
 

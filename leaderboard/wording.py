@@ -32,7 +32,9 @@ def rank_interval(record: Record) -> str:
 
 def metric_label(metric: Record) -> str:
     """Id, direction, and whether it says anything on the task."""
-    marks = ["headline"] * bool(metric["headline"]) + ["uninformative here"] * (metric["informative"] is False)
+    marks = ["headline"] if metric["headline"] else []
+    if metric["informative"] is False:
+        marks.append("uninformative here")
     return f"{metric['metric']} {ARROWS[metric['direction']]}" + (f" ({', '.join(marks)})" if marks else "")
 
 

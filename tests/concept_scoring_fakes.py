@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concept_fakes import LEVEL, FakeConceptModel, Planted
+from earwitness.plugins import Adapter
 from earwitness.task import MetricCard, Task, read_task
 from earwitness.tracks.concept import Activation, Dictionary
 
@@ -26,6 +28,11 @@ METRICS: list[dict[str, Any]] = [
     {"metric": "dead"},
     {"metric": "stability"},
 ]
+
+
+def dataset(**said: Any) -> Adapter:
+    """A dataset's adapter that says some things of itself and loads nothing."""
+    return Adapter("stems", "concept_fakes", list, SimpleNamespace(**said))
 
 
 def task(folder: Path, metrics: list[dict[str, Any]] | None = None, items: int = 2) -> Task:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from earwitness.exhibits.manifest import ENDING, Exhibit, Kind, write
+from earwitness.exhibits.manifest import ENDING, Exhibit, ExhibitKind, write
 from earwitness.results.file_names import file_name
 
 
@@ -18,4 +18,4 @@ def manifest(folder: Path, item: str) -> dict[str, Any]:
 
 def listed(folder: Path, item: str, *entries: tuple[str, str, str, str]) -> None:
     """Write an item's manifest of kind, label, part and path."""
-    write(folder, item, [Exhibit(item, Kind(kind), label, path, part) for kind, label, part, path in entries])
+    write(folder, item, [Exhibit(item, ExhibitKind(kind), label, path, part) for kind, label, part, path in entries])

@@ -41,20 +41,22 @@ FAULTS = {
             "attention averaged over tokens instead of frames",
             "chefer",
             "scores if self.framewise else scores.mean(axis=0)",
-            "np.where(item.special, 0.0, scores.mean(axis=1, keepdims=True)).mean(axis=0)",
+            "np.where(scores.any(axis=0), scores.mean(axis=1, keepdims=True), 0.0).mean(axis=0)",
         ),
         Change(
             "a sign flipped in gradient_input",
             "gradient_input",
-            "score = (gradient * states.detach()).sum(-1)",
-            "score = -(gradient * states.detach()).sum(-1)",
+            "return state_attributions(",
+            "return -state_attributions(",
             parameters={"absolute": False},
         ),
-        Change("occlusion off by one token", "occlusion", "by_word[words].T", "by_word[np.roll(words, 1)].T"),
+        Change(
+            "occlusion off by one token", "occlusion", "likelihoods[1:], words)", "likelihoods[1:], np.roll(words, 1))"
+        ),
         Change(
             "an explainer that ignores the model",
             "occlusion",
-            "likelihoods = self._likelihoods(model, items, masks)",
+            "likelihoods = masked_likelihoods(model, items, masks, Removal(self.removal), self.batch)",
             RANDOM_FALLS,
         ),
     ),
@@ -99,8 +101,8 @@ REFACTORINGS = {
         Change(
             "a sign flipped where sizes are taken",
             "gradient_input",
-            "score = (gradient * states.detach()).sum(-1)",
-            "score = -(gradient * states.detach()).sum(-1)",
+            "return state_attributions(",
+            "return -state_attributions(",
         ),
     ),
     "speech": (

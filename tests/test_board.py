@@ -16,11 +16,11 @@ from earwitness import board, registry
 from earwitness.board import store
 from earwitness.errors import EarwitnessError
 from earwitness.results.rows import Row, read_run, write_part
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
 from synthetic import Plan, item_ids, write_originals, write_run, write_task
 
-QUICK = Sampling(draws=300)
+QUICK = Resampling(draws=300)
 
 
 @dataclass(frozen=True)
@@ -243,6 +243,21 @@ def test_a_metric_whose_ceiling_touches_random_is_uninformative_and_not_ranked(s
     assert ranking(path)["occlusion"]["results"]["kl_f@top30"]["calibrated"] is None
     assert table(path, "SELECT headline FROM tasks")[0]["headline"] == ["fid_f@top30", "fid_cf@top30", "kl_cf@top30"]
     assert "Uninformative here" in printed(path)
+
+
+def test_what_is_stored_with_a_task_lies_on_the_calibrated_scale_of_informative_metrics(standard):
+    metrics = {metric["metric"]: metric for metric in table(standard.path, "SELECT * FROM metrics")}
+    for metric in metrics.values():
+        for kind in ("ceiling", "anti", "truth"):
+            place = metric[f"{kind}_calibrated"]
+            if metric["informative"] and metric[kind] is not None:
+                span = metric["ceiling"] - metric["floor"]
+                assert place == pytest.approx((metric[kind] - metric["floor"]) / span)
+            else:
+                assert place is None
+    assert metrics["fid_f@top30"]["ceiling_calibrated"] == 1.0
+    assert metrics["fid_f@top30"]["anti_calibrated"] < 0
+    assert metrics["kl_f@top30"]["ceiling_calibrated"] is None
 
 
 def test_without_random_raw_values_are_shown_and_nothing_is_ranked(tmp_path, planted):

@@ -11,7 +11,7 @@ import pytest
 
 from earwitness import board, registry
 from earwitness.results.rows import Row, Status, write_part
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 
 VALUES = {"sae_topk": (0.8, 0.02), "random_relu": (0.3, 0.05), "random_topk": (0.2, 0.5)}
 """`sparse_probe_r2`, which items of the independent world have, and `fvu`, which all have."""
@@ -41,7 +41,7 @@ def write_run(out: Path, submission: str, items: int) -> None:
 def verdicts(folder: Path, items: int) -> dict[tuple[str, str, str], str]:
     for submission in VALUES:
         write_run(folder / "runs", submission, items)
-    path = board.build(folder / "runs", folder / "board", Sampling(draws=50))
+    path = board.build(folder / "runs", folder / "board", Resampling(draws=50))
     with duckdb.connect(str(path), read_only=True) as connection:
         found = connection.execute("SELECT control, entrant, metric, verdict FROM contrasts").fetchall()
     return {(control, entrant, metric): verdict for control, entrant, metric, verdict in found}

@@ -11,7 +11,7 @@ import pytest
 from earwitness.board.contrasts import Record, contrasts
 from earwitness.results import rows
 from earwitness.results.cube import Cube, cube
-from earwitness.stats.verdicts import Word
+from earwitness.stats.verdicts import Verdict
 from gate_rows import ROW
 
 FIRST, SECOND = "+0", "+1"
@@ -63,9 +63,9 @@ def test_verdicts_tell_better_worse_and_neither() -> None:
     values[:, 2] -= 0.2
     records = contrasts(_cube(values, "higher"), [0])
     assert [_found(records, 0, entrant, FIRST)["verdict"] for entrant in (1, 2, 3)] == [
-        Word.BETTER,
-        Word.WORSE,
-        Word.NOT_TOLD,
+        Verdict.BETTER,
+        Verdict.WORSE,
+        Verdict.NOT_TOLD,
     ]
 
 
@@ -74,7 +74,7 @@ def test_among_many_entrants_without_skill_hardly_ever_one_is_said_to_be_better(
     said = 0
     for _ in range(40):
         records = contrasts(_cube(rng.normal(0, 1, (30, 12, 1)), "higher"), [0])
-        said += any(record["verdict"] != Word.NOT_TOLD for record in records)
+        said += any(record["verdict"] != Verdict.NOT_TOLD for record in records)
     # At a level of .05 more than 7 of 40 come by chance once in 500 times; unadjusted it would be about 20.
     assert said <= 7
 
@@ -84,7 +84,7 @@ def test_a_description_has_no_contrast_and_a_metric_without_values_no_verdict() 
     values[:, :, 1] = np.nan
     records = contrasts(_cube(values, "none", "higher"), [0, 1])
     assert {(r["control"], r["entrant"], r["metric"][-2:]) for r in records} == {(0, 1, SECOND), (1, 0, SECOND)}
-    assert all(record["gain"] is None and record["verdict"] == Word.TOO_FEW for record in records)
+    assert all(record["gain"] is None and record["verdict"] == Verdict.TOO_FEW for record in records)
 
 
 def test_without_a_control_there_is_nothing_to_compare() -> None:
@@ -98,8 +98,8 @@ def test_too_few_items_to_tell_are_said_to_be_so() -> None:
     values[:6, :, 1] = np.nan
     records = contrasts(_cube(values, "higher", "higher"), [0])
     # Of 8 clusters the least p-value of both sides is 2 / 2 ** 8, which is below the level; 2 / 2 ** 2 is not.
-    assert {_found(records, 0, entrant, FIRST)["verdict"] for entrant in (1, 2)} == {Word.BETTER}
-    assert {_found(records, 0, entrant, SECOND)["verdict"] for entrant in (1, 2)} == {Word.TOO_FEW}
+    assert {_found(records, 0, entrant, FIRST)["verdict"] for entrant in (1, 2)} == {Verdict.BETTER}
+    assert {_found(records, 0, entrant, SECOND)["verdict"] for entrant in (1, 2)} == {Verdict.TOO_FEW}
     assert _found(records, 0, 1, SECOND)["gain"] == 1.0
 
 
@@ -107,8 +107,8 @@ def test_an_entrant_that_fails_on_its_worst_items_is_not_better_for_that() -> No
     rng = np.random.default_rng(3)
     values = rng.uniform(0, 1, (100, 2, 1))
     (honest,) = contrasts(_cube(values, "higher"), [0])
-    assert honest["verdict"] == Word.NOT_TOLD
+    assert honest["verdict"] == Verdict.NOT_TOLD
     values[np.argsort(values[:, 1, 0] - values[:, 0, 0])[:60], 1] = np.inf
     (record,) = contrasts(_cube(values, "higher"), [0])
-    assert record["verdict"] != Word.BETTER
+    assert record["verdict"] != Verdict.BETTER
     assert record["items"] == 100

@@ -15,7 +15,7 @@ from earwitness import board
 from earwitness.board.line_chart import line_chart
 from earwitness.exhibits.manifest import Exhibit, write
 from earwitness.exhibits.writing import Curve, ItemExhibits
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from synthetic import Plan, item_ids, write_originals, write_run
 
 WAVE, RATE = np.zeros(800, dtype=np.float32), 8000
@@ -48,7 +48,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = ItemExhibits(run / "exhibits", first)
     write(place.folder, first, of_tracks(place))
     (run / "exhibits" / f"{second}.exhibits.json").write_text("{")
-    board.build(folder / "runs", folder / "board", Sampling(draws=20))
+    board.build(folder / "runs", folder / "board", Resampling(draws=20))
     (run / "exhibits" / f"{first}.kept.ogg").unlink()
     return folder
 

@@ -58,7 +58,7 @@ def test_what_is_heard_settles_along_the_steps(task: Task, monkeypatch: pytest.M
     monkeypatch.setattr(loading, "load_records", fewer)
     scoring = open_scoring(Setting(task, cache=tmp_path))
     (item,) = scoring.items()[0]
-    known = scoring.originals.known(0, scoring.model)[item.id]
+    known = scoring.originals.held_out(0, scoring.model)[item.id]
     heard = scoring.tracing.heard(item.id, known)
     assert np.isfinite(heard).all()
     for column in range(len(known.names)):

@@ -13,11 +13,11 @@ import pytest
 from earwitness.board.pairs import Difference, Pair, compare
 from earwitness.errors import NOT_COMPARABLE, EarwitnessError, NotComparableError
 from earwitness.results import rows
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from gate_rows import records
 
 HIGHER, LOWER, SIZE = "fid_cf@top30", "fid_f@top30", "size"
-QUICK = Sampling(draws=200)
+QUICK = Resampling(draws=200)
 Make = Callable[..., Path]
 
 

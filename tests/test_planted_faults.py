@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from earwitness import gate, registry
-from earwitness.gate import Outcome, Report
+from earwitness.gate import CheckReport, Outcome
 from earwitness.harness import inline, score
 from earwitness.harness.engines.local import LocalEngine
 from earwitness.harness.inline import Subject, run_object
@@ -65,7 +65,7 @@ class Bench:
             self._intact[origin] = self.rows(intact(change, self.track), change, origin)
         return self._intact[origin]
 
-    def check(self, change: Change) -> Report:
+    def check(self, change: Change) -> CheckReport:
         folder = self.out / re.sub(r"\W+", "_", change.title)
         rows = self.rows(changed(change, self.track, folder), change, change.title)
         report = gate.check(rows, self.baseline(change), self.rules)

@@ -16,7 +16,7 @@ from earwitness.board.store import connect, records
 from earwitness.results import rows
 from earwitness.scoring import Setting
 from earwitness.scoring.band.scoring import open_scoring
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
 from earwitness.tracks.band import BandMap
 from in_process import earwitness_here
@@ -132,7 +132,7 @@ def test_audioldm2_slakh_runs_on_a_tiny_checkpoint_and_shows_unusable_tracks(
 
 def seen_on_the_board(out: Path, folder: Path) -> None:
     """The page is given the truth, the pair and the sounds of each instrument word."""
-    connection = connect(board.build(out, folder, Sampling(draws=50)))
+    connection = connect(board.build(out, folder, Resampling(draws=50)))
     (track,) = records(connection, "SELECT * FROM inputs WHERE item = 'Track2'")
     own = records(connection, "SELECT * FROM exhibits WHERE item = 'Track2' AND entrant = ''")
     connection.close()

@@ -86,7 +86,7 @@ def locate(module: str, own: frozenset[str] = frozenset()) -> Path | None:
     folder = _package(top) or (_installed(top) if top in own else None)
     if folder is None or folder.is_file():
         return None if rest else folder
-    for place in (*rest[:-1],):
+    for place in rest[:-1]:
         folder = folder / place
     last = rest[-1] if rest else ""
     for candidate in (folder / last / "__init__.py", folder / f"{last}.py"):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from earwitness.gate import Mode, Report, Rule
+    from earwitness.gate import CheckReport, Mode, Rule
     from earwitness.harness.inline import Passes
     from earwitness.task import Task
 
@@ -69,9 +69,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if MARK not in metafunc.fixturenames:
         pytest.fail(f"{metafunc.definition.nodeid} is marked {MARK} and does not use the fixture {MARK}", pytrace=False)
     with _one_line():
-        asked = read_mark(mark, metafunc.config.rootpath)
-    chosen = [(asked, rule) for rule in asked.rules]
-    metafunc.parametrize(MARK, chosen, ids=[rule.text for rule in asked.rules], indirect=True)
+        settings = read_mark(mark, metafunc.config.rootpath)
+    chosen = [(settings, rule) for rule in settings.rules]
+    metafunc.parametrize(MARK, chosen, ids=[rule.text for rule in settings.rules], indirect=True)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -86,7 +86,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Asked:
+class MarkSettings:
     """What a mark and the settings in pyproject.toml ask for together."""
 
     task: Task
@@ -99,7 +99,7 @@ class Asked:
     device: str
 
 
-def read_mark(mark: pytest.Mark, root: Path) -> Asked:
+def read_mark(mark: pytest.Mark, root: Path) -> MarkSettings:
     """What a mark asks for, the rest from pyproject.toml in `root` or above; raises EarwitnessError."""
     from earwitness import registry
     from earwitness.errors import EarwitnessError
@@ -121,7 +121,7 @@ def read_mark(mark: pytest.Mark, root: Path) -> Asked:
         )
     if given.get("mode", settings.mode) not in list(Mode):
         raise EarwitnessError(f"mode {given['mode']!r} is none of {', '.join(Mode)}")
-    return Asked(
+    return MarkSettings(
         task=task,
         rules=rules,
         against=root / given["against"] if "against" in given else settings.against,
@@ -136,15 +136,15 @@ def read_mark(mark: pytest.Mark, root: Path) -> Asked:
 class Faithful:
     """Checks an explainer object against the baseline by one rule of its test."""
 
-    def __init__(self, request: pytest.FixtureRequest, asked: Asked, rule: Rule, out: Path) -> None:
+    def __init__(self, request: pytest.FixtureRequest, settings: MarkSettings, rule: Rule, out: Path) -> None:
         self._node: Any = request.node
         self._update = bool(request.config.getoption(UPDATE))
-        self._asked = asked
+        self._settings = settings
         self._rule = rule
         self._out = out
         self._calls = itertools.count()
 
-    def check(self, explainer: Any) -> Report:
+    def check(self, explainer: Any) -> CheckReport:
         """Score the task's items with an explainer and fail the test where the rule finds it less faithful.
 
         `explainer` is an object of a class that subclasses its track's base. It is scored once a test, however many
@@ -172,7 +172,7 @@ class Faithful:
     def _refuse_missing_baseline(self) -> None:
         from earwitness.errors import EarwitnessError
 
-        against = self._asked.against
+        against = self._settings.against
         if not self._update and not against.is_file():
             raise EarwitnessError(f"{against}: no such baseline; write it with pytest {UPDATE}, and review it")
 
@@ -183,31 +183,31 @@ class Faithful:
         from earwitness.harness.recipe import Arguments
         from earwitness.harness.run import drop_stale_originals
 
-        asked = self._asked
-        name = asked.submission or _snake(type(explainer).__name__)
+        settings = self._settings
+        name = settings.submission or _snake(type(explainer).__name__)
         origin = f"{self._node.nodeid.replace(self._rule.text, '')} {next(self._calls)}"
         self._claim(name, origin)
         with _locked(self._out / "originals"):
             drop_stale_originals(self._out)
-        arguments = Arguments(items=asked.items, seed=asked.seed, device=asked.device)
+        arguments = Arguments(items=settings.items, seed=settings.seed, device=settings.device)
         with _locked(self._out / hashlib.sha256(origin.encode()).hexdigest()[:16]):
-            run = run_object(Subject(explainer, name, origin), asked.task, arguments, self._out)
+            run = run_object(Subject(explainer, name, origin), settings.task, arguments, self._out)
         return name, gate.read_rows([run])
 
     def _claim(self, name: str, origin: str) -> None:
         """Keep two tests from taking each other's rows in the baseline for their own."""
         from earwitness.errors import EarwitnessError
 
-        path = self._out / f".{self._asked.task.id}.{name}.of"
+        path = self._out / f".{self._settings.task.id}.{name}.of"
         with _locked(path):
             if not path.is_file():
                 path.write_text(origin, encoding="utf-8")
             if path.read_text(encoding="utf-8") != origin:
                 raise EarwitnessError(
-                    f"two tests score a submission {name!r} on {self._asked.task.id}; give a mark submission='...'"
+                    f"two tests score a submission {name!r} on {self._settings.task.id}; give a mark submission='...'"
                 )
 
-    def _report(self, name: str, rows: pa.Table) -> Report:
+    def _report(self, name: str, rows: pa.Table) -> CheckReport:
         """Verdicts of the test's rule, its p-values adjusted for all rules of the test."""
         from dataclasses import replace
 
@@ -216,27 +216,26 @@ class Faithful:
         from earwitness import gate
         from earwitness.errors import EarwitnessError
 
-        asked = self._asked
-        baseline = gate.read_baseline(asked.against)
-        baseline = baseline.filter(pc.equal(baseline["task"], asked.task.id))
+        settings = self._settings
+        baseline = gate.read_baseline(settings.against)
+        baseline = baseline.filter(pc.equal(baseline["task"], settings.task.id))
         if name not in baseline["submission"].to_pylist():
             raise EarwitnessError(
-                f"{asked.against} holds no rows of {name} on {asked.task.id}; write them with pytest {UPDATE}"
+                f"{settings.against} holds no rows of {name} on {settings.task.id}; write them with pytest {UPDATE}"
             )
-        report = gate.check(rows, baseline, asked.rules, asked.mode)
+        report = gate.check(rows, baseline, settings.rules, settings.mode)
         return replace(report, verdicts=tuple(v for v in report.verdicts if v.rule == self._rule))
 
     def _write(self, rows: pa.Table) -> None:
         """Write the rows into the baseline, if no other rule of the test has, and skip the test."""
         from earwitness import gate
 
-        against = self._asked.against
+        against = self._settings.against
         written = self._out / f".{hashlib.sha256(str(against).encode()).hexdigest()[:16]}.written"
         with _locked(written):
             changes = gate.update_baseline(against, rows)
         lines = [
-            f"{against}: {change.submission} on {change.task}: {change.kind}{'; ' * bool(change.lines)}"
-            f"{'; '.join(change.lines)}"
+            f"{against}: {change.submission} on {change.task}: {'; '.join([change.kind, *change.lines])}"
             for change in changes.changes
             if change.kind != "unchanged"
         ]
@@ -249,8 +248,8 @@ def faithful(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Checks an explainer: `faithful.check(MyExplainer())` in a test marked `@pytest.mark.faithful(task=...)`."""
     if not hasattr(request, "param"):
         pytest.fail(f"the fixture {MARK} serves tests marked @pytest.mark.{MARK}(task=...)", pytrace=False)
-    asked, rule = request.param
-    return Faithful(request, asked, rule, _out(request.config, tmp_path_factory))
+    settings, rule = request.param
+    return Faithful(request, settings, rule, _out(request.config, tmp_path_factory))
 
 
 class ExplanationSpeed:
@@ -326,7 +325,7 @@ def _one_line() -> Iterator[None]:
         raise pytest.fail.Exception(" ".join(str(error).split()), pytrace=False) from None
 
 
-def _text(report: Report) -> str:
+def _text(report: CheckReport) -> str:
     from rich.console import Console
 
     from earwitness import gate

@@ -66,9 +66,9 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     answered = item_arrays(left["explanation"], item["item"]) if view.GIVEN else {}
     given = item_arrays(item["arrays"], item["item"]) if view.GIVEN else {}
     view.draw(fields, given, answered, item["seconds"])
-    for column, (label, told) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
+    for column, (label, title) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
         with column:
-            play(told, fields["exhibits"].get((label, ""), ""))
+            play(title, fields["exhibits"].get((label, ""), ""))
     cost = f"{number(left['seconds'])} CPU s · {left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
     st.caption(f"{cost} · run `{left['run']}`")
 

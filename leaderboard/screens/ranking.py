@@ -48,7 +48,7 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
     """The chart and the table, on one scale."""
     by_id = {metric["metric"]: metric for metric in measured}
     ranked = any(entrant["score"] is not None for entrant in entrants)
-    options = [SCORE] * ranked + list(by_id)
+    options = [SCORE, *by_id] if ranked else list(by_id)
     main = SCORE if ranked else picked["main_metric"] if picked["main_metric"] in by_id else options[0]
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
@@ -151,8 +151,8 @@ def _table(
         }
         rows.append(row)
     order = list(rows[-1])
-    told = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
-    rows += [_end(MARKS[end], end, columns, scale) for end in told]
+    stored = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
+    rows += [_end(MARKS[end], end, columns, scale) for end in stored]
     frame = pd.DataFrame(rows, columns=order)
     st.dataframe(
         frame,
@@ -181,15 +181,8 @@ def _end(name: str, end: str, columns: list[Record], scale: str) -> Record:
     row: Record = {"Submission": name, "Score": ""}
     for metric in columns:
         raw = with_interval(metric, end, f"{end}_")
-        row[_heading(metric)] = raw if scale == RAW else number(_on_scale(metric, end))
+        row[_heading(metric)] = raw if scale == RAW else number(metric[f"{end}_calibrated"])
     return row
-
-
-def _on_scale(metric: Record, end: str) -> float | None:
-    """Calibrated mean of what is stored; None where the metric is not calibrated."""
-    if not metric["informative"] or metric[end] is None:
-        return None
-    return float((metric[end] - metric["floor"]) / (metric["ceiling"] - metric["floor"]))
 
 
 def _heading(metric: Record) -> str:
@@ -206,8 +199,9 @@ def survival(found: list[Record], entrants: list[Record]) -> None:
     )
     titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])}{_by_chance(row)})" for row in found}
     changed = {(row["entrant"], row["change"]): row for row in found}
+    ranked = [entrant for entrant in entrants if entrant["rank"] is not None]
     rows = []
-    for entrant in [entrant for entrant in entrants if entrant["rank"] is not None]:
+    for entrant in ranked:
         row = {"Submission": entrant["entrant"], "Headline": _place(entrant)}
         for change, title in titles.items():
             placed = changed.get((entrant["entrant"], change))
@@ -226,10 +220,10 @@ def against(picked: Record, entrants: list[Record], measured: list[Record]) -> N
         return
     st.subheader("Who beats the controls?")
     control = pick("Control", controls, "control", controls[0], str)
-    told = [row for row in found if row["control"] == control and row["gain"] is not None]
-    rows = {(row["entrant"], row["metric"]): row for row in told}
+    compared = [row for row in found if row["control"] == control and row["gain"] is not None]
+    rows = {(row["entrant"], row["metric"]): row for row in compared}
     shown = [m for m in measured if m["headline"] and any(metric == m["metric"] for _, metric in rows)]
-    family = max((row["family"] for row in told if row["metric"] in {m["metric"] for m in shown}), default=0)
+    family = max((row["family"] for row in compared if row["metric"] in {m["metric"] for m in shown}), default=0)
     for metric in shown:
         st.markdown(_verdict(control, metric["metric"], rows))
     st.caption(

@@ -117,8 +117,8 @@ def _feature(found: Record, factors: dict[str, str], factor: str, place: tuple[s
 
 
 def _named(feature: int, best: dict[str, int]) -> str:
-    told = [name for name, number in best.items() if number == feature]
-    return f"{feature}: " + (f"tells most of {' and '.join(told)}" if told else "among those that vary most")
+    factors = [name for name, number in best.items() if number == feature]
+    return f"{feature}: " + (f"tells most of {' and '.join(factors)}" if factors else "among those that vary most")
 
 
 def _told(feature: Record, width: int) -> str:

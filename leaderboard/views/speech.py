@@ -185,9 +185,9 @@ def _context(pieces: Sequence[str], words: np.ndarray, token: int, weights: np.n
         weight = float(weights[index])
         colour = f"background: rgba({INK[0]}, {INK[1]}, {INK[2]}, {weight:.3f})"
         kind = "chosen" if index == token else "later" if index > token else "earlier"
-        told = f'style="{colour}" title="weight {weight:.3f}"' if index < token else ""
+        style = f'style="{colour}" title="weight {weight:.3f}"' if index < token else ""
         space = " " if index and words[index] != words[index - 1] else ""
-        spans.append(f'{space}<span class="{kind}" {told}>{escape(shown(piece))}</span>')
+        spans.append(f'{space}<span class="{kind}" {style}>{escape(shown(piece))}</span>')
     return f'<p class="context">{"".join(spans)}</p>'
 
 

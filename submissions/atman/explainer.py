@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from earwitness.tracks.prompt import (
-    Encoded,
-    PromptExplainer,
-    PromptItem,
-    PromptModel,
-    Removal,
-    TokenMap,
-    log_likelihood,
-)
+from earwitness.explaining.prompt_likelihoods import masked_likelihoods
+from earwitness.explaining.token_maps import positive_map
+from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,28 +35,9 @@ class AtMan(PromptExplainer):
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items; all tokens of all prompts share the passes."""
         masks = [suppressed(item.special, self.left) for item in items]
-        scores = [falls(*pair) for pair in zip(self._likelihoods(model, items, masks), items, strict=True)]
-        return [_to_map(score if self.framewise else score.mean(axis=0)) for score in scores]
-
-    @torch.no_grad()
-    def _likelihoods(
-        self, model: PromptModel, items: Sequence[PromptItem], masks: Sequence[np.ndarray]
-    ) -> list[np.ndarray]:
-        """Log-likelihoods [R, F] (nats) of each item's sound under its R masks [R, N]."""
-        text = model.encode([item.prompt for item in items])
-        codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
-        padded = np.zeros((sum(map(len, masks)), text.states.shape[1]), dtype=np.float32)
-        owners = np.repeat(np.arange(len(items)), [len(mask) for mask in masks])
-        for row, mask in zip(padded, (mask for rows in masks for mask in rows), strict=True):
-            row[: len(mask)] = mask
-        results = []
-        for start in range(0, len(padded), self.batch):
-            owner = torch.as_tensor(owners[start : start + self.batch], device=model.device)
-            mask = torch.as_tensor(padded[start : start + self.batch], device=model.device)
-            rows = Encoded(text.states[owner], text.mask[owner])
-            logits = model.logits(codes[owner], rows, mask, Removal(self.removal))
-            results.append(log_likelihood(logits, codes[owner]).double().cpu().numpy())
-        return np.split(np.concatenate(results), np.cumsum([len(mask) for mask in masks])[:-1])
+        likelihoods = masked_likelihoods(model, items, masks, Removal(self.removal), self.batch)
+        scores = [falls(values, item) for values, item in zip(likelihoods, items, strict=True)]
+        return [positive_map(score if self.framewise else score.mean(axis=0)) for score in scores]
 
 
 def suppressed(special: np.ndarray, left: float) -> np.ndarray:
@@ -83,9 +57,3 @@ def falls(likelihoods: np.ndarray, item: PromptItem) -> np.ndarray:
     scores = np.zeros((likelihoods.shape[1], len(item.tokens)))
     scores[:, ~item.special] = (likelihoods[:1] - likelihoods[1:]).T
     return scores
-
-
-def _to_map(scores: np.ndarray) -> TokenMap:
-    """The positive part over its largest; the signed scores break ties."""
-    positive = scores.clip(min=0)
-    return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)

@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from earwitness.tracks.prompt import (
-    Encoded,
-    PromptExplainer,
-    PromptItem,
-    PromptModel,
-    TokenMap,
-    log_likelihood,
-    without_special,
-)
+from earwitness.explaining.attention_gradients import forced_likelihood, gradient_weighted
+from earwitness.explaining.token_maps import relevance_map, scores_in_batches
+from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,33 +37,17 @@ class Chefer(PromptExplainer):
 
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items, in their order."""
-        maps: list[TokenMap] = []
-        for start in range(0, len(items), self.batch):
-            chunk = items[start : start + self.batch]
-            maps += [self._to_map(rows, item) for rows, item in zip(_relevances(model, chunk), chunk, strict=True)]
-        return maps
-
-    def _to_map(self, rows: np.ndarray, item: PromptItem) -> TokenMap:
-        """Rows [F, N or more] of the text's tokens, over the largest weight."""
-        scores = np.where(item.special, 0.0, rows[:, : len(item.tokens)])
-        scores = scores if self.framewise else scores.mean(axis=0)
-        return TokenMap(weights=scores / max(float(scores.max()), np.finfo(np.float64).tiny))
+        batches = scores_in_batches(items, self.batch, lambda batch: _relevances(model, batch))
+        return [relevance_map(scores if self.framewise else scores.mean(axis=0)) for scores in batches]
 
 
 def _relevances(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
     """Relevance [B, F, N] of tokens to the frames' decoding steps."""
-    text = model.encode([item.prompt for item in items])
-    codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
-    states = text.states.detach().clone().requires_grad_()
-    mask = without_special(items, states)
     with recorded_self_attention(model.module) as own:
-        forced = model.teacher_forced(codes, Encoded(states, text.mask), mask, attentions=True)
-    total = log_likelihood(forced.logits, codes).sum()
-    attentions = [*own, *forced.attentions]
-    gradients = torch.autograd.grad(total, attentions)
-    weighted = [(a.detach() * g).relu().mean(1) for a, g in zip(attentions, gradients, strict=True)]
+        likelihood, cross = forced_likelihood(model, items)
+    weighted = gradient_weighted(likelihood, [*own, *cross])
     relevance = accumulate(weighted[: len(own)], weighted[len(own) :])
-    return relevance[:, : codes.shape[-1]].double().cpu().numpy()
+    return relevance[:, : items[0].codes.shape[-1]].double().cpu().numpy()
 
 
 def accumulate(own: Sequence[Tensor], cross: Sequence[Tensor]) -> Tensor:
@@ -114,8 +92,8 @@ def recorded_self_attention(module: nn.Module) -> Iterator[list[Tensor]]:
         attended = (weights @ value).transpose(1, 2).flatten(2)
         return attention.out_proj(attended), *output[1:]
 
-    found = [part for name, part in module.named_modules() if name.endswith(".self_attn") and hasattr(part, "q_proj")]
-    hooks = [part.register_forward_hook(attend, with_kwargs=True) for part in found]
+    layers = [part for name, part in module.named_modules() if name.endswith(".self_attn") and hasattr(part, "q_proj")]
+    hooks = [layer.register_forward_hook(attend, with_kwargs=True) for layer in layers]
     try:
         yield record
     finally:

@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from earwitness.tracks.prompt import (
-    Encoded,
-    PromptExplainer,
-    PromptItem,
-    PromptModel,
-    TokenMap,
-    log_likelihood,
-    without_special,
-)
+from earwitness.explaining.state_gradients import state_attributions
+from earwitness.explaining.token_maps import positive_map, scores_in_batches
+from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,32 +35,10 @@ class GradientInput(PromptExplainer):
 
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items, in their order."""
-        maps: list[TokenMap] = []
-        for start in range(0, len(items), self.batch):
-            chunk = items[start : start + self.batch]
-            maps += [
-                self._to_map(scores[:, : len(item.tokens)], item)
-                for scores, item in zip(self._scores(model, chunk), chunk, strict=True)
-            ]
-        return maps
+        batches = scores_in_batches(items, self.batch, lambda batch: self.attributions(model, batch))
+        sized = [np.abs(scores) if self.absolute else scores for scores in batches]
+        return [positive_map(scores if self.framewise else scores.mean(axis=0)) for scores in sized]
 
-    def _scores(self, model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
-        """Gradient times input [B, F, N], constant within a window."""
-        text = model.encode([item.prompt for item in items])
-        states = text.states.detach().clone().requires_grad_()
-        codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
-        logits = model.logits(codes, Encoded(states, text.mask), without_special(items, states))
-        windows = torch.split(log_likelihood(logits, codes).sum(0), self.window or codes.shape[-1])
-        rows = []
-        for window in windows:
-            (gradient,) = torch.autograd.grad(window.sum(), states, retain_graph=True)
-            score = (gradient * states.detach()).sum(-1)
-            rows.append(score[:, None].expand(-1, len(window), -1))
-        return torch.cat(rows, dim=1).double().cpu().numpy()
-
-    def _to_map(self, scores: np.ndarray, item: PromptItem) -> TokenMap:
-        """Scores [F, N] of the text's tokens: positive part (or size) over its largest; the scores break ties."""
-        scores = np.where(item.special, 0.0, np.abs(scores) if self.absolute else scores)
-        scores = scores if self.framewise else scores.mean(axis=0)
-        positive = scores.clip(min=0)
-        return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)
+    def attributions(self, model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
+        """Gradient times input [B, F, N] (nats) of each frame's window, at the states themselves."""
+        return state_attributions(model, items, torch.ones(1), self.window)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass
@@ -42,9 +39,3 @@ class GradientInput(SpeechExplainer):
             spectrogram[k] = cells[0].cpu().numpy() * distance
             prefix[k, :k] = context[0, :k].cpu().numpy()
         return spectrogram, prefix
-
-
-def log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Log-probability [B, O] (nats) of tokens [1 or B, O] under logits [B, O, V]."""
-    index = tokens.expand(len(logits), -1)[..., None]
-    return logits.log_softmax(-1).gather(-1, index)[..., 0]

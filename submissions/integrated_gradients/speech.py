@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
 if TYPE_CHECKING:
@@ -55,9 +56,3 @@ def _add_gradients(total: Tensor, logits: Tensor, tokens: Tensor, rows: Tensor) 
     for k, score in enumerate(scores):
         (gradient,) = torch.autograd.grad(score, rows, retain_graph=k + 1 < len(scores), materialize_grads=True)
         total[k] += gradient.sum(0)
-
-
-def log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Log-probability [B, O] (nats) of tokens [1 or B, O] under logits [B, O, V]."""
-    index = tokens.expand(len(logits), -1)[..., None]
-    return logits.log_softmax(-1).gather(-1, index)[..., 0]

@@ -8,17 +8,10 @@ from math import comb
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
-from earwitness.tracks.prompt import (
-    Encoded,
-    PromptExplainer,
-    PromptItem,
-    PromptModel,
-    Removal,
-    TokenMap,
-    log_likelihood,
-)
+from earwitness.explaining.prompt_likelihoods import masked_likelihoods
+from earwitness.explaining.token_maps import positive_map, words_to_tokens
+from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,30 +51,10 @@ class KernelShap(PromptExplainer):
             for word, item in zip(words, items, strict=True)
         ]
         masks = [on_tokens(game.members, word) for game, word in zip(games, words, strict=True)]
-        values = self._likelihoods(model, items, masks)
-        solved = [shapley_values(*pair) for pair in zip(games, values, strict=True)]
-        scores = [at_tokens(*pair) for pair in zip(solved, words, strict=True)]
-        return [_to_map(score if self.framewise else score.mean(axis=0)) for score in scores]
-
-    @torch.no_grad()
-    def _likelihoods(
-        self, model: PromptModel, items: Sequence[PromptItem], masks: Sequence[np.ndarray]
-    ) -> list[np.ndarray]:
-        """Log-likelihoods [R, F] (nats) of each item's sound under its R masks [R, N]."""
-        text = model.encode([item.prompt for item in items])
-        codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
-        padded = np.zeros((sum(map(len, masks)), text.states.shape[1]), dtype=np.float32)
-        owners = np.repeat(np.arange(len(items)), [len(mask) for mask in masks])
-        for row, mask in zip(padded, (mask for rows in masks for mask in rows), strict=True):
-            row[: len(mask)] = mask
-        results = []
-        for start in range(0, len(padded), self.batch):
-            owner = torch.as_tensor(owners[start : start + self.batch], device=model.device)
-            mask = torch.as_tensor(padded[start : start + self.batch], device=model.device)
-            rows = Encoded(text.states[owner], text.mask[owner])
-            logits = model.logits(codes[owner], rows, mask, Removal(self.removal))
-            results.append(log_likelihood(logits, codes[owner]).double().cpu().numpy())
-        return np.split(np.concatenate(results), np.cumsum([len(mask) for mask in masks])[:-1])
+        values = masked_likelihoods(model, items, masks, Removal(self.removal), self.batch)
+        solved = [shapley_values(game, value) for game, value in zip(games, values, strict=True)]
+        scores = [words_to_tokens(value, word) for value, word in zip(solved, words, strict=True)]
+        return [positive_map(score if self.framewise else score.mean(axis=0)) for score in scores]
 
 
 def draw_coalitions(words: int, budget: int, seed: int) -> Coalitions:
@@ -91,12 +64,13 @@ def draw_coalitions(words: int, budget: int, seed: int) -> Coalitions:
     kernel pays for it, and the other sizes are strata that are sampled in proportion to their share, without
     replacement, every set with its complement. A stratum's weight is its exact share, (W - 1) / (s (W - s)).
     """
-    sets: list[tuple[int, ...]] = [(), tuple(range(words))][: 1 + (words > 0)]
+    everyone = tuple(range(words))
+    sets: list[tuple[int, ...]] = [(), everyone] if words > 0 else [()]
     weights = [0.0] * len(sets)
     strata = list(range(1, words // 2 + 1))
     left = float("inf") if 2**words <= budget else max(budget, 4) - 2
     rng = np.random.default_rng(seed)
-    shares = {size: (1 + (2 * size != words)) * (words - 1) / (size * (words - size)) for size in strata}
+    shares = {size: _share(words, size) for size in strata}
     for position, size in enumerate(strata):
         rest = sum(shares[other] for other in strata[position:])
         pairs = _pairs(words, size, left * shares[size] / rest, rng)
@@ -110,22 +84,30 @@ def draw_coalitions(words: int, budget: int, seed: int) -> Coalitions:
     return Coalitions(members, np.array(weights))
 
 
+def _share(words: int, size: int) -> float:
+    """Share of the Shapley kernel of the sets of a size and of those of the complements' size."""
+    share = (words - 1) / (size * (words - size))
+    return share if 2 * size == words else 2 * share
+
+
 def _pairs(
     words: int, size: int, allowance: float, rng: np.random.Generator
 ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Sets of a size with their complements: all where the allowance covers them, else distinct random ones."""
-    count = comb(words, size) // (1 + (2 * size == words))
+    count = comb(words, size)
+    if 2 * size == words:
+        count //= 2  # A set and its complement are of one size.
     wanted = count if 2 * count <= allowance else min(count, int(allowance / 2))
     everyone = frozenset(range(words))
     if wanted == count:
         chosen = list(combinations(range(words), size))[:count]
     else:
-        found: dict[tuple[int, ...], None] = {}
-        while len(found) < wanted:
+        drawn_sets: dict[tuple[int, ...], None] = {}
+        while len(drawn_sets) < wanted:
             drawn = tuple(sorted(rng.choice(words, size, replace=False).tolist()))
-            twin = tuple(sorted(everyone - set(drawn)))
-            found.setdefault(min(drawn, twin) if 2 * size == words else drawn)
-        chosen = list(found)
+            complement = tuple(sorted(everyone - set(drawn)))
+            drawn_sets.setdefault(min(drawn, complement) if 2 * size == words else drawn)
+        chosen = list(drawn_sets)
     return [(players, tuple(sorted(everyone - set(players)))) for players in chosen]
 
 
@@ -154,15 +136,3 @@ def shapley_values(game: Coalitions, values: np.ndarray) -> np.ndarray:
     targets = values[2:] - values[0] - last * total
     solved = np.linalg.lstsq(root * (members[2:, :-1] - last), root * targets, rcond=None)[0]
     return np.concatenate([solved, total[None] - solved.sum(axis=0, keepdims=True)])
-
-
-def at_tokens(values: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Values [W, F] of words read at each token's word, [F, N]; 0 for special tokens (word -1)."""
-    found: np.ndarray = np.concatenate([values, np.zeros((1, values.shape[1]))])[words].T
-    return found
-
-
-def _to_map(scores: np.ndarray) -> TokenMap:
-    """The positive part over its largest; the signed scores break ties."""
-    positive = scores.clip(min=0)
-    return TokenMap(weights=positive / max(float(positive.max()), np.finfo(np.float64).tiny), order=scores)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class Occlusion(SpeechExplainer):
 
     def _values(self, logits: Tensor, tokens: Tensor) -> np.ndarray:
         """Log-probability (nats) or probability [B, O] of tokens [1, O] under logits [B, O, V]."""
-        found = logits.log_softmax(-1).gather(-1, tokens.expand(len(logits), -1)[..., None])[..., 0]
-        values: np.ndarray = (found if self.logarithm else found.exp()).cpu().numpy()
+        logarithms = log_probabilities(logits, tokens)
+        values: np.ndarray = (logarithms if self.logarithm else logarithms.exp()).cpu().numpy()
         return values
 
 

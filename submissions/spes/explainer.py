@@ -71,7 +71,7 @@ class Spes(SpeechExplainer):
         [667, 667, 666]
         """
         each, rest = divmod(self.masks, len(self.segments))
-        return [each + (index < rest) for index in range(len(self.segments))]
+        return [each + 1 if index < rest else each for index in range(len(self.segments))]
 
     def draw(self, rng: np.random.Generator, masks: int, units: int, p: float) -> Iterator[np.ndarray]:
         """Chunks [B, units] of bits that are True where a superpixel or token is dropped, the same for any `batch`."""

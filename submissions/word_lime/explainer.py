@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
 
@@ -75,8 +76,7 @@ class WordLime(SpeechExplainer):
             kept = torch.as_tensor(frames[start : start + self.batch], device=model.device)
             mask = torch.as_tensor(context[start : start + self.batch], device=model.device).to(features.dtype)
             logits = model.logits(torch.where(kept[..., None], features, mean), tokens, mask)
-            index = tokens.expand(len(logits), -1)[..., None]
-            values.append(logits.log_softmax(-1).gather(-1, index)[..., 0].double().cpu().numpy())
+            values.append(log_probabilities(logits, tokens).double().cpu().numpy())
         return np.concatenate(values)
 
 

@@ -34,8 +34,8 @@ def test_a_forward_counts_its_sequences_and_no_backward() -> None:
         model.metered(x=torch.ones(5, 3))
         with torch.no_grad():
             model.metered(x=torch.ones(2, 3))
-        reading = meter.reading()
-    assert (reading.forwards, reading.backwards) == (7.0, 0.0)
+        usage = meter.usage()
+    assert (usage.forwards, usage.backwards) == (7.0, 0.0)
 
 
 def test_a_backward_counts_once_whichever_outputs_it_reaches() -> None:
@@ -43,8 +43,8 @@ def test_a_backward_counts_once_whichever_outputs_it_reaches() -> None:
     with Meter(model) as meter:
         output = model.metered(x=torch.ones(5, 3))
         (output["hidden"].sum() + output["others"][0]).backward()
-        reading = meter.reading()
-    assert (reading.forwards, reading.backwards) == (5.0, 5.0)
+        usage = meter.usage()
+    assert (usage.forwards, usage.backwards) == (5.0, 5.0)
 
 
 def test_each_backward_through_the_same_forward_counts() -> None:
@@ -53,8 +53,8 @@ def test_each_backward_through_the_same_forward_counts() -> None:
         output = model.metered(x=torch.ones(4, 3))
         output["hidden"].sum().backward(retain_graph=True)
         output["others"][0].backward()
-        reading = meter.reading()
-    assert reading.backwards == 8.0
+        usage = meter.usage()
+    assert usage.backwards == 8.0
 
 
 def test_what_is_done_outside_is_not_counted() -> None:
@@ -62,9 +62,9 @@ def test_what_is_done_outside_is_not_counted() -> None:
     with Meter(model) as meter:
         pass
     model.metered(x=torch.ones(4, 3))
-    assert meter.reading().forwards == 0.0
+    assert meter.usage().forwards == 0.0
     with meter:
-        assert meter.reading().forwards == 0.0
+        assert meter.usage().forwards == 0.0
 
 
 def test_time_is_cpu_time_of_every_thread() -> None:
@@ -76,11 +76,11 @@ def test_time_is_cpu_time_of_every_thread() -> None:
     model = Model()
     with Meter(model) as meter:
         time.sleep(0.2)
-        idle = meter.reading().seconds
+        idle = meter.usage().seconds
         thread = threading.Thread(target=burn)
         thread.start()
         thread.join()
-        busy = meter.reading().seconds
+        busy = meter.usage().seconds
     assert idle < 0.1
     assert busy >= 0.1
     assert cpu_seconds() >= busy

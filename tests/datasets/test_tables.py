@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from earwitness.datasets.captions import Columns, read_csv, records
-from earwitness.datasets.tables import Row, read_table
+from earwitness.datasets.tables import TableRow, read_table
 from earwitness.errors import EarwitnessError
 
 COLUMNS = Columns(key="id", caption="caption", cluster="id")
@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 def test_a_row_has_the_line_in_which_it_starts(path: Path) -> None:
     found = read_table(table(path, 'a, b \n1,"x\r\ny"\n\n  \n2,z\r3,\n'), "")
     assert found.columns == ("a", "b")
-    assert found.rows == (Row(2, ("1", "x\r\ny")), Row(6, ("2", "z")), Row(7, ("3", "")))
+    assert found.rows == (TableRow(2, ("1", "x\r\ny")), TableRow(6, ("2", "z")), TableRow(7, ("3", "")))
     assert found.where(found.rows[1]) == f"{path}, line 6"
 
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import soundfile
 
 from concept_fakes import FakeConceptModel, fake_record, planted
-from concept_scoring_fakes import estimators, holding, task, untrained
+from concept_scoring_fakes import dataset, estimators, holding, task, untrained
 from earwitness.exhibits import concept, concept_features
 from earwitness.results.file_names import file_name
 from earwitness.scoring import Setting, loading
@@ -38,10 +37,10 @@ def model() -> FakeConceptModel:
 @pytest.fixture
 def scoring(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeConceptModel) -> ConceptScoring:
     """Three items, so that sounds are left of all but the last."""
-    dataset = SimpleNamespace(ESTIMATORS=estimators(model, planted(model.width)))
+    adapter = dataset(ESTIMATORS=estimators(model, planted(model.width)))
     records = [fake_record(model, 0, "a/1"), fake_record(model, 1, "b", correlated=True), fake_record(model, 2, "c")]
     monkeypatch.setattr(loading, "load_model", lambda task, device: model)
-    monkeypatch.setattr(loading, "adapter", lambda package, name, task: dataset)
+    monkeypatch.setattr(loading, "adapter", lambda package, name, task: adapter)
     monkeypatch.setattr(loading, "load_records", lambda setting: records)
     return open_scoring(Setting(task(tmp_path / "task", CARDS, items=3), cache=tmp_path / "out" / ".originals"))
 
@@ -71,8 +70,8 @@ CLIPS = np.stack([np.full(4, 7.0), 2 * FACTOR, np.array([0.0, 9.0, 0.0, 9.0])], 
 
 def test_the_feature_that_tells_most_and_the_liveliest_are_shown() -> None:
     features, known = tiny(CLIPS, CLIPS, FACTOR)
-    assert concept_features.telling(features, known) == {"a": 1}
-    assert concept_features.lively(features) == [2, 1], "variances 20.25 and 5; the first never changes"
+    assert concept_features.most_predictive(features, known) == {"a": 1}
+    assert concept_features.most_variable(features) == [2, 1], "variances 20.25 and 5; the first never changes"
     found = concept.described(features, known)
     assert [each["feature"] for each in found["features"]] == [1, 2]
     assert found["clips"] == {"a": [0.0, 1.0, 2.0, 3.0]}
@@ -151,7 +150,7 @@ def test_steering_along_a_planted_axis_is_measured_as_asked(
     assert np.abs(loudness["moved"]["brightness"]).max() < 0.15
     assert loudness["moved"]["loudness"][2] == 0
     assert loudness["sounds"][0] == "loudness -2"
-    spread = scoring.originals.known(0, model)["a/1"].train[:, 1].std()
+    spread = scoring.originals.held_out(0, model)["a/1"].train[:, 1].std()
     assert (loudness["measured"]["loudness"][4] - loudness["measured"]["loudness"][2]) / spread == pytest.approx(
         loudness["moved"]["loudness"][4], abs=1e-3
     )

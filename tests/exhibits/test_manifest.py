@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from earwitness.errors import EarwitnessError, InvalidItemError
-from earwitness.exhibits.manifest import Exhibit, Kind, leave, write
+from earwitness.exhibits.manifest import Exhibit, ExhibitKind, leave, write
 from earwitness.exhibits.writing import Curve, ItemExhibits
 from manifests import manifest
 
@@ -18,7 +18,7 @@ WAVE = np.zeros(800, dtype=np.float32)
 
 
 def exhibit(label: str, part: str = "") -> Exhibit:
-    return Exhibit("a", Kind.SOUND, label, f"a.{label}-{part}.ogg", part)
+    return Exhibit("a", ExhibitKind.SOUND, label, f"a.{label}-{part}.ogg", part)
 
 
 def test_exhibits_are_listed_by_label_and_part_whatever_the_order(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from earwitness.errors import (
     ExplainerFailedError,
     NotComparableError,
 )
-from earwitness.gate import Mode, Outcome, Report, RuleError, Verdict, check, parse
+from earwitness.gate import CheckReport, Mode, Outcome, RuleError, RuleVerdict, check, parse
 from earwitness.results import rows
 from earwitness.results.rows import SCHEMA
 from earwitness.stats.paired import paired_difference, sign_flip
@@ -25,11 +25,11 @@ RULE = "fid_* worse by >2% at p<0.05"
 NOISE = np.random.default_rng(9).normal(0, 0.02, 200)
 
 
-def judged(run: pa.Table, baseline: pa.Table, *rules: str, mode: Mode = Mode.PROVEN_WORSE) -> Report:
+def judged(run: pa.Table, baseline: pa.Table, *rules: str, mode: Mode = Mode.PROVEN_WORSE) -> CheckReport:
     return check(run, baseline, [parse(rule) for rule in rules or (RULE,)], mode)
 
 
-def only(report: Report) -> Verdict:
+def only(report: CheckReport) -> RuleVerdict:
     (verdict,) = report.verdicts
     return verdict
 
@@ -103,11 +103,11 @@ def test_the_figures_are_those_of_the_literal_computation() -> None:
 
 
 def test_the_interval_is_the_paired_bootstraps_at_one_minus_twice_the_level() -> None:
-    from earwitness.stats.intervals import Sampling
+    from earwitness.stats.intervals import Resampling
 
     values = scores()
     verdict = only(judged(table({HIGHER: values + NOISE}), table({HIGHER: values}), "fid_cf worse by >2% at p<0.01"))
-    found = paired_difference(values + NOISE, values, np.arange(200), Sampling(level=0.98))
+    found = paired_difference(values + NOISE, values, np.arange(200), Resampling(level=0.98))
     assert (verdict.low, verdict.high) == pytest.approx((float(found.low), float(found.high)))
 
 
@@ -286,7 +286,7 @@ def test_crossed_clusters_ask_for_more_than_the_coarser_way_alone() -> None:
     change = 0.05 * random.normal(size=30)[first] + 0.05 * random.normal(size=12)[second]
     before = scores(300) / 2
 
-    def found(name: str) -> Verdict:
+    def found(name: str) -> RuleVerdict:
         both = [f"a{i} × b{j}" for i, j in zip(first, second, strict=True)]
         clusters = {"crossed": both, "one": [f"b{j}" for j in second]}
         run, baseline = (

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from earwitness.errors import EarwitnessError, NotComparableError
-from earwitness.gate import Mode, Report, check, parse, print_report, to_json, to_junit, to_markdown
+from earwitness.gate import CheckReport, Mode, check, parse, print_report, to_json, to_junit, to_markdown
 from earwitness.gate.reports import error_to_junit, error_to_markdown, sentence
 from gate_rows import scores, table
 
@@ -17,7 +17,7 @@ RULES = [parse("fid_* worse by >2% at p<0.05")]
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def report() -> CheckReport:
     """A regression, an inconclusive verdict and a pass."""
     before = {"fid_cf@top10": VALUES, "fid_cf@top20": VALUES, "fid_cf@top30": VALUES}
     lost = [None if n == 7 else value for n, value in enumerate(VALUES - 0.1 + NOISE)]
@@ -25,7 +25,7 @@ def report() -> Report:
     return check(table(after), table(before), RULES)
 
 
-def test_the_table_names_every_metric_and_the_items_that_got_worst(report: Report) -> None:
+def test_the_table_names_every_metric_and_the_items_that_got_worst(report: CheckReport) -> None:
     shown = io.StringIO()
     print_report(report, Console(width=120, file=shown))
     text = shown.getvalue()
@@ -40,12 +40,12 @@ def test_the_table_names_every_metric_and_the_items_that_got_worst(report: Repor
     ]  # fmt: skip
 
 
-def test_a_sentence_says_why_nothing_is_proven(report: Report) -> None:
+def test_a_sentence_says_why_nothing_is_proven(report: CheckReport) -> None:
     (verdict,) = [verdict for verdict in report.verdicts if verdict.outcome == "inconclusive"]
     assert f"these 60 items tell no drop below {verdict.smallest:.4f} from none" in sentence(verdict)
 
 
-def test_json_holds_every_figure_and_is_strict_json(report: Report) -> None:
+def test_json_holds_every_figure_and_is_strict_json(report: CheckReport) -> None:
     found = json.loads(to_json(report), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert (found["exit_code"], found["mode"], len(found["verdicts"])) == (1, "proven-worse", 3)
     first, verdict = found["verdicts"][0], report.verdicts[0]
@@ -61,8 +61,10 @@ def test_what_cannot_be_a_number_in_json_is_null() -> None:
 
 
 @pytest.mark.parametrize(("mode", "failures", "skipped"), [(Mode.PROVEN_WORSE, 1, 1), (Mode.NON_INFERIOR, 2, 0)])
-def test_junit_counts_as_failures_what_fails_the_check(report: Report, mode: Mode, failures: int, skipped: int) -> None:
-    root = ElementTree.fromstring(to_junit(Report(report.verdicts, mode)))
+def test_junit_counts_as_failures_what_fails_the_check(
+    report: CheckReport, mode: Mode, failures: int, skipped: int
+) -> None:
+    root = ElementTree.fromstring(to_junit(CheckReport(report.verdicts, mode)))
     (suite,) = root
     assert [suite.get(name) for name in ("tests", "failures", "skipped", "errors")] == [
         "3", str(failures), str(skipped), "0",
@@ -74,7 +76,7 @@ def test_junit_counts_as_failures_what_fails_the_check(report: Report, mode: Mod
     assert case.get("name") == f"fid_cf@top10: {RULES[0].text}"
 
 
-def test_markdown_is_one_table_with_every_verdict(report: Report) -> None:
+def test_markdown_is_one_table_with_every_verdict(report: CheckReport) -> None:
     lines = to_markdown(report).splitlines()
     rows = [line for line in lines if line.startswith("|")]
     assert lines[0] == "### earwitness check: regression: 1 regression, 1 inconclusive, 1 pass"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from earwitness import board, registry
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
 from synthetic import SKILL, Plan, write_originals, write_run, write_task
 
@@ -29,7 +29,7 @@ def planted_board(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for submission in variant.skill:
                 write_run(folder / "runs", variant, submission)
             write_originals(folder / "runs", variant)
-        board.build(folder / "runs", folder / "board", Sampling(draws=200))
+        board.build(folder / "runs", folder / "board", Resampling(draws=200))
     return folder / "board"
 
 

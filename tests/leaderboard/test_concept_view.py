@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
 from earwitness import board
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from manifests import listed
 from synthetic import Plan, item_ids, write_run
 
@@ -275,7 +275,9 @@ def test_the_whole_page_reads_what_scoring_left(tmp_path: Path, monkeypatch: pyt
         run / "exhibits", item, ("document", "features", "", "features.json"), ("sound", "clip", "3", clip),
         ("sound", "steered", "pitch +1", "steered.flac"),
     )  # fmt: skip
-    monkeypatch.setenv("EARWITNESS_BOARD", str(board.build(tmp_path / "runs", tmp_path / "board", Sampling(draws=20))))
+    monkeypatch.setenv(
+        "EARWITNESS_BOARD", str(board.build(tmp_path / "runs", tmp_path / "board", Resampling(draws=20)))
+    )
     app = AppTest.from_file(str(page), default_timeout=60).run()
     app.switch_page("screens/item.py").run()
     assert not app.exception, app.exception

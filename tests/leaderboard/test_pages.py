@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from earwitness import board, registry
-from earwitness.stats.intervals import Sampling
+from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
 from synthetic import Plan, write_run, write_task
 
@@ -168,7 +168,7 @@ def test_an_entrant_that_ran_some_items_alone_is_shown_without_a_rank(tmp_path, 
     monkeypatch.setattr(registry, "home", lambda kind: tmp_path / "registry" if kind == "tasks" else home(kind))
     for submission in plan.skill:
         write_run(tmp_path / "runs", replace(plan, items=5) if submission == "occlusion" else plan, submission)
-    board.build(tmp_path / "runs", tmp_path / "board", Sampling(draws=50))
+    board.build(tmp_path / "runs", tmp_path / "board", Resampling(draws=50))
     monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board"))
     app = started(page, monkeypatch)
     shown = app.dataframe[0].value.set_index("Submission")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from earwitness.stats.calibration import calibrated, calibrated_interval, scale, touch
-from earwitness.stats.intervals import Interval, Sampling, mean_interval
+from earwitness.stats.intervals import Interval, Resampling, mean_interval
 
 CLUSTERS = np.arange(100)
 
@@ -69,6 +69,6 @@ def test_a_95_percent_interval_of_a_calibrated_value_covers_the_truth_as_often_a
         difficulty = random.normal(size=100)
         floor, ceiling = difficulty + random.normal(0.0, 0.5, 100), difficulty + random.normal(1.0, 0.5, 100)
         values = (difficulty + random.normal(0.6, 0.5, 100))[:, None]
-        found = calibrated_interval(values, floor, ceiling, CLUSTERS, Sampling(draws=400, seed=trial))
+        found = calibrated_interval(values, floor, ceiling, CLUSTERS, Resampling(draws=400, seed=trial))
         covered.append(found.low[0] <= 0.6 <= found.high[0])
     assert 0.92 <= np.mean(covered) <= 0.98

@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earwitness.stats.intervals import Sampling, interval, mean_interval, mean_of, numbered, weights
+from earwitness.stats.intervals import Resampling, interval, mean_interval, mean_of, numbered, weights
 from earwitness.stats.paired import paired_difference
 
-SMALL = Sampling(draws=400)
+SMALL = Resampling(draws=400)
 
 
 def coverage(columns: np.ndarray, truth: float, clusters: np.ndarray, method: str) -> float:
     """Share of simulated data sets (columns) whose interval holds the truth; all share one set of weights."""
-    found = mean_interval(columns, clusters, Sampling(draws=1000, seed=3, method=method))
+    found = mean_interval(columns, clusters, Resampling(draws=1000, seed=3, method=method))
     return float(((found.low <= truth) & (truth <= found.high)).mean())
 
 
@@ -111,7 +111,7 @@ def test_clusters_are_numbered_by_name():
 )
 def test_an_interval_follows_a_change_of_unit(values, factor, shift, method):
     data, clusters = np.round(np.array(values), 3), np.arange(len(values))
-    sampling = Sampling(draws=200, method=method)
+    sampling = Resampling(draws=200, method=method)
     plain = mean_interval(data, clusters, sampling)
     moved = mean_interval(factor * data + shift, clusters, sampling)
     width = 1e-6 + 0.02 * float(plain.high - plain.low)

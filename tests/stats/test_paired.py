@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, ttest_1samp
 
-from earwitness.stats.intervals import Sampling, numbered
+from earwitness.stats.intervals import Resampling, numbered
 from earwitness.stats.paired import (
     EXACT,
     cluster_sums,
@@ -105,7 +105,7 @@ def test_the_standard_error_is_the_bootstraps_for_clusters_of_unequal_sizes() ->
     clusters = np.repeat(np.arange(80), random.integers(1, 6, 80))
     values = (random.normal(size=80)[clusters] + random.normal(size=len(clusters)))[:, None]
     values[::7] = np.nan
-    draws = paired_difference(values, 0 * values, clusters, Sampling(draws=4000)).draws
+    draws = paired_difference(values, 0 * values, clusters, Resampling(draws=4000)).draws
     assert standard_error(values, clusters)[0] == pytest.approx(draws.std(), rel=0.06)
 
 
@@ -123,7 +123,7 @@ def test_an_interval_of_a_relative_change_covers_it_93_to_97_percent_of_the_time
     random = np.random.default_rng(7)
     second = random.normal(1.0, 0.3, size=(150, 1500))
     first = second - 0.05 + random.normal(0, 0.1, size=second.shape)
-    found = relative_change(first, second, np.arange(150), Sampling(draws=600))
+    found = relative_change(first, second, np.arange(150), Resampling(draws=600))
     assert 0.93 <= float(((found.low <= -0.05) & (found.high >= -0.05)).mean()) <= 0.97
 
 

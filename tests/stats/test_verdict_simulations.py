@@ -14,9 +14,9 @@ import pytest
 
 from earwitness.stats import verdicts
 from earwitness.stats.calibration import calibrated, shares
-from earwitness.stats.intervals import Sampling, interval, mean_interval
+from earwitness.stats.intervals import Resampling, interval, mean_interval
 from earwitness.stats.ranks import ranks
-from earwitness.stats.verdicts import Gains, Word, judged, order
+from earwitness.stats.verdicts import Gains, Verdict, judged, order
 
 REPEATS, MANY = 60, 1000
 KINDS = {"normal": (6, 10, 20, 50, 100), "bounded": (6, 10, 20, 50, 100), "zero-inflated": (50, 100)}
@@ -154,7 +154,7 @@ def test_a_family_of_comparisons_says_hardly_ever_anything_of_what_is_tied(kind:
     said = 0
     for _ in range(repeats):
         words = judged(family(random, kind, clusters, 32), np.arange(clusters)).words
-        said += bool(set(words) & {Word.BETTER, Word.WORSE})
+        said += bool(set(words) & {Verdict.BETTER, Verdict.WORSE})
     print(f"{kind}, {clusters} clusters, 32 comparisons: any verdict {said / repeats:.3f}, {repeats} draws")
     assert said / repeats <= at_most(0.05, repeats)
 
@@ -166,7 +166,7 @@ def test_what_lies_at_the_margin_is_hardly_ever_called_equivalent(distance: floa
         judged(Gains.of(random.normal(distance, 0.1, (100, 1))), np.arange(100), np.array([margin])).words[0]
         for _ in range(repeats)
     ]
-    share = words.count(Word.EQUIVALENT) / repeats
+    share = words.count(Verdict.EQUIVALENT) / repeats
     if distance < margin:
         assert share >= 0.9
     else:
@@ -175,7 +175,7 @@ def test_what_lies_at_the_margin_is_hardly_ever_called_equivalent(distance: floa
 
 def covered(kind: str, clusters: int, shape: str, repeats: int) -> tuple[float, float]:
     """How often intervals of a mean, and of a calibrated value, hold the truth."""
-    random, sampling = np.random.default_rng([clusters, len(kind)]), Sampling(draws=400)
+    random, sampling = np.random.default_rng([clusters, len(kind)]), Resampling(draws=400)
     world = World(kind, clusters, 3, shape)
     hits = []
     for _ in range(repeats):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from earwitness.stats.paired import coarsest, inflation, standard_error
-from earwitness.stats.verdicts import Gains, Word, judged, order
+from earwitness.stats.verdicts import Gains, Verdict, judged, order
 
 
 def literal(columns: np.ndarray, level: float = 0.05) -> np.ndarray:
@@ -34,8 +34,8 @@ def test_a_family_is_judged_as_the_literal_version_does(seed: int) -> None:
     found = judged(Gains.of(value), clusters)
     sums = np.array([value[clusters == number].sum(axis=0) for number in range(9)])
     told = literal(np.concatenate([sums, -sums], axis=1))
-    assert (found.words == Word.BETTER).tolist() == told[:5].tolist()
-    assert (found.words == Word.WORSE).tolist() == told[5:].tolist()
+    assert (found.words == Verdict.BETTER).tolist() == told[:5].tolist()
+    assert (found.words == Verdict.WORSE).tolist() == told[5:].tolist()
     assert ((found.p < 0.05) == (told[:5] | told[5:])).all()
     assert ((found.low > 0) == told[:5]).all()
     assert ((found.high < 0) == told[5:]).all()
@@ -55,12 +55,12 @@ def test_all_pairs_are_ordered_as_the_literal_version_does(seed: int) -> None:
 
 
 def test_six_clusters_that_agree_are_told_and_five_are_too_few() -> None:
-    for count, word in ((6, Word.BETTER), (5, Word.TOO_FEW), (1, Word.TOO_FEW)):
+    for count, word in ((6, Verdict.BETTER), (5, Verdict.TOO_FEW), (1, Verdict.TOO_FEW)):
         found = judged(Gains.of(np.full((count, 1), 0.3)), np.arange(count))
         assert found.words[0] == word
         assert found.p[0] == pytest.approx(2 / 2**count)
         scores = np.array([0.0, 0.3]) + np.zeros((count, 1))
-        assert order(scores, scores, np.arange(count)).decidable == (word == Word.BETTER)
+        assert order(scores, scores, np.arange(count)).decidable == (word == Verdict.BETTER)
 
 
 def test_figures_by_hand() -> None:
@@ -79,26 +79,26 @@ def test_figures_by_hand() -> None:
 def test_what_is_equal_everywhere_is_equivalent_where_a_margin_is_stated() -> None:
     nothing = Gains.of(np.zeros((20, 2)))
     found = judged(nothing, np.arange(20), np.array([0.01, np.nan]))
-    assert found.words.tolist() == [Word.EQUIVALENT, Word.NOT_TOLD]
+    assert found.words.tolist() == [Verdict.EQUIVALENT, Verdict.NOT_TOLD]
     assert (found.low.tolist(), found.high.tolist(), found.p.tolist()) == ([0, 0], [0, 0], [1, 1])
     near = Gains.of(np.random.default_rng(0).normal(0, 0.1, (100, 1)))
-    for margin, word in ((0.06, Word.EQUIVALENT), (0.02, Word.NOT_TOLD)):
+    for margin, word in ((0.06, Verdict.EQUIVALENT), (0.02, Verdict.NOT_TOLD)):
         found = judged(near, np.arange(100), np.array([margin]))
         assert found.words[0] == word
-        assert (max(-found.low[0], found.high[0]) < margin) == (word == Word.EQUIVALENT)
+        assert (max(-found.low[0], found.high[0]) < margin) == (word == Verdict.EQUIVALENT)
 
 
 def test_one_item_that_differs_does_not_make_an_interval_narrow() -> None:
     value = np.zeros((50, 1))
     value[0] = 1.0
     found = judged(Gains.of(value), np.arange(50), np.array([0.05]))
-    assert found.words[0] == Word.NOT_TOLD
+    assert found.words[0] == Verdict.NOT_TOLD
     assert found.low[0] < 0 < 0.055 < found.high[0]
 
 
 def test_nobody_s_metric_and_no_comparison_are_no_verdict() -> None:
     found = judged(Gains.of(np.full((12, 1), np.nan)), np.arange(12))
-    assert (found.words[0], found.items[0], found.family) == (Word.TOO_FEW, 0, 0)
+    assert (found.words[0], found.items[0], found.family) == (Verdict.TOO_FEW, 0, 0)
     assert np.isnan([found.effect[0], found.p[0], found.improvement[0]]).all()
     assert judged(Gains.of(np.zeros((12, 0))), np.arange(12)).words.tolist() == []
     assert order(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, dtype=np.int64)).decidable is False
@@ -108,9 +108,9 @@ def test_what_is_claimed_holds_with_failed_items_at_the_worst() -> None:
     random = np.random.default_rng(0)
     value = random.normal(0.5, 0.5, (60, 1))
     least = np.where(np.arange(60)[:, None] < 20, -3.0, value)
-    assert judged(Gains.of(value), np.arange(60)).words[0] == Word.BETTER
+    assert judged(Gains.of(value), np.arange(60)).words[0] == Verdict.BETTER
     found = judged(Gains(value, least, value), np.arange(60))
-    assert found.words[0] != Word.BETTER
+    assert found.words[0] != Verdict.BETTER
     assert found.low[0] < 0
     scores = np.concatenate([value, np.zeros((60, 1))], axis=1)
     at_worst = np.concatenate([least, np.zeros((60, 1))], axis=1)

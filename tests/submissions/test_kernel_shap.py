@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines import baseline, make_item, tiny_model
+from earwitness.explaining.prompt_likelihoods import masked_likelihoods
+from earwitness.tracks.prompt import Removal
 
 SHAP = baseline("kernel_shap").module
 PROMPTS = (
@@ -47,7 +49,8 @@ def test_all_coalitions_give_exact_shapley_values_up_to_ten_words(prompt: str) -
     count = len(prompt.split())
     game = SHAP.draw_coalitions(count, 2**count, seed=0)
     explainer = baseline("kernel_shap").build(coalitions=2**count, framewise=True)
-    (values,) = explainer._likelihoods(model, [item], [SHAP.on_tokens(game.members, words)])
+    masks = SHAP.on_tokens(game.members, words)
+    (values,) = masked_likelihoods(model, [item], [masks], Removal.SCALE, batch=64)
     exact = exact_shapley(count, as_dict(game.members, values))
     np.testing.assert_allclose(SHAP.shapley_values(game, values), exact, atol=1e-6)
     found = explainer.explain(model, item).order

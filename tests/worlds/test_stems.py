@@ -23,7 +23,7 @@ from earwitness.worlds.stems import (
     render,
     split_of,
 )
-from earwitness.worlds.synthesiser import SAMPLE_RATE, Note, Voice, play
+from earwitness.worlds.synthesiser import SAMPLE_RATE, Note, Program, play
 
 CLIPS = [clip("test", index) for index in range(60)]
 
@@ -121,7 +121,7 @@ def test_parts_enter_late_end_early_and_pause() -> None:
 
 
 def test_a_note_sounds_where_it_is_written() -> None:
-    wave = play(Voice(73), [Note(69, 100, 0.5, 1.0)], SAMPLES)
+    wave = play(Program(73), [Note(69, 100, 0.5, 1.0)], SAMPLES)
     assert not wave[: SAMPLE_RATE // 2].any()
     held = wave[int(0.6 * SAMPLE_RATE) : int(0.95 * SAMPLE_RATE)]
     assert abs(_centre(held) - 440) < 15

@@ -12,7 +12,7 @@ from earwitness.board.projection import project
 from earwitness.board.store import connect, current, records, write
 from earwitness.errors import ITEM_FAILED, EarwitnessError
 from earwitness.results.folders import open_runs
-from earwitness.stats.intervals import DEFAULT, Sampling
+from earwitness.stats.intervals import DEFAULT, Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class UnreadRunsError(EarwitnessError):
 def build(
     runs: Path | Sequence[Path] = Path("runs"),
     board: Path = Path("board"),
-    sampling: Sampling = DEFAULT,
+    sampling: Resampling = DEFAULT,
     say: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Build the board from every run in a folder, or in several, and return its file; `say` is told of runs that have

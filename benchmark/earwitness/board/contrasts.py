@@ -33,7 +33,8 @@ def contrasts(
     """
     columns = [number for number, metric in enumerate(cube.metrics) if direction(metric)]
     shown = [number for number in columns if cube.metrics[number] in headline]
-    families = [shown] * bool(shown) + [[number] for number in columns if number not in shown]
+    families = [shown] if shown else []
+    families += [[number] for number in columns if number not in shown]
     return [
         record
         for control in controls

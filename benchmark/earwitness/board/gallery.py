@@ -44,9 +44,9 @@ def gallery(connection: DuckDBPyConnection, task: Record, entrant: str, board: P
     """
     query = "SELECT * FROM exhibits WHERE task_key = ? AND entrant IN ('', ?) ORDER BY item, entrant, position"
     by_item: dict[str, list[Record]] = {}
-    for each in records(connection, query, task["task_key"], entrant):
-        by_item.setdefault(each["item"], []).append(each)
-    explained = [item for item, found in by_item.items() if any(each["entrant"] for each in found)]
+    for exhibit in records(connection, query, task["task_key"], entrant):
+        by_item.setdefault(exhibit["item"], []).append(exhibit)
+    explained = [item for item, exhibits in by_item.items() if any(exhibit["entrant"] for exhibit in exhibits)]
     texts = _texts(connection, task)
     parts = []
     for number, item in enumerate((explained or list(by_item))[:SHOWN]):
@@ -60,21 +60,21 @@ def gallery(connection: DuckDBPyConnection, task: Record, entrant: str, board: P
 
 def _texts(connection: DuckDBPyConnection, task: Record) -> dict[str, str]:
     """What an item says in words, whatever its fields are called: those that are text."""
-    found = records(connection, "SELECT item, fields FROM inputs WHERE task_key = ?", task["task_key"])
-    fields = {each["item"]: json.loads(each["fields"]) for each in found}
+    inputs = records(connection, "SELECT item, fields FROM inputs WHERE task_key = ?", task["task_key"])
+    fields = {row["item"]: json.loads(row["fields"]) for row in inputs}
     return {
         item: " · ".join(dict.fromkeys(value for key, value in own.items() if isinstance(value, str) and key != "id"))
         for item, own in fields.items()
     }
 
 
-def _item(found: Sequence[Record], board: Path, target: Path, folder: Path) -> str:
+def _item(exhibits: Sequence[Record], board: Path, target: Path, folder: Path) -> str:
     """Exhibits of one item: a row of the item's own, and one of the entrant's."""
     rows = []
-    for entrant, mine in groupby(found, key=lambda each: str(each["entrant"])):
+    for entrant, mine in groupby(exhibits, key=lambda exhibit: str(exhibit["entrant"])):
         cells = []
-        for label, same in groupby(mine, key=lambda each: str(each["label"])):
-            shown = [figure for each in same if (figure := _figure(each, board, target, folder))]
+        for label, same in groupby(mine, key=lambda exhibit: str(exhibit["label"])):
+            shown = [figure for exhibit in same if (figure := _figure(exhibit, board, target, folder))]
             inner = "".join(shown)
             if len(shown) > MANY:
                 summary = f"<summary>{html.escape(label)} ({len(shown)})</summary>"
@@ -86,21 +86,23 @@ def _item(found: Sequence[Record], board: Path, target: Path, folder: Path) -> s
     return "".join(rows)
 
 
-def _figure(each: Record, board: Path, target: Path, folder: Path) -> str:
+def _figure(exhibit: Record, board: Path, target: Path, folder: Path) -> str:
     """One exhibit under its label and part; empty where its file is gone, or is of a kind that cannot be drawn here."""
-    source = board / each["path"]
+    source = board / exhibit["path"]
     if not source.is_file():
         return ""
-    caption = html.escape(": ".join(filter(None, (each["label"], each["part"]))))
-    if each["kind"] == "curve":
+    caption = html.escape(": ".join(filter(None, (exhibit["label"], exhibit["part"]))))
+    if exhibit["kind"] == "curve":
         shown = line_chart(_document(source))
-    elif each["kind"] in ("sound", "picture"):
-        whose = _named(each["entrant"]) or "item"
-        name = "-".join(filter(None, (whose, f"{each['position']:02d}", _named(each["label"]), _named(each["part"]))))
+    elif exhibit["kind"] in ("sound", "picture"):
+        whose = _named(exhibit["entrant"]) or "item"
+        name = "-".join(
+            filter(None, (whose, f"{exhibit['position']:02d}", _named(exhibit["label"]), _named(exhibit["part"])))
+        )
         address = html.escape(_copied(source, target / f"{name}{source.suffix}", folder))
         player = f'<audio controls preload="none" src="{address}"></audio>'
         image = f'<img loading="lazy" alt="{caption}" src="{address}">'
-        shown = player if each["kind"] == "sound" else image
+        shown = player if exhibit["kind"] == "sound" else image
     else:
         shown = ""
     return f"<figure><figcaption>{caption}</figcaption>{shown}</figure>" if shown else ""

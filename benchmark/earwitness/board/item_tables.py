@@ -10,45 +10,45 @@ import numpy as np
 
 from earwitness.board import items as seen
 from earwitness.board.manifests import exhibits
-from earwitness.board.part import variant_of
+from earwitness.board.variants import variant_of
 from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from earwitness.board.part import Part
-    from earwitness.results.folders import Run
+    from earwitness.board.variants import MeasuredVariant
+    from earwitness.results.folders import StoredRun
 
 Record = dict[str, Any]
 COST = ("seconds", "forwards", "backwards", "peak_bytes")
 
 
-def item_values(part: Part) -> list[Record]:
+def item_values(measured: MeasuredVariant) -> list[Record]:
     """Each entrant's value of each metric on each item, failures at the floor's value."""
-    measured = part.cube
-    known = ~np.isnan(measured.values)
+    cube = measured.cube
+    measured_at = ~np.isnan(cube.values)
     return [
         {
-            "entrant": part.labels[entrant],
-            "item": measured.items[item],
-            "metric": measured.metrics[metric],
-            "value": float(measured.values[entrant, item, metric]),
-            "failed": bool(measured.failed[entrant, item, metric]),
+            "entrant": measured.labels[entrant],
+            "item": cube.items[item],
+            "metric": cube.metrics[metric],
+            "value": float(cube.values[entrant, item, metric]),
+            "failed": bool(cube.failed[entrant, item, metric]),
         }
-        for entrant, item, metric in np.argwhere(known).tolist()
+        for entrant, item, metric in np.argwhere(measured_at).tolist()
     ]
 
 
-def item_tables(part: Part, runs: Sequence[Run], board: Path) -> dict[str, list[Record]]:
+def item_tables(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path) -> dict[str, list[Record]]:
     """Inputs, what each entrant left of each, and the exhibits of both: paths are relative to the board's folder."""
-    known: dict[str, seen.Input] = {}
+    inputs: dict[str, seen.Input] = {}
     for place in dict.fromkeys(run.folder.parent for run in runs):
-        known = seen.inputs(place, part.variant.task_hash, part.variant.seed) | known
-    first = dict(zip(part.rows["item"].to_pylist(), part.rows["cluster"].to_pylist(), strict=True))
+        inputs = seen.inputs(place, measured.variant.task_hash, measured.variant.seed) | inputs
+    first = dict(zip(measured.rows["item"].to_pylist(), measured.rows["cluster"].to_pylist(), strict=True))
     described, shown = [], []
-    for item in part.cube.items:
-        found = known.get(item, seen.Input())
+    for item in measured.cube.items:
+        found = inputs.get(item, seen.Input())
         described.append(
             {
                 "item": item,
@@ -61,10 +61,10 @@ def item_tables(part: Part, runs: Sequence[Run], board: Path) -> dict[str, list[
         )
         shown += _exhibits("", item, found.exhibits, board)
     folders = {run.folder.name: run.folder for run in runs}
-    labels = dict(zip(part.cube.entrants, part.labels, strict=True))
+    labels = dict(zip(measured.cube.entrants, measured.labels, strict=True))
     left: list[Record] = []
     maps: dict[str, dict[str, Path]] = {}
-    for entry in _first_rows(part):
+    for entry in _first_rows(measured):
         entrant, item = labels[entry["submission"], entry["submission_hash"]], entry["item"]
         folder = folders.get(entry["run"])
         if folder is not None:
@@ -93,11 +93,11 @@ def _exhibits(entrant: str, item: str, found: Sequence[Record], board: Path) -> 
     ]
 
 
-def _first_rows(part: Part) -> list[Record]:
+def _first_rows(measured: MeasuredVariant) -> list[Record]:
     """One row of each entrant and item, one that failed if there is any."""
     found: dict[tuple[str, str, str], Record] = {}
     columns = ["submission", "submission_hash", "item", "status", "reason", "run", *COST]
-    for row in part.rows.select(columns).to_pylist():
+    for row in measured.rows.select(columns).to_pylist():
         key = (row["submission"], row["submission_hash"], row["item"])
         if key not in found or _gravity(row) > _gravity(found[key]):
             found[key] = row
@@ -108,15 +108,14 @@ def _gravity(row: Record) -> int:
     return {Status.SKIPPED: 0, Status.OK: 1}.get(row["status"], 2)
 
 
-def run_records(part: Part, runs: Sequence[Run], board: Path) -> list[Record]:
+def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path) -> list[Record]:
     """Where the variant's rows come from, each run with its recipe."""
-    labels = dict(zip(part.cube.entrants, part.labels, strict=True))
-    names = set(part.rows["run"].to_pylist())
+    labels = dict(zip(measured.cube.entrants, measured.labels, strict=True))
+    names = set(measured.rows["run"].to_pylist())
     records = []
     for run in runs:
         mine = run.rows.slice(0, 1).to_pylist()[0]
-        variant = variant_of(mine)
-        if variant == part.variant and mine["run"] in names:
+        if variant_of(mine) == measured.variant and mine["run"] in names:
             records.append(
                 {
                     "entrant": labels[mine["submission"], mine["submission_hash"]],

@@ -14,7 +14,7 @@ COLOURS = ("#0d9488", "#e0652f", "#4c78a8", "#a05fb0", "#c2a02e", "#8a979f")
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineChart:
     """What is drawn: places [Q] on the axis, and values [Q] by name, None where there is none."""
 
     axis: str
@@ -50,7 +50,7 @@ def line_chart(found: Any) -> str:
     )
 
 
-def _read(found: Any) -> Lines | None:
+def _read(found: Any) -> LineChart | None:
     """The curve of a document; None where it is none."""
     try:
         at = [_number(value) for value in found["x"]["values"]]
@@ -58,11 +58,11 @@ def _read(found: Any) -> Lines | None:
         axis, values = str(found["x"]["label"]), str(found.get("y", {}).get("label", ""))
     except (KeyError, TypeError, AttributeError):
         return None
-    known = [place for place in at if place is not None]
+    places = [place for place in at if place is not None]
     drawn = any(value is not None for line in lines.values() for value in line)
-    if not drawn or len(known) != len(at) or any(len(line) != len(at) for line in lines.values()):
+    if not drawn or len(places) != len(at) or any(len(line) != len(at) for line in lines.values()):
         return None
-    return Lines(axis, values, known, lines)
+    return LineChart(axis, values, places, lines)
 
 
 def _number(value: Any) -> float | None:
@@ -97,7 +97,7 @@ def _polyline(points: list[tuple[float, float]], colour: str) -> str:
     return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
 
-def _frame(curve: Lines, across: tuple[float, float], up: tuple[float, float]) -> str:
+def _frame(curve: LineChart, across: tuple[float, float], up: tuple[float, float]) -> str:
     """Axes with the numbers at their ends, and what they count."""
     floor, middle = HEIGHT - BOTTOM, (WIDTH + LEFT) / 2
     texts = [

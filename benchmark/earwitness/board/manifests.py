@@ -28,18 +28,18 @@ def exhibits(folder: Path, item: str, root: Path) -> list[Record]:
         return []
     if not isinstance(listed, list):
         return []
-    found = [_entry(each, folder, root.resolve()) for each in listed]
-    return [each for each in found if each is not None]
+    entries = [_entry(entry, folder, root.resolve()) for entry in listed]
+    return [entry for entry in entries if entry is not None]
 
 
-def _entry(each: Any, folder: Path, root: Path) -> Record | None:
-    if not isinstance(each, dict) or not all(isinstance(each.get(name), str) for name in TEXTS):
+def _entry(entry: Any, folder: Path, root: Path) -> Record | None:
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in TEXTS):
         return None
     try:
-        path = (folder / each["path"]).resolve()
+        path = (folder / entry["path"]).resolve()
         there = path.is_relative_to(root) and path.is_file()
     except (OSError, ValueError):
         return None
-    if each["kind"] not in KINDS or not there:
+    if entry["kind"] not in KINDS or not there:
         return None
-    return {**{name: each[name] for name in TEXTS}, "path": path}
+    return {**{name: entry[name] for name in TEXTS}, "path": path}

@@ -17,17 +17,17 @@ from earwitness.results.cube import FLOOR, Cube, Sides, side_by_side
 from earwitness.results.filling import direction
 from earwitness.results.folders import open_run, open_runs
 from earwitness.results.rows import RECIPE, Status
-from earwitness.stats.intervals import DEFAULT, Sampling
+from earwitness.stats.intervals import DEFAULT, Resampling
 from earwitness.stats.paired import paired_difference
-from earwitness.stats.verdicts import Word, judged
+from earwitness.stats.verdicts import Verdict, judged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from earwitness.results.folders import Run, Unread
+    from earwitness.results.folders import StoredRun, Unread
     from earwitness.stats.verdicts import Verdicts
 
-WORDS = {Word.BETTER: "A is better", Word.WORSE: "B is better"}
+WORDS = {Verdict.BETTER: "A is better", Verdict.WORSE: "B is better"}
 Key = tuple[str, str]
 """A task and its hash."""
 
@@ -81,7 +81,7 @@ class Pair:
 
 
 def compare(
-    first: str, second: str, runs: Sequence[Path], task: str | None = None, sampling: Sampling = DEFAULT
+    first: str, second: str, runs: Sequence[Path], task: str | None = None, sampling: Resampling = DEFAULT
 ) -> list[Pair]:
     """A pair for each task that A and B ran, each a run's folder or a submission's id among the runs in some folders.
 
@@ -89,15 +89,15 @@ def compare(
     where A or B is nothing of the kind, or of several versions, and NotComparableError where they share no task, item
     or seed.
     """
-    found, unread = open_runs(runs)
-    sides = [_sides(name, found, unread) for name in (first, second)]
+    opened, unread = open_runs(runs)
+    sides = [_sides(name, opened, unread) for name in (first, second)]
     shared = [key for key in sides[0] if key in sides[1] and task in (None, key[0])]
     if not shared:
         raise NotComparableError(_apart(first, second, sides, task))
-    return [_pair((first, second), key, [side[key] for side in sides], found, sampling) for key in shared]
+    return [_pair((first, second), key, [side[key] for side in sides], opened, sampling) for key in shared]
 
 
-def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key, list[Run]]:
+def _sides(name: str, runs: Sequence[StoredRun], unread: Sequence[Unread]) -> dict[Key, list[StoredRun]]:
     """The runs that a name means, by task."""
     folder = Path(name)
     if folder.is_dir() or (folder / RECIPE).exists():
@@ -105,11 +105,11 @@ def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key
     else:
         mine = [run for run in runs if run.rows["submission"][0].as_py() == name]
     if not mine:
-        known = sorted({run.rows["submission"][0].as_py() for run in runs})
-        have = f"the runs have {', '.join(known)}" if known else "there are no runs; name their folder with --runs"
+        ids = sorted({run.rows["submission"][0].as_py() for run in runs})
+        have = f"the runs have {', '.join(ids)}" if ids else "there are no runs; name their folder with --runs"
         left = f"; left out: {'; '.join(run.reason for run in unread)}" if unread else ""
         raise EarwitnessError(f"{name} is no run's folder and no submission that was run; {have}{left}")
-    by_key: dict[Key, list[Run]] = {}
+    by_key: dict[Key, list[StoredRun]] = {}
     for run in mine:
         by_key.setdefault((run.rows["task"][0].as_py(), run.rows["task_hash"][0].as_py()), []).append(run)
     for (task, _), group in sorted(by_key.items()):
@@ -119,7 +119,7 @@ def _sides(name: str, runs: Sequence[Run], unread: Sequence[Unread]) -> dict[Key
     return dict(sorted(by_key.items()))
 
 
-def _apart(first: str, second: str, sides: Sequence[dict[Key, list[Run]]], task: str | None) -> str:
+def _apart(first: str, second: str, sides: Sequence[dict[Key, list[StoredRun]]], task: str | None) -> str:
     """Why there is no task on which the two meet."""
     names = [{key[0] for key in side} for side in sides]
     both = sorted(names[0] & names[1] & ({task} if task else names[0]))
@@ -131,57 +131,57 @@ def _apart(first: str, second: str, sides: Sequence[dict[Key, list[Run]]], task:
 
 
 def _pair(
-    names: tuple[str, str], key: Key, sides: Sequence[list[Run]], runs: Sequence[Run], sampling: Sampling
+    names: tuple[str, str], key: Key, sides: Sequence[list[StoredRun]], runs: Sequence[StoredRun], sampling: Resampling
 ) -> Pair:
     tables = [pa.concat_tables([run.rows for run in side]) for side in sides]
     _refuse_other_seeds(names, tables, key[0])
-    found = side_by_side(Sides(tables[0], tables[1], _floor(tables, runs, key)))
-    shared = found.shared(0, 1)
-    ran = [int(side.sum()) for side in found.ran[:2]]
+    cube = side_by_side(Sides(tables[0], tables[1], _floor(tables, runs, key)))
+    shared = cube.shared(0, 1)
+    ran = [int(side.sum()) for side in cube.ran[:2]]
     if not shared.any():
         raise NotComparableError(
             f"{names[0]} and {names[1]} share no item on {key[0]}: they ran {ran[0]} and {ran[1]} items, none of them "
             "the same"
         )
-    found = found.on(shared)
-    notes = list(found.notes)
-    if max(ran) > len(found.items):
-        notes.append(f"A ran {ran[0]} items, B {ran[1]}: compared on the {len(found.items)} that both ran.")
+    cube = cube.on(shared)
+    notes = list(cube.notes)
+    if max(ran) > len(cube.items):
+        notes.append(f"A ran {ran[0]} items, B {ran[1]}: compared on the {len(cube.items)} that both ran.")
     for name, entrant in (("A", 0), ("B", 1)):
-        lost = int(found.lost[entrant].sum())
+        lost = int(cube.lost[entrant].sum())
         if lost:
-            what = f"the value of {FLOOR!r}" if found.floor is not None else "the worst value"
+            what = f"the value of {FLOOR!r}" if cube.floor is not None else "the worst value"
             notes.append(
                 f"{name} failed on {lost} items, which take {what}; {name} is only said to be better where it is with "
                 "the worst values seen there."
             )
-    differences = _differences(found, _ceilings(key, [*runs, *(run for side in sides for run in side)]), sampling)
+    differences = _differences(cube, _ceilings(key, [*runs, *(run for side in sides for run in side)]), sampling)
     return Pair(
         task=key[0],
         task_hash=key[1],
         first=names[0],
         second=names[1],
-        items=len(found.items),
-        clusters=int(found.clusters.max()) + 1,
+        items=len(cube.items),
+        clusters=int(cube.clusters.max()) + 1,
         family=sum(one.p is not None and one.items > 0 for one in differences),
         differences=tuple(differences),
         notes=tuple(notes),
     )
 
 
-def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Sampling) -> list[Difference]:
+def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Resampling) -> list[Difference]:
     """Metrics that only one of the two has are left out."""
-    told = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
-    judged_ones = [number for number in told if direction(cube.metrics[number])]
+    compared = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
+    judged_ones = [number for number in compared if direction(cube.metrics[number])]
     margins = np.array([_margin(cube, number, ceilings) for number in judged_ones])
-    found = judged(gains_over(cube, [0], 1, judged_ones), cube.ways, margins)
+    verdicts = judged(gains_over(cube, [0], 1, judged_ones), cube.ways, margins)
     return [
-        _difference(cube, number, sampling, found, judged_ones.index(number) if number in judged_ones else None)
-        for number in told
+        _difference(cube, number, sampling, verdicts, judged_ones.index(number) if number in judged_ones else None)
+        for number in compared
     ]
 
 
-def _difference(cube: Cube, number: int, sampling: Sampling, found: Verdicts, place: int | None) -> Difference:
+def _difference(cube: Cube, number: int, sampling: Resampling, verdicts: Verdicts, place: int | None) -> Difference:
     """place is the metric's among the verdicts, None where it has no direction."""
     metric = cube.metrics[number]
     first, second = cube.values[0, :, number], cube.values[1, :, number]
@@ -200,18 +200,18 @@ def _difference(cube: Cube, number: int, sampling: Sampling, found: Verdicts, pl
     if place is None:
         interval = paired_difference(first, second, cube.clusters, sampling)
         return replace(plain, low=float(interval.low), high=float(interval.high))
-    ends = sorted((sign * float(found.low[place]), sign * float(found.high[place])))
-    word = found.words[place]
+    ends = sorted((sign * float(verdicts.low[place]), sign * float(verdicts.high[place])))
+    word = verdicts.words[place]
     return replace(
         plain,
         low=ends[0],
         high=ends[1],
-        p=float(found.p[place]),
+        p=float(verdicts.p[place]),
         verdict=WORDS.get(word, str(word)),
-        improvement=float(found.improvement[place]),
-        smallest=float(found.smallest[place]),
-        needed=float(found.needed[place]),
-        margin=float(margin) if np.isfinite(margin := found.margin[place]) else None,
+        improvement=float(verdicts.improvement[place]),
+        smallest=float(verdicts.smallest[place]),
+        needed=float(verdicts.needed[place]),
+        margin=float(margin) if np.isfinite(margin := verdicts.margin[place]) else None,
     )
 
 
@@ -220,21 +220,21 @@ def _margin(cube: Cube, number: int, ceilings: Mapping[str, float]) -> float:
     if cube.floor is None or cube.metrics[number] not in ceilings:
         return float("nan")
     floor = cube.values[cube.floor, :, number]
-    known = floor[~np.isnan(floor)]
-    return MARGIN * abs(ceilings[cube.metrics[number]] - float(known.mean())) if len(known) else float("nan")
+    floor = floor[~np.isnan(floor)]
+    return MARGIN * abs(ceilings[cube.metrics[number]] - float(floor.mean())) if len(floor) else float("nan")
 
 
-def _ceilings(key: Key, runs: Sequence[Run]) -> dict[str, float]:
+def _ceilings(key: Key, runs: Sequence[StoredRun]) -> dict[str, float]:
     """Mean ceiling of each metric of a task that has one."""
-    known = task_facts(*key, [run.recipe for run in runs]).ends.get("ceiling", {})
-    return {metric: sum(values.values()) / len(values) for metric, values in known.items() if values}
+    ceilings = task_facts(*key, [run.recipe for run in runs]).ends.get("ceiling", {})
+    return {metric: sum(values.values()) / len(values) for metric, values in ceilings.items() if values}
 
 
-def _floor(tables: Sequence[pa.Table], runs: Sequence[Run], key: Key) -> pa.Table:
+def _floor(tables: Sequence[pa.Table], runs: Sequence[StoredRun], key: Key) -> pa.Table:
     """Rows of the floor on the task under the seeds of the two; no rows where there is none."""
     candidates = [*tables, *(run.rows for run in runs)]
-    known = [rows for rows in candidates if (rows["task"][0].as_py(), rows["task_hash"][0].as_py()) == key]
-    floors = [rows for rows in known if rows["submission"][0].as_py() == FLOOR]
+    of_task = [rows for rows in candidates if (rows["task"][0].as_py(), rows["task_hash"][0].as_py()) == key]
+    floors = [rows for rows in of_task if rows["submission"][0].as_py() == FLOOR]
     if not floors:
         return tables[0].slice(0, 0)
     largest = max(floors, key=len)
@@ -248,8 +248,8 @@ def _refuse_other_seeds(names: tuple[str, str], tables: Sequence[pa.Table], task
     for column in ("explainer_seed", "generation_seed"):
         seeds = []
         for table in tables:
-            known = table.filter(pc.equal(table["status"], Status.OK.value)) if column == "generation_seed" else table
-            seeds.append(sorted(pc.unique(known[column]).to_pylist()))
+            rows = table.filter(pc.equal(table["status"], Status.OK.value)) if column == "generation_seed" else table
+            seeds.append(sorted(pc.unique(rows[column]).to_pylist()))
         if seeds[0] != seeds[1] and all(seeds):
             raise NotComparableError(
                 f"{names[0]} and {names[1]} differ in {column} on {task}: {seeds[0]} and {seeds[1]}"

@@ -11,7 +11,7 @@ from rich.text import Text
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
 from earwitness.metrics import name_of, values_of
-from earwitness.stats.verdicts import Word
+from earwitness.stats.verdicts import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,9 +92,9 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
     metrics, entrants = metrics_of(connection, task), entrants_of(connection, task)
     headline = [metric for metric in metrics if metric["headline"]][:4]
     names = {metric["name"] for metric in headline}
-    told = {id for entrant in entrants for id, result in entrant["results"].items() if result["mean"] is not None}
+    measured = {id for entrant in entrants for id, result in entrant["results"].items() if result["mean"] is not None}
     others = _others(
-        [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in told]
+        [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in measured]
     )
     console.print(_headline_table(task, headline, entrants))
     console.print(_other_table(task, others, entrants))
@@ -236,8 +236,8 @@ def _against(
         own = [row for row in rows if (row["control"], row["metric"]) == (best, metric["metric"])]
         own = [row for row in own if row["gain"] is not None]
         whole = max((row["items"] for row in own), default=0)
-        better = [_lead(row, whole) for row in own if row["verdict"] == Word.BETTER]
-        nobody = "none" if any(row["verdict"] != Word.TOO_FEW for row in own) else str(Word.TOO_FEW)
+        better = [_lead(row, whole) for row in own if row["verdict"] == Verdict.BETTER]
+        nobody = "none" if any(row["verdict"] != Verdict.TOO_FEW for row in own) else str(Verdict.TOO_FEW)
         if own:
             lines.append(Text(f"{metric['metric']}: better than the control {best}: {', '.join(better) or nobody}"))
     family = {row["family"] for row in rows if (row["control"] == best and row["metric"] in _ids(headline))}

@@ -62,6 +62,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         **_with_interval("ceiling", "ceiling_"),
         **_with_interval("anti", "anti_"),
         **_with_interval("truth", "truth_"),
+        **{f"{kind}_calibrated": NUMBER for kind in ("ceiling", "anti", "truth")},
     ),
     "results": _schema(
         entrant=TEXT,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import BaseModel
 
+from earwitness.atomic import atomic_write
 from earwitness.errors import EarwitnessError
 from earwitness.results.documents import read_document
 
@@ -35,27 +36,17 @@ def write(tables: Mapping[str, pa.Table], board: Path) -> Path:
     Raises EarwitnessError where the folder cannot be written.
     """
     name = f"board-{content_hash(tables)}.duckdb"
-    temporary = board / f".{name}.{os.getpid()}.tmp"
     try:
-        board.mkdir(parents=True, exist_ok=True)
         before = _pointed(board)
-        temporary.unlink(missing_ok=True)
-        connection = duckdb.connect(str(temporary))
-        try:
+        with atomic_write(board / name) as temporary, closing(duckdb.connect(str(temporary))) as connection:
             for table, content in tables.items():
                 connection.register("content", content)
                 connection.execute(f'CREATE TABLE "{table}" AS SELECT * FROM content')
                 connection.unregister("content")
-        finally:
-            connection.close()
-        temporary.replace(board / name)
         _point(board, name)
     except (OSError, ValueError, duckdb.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise EarwitnessError(f"cannot write the board to {board}: {reason}; name another folder with --out") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     _drop_stale(board, {name, before})
     return board / name
 
@@ -118,6 +109,5 @@ def _pointed(board: Path) -> str | None:
 
 
 def _point(board: Path, name: str) -> None:
-    temporary = board / f".{POINTER}.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps({"board": name}) + "\n", encoding="utf-8")
-    temporary.replace(board / POINTER)
+    with atomic_write(board / POINTER) as temporary:
+        temporary.write_text(json.dumps({"board": name}) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from earwitness.stats.intervals import (
     FEWEST_CLUSTERS,
     Array,
     Interval,
-    Sampling,
+    Resampling,
     Statistic,
     interval,
     mean_interval,
@@ -36,7 +36,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Column:
+class MetricSummary:
     """One metric of one variant: its numbers, and its calibrated value as a statistic that others build on."""
 
     facts: MetricFacts
@@ -82,7 +82,7 @@ class Summary:
     """
 
     def __init__(
-        self, cube: Cube, facts: list[MetricFacts], ends: Ends, own: bool, sampling: Sampling = DEFAULT
+        self, cube: Cube, facts: list[MetricFacts], ends: Ends, own: bool, sampling: Resampling = DEFAULT
     ) -> None:
         self.cube = cube
         self.sampling = sampling
@@ -149,7 +149,7 @@ class Summary:
         A change is a parameter that another metric of the card adds to a headline metric's, or has another value of.
         The headline that it is compared with is made of those metrics that the change has, too.
         """
-        named: dict[str, list[tuple[Column, Column]]] = {}
+        named: dict[str, list[tuple[MetricSummary, MetricSummary]]] = {}
         for base in self.headline:
             for other in self.columns:
                 change = _change(base.facts, other.facts)
@@ -199,15 +199,15 @@ class Summary:
     def _shown(self, found: Interval, items: Array) -> Interval:
         """The interval without ends where values of items [N, ...] have too few clusters to carry any."""
         flat = items.reshape(len(items), -1)
-        known = [len(np.unique(self.cube.clusters[~np.isnan(column)])) for column in flat.T]
-        few = (np.array(known) < FEWEST_CLUSTERS).reshape(items.shape[1:])
+        counts = [len(np.unique(self.cube.clusters[~np.isnan(column)])) for column in flat.T]
+        few = (np.array(counts) < FEWEST_CLUSTERS).reshape(items.shape[1:])
         low, high = (np.where(few, np.nan, end) for end in (found.low, found.high))
         return Interval(found.value, low, high, found.draws)
 
     def _mean(self, values: Array) -> Interval:
         return self._interval(mean_of(values, self.cube.clusters, self.size), values)
 
-    def _column(self, number: int, facts: MetricFacts) -> Column:
+    def _column(self, number: int, facts: MetricFacts) -> MetricSummary:
         measured = self.cube
         values = measured.values[:, :, number].T
         nothing = np.full(len(measured.items), np.nan)
@@ -216,14 +216,14 @@ class Summary:
         ceiling, top, far = self._end("ceiling", facts.id, nothing)
         marks = {kind: self._end(kind, facts.id, nothing)[1] for kind in MARKS}
         if measured.floor is None or top is None:
-            return Column(facts, number, raw, floor, ceiling, top, None, marks, None, None)
+            return MetricSummary(facts, number, raw, floor, ceiling, top, None, marks, None, None)
         found = scale(_at(raw, measured.floor), top, facts.direction)
         if not found.informative:
-            return Column(facts, number, raw, floor, ceiling, top, found, marks, None, None)
+            return MetricSummary(facts, number, raw, floor, ceiling, top, found, marks, None, None)
         mean = None if far is None else float(top.value)
         statistic = calibrated(values, floor, ceiling, measured.clusters, far)
         own = self._shares(number, floor, ceiling, mean)
-        return Column(facts, number, raw, floor, ceiling, top, found, marks, statistic, own)
+        return MetricSummary(facts, number, raw, floor, ceiling, top, found, marks, statistic, own)
 
     def _shares(self, number: int, floor: Array, ceiling: Array, far: float | None = None) -> tuple[Array, Array]:
         """What items add to calibrated values of a metric, and the same with failed values at the worst seen.
@@ -236,19 +236,19 @@ class Summary:
 
     def _end(self, kind: str, metric: str, nothing: Array) -> tuple[Array, Interval | None, Statistic | None]:
         """A known end per item [N], its interval, and its mean where it is known for other items only."""
-        known = self._ends.get(kind, {}).get(metric, {})
-        if not known:
+        stored = self._ends.get(kind, {}).get(metric, {})
+        if not stored:
             return nothing, None, None
         if self._own:
-            column = np.array([known.get(item, np.nan) for item in self.cube.items])
+            column = np.array([stored.get(item, np.nan) for item in self.cube.items])
             if not np.isnan(column).all():
                 return column, self._mean(column), None
-        elsewhere = np.array([known[item] for item in sorted(known)])
+        elsewhere = np.array([stored[item] for item in sorted(stored)])
         mean = float(elsewhere.mean())
         far: Statistic = lambda weight: np.full((len(weight), 1), mean)  # noqa: E731
         return nothing, mean_interval(elsewhere, np.arange(len(elsewhere)), self.sampling), far
 
-    def _ranked(self, columns: list[Column], shortfalls: list[str]) -> _Placings | None:
+    def _ranked(self, columns: list[MetricSummary], shortfalls: list[str]) -> _Placings | None:
         """Mean of calibrated metrics with its interval, and ranks by it, of the entrants without a shortfall."""
         entrants = [entrant for entrant, shortfall in enumerate(shortfalls) if not shortfall]
         statistics = [column.calibrated for column in columns if column.calibrated is not None]
@@ -265,7 +265,7 @@ class Summary:
         placed = ranks(judged, score.value) if judged.decidable else None
         return _Placings(entrants, score, placed, first(score.draws), value)
 
-    def _on_scale_of(self, base: Column, other: Column) -> Column:
+    def _on_scale_of(self, base: MetricSummary, other: MetricSummary) -> MetricSummary:
         """A changed metric with its calibrated value, over the base's span where it has no informative scale itself."""
         if other.calibrated is not None:
             return other
@@ -279,7 +279,7 @@ class Summary:
             shares=self._shares(other.number, other.floor, ceiling),
         )
 
-    def _metric_record(self, column: Column) -> Record:
+    def _metric_record(self, column: MetricSummary) -> Record:
         facts, ends = column.facts, column.ends
         floor = None if self.cube.floor is None else _at(column.raw, self.cube.floor)
         seen = (~np.isnan(self.cube.values[:, :, column.number])).any(axis=0)
@@ -297,6 +297,10 @@ class Summary:
             **_ends_of("floor", "floor_", floor),
             **_ends_of("ceiling", "ceiling_", column.top),
             **{name: value for kind in MARKS for name, value in _ends_of(kind, f"{kind}_", column.marks[kind]).items()},
+            **{
+                f"{kind}_calibrated": _calibrated(mark, ends)
+                for kind, mark in (("ceiling", column.top), *column.marks.items())
+            },
         }
 
 
@@ -317,6 +321,13 @@ def _ends_of(name: str, prefix: str, found: Interval | None, entrant: int | None
         return {name: None, f"{prefix}low": None, f"{prefix}high": None}
     at = found if entrant is None else _at(found, entrant)
     return {name: _number(at.value), f"{prefix}low": _number(at.low), f"{prefix}high": _number(at.high)}
+
+
+def _calibrated(mark: Interval | None, ends: Scale | None) -> float | None:
+    """Where a stored value lies between floor (0) and ceiling (1); None where the metric is not calibrated."""
+    if mark is None or ends is None or not ends.informative:
+        return None
+    return _number((mark.value - ends.floor.value) / (ends.ceiling.value - ends.floor.value))
 
 
 def _placing(found: _Placings | None, entrant: int) -> Record:

@@ -20,7 +20,7 @@ import torch
 from earwitness import plugins, tracks
 from earwitness.box import Answer, Brief, Cost, frames
 from earwitness.box.devices import resolve
-from earwitness.box.meter import Meter, Reading
+from earwitness.box.meter import Meter, Usage
 from earwitness.box.orphan import end_with
 from earwitness.errors import InvalidExplanationError, one_line
 from earwitness.results.rows import Status
@@ -83,14 +83,14 @@ def answers(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer
         if len(items) > 1:
             return [answer for item in items for answer in answers(bench, meter, [item])]
         status = Status.INVALID if isinstance(error, InvalidExplanationError) else Status.FAILED
-        return [Answer(items[0].id, status, one_line(error), _share(meter.reading(), 1))]
+        return [Answer(items[0].id, status, one_line(error), _share(meter.usage(), 1))]
 
 
 def _explained(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer]:
     _seed(items[0].id)
     with meter:
         found = bench.explainer.explain_batch(bench.model, items)
-        cost = _share(meter.reading(), len(items))
+        cost = _share(meter.usage(), len(items))
     if not isinstance(found, list | tuple) or len(found) != len(items):
         count = f"{len(found)} explanations" if isinstance(found, list | tuple) else type(found).__name__
         raise InvalidExplanationError(f"explain_batch must return {len(items)} explanations; found {count}")
@@ -105,10 +105,10 @@ def _answer(track: tracks.Track, item: tracks.Item, explanation: Any, cost: Cost
     return Answer(item.id, Status.OK, "", cost, explanation.arrays())
 
 
-def _share(reading: Reading, items: int) -> Cost:
+def _share(usage: Usage, items: int) -> Cost:
     """Items of a batch share its cost evenly; a part of a sequence counts whole."""
-    forwards, backwards = (math.ceil(round(count / items, 6)) for count in (reading.forwards, reading.backwards))
-    return Cost(reading.seconds / items, forwards, backwards, reading.peak_bytes)
+    forwards, backwards = (math.ceil(round(count / items, 6)) for count in (usage.forwards, usage.backwards))
+    return Cost(usage.seconds / items, forwards, backwards, usage.peak_bytes)
 
 
 def _seed(item: str) -> None:

@@ -26,7 +26,7 @@ class Metered(Protocol):
 
 
 @dataclass(frozen=True)
-class Reading:
+class Usage:
     """What was spent since a meter was entered."""
 
     seconds: float
@@ -57,12 +57,12 @@ class Meter:
     def __exit__(self, *_: object) -> None:
         self._hook.remove()
 
-    def reading(self) -> Reading:
+    def usage(self) -> Usage:
         """What was spent since the meter was entered."""
         if self._model.device.type == "cuda":
             torch.cuda.synchronize(self._model.device)
         peak = max(0, _peak(self._model.device) - self._base)
-        return Reading(cpu_seconds() - self._seconds, self._forwards, self._backwards, peak)
+        return Usage(cpu_seconds() - self._seconds, self._forwards, self._backwards, peak)
 
     def _count(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         worth = self._model.sequences(args, kwargs)

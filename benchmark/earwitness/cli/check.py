@@ -13,7 +13,7 @@ from earwitness.cli.output import WIDE, Json, notice
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
-    from earwitness.gate import Report, Settings
+    from earwitness.gate import CheckReport, Settings
 
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of runs, or a folder that holds runs.")]
 Against = Annotated[Path | None, typer.Option(metavar="FILE", help="The baseline, default: the pyproject's `against`.")]
@@ -63,7 +63,7 @@ def _settings(against: Path | None, fail_if: list[str] | None, mode: str | None)
     )
 
 
-def _checked(runs: list[Path], settings: Settings, left_out: list[str]) -> Report:
+def _checked(runs: list[Path], settings: Settings, left_out: list[str]) -> CheckReport:
     """The report of a check; runs that are left out are said at once, and kept for the files."""
     from earwitness import gate
 
@@ -76,7 +76,7 @@ def _checked(runs: list[Path], settings: Settings, left_out: list[str]) -> Repor
     return replace(report, left_out=tuple(left_out))
 
 
-def _print(report: Report, json: bool) -> None:
+def _print(report: CheckReport, json: bool) -> None:
     from rich.console import Console
 
     from earwitness.gate import print_report, to_json

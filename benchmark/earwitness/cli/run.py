@@ -12,7 +12,7 @@ from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError
 
 if TYPE_CHECKING:
     from earwitness.harness.recipe import Arguments, Run
-    from earwitness.harness.run import Outcome
+    from earwitness.harness.run import RunOutcome
     from earwitness.submission import Submission
     from earwitness.task import Task
 
@@ -195,7 +195,7 @@ def _submissions(task: Task, names: list[str]) -> list[Submission]:
     return found
 
 
-def _report(outcomes: list[Outcome], json: bool) -> None:
+def _report(outcomes: list[RunOutcome], json: bool) -> None:
     """Print what became of each run; exits with 4 where an item or an entrant failed."""
     if json:
         print_json([_record(outcome) for outcome in outcomes])
@@ -219,12 +219,12 @@ def _report(outcomes: list[Outcome], json: bool) -> None:
         raise typer.Exit(ITEM_FAILED)
 
 
-def _shared(outcomes: list[Outcome]) -> list[str]:
+def _shared(outcomes: list[RunOutcome]) -> list[str]:
     """One line for each error that is a task's, not one submission's."""
     return list(dict.fromkeys(f"{outcome.run.task.id}: {error}" for outcome in outcomes for error in outcome.shared))
 
 
-def _trouble(outcome: Outcome) -> list[str]:
+def _trouble(outcome: RunOutcome) -> list[str]:
     """One line for each way in which a run is not whole."""
     name = f"{outcome.run.submission.id} on {outcome.run.task.id}"
     reasons = list(outcome.reasons.items())
@@ -241,7 +241,7 @@ def _items(count: int) -> str:
     return "1 item" if count == 1 else f"{count} items"
 
 
-def _record(outcome: Outcome) -> dict[str, Any]:
+def _record(outcome: RunOutcome) -> dict[str, Any]:
     return {
         "task": outcome.run.task.id,
         "submission": outcome.run.submission.id,

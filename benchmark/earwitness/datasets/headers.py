@@ -37,7 +37,7 @@ STARTS = (
 """First bytes of what is found in place of sound, in lower case, and what to do."""
 
 
-class Sound(NamedTuple):
+class AudioChunk(NamedTuple):
     """The chunk of a file's samples."""
 
     start: int
@@ -112,14 +112,14 @@ def is_cut_ogg(path: Path) -> bool:
     return not lengths or not page[5] & 4 or len(page) < 27 + len(lengths) + sum(lengths)
 
 
-def _sound(file: BinaryIO) -> Sound | None:
+def _sound(file: BinaryIO) -> AudioChunk | None:
     """Where the samples of a WAV, an AIFF, an AU or a CAF lie; None in other files."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     magic, long = file.read(4), 0
     if magic == b".snd":
         start, promised = (int.from_bytes(file.read(4), "big") for _ in range(2))
-        return Sound(start, promised, size - start)
+        return AudioChunk(start, promised, size - start)
     if magic == b"caff":
         return _sound_of_caf(file, size)
     order = ORDERS.get(magic)
@@ -127,20 +127,20 @@ def _sound(file: BinaryIO) -> Sound | None:
     while order and len(header := file.read(8)) == 8:
         length, start = int.from_bytes(header[4:], order), file.tell()
         if header[:4] in (b"data", b"SSND"):
-            return Sound(start, long or length, size - start)
+            return AudioChunk(start, long or length, size - start)
         if header[:4] == b"ds64":
             long = int.from_bytes(file.read(16)[8:], order)
         file.seek(start + length + length % 2)
     return None
 
 
-def _sound_of_caf(file: BinaryIO, size: int) -> Sound | None:
+def _sound_of_caf(file: BinaryIO, size: int) -> AudioChunk | None:
     """Where the samples of a CAF lie, behind the four bytes that count its edits; None where it has none."""
     file.seek(8)
     while len(header := file.read(12)) == 12:
         length, start = int.from_bytes(header[4:], "big"), file.tell()
         if header[:4] == b"data":
-            return Sound(start + 4, length - 4, size - start - 4)
+            return AudioChunk(start + 4, length - 4, size - start - 4)
         file.seek(start + min(length, size))
     return None
 

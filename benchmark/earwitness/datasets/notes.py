@@ -49,7 +49,7 @@ FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Plan:
+class NotesPlan:
     """What of a folder is used, and how."""
 
     factors: tuple[str, ...]
@@ -93,10 +93,10 @@ def load(
     if not estimated and len(set(map(canonical, factors))) < len(factors):
         raise EarwitnessError(f"factors names a column twice: {', '.join(factors)}; name each once")
     if estimated and not (folder / TABLE).exists():
-        lines, plan = found_clips(folder), Plan(ESTIMATES, True, seconds)
+        lines, plan = found_clips(folder), NotesPlan(ESTIMATES, True, seconds)
     else:
         lines, names = tabled_clips(folder / TABLE, () if estimated else tuple(map(canonical, factors)), estimated)
-        plan = Plan(names, estimated, seconds)
+        plan = NotesPlan(names, estimated, seconds)
     train, test = (_dealt(lines, which, items, seed) for which in ("train", split))
     for which, parts in (("train", train), (split, test)):
         if min(map(len, parts)) < folds:
@@ -115,7 +115,7 @@ def _dealt(lines: Sequence[Line], split: str, items: int, seed: int) -> list[lis
     return [[lines[index] for index in sorted(order[item::items])] for item in range(items)]
 
 
-def _record(name: str, train: list[Line], test: list[Line], plan: Plan) -> ConceptRecord:
+def _record(name: str, train: list[Line], test: list[Line], plan: NotesPlan) -> ConceptRecord:
     return ConceptRecord(
         id=name,
         cluster=name,
@@ -125,7 +125,7 @@ def _record(name: str, train: list[Line], test: list[Line], plan: Plan) -> Conce
     )
 
 
-def _notes(lines: list[Line], plan: Plan) -> Notes:
+def _notes(lines: list[Line], plan: NotesPlan) -> Notes:
     """Clips and their factors; the first fault of a factor, NaN among the numbers, is told by `audio`."""
     values, fault = np.full((len(lines), len(plan.factors)), np.nan), ""
     try:
@@ -144,14 +144,14 @@ def _notes(lines: list[Line], plan: Plan) -> Notes:
     return Notes(audio, dict(zip(plan.factors, values.T.copy(), strict=True)))
 
 
-def _require_units(lines: list[Line], values: NDArray[np.float64], plan: Plan) -> None:
+def _require_units(lines: list[Line], values: NDArray[np.float64], plan: NotesPlan) -> None:
     for line, row in zip(lines, values.tolist(), strict=True):
         for name, number in zip(plan.factors, row, strict=True):
             if not plan.estimated and foreign(name, number):
                 raise InvalidItemError(f"{line.where}: factor {name}: {foreign(name, number)}")
 
 
-def _require_two_values(lines: list[Line], values: NDArray[np.float64], plan: Plan) -> None:
+def _require_two_values(lines: list[Line], values: NDArray[np.float64], plan: NotesPlan) -> None:
     for name, column in zip(plan.factors, values.T, strict=True):
         if (column == column[0]).all():
             raise InvalidItemError(
@@ -160,7 +160,7 @@ def _require_two_values(lines: list[Line], values: NDArray[np.float64], plan: Pl
             )
 
 
-def _given(line: Line, plan: Plan) -> list[float]:
+def _given(line: Line, plan: NotesPlan) -> list[float]:
     """The factors' numbers of a line; raises InvalidItemError where one is none."""
     for name, text in zip(plan.factors, line.cells, strict=True):
         if not math.isfinite(as_number(text)):
@@ -170,7 +170,7 @@ def _given(line: Line, plan: Plan) -> list[float]:
     return [float(text) for text in line.cells]
 
 
-def _estimates(line: Line, plan: Plan) -> list[float]:
+def _estimates(line: Line, plan: NotesPlan) -> list[float]:
     """Estimated factors of a clip; raises InvalidItemError where it cannot be read or has no pitch."""
     with opened(line.path) as file:
         rate = int(file.samplerate)

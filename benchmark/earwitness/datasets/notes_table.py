@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from earwitness.datasets.audio_files import SUFFIXES, UNREADABLE
-from earwitness.datasets.tables import Row, Table, read_table
+from earwitness.datasets.tables import Table, TableRow, read_table
 from earwitness.errors import EarwitnessError
 from earwitness.worlds.estimators import ESTIMATORS
 
@@ -133,7 +133,7 @@ def _is_index(table: Table, column: int) -> bool:
     return unnamed and (numbered or not any(cells))
 
 
-def _tabled(table: Table, row: Row, places: dict[str, int], factors: tuple[str, ...]) -> Line:
+def _tabled(table: Table, row: TableRow, places: dict[str, int], factors: tuple[str, ...]) -> Line:
     """The clip of a row; raises EarwitnessError where it names no file or an unknown split."""
     where, file = table.where(row), row.cells[places["file"]].strip()
     if not file:

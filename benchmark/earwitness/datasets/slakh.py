@@ -68,7 +68,7 @@ AGAIN = "unpack the track again, or take its folder out"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExcerptPlan:
     """What is cut out of a track and how a prompt says so."""
 
     seconds: float
@@ -79,7 +79,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Track:
+class SlakhTrack:
     """The files of a track."""
 
     folder: Path
@@ -98,7 +98,7 @@ class Track:
 class Window:
     """A stretch of a track."""
 
-    track: Track
+    track: SlakhTrack
     start: int
     """First sample, at the track's rate."""
     seconds: float
@@ -174,7 +174,7 @@ def load(
             f"found seconds = {seconds:g}, most = {most}, template = {template!r}"
         )
     tracks = find_tracks(Path(source), split)
-    plan = Plan(seconds, template, most, read_prompts(Path(source), {path.name for path in tracks}))
+    plan = ExcerptPlan(seconds, template, most, read_prompts(Path(source), {path.name for path in tracks}))
     return [_record(path, plan) for path in draw(str(Path(source) / split), tracks, items, seed)]
 
 
@@ -187,7 +187,7 @@ def named(prompt: str, known: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for _, name in instruments(prompt, known)))
 
 
-def _record(folder: Path, plan: Plan) -> BandRecord:
+def _record(folder: Path, plan: ExcerptPlan) -> BandRecord:
     prompt = plan.prompts.get(folder.name)
     known: tuple[str, ...] = ()
     clip: Window | Fault
@@ -210,7 +210,7 @@ def _record(folder: Path, plan: Plan) -> BandRecord:
     )
 
 
-def _track(folder: Path) -> Track:
+def _track(folder: Path) -> SlakhTrack:
     """Files of a track whose stems are as long as its mix; raises InvalidItemError, naming the file, where not."""
     words: dict[str, tuple[Path, ...]] = {}
     for path, word in _stems(folder):
@@ -228,7 +228,7 @@ def _track(folder: Path) -> Track:
                 raise InvalidItemError(f"{path}: sampled at {file.samplerate} Hz and the mix at {rate} Hz; {AGAIN}")
             if file.frames != frames:
                 raise InvalidItemError(f"{path}: {file.frames} samples long and the mix {frames}; {AGAIN}")
-    return Track(folder, dict(sorted(words.items())), rate, frames)
+    return SlakhTrack(folder, dict(sorted(words.items())), rate, frames)
 
 
 def _stems(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -293,7 +293,7 @@ def _require_mono(path: Path, file: soundfile.SoundFile) -> None:
         raise InvalidItemError(f"{path}: {file.channels} channels; Slakh2100 is mono: {AGAIN}")
 
 
-def _search(track: Track, words: tuple[str, ...], seconds: float) -> tuple[int, list[str]]:
+def _search(track: SlakhTrack, words: tuple[str, ...], seconds: float) -> tuple[int, list[str]]:
     """First sample of the earliest window in which most of the words sound, and all that sound there, loudest first.
 
     Raises InvalidItemError where the track is shorter than the window or none of the words ever sounds.
@@ -321,7 +321,7 @@ def _search(track: Track, words: tuple[str, ...], seconds: float) -> tuple[int, 
     return start, found
 
 
-def _powers(track: Track, step: int) -> Iterator[dict[str, float]]:
+def _powers(track: SlakhTrack, step: int) -> Iterator[dict[str, float]]:
     """Mean square of each word's stems, added up, in one stretch of `step` samples after the other."""
     with ExitStack() as stack:
         files = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,6 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from earwitness.atomic import atomic_write
 from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
 from earwitness.datasets.audio_files import AudioFile
 from earwitness.errors import EarwitnessError, InvalidItemError
@@ -58,10 +58,10 @@ def write_audio(folder: str | Path, split: Split, count: int) -> None:
         recording = render(said)
         soundfile.write(folder / f"{said.id}.flac", recording.audio, SAMPLE_RATE, subtype="PCM_16")
         entries.append(_entry(said, recording))
-    part = folder / f"{INDEX}.part"
     lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries)
-    part.write_text(f'{{"version": {VERSION}, "split": "{split}", "utterances": [\n{lines}\n]}}\n', encoding="utf-8")
-    os.replace(part, folder / INDEX)
+    text = f'{{"version": {VERSION}, "split": "{split}", "utterances": [\n{lines}\n]}}\n'
+    with atomic_write(folder / INDEX) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _entry(said: Utterance, recording: Recording) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from earwitness.datasets import BandRecord
 from earwitness.errors import EarwitnessError, InvalidItemError
-from earwitness.worlds.stems import DURATION, NAMES, SPLITS, Clip, Rendered, clip, render
+from earwitness.worlds.stems import DURATION, NAMES, SPLITS, Clip, RenderedClip, clip, render
 from earwitness.worlds.stems import VERSION as VERSION
 from earwitness.worlds.synthesiser import SAMPLE_RATE
 
@@ -52,13 +52,13 @@ def _listed(made: Clip) -> str:
     return ", ".join(made.instruments)
 
 
-def _rendered(made: Clip, sample_rate: int) -> Rendered:
+def _rendered(made: Clip, sample_rate: int) -> RenderedClip:
     if sample_rate != SAMPLE_RATE:
         raise InvalidItemError(f"stems are made at {SAMPLE_RATE} Hz, and the model hears {sample_rate} Hz")
     return _render(made)
 
 
 @lru_cache(maxsize=2)
-def _render(made: Clip) -> Rendered:
+def _render(made: Clip) -> RenderedClip:
     """The sound of a clip, kept while its mix and its stems are asked for one after the other."""
     return render(made)

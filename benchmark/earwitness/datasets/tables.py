@@ -27,7 +27,7 @@ FAULTS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A row of a table."""
 
     line: int
@@ -42,9 +42,9 @@ class Table:
     path: Path
     columns: tuple[str, ...]
     """White space around the names stripped; empty where a column has none."""
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
 
-    def where(self, row: Row) -> str:
+    def where(self, row: TableRow) -> str:
         """File and line of a row, for messages."""
         return f"{self.path}, line {row.line}"
 
@@ -89,19 +89,19 @@ def read_table(path: Path, advice: str, canonical: Callable[[str], str] = str) -
     return Table(path, columns, fitted)
 
 
-def _rows(path: Path, text: str) -> Iterator[Row]:
+def _rows(path: Path, text: str) -> Iterator[TableRow]:
     """Rows of a text, the header first; raises EarwitnessError where one is not CSV."""
     reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
     try:
         for cells in reader:
             if "".join(cells).strip():
-                yield Row(line, tuple(cells))
+                yield TableRow(line, tuple(cells))
             line = reader.line_num + 1
     except csv.Error as error:
         said = next((told for fault, told in FAULTS.items() if fault in str(error)), str(error))
         raise EarwitnessError(f"{path}, line {line}: not CSV: {said}") from error
 
 
-def _fitted(row: Row, count: int) -> Row:
+def _fitted(row: TableRow, count: int) -> TableRow:
     """A row without empty cells beyond the header's: spreadsheets end lines in commas."""
-    return row if any(cell.strip() for cell in row.cells[count:]) else Row(row.line, row.cells[:count])
+    return row if any(cell.strip() for cell in row.cells[count:]) else TableRow(row.line, row.cells[:count])

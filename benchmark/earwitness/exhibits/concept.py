@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from earwitness.exhibits.concept_features import drawn, lively, response, short, telling
-from earwitness.exhibits.manifest import Exhibit, Kind
+from earwitness.exhibits.concept_features import drawn, most_predictive, most_variable, response, short
+from earwitness.exhibits.manifest import Exhibit, ExhibitKind
 from earwitness.exhibits.writing import Curve, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.responses.concept import MovedFactors
@@ -59,69 +59,71 @@ class Listening:
 
 
 def exhibits(
-    place: ItemExhibits, features: Features, known: HeldOut, tracing: Tracing, listening: Listening | None
+    place: ItemExhibits, features: Features, held_out: HeldOut, tracing: Tracing, listening: Listening | None
 ) -> Iterator[Exhibit]:
     """Leave what the page shows of an item's first dictionary; sounds where there is something to make them with."""
-    found = described(features, known)
+    document = described(features, held_out)
     if listening is not None:
-        found["steering"], sounds = steered(place, features, known, listening)
+        document["steering"], sounds = steered(place, features, held_out, listening)
         yield from sounds
-        yield from _clips(place, found["features"], listening)
-    yield place.document("features", found)
-    if known.traced is not None:
-        for factor, lines in traces(tracing, features, known).items():
+        yield from _clips(place, document["features"], listening)
+    yield place.document("features", document)
+    if held_out.traced is not None:
+        for factor, lines in traces(tracing, features, held_out).items():
             steps = range(1, len(lines["sound"]) + 1)
             named = {BY[kind]: [_short(value) for value in line] for kind, line in lines.items()}
             yield place.curve("trace", Curve("step, from noise to the end", steps, named, "still to go"), factor)
 
 
-def described(features: Features, known: HeldOut) -> dict[str, Any]:
+def described(features: Features, held_out: HeldOut) -> dict[str, Any]:
     """What the page draws of a dictionary, as JSON types.
 
     `clips`: value of each factor in the held-out clips that are drawn. `best`: for each factor the feature that tells
-    most of it. `features`: what those and the liveliest ones respond to.
+    most of it. `features`: what those and the most variable ones respond to.
     """
-    best = telling(features, known)
-    numbers = list(dict.fromkeys([*best.values(), *lively(features)]))
-    shown = drawn(known)
+    best = most_predictive(features, held_out)
+    numbers = list(dict.fromkeys([*best.values(), *most_variable(features)]))
+    shown = drawn(held_out)
     return {
-        "clips": {name: [short(v) for v in known.test[shown, column]] for column, name in enumerate(known.names)},
+        "clips": {name: [short(v) for v in held_out.test[shown, column]] for column, name in enumerate(held_out.names)},
         "best": best,
         "width": features.dictionary.features,
-        "features": [response(features, known, number) for number in numbers],
+        "features": [response(features, held_out, number) for number in numbers],
     }
 
 
 def steered(
-    place: ItemExhibits, features: Features, known: HeldOut, listening: Listening
+    place: ItemExhibits, features: Features, held_out: HeldOut, listening: Listening
 ) -> tuple[dict[str, Any], list[Exhibit]]:
     """Render one held-out clip with each factor steered by each of `SIZES`, and measure all factors in each sound.
 
     Features are moved as the card's steering metric of that factor moves them. `measured` is in each factor's own
     unit, `moved` its change in standard deviations of the training clips.
     """
-    base, steering = middle(known), listening.steering
-    own = known.latents[base]
-    found: dict[str, Any] = {"clip": base, "sizes": list(SIZES), "factors": {}}
+    base, steering = middle(held_out), listening.steering
+    own = held_out.latents[base]
+    document: dict[str, Any] = {"clip": base, "sizes": list(SIZES), "factors": {}}
     left: list[Exhibit] = []
-    for column, name in enumerate(known.names):
+    for column, name in enumerate(held_out.names):
         k = listening.steered_by[name]
         try:
-            shift = steering.shift(features, known, column, k)
+            shift = steering.shift(features, held_out, column, k)
         except UndefinedError as error:
-            found["factors"][name] = {"reason": str(error)}
+            document["factors"][name] = {"reason": str(error)}
             continue
         sounds = _decoded(steering, own + np.array(SIZES, dtype=np.float32)[:, None, None] * shift)
         parts, rate = [steered_part(name, size) for size in SIZES], steering.model.sample_rate
         left += [place.sound("steered", sound, rate, part, "flac") for part, sound in zip(parts, sounds, strict=True)]
-        measured = _measured(steering, sounds, known.names)
-        found["factors"][name] = {
+        measured = _measured(steering, sounds, held_out.names)
+        document["factors"][name] = {
             "k": k,
             "sounds": parts,
             "measured": measured,
-            "moved": {each: moved(values, known.train[:, known.column(each)]) for each, values in measured.items()},
+            "moved": {
+                each: moved(values, held_out.train[:, held_out.column(each)]) for each, values in measured.items()
+            },
         }
-    return found, left
+    return document, left
 
 
 def steered_part(factor: str, size: float) -> str:
@@ -133,10 +135,10 @@ def steered_part(factor: str, size: float) -> str:
     return f"{factor} {size:+g}"
 
 
-def middle(known: HeldOut) -> int:
+def middle(held_out: HeldOut) -> int:
     """Place of the held-out clip whose factors lie nearest to the training clips' means, in standard deviations."""
-    spread = known.train.std(0)
-    away = (known.test - known.train.mean(0)) / np.where(spread > 0, spread, 1.0)
+    spread = held_out.train.std(0)
+    away = (held_out.test - held_out.train.mean(0)) / np.where(spread > 0, spread, 1.0)
     return int(np.square(away).sum(1).argmin())
 
 
@@ -154,25 +156,25 @@ def moved(measured: Sequence[float | None], factor: NDArray[np.float64]) -> list
 
 def steered_by(columns: Sequence[Column], headline: Set[str], factor: str) -> int:
     """Number of features by which the card's metrics steer a factor, a headline before others; 0, all, without any."""
-    found = list(of_response(columns, MovedFactors))
-    found.sort(key=lambda column: (column.response.factor != factor, column.id not in headline))
-    return int(found[0].response.k) if found else 0
+    candidates = list(of_response(columns, MovedFactors))
+    candidates.sort(key=lambda column: (column.response.factor != factor, column.id not in headline))
+    return int(candidates[0].response.k) if candidates else 0
 
 
-def traces(tracing: Tracing, features: Features, known: HeldOut) -> dict[str, dict[str, list[float]]]:
+def traces(tracing: Tracing, features: Features, held_out: HeldOut) -> dict[str, dict[str, list[float]]]:
     """Settling at each step, by factor: `probe` [T] of a dictionary and `sound` [T]; NaN where it is undefined.
 
     1 is as far from the end as at the first, noisiest step, 0 is the end. A clip in which an estimator hears nothing
     counts in neither, as in `trace_error`. Raises UndefinedError where no prompt of the item is traced.
     """
-    heard = tracing.heard(features.item, known)
-    found = {}
-    for column, name in enumerate(known.names):
-        probe, sound = traced_probe(features, known, column), heard[:, :, column]
+    heard = tracing.heard(features.item, held_out)
+    curves = {}
+    for column, name in enumerate(held_out.names):
+        probe, sound = traced_probe(features, held_out, column), heard[:, :, column]
         if name in tracing.estimators:
             probe = np.where(np.isfinite(sound), probe, np.nan)
-        found[name] = {"probe": _settling(probe), "sound": _settling(sound)}
-    return found
+        curves[name] = {"probe": _settling(probe), "sound": _settling(sound)}
+    return curves
 
 
 def _settling(values: NDArray[np.float64]) -> list[float]:
@@ -205,7 +207,7 @@ def _clips(place: ItemExhibits, features: Sequence[dict[str, Any]], listening: L
         for clip, path in lacking.items():
             write_sound(path, sounds[clip], listening.steering.model.sample_rate)
     for clip, path in paths.items():
-        yield place.existing(Kind.SOUND, "clip", path, str(clip))
+        yield place.existing(ExhibitKind.SOUND, "clip", path, str(clip))
 
 
 def _finite(value: float) -> float | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from earwitness.scoring.concept.features import Features
     from earwitness.scoring.concept.held_out import HeldOut
 
-LIVELY = 4
+MOST_VARIABLE = 4
 """Features that are shown beside those of the factors: the ones whose activations vary most."""
 TOP = 5
 """Clips of a feature's highest means."""
@@ -27,51 +27,53 @@ DIGITS = 5
 """Of the numbers that are kept for the page."""
 
 
-def telling(features: Features, known: HeldOut) -> dict[str, int]:
+def most_predictive(features: Features, held_out: HeldOut) -> dict[str, int]:
     """For each factor the feature that tells most of it in training clips: the first of a sparse probe.
 
     Factors are missing where no feature varies.
     """
-    found = {name: pursuit(features.train_means, known.train[:, column], 1) for column, name in enumerate(known.names)}
+    found = {
+        name: pursuit(features.train_means, held_out.train[:, column], 1) for column, name in enumerate(held_out.names)
+    }
     return {name: chosen[0] for name, chosen in found.items() if chosen}
 
 
-def lively(features: Features, count: int = LIVELY) -> list[int]:
+def most_variable(features: Features, count: int = MOST_VARIABLE) -> list[int]:
     """The features whose activations vary most over held-out frames, most first; none that never changes."""
     spread = features.frames.var(0, dtype=np.float64)
     order = np.argsort(-spread, kind="stable")[:count]
     return [int(number) for number in order if spread[number] > 0]
 
 
-def drawn(known: HeldOut) -> NDArray[np.int64]:
+def drawn(held_out: HeldOut) -> NDArray[np.int64]:
     """Places of the held-out clips that are drawn."""
-    count = len(known.test)
+    count = len(held_out.test)
     return np.asarray(np.linspace(0, count - 1, min(SHOWN, count)).round(), dtype=np.int64)
 
 
-def response(features: Features, known: HeldOut, number: int) -> dict[str, Any]:
+def response(features: Features, held_out: HeldOut, number: int) -> dict[str, Any]:
     """What one feature responds to, as JSON types: what it tells of each factor, its means, and its top clips."""
     means = features.test_means[:, number]
     return {
         "feature": number,
         "active": short((features.frames[:, number] != 0).mean()),
-        "means": [short(value) for value in means[drawn(known)]],
-        "tells": {name: tells(features, known, number, column) for column, name in enumerate(known.names)},
-        "binned": {name: binned(known.test[:, column], means) for column, name in enumerate(known.names)},
-        "top": [_clip(known, clip, means[clip]) for clip in top(means)],
+        "means": [short(value) for value in means[drawn(held_out)]],
+        "tells": {name: tells(features, held_out, number, column) for column, name in enumerate(held_out.names)},
+        "binned": {name: binned(held_out.test[:, column], means) for column, name in enumerate(held_out.names)},
+        "top": [_clip(held_out, clip, means[clip]) for clip in top(means)],
     }
 
 
-def _clip(known: HeldOut, clip: int, mean: float) -> dict[str, Any]:
-    factors = {name: short(value) for name, value in zip(known.names, known.test[clip], strict=True)}
+def _clip(held_out: HeldOut, clip: int, mean: float) -> dict[str, Any]:
+    factors = {name: short(value) for name, value in zip(held_out.names, held_out.test[clip], strict=True)}
     return {"clip": clip, "mean": short(mean), "factors": factors}
 
 
-def tells(features: Features, known: HeldOut, number: int, column: int) -> float | None:
+def tells(features: Features, held_out: HeldOut, number: int, column: int) -> float | None:
     """`probe_r2` of a factor by one feature alone; None where the factor does not vary."""
     train, test = (means[:, number : number + 1] for means in (features.train_means, features.test_means))
     try:
-        return short(probe_r2(train, known.train[:, column], test, known.test[:, column]))
+        return short(probe_r2(train, held_out.train[:, column], test, held_out.test[:, column]))
     except UndefinedError:
         return None
 

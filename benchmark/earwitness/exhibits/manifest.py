@@ -29,7 +29,7 @@ ORIGINAL = "original"
 """Label of the sound that is explained, where an item is one sound."""
 
 
-class Kind(StrEnum):
+class ExhibitKind(StrEnum):
     """How an exhibit is shown."""
 
     SOUND = "sound"
@@ -45,7 +45,7 @@ class Exhibit:
     """One file that shows something of an item."""
 
     item: str
-    kind: Kind
+    kind: ExhibitKind
     label: str
     """What it is, for people and for views: `original`, `kept`."""
     path: str
@@ -75,8 +75,8 @@ def leave(folder: Path, item: str, make: Callable[[], Iterable[Exhibit]]) -> Non
 def write(folder: Path, item: str, exhibits: Iterable[Exhibit], problem: str = "") -> None:
     """Write an item's manifest; raises EarwitnessError where it cannot be written."""
     listed = [
-        {"kind": str(each.kind), "label": each.label, "part": each.part, "path": each.path}
-        for each in sorted(set(exhibits), key=_order)
+        {"kind": str(exhibit.kind), "label": exhibit.label, "part": exhibit.part, "path": exhibit.path}
+        for exhibit in sorted(set(exhibits), key=_order)
     ]
     text = json.dumps({"item": item, "problem": problem, "exhibits": listed}, ensure_ascii=False, indent=1)
     with moved_into_place(folder / f"{file_name(item)}{ENDING}") as temporary:

@@ -70,29 +70,29 @@ def answers(
     curves: Curves, columns: Sequence[Column], comparison: Comparison, reference: str
 ) -> dict[str, list[float]]:
     """What the model still makes of the utterance at each share of cells [Q], by name."""
-    found: dict[str, list[float]] = {}
+    lines: dict[str, list[float]] = {}
     wanted = comparison.words_of(reference)
     for column in columns:
         asked = column.response
         if isinstance(asked, TokenProbabilities):
-            found[f"tokens left, {asked.fill}"] = mean_left(curves, asked.fill)
+            lines[f"tokens left, {asked.fill}"] = mean_left(curves, asked.fill)
         elif isinstance(asked, DeletionErrors | InsertionErrors) and asked.against == "reference":
             texts = curves.transcripts(asked.fill, asked.insertion)
             counts = [comparison.errors(wanted, comparison.words_of(text)) for text in texts]
             rates = [count / max(1, len(wanted)) for count in counts]
-            found[f"{column.metric.name}, {asked.fill}"] = [min(1.0, rate) for rate in rates]
-    return found
+            lines[f"{column.metric.name}, {asked.fill}"] = [min(1.0, rate) for rate in rates]
+    return lines
 
 
 def distances(curves: Curves, columns: Sequence[Column]) -> dict[str, list[float]]:
     """Distance from training speech, in that of untouched speech, at each share of cells [Q], by name."""
-    found: dict[str, list[float]] = {}
+    lines: dict[str, list[float]] = {}
     for column in of_response(columns, TrainingDistances):
         fill = column.response.fill
         away = curves.distances(fill)
         if away is not None:
-            found[f"distance, {fill}"] = (away / curves.training.typical).tolist()
-    return found
+            lines[f"distance, {fill}"] = (away / curves.training.typical).tolist()
+    return lines
 
 
 def mean_left(curves: Curves, fill: Fill) -> list[float]:

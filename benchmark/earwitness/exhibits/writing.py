@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earwitness.exhibits.manifest import Exhibit, Kind
+from earwitness.exhibits.manifest import Exhibit, ExhibitKind
 from earwitness.exhibits.pictures import png
 from earwitness.results.file_names import file_name
 from earwitness.results.writing import moved_into_place
@@ -69,29 +69,29 @@ class ItemExhibits:
             raise ValueError(f"the sound {label!r} is no finite numbers")
         path = self._path(label, part, ending)
         write_sound(path, wave, rate)
-        return self.existing(Kind.SOUND, label, path, part)
+        return self.existing(ExhibitKind.SOUND, label, path, part)
 
     def picture(self, label: str, pixels: NDArray[np.uint8], part: str = "") -> Exhibit:
         """Pixels [rows, columns, 3] as PNG."""
         path = self._path(label, part, "png")
         with moved_into_place(path) as temporary:
             temporary.write_bytes(png(pixels))
-        return self.existing(Kind.PICTURE, label, path, part)
+        return self.existing(ExhibitKind.PICTURE, label, path, part)
 
     def curve(self, label: str, curve: Curve, part: str = "") -> Exhibit:
         """Lines over a common axis, which whoever reads the manifest can draw."""
-        return self._json(Kind.CURVE, label, curve.document(), part)
+        return self._json(ExhibitKind.CURVE, label, curve.document(), part)
 
     def document(self, label: str, found: Mapping[str, Any], part: str = "") -> Exhibit:
         """JSON types, for the track's own view."""
-        return self._json(Kind.DOCUMENT, label, found, part)
+        return self._json(ExhibitKind.DOCUMENT, label, found, part)
 
-    def existing(self, kind: Kind, label: str, path: Path, part: str = "") -> Exhibit:
+    def existing(self, kind: ExhibitKind, label: str, path: Path, part: str = "") -> Exhibit:
         """A file that is there, in this folder or in one that it shares with others."""
         place = os.path.relpath(path.resolve(), self.folder.resolve())
         return Exhibit(self.item, kind, label, place, part)
 
-    def _json(self, kind: Kind, label: str, found: Mapping[str, Any], part: str) -> Exhibit:
+    def _json(self, kind: ExhibitKind, label: str, found: Mapping[str, Any], part: str) -> Exhibit:
         path = self._path(label, part, "json")
         text = json.dumps(found, allow_nan=False)
         with moved_into_place(path) as temporary:

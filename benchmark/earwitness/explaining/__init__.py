@@ -1,4 +1,5 @@
-"""What explainers of the concept track share: scaled latents, a training loop, sparse autoencoders.
+"""What explainers share: likelihoods, gradients and maps of the prompt and speech tracks; scaled latents, a training
+loop and sparse autoencoders of the concept track.
 
 A submission may import this package beside its track's file.
 """

@@ -14,6 +14,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from earwitness.atomic import atomic_write
+
 SCRATCH = "EARWITNESS_SCRATCH"
 """Environment variable that names the folder; where there is none, nothing is kept."""
 EVERY = 30.0
@@ -66,10 +68,8 @@ class Checkpoint:
         self._last = time.monotonic()
         if self._path is None:
             return
-        part = self._path.with_suffix(".part")
-        with suppress(OSError, SafetensorError):
-            save_file(self._arrays, part, metadata={"step": str(step)})
-            os.replace(part, self._path)
+        with suppress(OSError, SafetensorError), atomic_write(self._path) as temporary:
+            save_file(self._arrays, temporary, metadata={"step": str(step)})
 
 
 def _digest(arrays: Sequence[np.ndarray], about: str) -> str:

@@ -6,17 +6,17 @@ from earwitness.gate.comparability import describe
 from earwitness.gate.reports import print_report, to_json, to_junit, to_markdown
 from earwitness.gate.rules import Mode, Rule, RuleError, parse
 from earwitness.gate.settings import Settings, read_settings
-from earwitness.gate.verdicts import Outcome, Report, Verdict
+from earwitness.gate.verdicts import CheckReport, Outcome, RuleVerdict
 
 __all__ = [
     "Changes",
+    "CheckReport",
     "Mode",
     "Outcome",
-    "Report",
     "Rule",
     "RuleError",
+    "RuleVerdict",
     "Settings",
-    "Verdict",
     "check",
     "describe",
     "parse",

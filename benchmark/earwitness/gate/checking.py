@@ -15,10 +15,10 @@ from earwitness.gate.comparability import refuse_other_tasks
 from earwitness.gate.comparison import Compared, compare, rows_of
 from earwitness.gate.matching import Match, match
 from earwitness.gate.rules import Mode, Rule, RuleError
-from earwitness.gate.verdicts import Outcome, Report, Verdict
+from earwitness.gate.verdicts import CheckReport, Outcome, RuleVerdict
 from earwitness.results.filling import direction
 from earwitness.results.rows import Status
-from earwitness.stats.intervals import Sampling, widened
+from earwitness.stats.intervals import Resampling, widened
 from earwitness.stats.paired import cluster_sums, inflation, paired_difference, relative_change, standard_error
 from earwitness.stats.power import smallest_detectable
 from earwitness.stats.verdicts import AgainstMargins, against_margins
@@ -41,7 +41,7 @@ TINY = 1e-3
 """A mean of a smaller share of the largest value is no base for a percentage."""
 
 
-def check(rows: pa.Table, baseline: pa.Table, rules: Sequence[Rule], mode: Mode = Mode.PROVEN_WORSE) -> Report:
+def check(rows: pa.Table, baseline: pa.Table, rules: Sequence[Rule], mode: Mode = Mode.PROVEN_WORSE) -> CheckReport:
     """Compare a run's rows with a baseline's.
 
     Raises RuleError where a rule is about nothing or asks for a percentage of a mean near zero, NotComparableError
@@ -67,7 +67,7 @@ def check(rows: pa.Table, baseline: pa.Table, rules: Sequence[Rule], mode: Mode 
         if not any(column.found.rule is rule for column in columns):
             raise RuleError(f"rule {rule.text!r} is about no metric that has a value")
     _refuse_small_means(columns)
-    return Report(tuple(_judged(columns, mode)), mode, tuple(notes))
+    return CheckReport(tuple(_judged(columns, mode)), mode, tuple(notes))
 
 
 class _Column:
@@ -145,7 +145,7 @@ def _refuse_small_means(columns: Sequence[_Column]) -> None:
             )
 
 
-def _judged(columns: Sequence[_Column], mode: Mode) -> list[Verdict]:
+def _judged(columns: Sequence[_Column], mode: Mode) -> list[RuleVerdict]:
     levels = np.array([column.found.rule.level for column in columns])
     tests = _tested(columns, float(levels.min()))
     errors = np.array([column.error for column in columns])
@@ -196,26 +196,26 @@ def _padded(columns: Sequence[_Column], gains: Sequence[Array]) -> Array:
     return padded
 
 
-def _ends(columns: Sequence[_Column], compute: Callable[[Sequence[_Column], Sampling], Interval]) -> list[Ends]:
+def _ends(columns: Sequence[_Column], compute: Callable[[Sequence[_Column], Resampling], Interval]) -> list[Ends]:
     """Ends of an interval of each column; columns of one set of items and one level are computed together."""
     groups: dict[tuple[int, float], list[int]] = {}
     for number, column in enumerate(columns):
         groups.setdefault((id(column.compared), column.found.rule.level), []).append(number)
     ends: dict[int, Ends] = {}
     for (_, level), numbers in groups.items():
-        found = compute([columns[number] for number in numbers], Sampling(level=1 - 2 * level))
+        found = compute([columns[number] for number in numbers], Resampling(level=1 - 2 * level))
         found = widened(found, np.array([columns[number].inflation for number in numbers]))
         ends.update({number: (float(found.low[i]), float(found.high[i])) for i, number in enumerate(numbers)})
     return [ends[number] for number in range(len(columns))]
 
 
-def _gains(columns: Sequence[_Column], sampling: Sampling) -> Interval:
+def _gains(columns: Sequence[_Column], sampling: Resampling) -> Interval:
     """Mean gains of columns of one set of items."""
     gains = np.stack([column.gain for column in columns], axis=1)
     return paired_difference(gains, np.zeros_like(gains), columns[0].compared.clusters, sampling)
 
 
-def _shares(columns: Sequence[_Column], sampling: Sampling) -> Interval:
+def _shares(columns: Sequence[_Column], sampling: Resampling) -> Interval:
     """Mean gains of columns of one set of items, as shares of the baseline's means."""
     before = np.stack([column.before for column in columns], axis=1)
     gains = np.stack([column.gain for column in columns], axis=1)
@@ -232,11 +232,11 @@ class _Figures:
     share: Ends | None
 
 
-def _verdict(column: _Column, outcome: Outcome, figures: _Figures) -> Verdict:
+def _verdict(column: _Column, outcome: Outcome, figures: _Figures) -> RuleVerdict:
     compared, found = column.compared, column.found
     effect = float(np.nanmean(column.gain))
     order = np.argsort(np.where(column.present, column.gain, np.inf), kind="stable")[:WORST]
-    return Verdict(
+    return RuleVerdict(
         rule=found.rule,
         task=found.task,
         submission=found.submission,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from earwitness.errors import EarwitnessError
-    from earwitness.gate.verdicts import Report, Verdict
+    from earwitness.gate.verdicts import CheckReport, RuleVerdict
 
 ORDER = (Outcome.REGRESSION, Outcome.INCONCLUSIVE, Outcome.PASS)
 STYLES = {Outcome.REGRESSION: "bold red", Outcome.INCONCLUSIVE: "yellow", Outcome.PASS: "green"}
@@ -26,7 +26,7 @@ COLUMNS = ("verdict", "submission", "task", "metric", "baseline", "run", "effect
 SUITE = "earwitness check"
 
 
-def print_report(report: Report, console: Console) -> None:
+def print_report(report: CheckReport, console: Console) -> None:
     """Print a table for each submission on a task, regressions first, and a sentence on what is no pass."""
     from rich.table import Table
     from rich.text import Text
@@ -47,7 +47,7 @@ def print_report(report: Report, console: Console) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def to_json(report: Report) -> str:
+def to_json(report: CheckReport) -> str:
     """The report as JSON text; a number that is not finite is null."""
     return json.dumps(
         {
@@ -61,7 +61,7 @@ def to_json(report: Report) -> str:
     )
 
 
-def to_junit(report: Report) -> str:
+def to_junit(report: CheckReport) -> str:
     """The report as JUnit XML: one test case a verdict; what fails the check is a failure, else no pass is skipped."""
     suite = _suite(len(report.verdicts))
     for verdict in _sorted(report):
@@ -82,7 +82,7 @@ def to_junit(report: Report) -> str:
     return _document(suite)
 
 
-def to_markdown(report: Report) -> str:
+def to_markdown(report: CheckReport) -> str:
     """The report as Markdown, for a pull request's summary."""
     lines = [f"### earwitness check: {_headline(report)}", ""]
     lines += [f"- {_escaped(sentence(verdict))}" for verdict in _told(report)] + [""]
@@ -113,7 +113,7 @@ def error_to_junit(error: EarwitnessError, left_out: Sequence[str] = ()) -> str:
     return _document(suite)
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(verdict: RuleVerdict) -> str:
     """What a verdict says, in one line, with the items that got worst.
 
     A drop that these items could not have seen is named where that is why nothing is proven.
@@ -137,7 +137,7 @@ def sentence(verdict: Verdict) -> str:
     return f"pass: {what}: {change}, {against}{lost}"
 
 
-def _cells(verdict: Verdict) -> list[str]:
+def _cells(verdict: RuleVerdict) -> list[str]:
     items = f"{verdict.items}, {verdict.failed} failed" if verdict.failed else str(verdict.items)
     interval = f"{_signed(verdict.effect)} [{_signed(verdict.low)} {_signed(verdict.high)}]"
     means = [_plain(verdict.before), _plain(verdict.after)]
@@ -145,11 +145,11 @@ def _cells(verdict: Verdict) -> list[str]:
     return [verdict.outcome.value, verdict.submission, verdict.task, verdict.metric, *means, interval, *tests, items]
 
 
-def _figures(verdict: Verdict) -> list[str]:
+def _figures(verdict: RuleVerdict) -> list[str]:
     return [f"{name} {cell}" for name, cell in zip(COLUMNS[4:], _cells(verdict)[4:], strict=True)]
 
 
-def _record(verdict: Verdict) -> dict[str, Any]:
+def _record(verdict: RuleVerdict) -> dict[str, Any]:
     fields = {name: _finite(value) for name, value in vars(verdict).items()}
     fields["worst"] = [{"item": item, "effect": effect} for item, effect in verdict.worst]
     return {**fields, "rule": verdict.rule.text, "outcome": verdict.outcome.value}
@@ -159,16 +159,16 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _sorted(report: Report) -> list[Verdict]:
+def _sorted(report: CheckReport) -> list[RuleVerdict]:
     """Regressions first, then what is inconclusive; within, the largest loss in margins first."""
     return sorted(report.verdicts, key=lambda verdict: (ORDER.index(verdict.outcome), verdict.effect / verdict.margin))
 
 
-def _told(report: Report) -> list[Verdict]:
+def _told(report: CheckReport) -> list[RuleVerdict]:
     return [verdict for verdict in _sorted(report) if verdict.outcome is not Outcome.PASS]
 
 
-def _headline(report: Report) -> str:
+def _headline(report: CheckReport) -> str:
     """The answer of the check and the count of its verdicts."""
     counts = Counter(verdict.outcome for verdict in report.verdicts)
     counted = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in ORDER if counts[outcome])

@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RuleVerdict:
     """What one rule says of one metric of one submission on one task; effects are in the metric's units."""
 
     rule: Rule
@@ -71,10 +71,10 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """The verdicts of a check."""
 
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[RuleVerdict, ...]
     mode: Mode
     notes: tuple[str, ...] = ()
     """What was not compared, one line each."""
@@ -86,7 +86,7 @@ class Report:
         """0 pass, 1 no: a regression, and in non-inferior mode also what is not proven."""
         return NO if any(self.refuses(verdict) for verdict in self.verdicts) else DONE
 
-    def refuses(self, verdict: Verdict) -> bool:
+    def refuses(self, verdict: RuleVerdict) -> bool:
         """Whether a verdict alone fails the check."""
         if self.mode is Mode.NON_INFERIOR:
             return verdict.outcome is not Outcome.PASS

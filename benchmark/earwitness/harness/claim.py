@@ -36,39 +36,39 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
     if not (run.folder / rows.RECIPE).is_file():
         # Of two that begin one run at once, one goes on with what the other wrote.
         recipe.write(run.folder, fresh, exclusive=True)
-    known = recipe.read(run.folder)
-    if known.get("identity") != run.identity:
+    stored = recipe.read(run.folder)
+    if stored.get("identity") != run.identity:
         raise EarwitnessError(f"{run.folder} belongs to another run; move it away and run the same command")
-    if made_with(known) != made_with(fresh) or known["task"]["hash"] != run.explained:
+    if made_with(stored) != made_with(fresh) or stored["task"]["hash"] != run.explained:
         aside = _move_aside(run)
-        say(f"{run.name} was made by another version ({_difference(known, fresh)}): moved to {aside}")
+        say(f"{run.name} was made by another version ({_difference(stored, fresh)}): moved to {aside}")
         recipe.write(run.folder, fresh, exclusive=True)
-    elif known.get("measured") != run.measured:
-        say(f"{run.name} is scored again: {_remeasured(known.get('measured', {}), run.measured)}")
+    elif stored.get("measured") != run.measured:
+        say(f"{run.name} is scored again: {_remeasured(stored.get('measured', {}), run.measured)}")
         shutil.rmtree(run.rows, ignore_errors=True)
-        recipe.write(run.folder, {**known, **scored_with(fresh), "state": "running"})
-    elif known.get("state") == "done" and _has_its_rows(run, known):
+        recipe.write(run.folder, {**stored, **scored_with(fresh), "state": "running"})
+    elif stored.get("state") == "done" and _has_its_rows(run, stored):
         return True
-    elif known.get("state") != "running":
-        recipe.write(run.folder, {**known, "state": "running"})
+    elif stored.get("state") != "running":
+        recipe.write(run.folder, {**stored, "state": "running"})
     return False
 
 
-def _has_its_rows(run: Run, known: dict[str, Any]) -> bool:
+def _has_its_rows(run: Run, stored: dict[str, Any]) -> bool:
     """Whether a finished run's rows are those that its recipe names; they go where they are not, to be made again."""
-    if rows.fingerprint(rows.read_run(run.folder)) == (known.get("rows") or {}).get("fingerprint"):
+    if rows.fingerprint(rows.read_run(run.folder)) == (stored.get("rows") or {}).get("fingerprint"):
         return True
     shutil.rmtree(run.rows, ignore_errors=True)
     return False
 
 
-def made_with(known: dict[str, Any]) -> dict[str, str]:
+def made_with(stored: dict[str, Any]) -> dict[str, str]:
     """Versions of what can change an explanation; our own code is told by its hash."""
-    return {name: version for name, version in known.get("versions", {}).items() if name != "earwitness"}
+    return {name: version for name, version in stored.get("versions", {}).items() if name != "earwitness"}
 
 
-def _difference(known: dict[str, Any], fresh: dict[str, Any]) -> str:
-    before, after = made_with(known), made_with(fresh)
+def _difference(stored: dict[str, Any], fresh: dict[str, Any]) -> str:
+    before, after = made_with(stored), made_with(fresh)
     names = sorted(before.keys() | after.keys())
     changed = [
         f"{name} {before.get(name)} -> {after.get(name)}" for name in names if before.get(name) != after.get(name)
@@ -81,7 +81,12 @@ def _remeasured(before: dict[str, str], after: dict[str, str]) -> str:
     more, less = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
     other = sorted(name for name in after.keys() & before.keys() if after[name] != before[name])
     parts = [("changed", other), ("new", more), ("gone", less)]
-    return "; ".join(f"{what}: {', '.join(some[:SHOWN])}{' ...' * (len(some) > SHOWN)}" for what, some in parts if some)
+    return "; ".join(f"{what}: {_first_names(names)}" for what, names in parts if names)
+
+
+def _first_names(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} ..." if len(names) > SHOWN else shown
 
 
 def scored_with(fresh: dict[str, Any]) -> dict[str, Any]:
@@ -98,9 +103,9 @@ def adopt(run: Run, say: Callable[[str], None]) -> None:
     if run.folder.exists():
         return
     for path in sorted(run.out.glob(f"{run.task.id}__{run.submission.id}__*/{rows.RECIPE}")):
-        known = _of_first_format(path.parent, run)
-        if known is not None:
-            _convert(path.parent, known, run)
+        stored = _of_first_format(path.parent, run)
+        if stored is not None:
+            _convert(path.parent, stored, run)
             say(f"{path.parent.name} is {run.name} now")
             return
 
@@ -108,21 +113,21 @@ def adopt(run: Run, say: Callable[[str], None]) -> None:
 def _of_first_format(folder: Path, run: Run) -> dict[str, Any] | None:
     """The recipe of a folder of the first format that holds this very run; None of any other."""
     with suppress(EarwitnessError, KeyError, TypeError):
-        known = recipe.read(folder)
-        if "format" in known or not _same_run(known, run):
+        stored = recipe.read(folder)
+        if "format" in stored or not _same_run(stored, run):
             return None
-        if known["state"] != "done" or rows.fingerprint(rows.read_run(folder)) == known["rows"]["fingerprint"]:
-            return known
+        if stored["state"] != "done" or rows.fingerprint(rows.read_run(folder)) == stored["rows"]["fingerprint"]:
+            return stored
     return None
 
 
-def _same_run(known: dict[str, Any], run: Run) -> bool:
-    arguments = {**known["arguments"]["typed"], **known["arguments"]["defaulted"]}
-    found = (recipe.data_hash(known), recipe.submission_hash(known, run), arguments)
-    return found == (run.task.data_hash, run.submission_hash, asdict(run.arguments))
+def _same_run(stored: dict[str, Any], run: Run) -> bool:
+    arguments = {**stored["arguments"]["typed"], **stored["arguments"]["defaulted"]}
+    described = (recipe.data_hash(stored), recipe.submission_hash(stored, run), arguments)
+    return described == (run.task.data_hash, run.submission_hash, asdict(run.arguments))
 
 
-def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
+def _convert(folder: Path, stored: dict[str, Any], run: Run) -> None:
     """Make a copy of a folder of the first format whose rows and recipe are today's, and put it in its place.
 
     Raises EarwitnessError where it cannot be written; the folder is then as it was.
@@ -130,7 +135,7 @@ def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
     copy = run.out / f".{run.name}.{os.getpid()}.tmp"
     try:
         shutil.copytree(folder, copy)
-        _write_todays(copy, known, run)
+        _write_todays(copy, stored, run)
         copy.rename(run.folder)
     except OSError as error:
         raise unwritten(run.folder, error, f"run the same command to take over {folder}") from error
@@ -139,18 +144,18 @@ def _convert(folder: Path, known: dict[str, Any], run: Run) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_todays(folder: Path, known: dict[str, Any], run: Run) -> None:
-    fresh, listed = recipe.describe(run, known["command"]), former.task(known["task"]["hash"])
+def _write_todays(folder: Path, stored: dict[str, Any], run: Run) -> None:
+    fresh, listed = recipe.describe(run, stored["command"]), former.task(stored["task"]["hash"])
     for path in sorted((folder / "rows").glob("[!.]*.parquet")):
         part = former.translated(rows.read_parts([path]))
         for name, text in (("submission_hash", run.submission_hash), ("run", run.name)):
             part = rows.with_texts(part, name, [text] * len(part))
         rows.write_table(part, path)
     names = ("state", "started", "finished", "versions", "git", "device", "items", "failed")
-    kept: dict[str, Any] = {name: known[name] for name in names if name in known}
+    kept: dict[str, Any] = {name: stored[name] for name in names if name in stored}
     table = rows.read_run(folder)
-    recorded = {"rows": {"number": len(table), "fingerprint": rows.fingerprint(table)}} if "rows" in known else {}
-    task: dict[str, Any] = {**fresh["task"], "hash": listed.hash if listed else known["task"]["hash"]}
+    recorded = {"rows": {"number": len(table), "fingerprint": rows.fingerprint(table)}} if "rows" in stored else {}
+    task: dict[str, Any] = {**fresh["task"], "hash": listed.hash if listed else stored["task"]["hash"]}
     measured = dict(listed.metrics) if listed else {}
     now: dict[str, Any] = {**fresh, **kept, **recorded, "task": task, "measured": measured}
     recipe.write(folder, now)

@@ -154,8 +154,8 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
         todo = explain.missing(run, prepared.items)
         if todo:
             _explain(run, todo, open_bench(subject.explainer, task, prepared.device))
-        for unit in score.missing(run, [shard.name for shard in explain.shards(prepared.items)]):
-            score.score_unit(replace(unit, exhibits=exhibits))
+        for job in score.missing(run, [shard.name for shard in explain.shards(prepared.items)]):
+            score.score_shard(replace(job, exhibits=exhibits))
         (outcome,) = execute([run], InlineEngine())
     if outcome.errors:
         raise EarwitnessError("; ".join(outcome.errors))
@@ -165,8 +165,8 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
 def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
     box = InlineBox(bench, explain.guard_of(run))
     for shard in todo:
-        found = explain.answers_of(box, shard.items)
-        explain.write(explain.path_of(run, shard.name), found, {"run": run.name, "isolation": box.isolation})
+        answered = explain.answers_of(box, shard.items)
+        explain.write(explain.path_of(run, shard.name), answered, {"run": run.name, "isolation": box.isolation})
 
 
 def open_bench(explainer: Any, task: Task, device: str) -> Bench:
@@ -201,14 +201,14 @@ class Passes:
 
 def count_passes(bench: Bench, items: Sequence[Item]) -> list[Passes]:
     """Passes of the model for each item, explained alone; raises EarwitnessError where an explanation fails."""
-    meter, found = Meter(bench.model), []
+    meter, passes = Meter(bench.model), []
     with _settled():
         for item in items:
             (answer,) = answers(bench, meter, [item])
             if answer.status != Status.OK:
                 raise EarwitnessError(f"{item.id}: {answer.status}: {answer.reason}")
-            found.append(Passes(item.id, answer.cost.forwards, answer.cost.backwards))
-    return found
+            passes.append(Passes(item.id, answer.cost.forwards, answer.cost.backwards))
+    return passes
 
 
 @contextmanager

@@ -286,13 +286,13 @@ def reopen(folder: Path) -> Run:
     task = _task(folder, recipe["task"])
     submission = _found("submission", recipe["submission"], registry.submission)
     run = Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
-    for kind, known, now in (
+    for kind, then, now in (
         ("task", data_hash(recipe), task.data_hash),
         ("submission", submission_hash(recipe, run), run.submission_hash),
     ):
-        if known != now:
+        if then != now:
             name = recipe[kind]["id"]
-            raise NotComparableError(f"{kind} {name} has changed since the run (hash {known}, now {now}); run again")
+            raise NotComparableError(f"{kind} {name} has changed since the run (hash {then}, now {now}); run again")
     return run
 
 
@@ -315,14 +315,14 @@ def data_hash(recipe: dict[str, Any]) -> str:
     task = recipe["task"]
     if "format" in recipe:
         return str(task.get("data_hash"))
-    known = former.task(task["hash"])
-    return known.data_hash if known else str(task["hash"])
+    listed = former.task(task["hash"])
+    return listed.data_hash if listed else str(task["hash"])
 
 
 def explained(recipe: dict[str, Any]) -> str:
     """Identity of what a recipe's run explained; of one of the first format what that stands for now."""
-    known = None if "format" in recipe else former.task(recipe["task"]["hash"])
-    return known.hash if known else str(recipe["task"]["hash"])
+    listed = None if "format" in recipe else former.task(recipe["task"]["hash"])
+    return listed.hash if listed else str(recipe["task"]["hash"])
 
 
 def submission_hash(recipe: dict[str, Any], run: Run) -> str:

@@ -15,7 +15,7 @@ from earwitness.errors import EarwitnessError, NotComparableError, unwritten
 from earwitness.harness import explain, recipe, score
 from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
-from earwitness.harness.score import ProblemUnit
+from earwitness.harness.score import ProblemJob
 from earwitness.results import rows
 from earwitness.results.rows import RECIPE, Status
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.score import Prepared, Unit
+    from earwitness.harness.score import Prepared, ScoreJob
 
 STAMP = "made_with"
 LOG = ".score.log"
-UNITS_OF_ONE_WORKER = 2
+JOBS_OF_ONE_WORKER = 2
 """Units for which a second process would spend longer on loading than on scoring."""
 
 
@@ -55,7 +55,7 @@ class Silent:
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """What became of one run."""
 
     run: Run
@@ -89,9 +89,9 @@ class Session:
 
     engine: Engine
     progress: Progress
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, RunOutcome] = field(default_factory=dict)
 
-    def of(self, prepared: dict[str, Prepared]) -> list[Outcome]:
+    def of(self, prepared: dict[str, Prepared]) -> list[RunOutcome]:
         """Outcomes of the runs whose items are known."""
         return [self.outcomes[name] for name in prepared]
 
@@ -103,13 +103,13 @@ class Session:
             self.outcomes[run.name].errors.append(str(error))
 
 
-def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = None) -> list[Outcome]:
+def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = None) -> list[RunOutcome]:
     """Run all that is not done yet and return what became of each run, errors included.
 
     A run that could not start leaves no folder.
     """
     session = Session(engine, progress or Silent())
-    session.outcomes = {run.name: Outcome(run) for run in runs}
+    session.outcomes = {run.name: RunOutcome(run) for run in runs}
     outcomes = list(session.outcomes.values())
     new = [outcome for outcome in outcomes if not outcome.run.folder.exists()]
     made = {out: _absent(out) for out in dict.fromkeys(outcome.run.out for outcome in outcomes)}
@@ -130,7 +130,7 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     return outcomes
 
 
-def _drop_unbegun(outcome: Outcome) -> None:
+def _drop_unbegun(outcome: RunOutcome) -> None:
     """Delete the folder of a run that holds its recipe and nothing else."""
     folder = outcome.run.folder
     if [path.name for path in folder.glob("*")] == [RECIPE]:
@@ -144,7 +144,7 @@ def _absent(out: Path) -> list[Path]:
     return [path for path in (*kept, out, *out.parents) if not path.exists()]
 
 
-def _drop_made(out: Path, made: Sequence[Path], outcomes: Sequence[Outcome]) -> None:
+def _drop_made(out: Path, made: Sequence[Path], outcomes: Sequence[RunOutcome]) -> None:
     """Delete what was made of a folder of runs where none of them began, but a log that an error names.
 
     Originals that are made are kept: others may be at work there, and the next run needs them.
@@ -233,51 +233,51 @@ def _explain(prepared: dict[str, Prepared], session: Session) -> None:
 
 
 def _score(prepared: dict[str, Prepared], session: Session) -> None:
-    """Score what is explained and has no rows yet, a unit a shard; runs of one task stand together."""
-    units: list[Unit | ProblemUnit] = []
+    """Score what is explained and has no rows yet, a job a shard; runs of one task stand together."""
+    jobs: list[ScoreJob | ProblemJob] = []
     for outcome in sorted(session.of(prepared), key=lambda outcome: outcome.run.task.id):
-        run, known = outcome.run, prepared[outcome.run.name]
-        explained = [shard.name for shard in explain.shards(known.items) if explain.path_of(run, shard.name).is_file()]
-        units += score.missing(run, explained)
-        if known.problems and not score.rows_path(run, score.PROBLEMS).is_file():
-            units.append(ProblemUnit(run, known.problems))
-    if not units:
+        run, ready = outcome.run, prepared[outcome.run.name]
+        explained = [shard.name for shard in explain.shards(ready.items) if explain.path_of(run, shard.name).is_file()]
+        jobs += score.missing(run, explained)
+        if ready.problems and not score.rows_path(run, score.PROBLEMS).is_file():
+            jobs.append(ProblemJob(run, ready.problems))
+    if not jobs:
         return
-    advance = session.progress.bar("score", len(units))
-    workers = 1 if len(units) <= UNITS_OF_ONE_WORKER else None
-    for unit, result in session.engine.compute(score.score, units, units[0].run.out / LOG, workers):
+    advance = session.progress.bar("score", len(jobs))
+    workers = 1 if len(jobs) <= JOBS_OF_ONE_WORKER else None
+    for job, result in session.engine.compute(score.score, jobs, jobs[0].run.out / LOG, workers):
         if isinstance(result, Exception):
-            session.failed(unit.run, result)
+            session.failed(job.run, result)
         advance(1)
 
 
-def _finish(outcome: Outcome, prepared: Prepared | None) -> None:
+def _finish(outcome: RunOutcome, prepared: Prepared | None) -> None:
     """Count what the run has, and close its recipe where nothing is missing."""
     run = outcome.run
     if not (run.folder / RECIPE).is_file():  # another process that could not start it took it away
         return
-    known = recipe.read(run.folder)
+    stored = recipe.read(run.folder)
     table = rows.read_run(run.folder)
-    if known["state"] != "done":
+    if stored["state"] != "done":
         expected = [] if prepared is None else [shard.name for shard in explain.shards(prepared.items)]
         if prepared is not None and prepared.problems:
             expected.append(score.PROBLEMS)
         whole = prepared is not None and all(score.rows_path(run, part).is_file() for part in expected)
         _count(outcome, table)
-        known |= {
+        stored |= {
             "state": "done" if whole else "incomplete",
             "finished": recipe.now(),
             "items": outcome.items,
             "failed": outcome.failed,
             "rows": {"number": len(table), "fingerprint": rows.fingerprint(table)},
         }
-        recipe.write(run.folder, known)
+        recipe.write(run.folder, stored)
     else:
         _count(outcome, table)
-    outcome.done = known["state"] == "done"
+    outcome.done = stored["state"] == "done"
 
 
-def _count(outcome: Outcome, table: pa.Table) -> None:
+def _count(outcome: RunOutcome, table: pa.Table) -> None:
     """Items, failures and CPU seconds from the rows."""
     items: dict[str, float] = {}
     failed: dict[str, str] = {}
@@ -290,7 +290,7 @@ def _count(outcome: Outcome, table: pa.Table) -> None:
     outcome.reasons = dict(Counter(failed.values()).most_common())
 
 
-def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> Outcome:
+def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> RunOutcome:
     """Score a run again from its explanations, by all metrics of its card as it is now, and return what became of it.
 
     A folder of the first format is renamed. Raises EarwitnessError where explanations are missing, NotComparableError
@@ -301,25 +301,25 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> O
         raise EarwitnessError(f"{folder} is a copy or was renamed: it is scored under its own name, {run.name}")
     adopt(run, (progress or Silent()).say)
     folder = run.folder if run.folder.is_dir() else folder
-    known = recipe.read(folder)
-    if recipe.explained(known) != run.explained or not run.folder.is_dir():
+    stored = recipe.read(folder)
+    if recipe.explained(stored) != run.explained or not run.folder.is_dir():
         raise NotComparableError(
             f"{folder}: the code of the task's track, model or dataset has changed since it was explained; run again"
         )
-    if known["state"] != "done" and not known.get("items"):
+    if stored["state"] != "done" and not stored.get("items"):
         raise EarwitnessError(f"{folder} is not explained yet; run the same `earwitness run` command to finish it")
-    session = Session(engine, progress or Silent(), {run.name: Outcome(run)})
-    recipe.write(folder, {**known, "state": "running"})
+    session = Session(engine, progress or Silent(), {run.name: RunOutcome(run)})
+    recipe.write(folder, {**stored, "state": "running"})
     prepared = _prepare([run], session)
     if prepared and explain.missing(run, prepared[run.name].items):
-        recipe.write(folder, known)
+        recipe.write(folder, stored)
         raise EarwitnessError(f"{folder} lacks explanations; run the same `earwitness run` command to finish it")
     if prepared:
         shutil.rmtree(run.rows, ignore_errors=True)
-        fresh = recipe.describe(run, known["command"])
+        fresh = recipe.describe(run, stored["command"])
         recipe.write(folder, {**recipe.read(folder), **scored_with(fresh), "device": prepared[run.name].device})
         _score(prepared, session)
     else:
-        recipe.write(folder, known)
+        recipe.write(folder, stored)
     _finish(session.outcomes[run.name], prepared.get(run.name))
     return session.outcomes[run.name]

@@ -39,7 +39,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Unit:
+class ScoreJob:
     """A shard of a run to be scored: always whole, in one process, so that its rows are the same bits every time."""
 
     run: Run
@@ -49,7 +49,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class ProblemUnit:
+class ProblemJob:
     """Items that cannot be explained, to be written as rows of a run."""
 
     run: Run
@@ -61,9 +61,9 @@ def rows_path(run: Run, shard: str) -> Path:
     return run.rows / f"{shard}.parquet"
 
 
-def missing(run: Run, shards: Sequence[str]) -> list[Unit]:
+def missing(run: Run, shards: Sequence[str]) -> list[ScoreJob]:
     """Explained shards whose rows are not written yet."""
-    return [Unit(run, shard) for shard in shards if not rows_path(run, shard).is_file()]
+    return [ScoreJob(run, shard) for shard in shards if not rows_path(run, shard).is_file()]
 
 
 def prepare(run: Run) -> Prepared:
@@ -91,57 +91,57 @@ def load(setting: Setting) -> Scoring:
     return _OPENED[key]
 
 
-def score(unit: Unit | ProblemUnit) -> int:
-    """Write the rows of a unit and return how many of its items failed; runs in a worker."""
-    return score_unit(unit) if isinstance(unit, Unit) else problem_unit(unit)
+def score(job: ScoreJob | ProblemJob) -> int:
+    """Write the rows of a job and return how many of its items failed; runs in a worker."""
+    return score_shard(job) if isinstance(job, ScoreJob) else write_problems(job)
 
 
-def score_unit(unit: Unit) -> int:
+def score_shard(job: ScoreJob) -> int:
     """Write the rows of a shard and return how many of its items failed.
 
     Raises EarwitnessError where rows cannot be written.
     """
-    run = unit.run
-    described, arrays, fields = explain.read(explain.path_of(run, unit.shard))
+    run = job.run
+    described, arrays, fields = explain.read(explain.path_of(run, job.shard))
     opened = load(resolve(run.setting))
     described, explanations = _built(run, described, arrays)
     answered = list(explanations)
     by_id = {item.id: item for item in opened.items(answered)[0]} if answered else {}
     pairs = [(by_id[item], explanations[item]) for item in answered]
-    folder = run.folder / EXHIBITS if unit.exhibits else None
+    folder = run.folder / EXHIBITS if job.exhibits else None
     values = dict(zip(answered, opened.score(pairs, folder), strict=True)) if pairs else {}
     clusters = opened.clusters()
     rows = [
         row
-        for item, known in described.items()
-        for row in _item_rows(_Place(run, item, clusters[item], fields["isolation"]), known, values.get(item))
+        for item, explained in described.items()
+        for row in _item_rows(_Place(run, item, clusters[item], fields["isolation"]), explained, values.get(item))
     ]
-    write_part(rows, rows_path(run, unit.shard))
+    write_part(rows, rows_path(run, job.shard))
     return len(described) - len(answered)
 
 
 def _built(
     run: Run, described: dict[str, Explained], arrays: dict[str, dict[str, np.ndarray]]
 ) -> tuple[dict[str, Explained], dict[str, Explanation]]:
-    """What is known of each item, and the explanations of those that have one; arrays that make none are invalid."""
+    """How explaining each item went, and the explanations of those that have one; arrays that make none are invalid."""
     kind = tracks.load(run.task.card.track).explanation
-    found: dict[str, Explanation] = {}
-    for item, known in described.items():
-        if known.status == Status.OK:
+    explanations: dict[str, Explanation] = {}
+    for item, explained in described.items():
+        if explained.status == Status.OK:
             try:
-                found[item] = kind.build(arrays.get(item, {}))
+                explanations[item] = kind.build(arrays.get(item, {}))
             except Exception as error:  # what a stored array can raise is the explainer's doing
-                described = {**described, item: replace(known, status=Status.INVALID, reason=one_line(error))}
-    return described, found
+                described = {**described, item: replace(explained, status=Status.INVALID, reason=one_line(error))}
+    return described, explanations
 
 
-def problem_unit(unit: ProblemUnit) -> int:
+def write_problems(job: ProblemJob) -> int:
     """Write the rows of items that cannot be explained and return their number."""
-    run = unit.run
+    run = job.run
     clusters = load(resolve(run.setting)).clusters()
     rows = [
         row
-        for problem in unit.problems
+        for problem in job.problems
         for row in _item_rows(
             _Place(run, problem.item, clusters.get(problem.item, problem.item), run.arguments.isolation),
             Explained(Status.INVALID, short(problem.reason), Cost()),
@@ -149,7 +149,7 @@ def problem_unit(unit: ProblemUnit) -> int:
         )
     ]
     write_part(rows, rows_path(run, PROBLEMS))
-    return len(unit.problems)
+    return len(job.problems)
 
 
 @dataclass(frozen=True)
@@ -162,13 +162,13 @@ class _Place:
     isolation: str
 
 
-def _item_rows(place: _Place, known: Explained, values: list[Value] | None) -> list[Row]:
+def _item_rows(place: _Place, explained: Explained, values: list[Value] | None) -> list[Row]:
     """The rows of one item; without values one row a metric says why."""
     card = place.run.task.card
     if values is None:
         seed = card.generation_seeds[0] + place.run.arguments.seed
-        values = [Value(metric.id, seed, None, known.status, known.reason) for metric in card.metrics]
-    return [_row(place, known.cost, value) for value in values]
+        values = [Value(metric.id, seed, None, explained.status, explained.reason) for metric in card.metrics]
+    return [_row(place, explained.cost, value) for value in values]
 
 
 def _row(place: _Place, cost: Cost, value: Value) -> Row:

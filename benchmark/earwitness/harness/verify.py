@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Difference:
+class RowDifference:
     """A row that is not the same the second time."""
 
     key: dict[str, Any]
@@ -32,7 +32,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """Whether a run's rows are what its recipe makes."""
 
     run: str
@@ -42,7 +42,7 @@ class Verdict:
     recomputed: str
     claimed: str
     """Fingerprint that the recipe names."""
-    differences: tuple[Difference, ...]
+    differences: tuple[RowDifference, ...]
     versions: tuple[str, ...]
     """Packages whose version is not the recorded one, and code that is not."""
 
@@ -52,15 +52,15 @@ class Verdict:
         return self.recorded == self.claimed and not self.differences
 
 
-def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Verdict:
+def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Verification:
     """Recompute a run in a temporary folder and compare.
 
     Raises EarwitnessError where the run is not done or cannot be made again, NotComparableError where its task or
     submission has changed.
     """
-    run, known = recipe.reopen(folder), recipe.read(folder)
-    if known["state"] != "done":
-        raise EarwitnessError(f"{folder} is not done ({known['state']}); run the same command to finish it")
+    run, stored = recipe.reopen(folder), recipe.read(folder)
+    if stored["state"] != "done":
+        raise EarwitnessError(f"{folder} is not done ({stored['state']}); run the same command to finish it")
     recorded = rows.read_run(folder)
     with tempfile.TemporaryDirectory(prefix="earwitness-verify-") as temporary:
         again = replace(run, out=Path(temporary))
@@ -68,37 +68,37 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
         if not outcome.done:
             raise EarwitnessError(f"{folder} cannot be made again: {'; '.join(outcome.errors) or 'rows are missing'}")
         recomputed = rows.read_run(again.folder)
-    changed = versions_changed(known, run)
+    changed = versions_changed(stored, run)
     # Other code has other hashes, and may give the same values: those are what is verified.
     keys = [name for name in rows.KEY if not changed or name not in rows.HASHES]
-    return Verdict(
-        run=known["run"],
+    return Verification(
+        run=stored["run"],
         rows=len(recorded),
         recorded=rows.fingerprint(recorded),
         recomputed=rows.fingerprint(recomputed),
-        claimed=(known.get("rows") or {}).get("fingerprint", "none"),
+        claimed=(stored.get("rows") or {}).get("fingerprint", "none"),
         differences=tuple(differences(recorded, recomputed, keys)),
         versions=tuple(changed),
     )
 
 
-def versions_changed(known: dict[str, Any], run: Run) -> list[str]:
+def versions_changed(stored: dict[str, Any], run: Run) -> list[str]:
     """Packages whose version is not the one that a recipe names, and code that is not."""
-    before, now = known.get("versions", {}), recipe.versions()
+    before, now = stored.get("versions", {}), recipe.versions()
     names = sorted(before.keys() | now.keys())
     changed = [f"{name} {before.get(name)} -> {now.get(name)}" for name in names if before.get(name) != now.get(name)]
-    if recipe.explained(known) != run.explained:
+    if recipe.explained(stored) != run.explained:
         changed.append("the code of the task's track, model or dataset")
-    if known.get("measured") != run.measured:
+    if stored.get("measured") != run.measured:
         changed.append("the code or the parameters of metrics")
     return changed
 
 
-def differences(recorded: pa.Table, recomputed: pa.Table, keys: Sequence[str] = rows.KEY) -> list[Difference]:
+def differences(recorded: pa.Table, recomputed: pa.Table, keys: Sequence[str] = rows.KEY) -> list[RowDifference]:
     """Rows that only one table has, or that differ in anything but cost, by the columns that tell rows apart."""
     before, after = _by_key(recorded, keys), _by_key(recomputed, keys)
     return [
-        Difference(dict(zip(keys, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
+        RowDifference(dict(zip(keys, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]

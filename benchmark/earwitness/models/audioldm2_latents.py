@@ -13,7 +13,7 @@ import torch
 from earwitness.models.audioldm2 import AudioLDM2Model
 from earwitness.models.audioldm2_files import load_pipeline
 from earwitness.models.card_parameters import Guidance, Seconds, Steps
-from earwitness.models.latent_frames import Frames, LatentFrames
+from earwitness.models.latent_frames import LatentFrames, LatentShape
 from earwitness.models.pretrained_files import adapter
 from earwitness.tracks.concept import Kind
 
@@ -34,7 +34,7 @@ class AudioLDM2Latents(LatentFrames):
         self.diffusion = diffusion
         self._channels, self._rows = int(pipeline.vae.config.latent_channels), diffusion.bins // cell
         hop = round(diffusion.sample_rate / diffusion.frame_rate)
-        frames = Frames(diffusion.sample_rate, hop * cell, self._channels * self._rows)
+        frames = LatentShape(diffusion.sample_rate, hop * cell, self._channels * self._rows)
         super().__init__(source, pipeline.vae, frames, diffusion.device)
 
     def halves(self, module: Any) -> tuple[nn.Module, nn.Module]:

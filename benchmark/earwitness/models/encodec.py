@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 
 from earwitness.errors import ModelError
-from earwitness.models.latent_frames import Frames, LatentFrames, frozen
+from earwitness.models.latent_frames import LatentFrames, LatentShape, frozen
 from earwitness.models.pretrained_files import (
     adapter,
     attempt,
@@ -37,7 +37,9 @@ class EncodecLatents(LatentFrames):
 
     def __init__(self, source: str, module: Any, device: torch.device, bandwidth: float) -> None:
         config = module.config
-        super().__init__(source, module, Frames(config.sampling_rate, config.hop_length, config.hidden_size), device)
+        super().__init__(
+            source, module, LatentShape(config.sampling_rate, config.hop_length, config.hidden_size), device
+        )
         self.bandwidth = bandwidth
         """Of the codes, in thousand bits per second; it says how many codebooks quantise."""
         self._codec = module
@@ -65,7 +67,9 @@ class SpectralLatents(LatentFrames):
 
     def __init__(self, source: str, module: SpectralCodec, device: torch.device) -> None:
         config = module.config
-        super().__init__(source, module, Frames(config.sampling_rate, config.frame_length, config.codebook_dim), device)
+        super().__init__(
+            source, module, LatentShape(config.sampling_rate, config.frame_length, config.codebook_dim), device
+        )
         self._codec = module
 
     def halves(self, module: Any) -> tuple[nn.Module, nn.Module]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Frames:
+class LatentShape:
     """Shape of an autoencoder's latents."""
 
     sample_rate: int
@@ -31,7 +31,7 @@ class Frames:
 class LatentFrames(ABC):
     """An audio autoencoder as a `ConceptModel`; a family says how its latents are made and decoded."""
 
-    def __init__(self, source: str, module: nn.Module, frames: Frames, device: torch.device) -> None:
+    def __init__(self, source: str, module: nn.Module, frames: LatentShape, device: torch.device) -> None:
         self.module = module
         self.device = device
         self.sample_rate, self.width = frames.sample_rate, frames.width

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import nn
 
 from earwitness.errors import ModelError
-from earwitness.models.latent_frames import Frames, LatentFrames, frame_shape, frozen
+from earwitness.models.latent_frames import LatentFrames, LatentShape, frame_shape, frozen
 from earwitness.models.pipeline_files import INDEX, quiet_diffusers
 from earwitness.models.pretrained_files import (
     adapter,
@@ -47,7 +47,7 @@ class OobleckLatents(LatentFrames):
 
     def __init__(self, source: str, module: Any, device: torch.device) -> None:
         config = module.config
-        frames = Frames(config.sampling_rate, module.hop_length, config.decoder_input_channels)
+        frames = LatentShape(config.sampling_rate, module.hop_length, config.decoder_input_channels)
         super().__init__(source, module, frames, device)
         self.channels = int(config.audio_channels)
         self._autoencoder = module
@@ -84,7 +84,7 @@ class ScriptedLatents(LatentFrames):
             return self.latents(audio.to(device), Kind.CONTINUOUS)
 
         samples, width = frame_shape(source, there, self.audio)
-        super().__init__(source, script, Frames(sample_rate, samples, width), device)
+        super().__init__(source, script, LatentShape(sample_rate, samples, width), device)
 
     def halves(self, module: nn.Module) -> tuple[nn.Module, nn.Module]:
         """The two exported methods, as modules."""

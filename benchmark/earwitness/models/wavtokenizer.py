@@ -15,7 +15,7 @@ import torch
 from pydantic import Field
 
 from earwitness.errors import ModelError
-from earwitness.models.latent_frames import Frames, LatentFrames, frame_shape, frozen
+from earwitness.models.latent_frames import LatentFrames, LatentShape, frame_shape, frozen
 from earwitness.models.pretrained_files import adapter, at, attempt, require_finite
 from earwitness.tracks.concept import Kind
 
@@ -39,7 +39,7 @@ class WavTokenizerLatents(LatentFrames):
 
         samples, width = frame_shape(source, there, self.audio)
         rate = int(module.feature_extractor.encodec.sample_rate)
-        super().__init__(source, module, Frames(rate, samples, width), device)
+        super().__init__(source, module, LatentShape(rate, samples, width), device)
 
     def halves(self, module: Any) -> tuple[nn.Module, nn.Module]:
         """The convolutional encoder, and the backbone before the Fourier head."""

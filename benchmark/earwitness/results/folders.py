@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
+class StoredRun:
     """A run's folder as it was read."""
 
     folder: Path
@@ -41,7 +41,7 @@ class Unread:
     """Whether it is a run that has no rows yet, and nothing is wrong with it."""
 
 
-def open_run(folder: Path) -> Run:
+def open_run(folder: Path) -> StoredRun:
     """A run with its rows.
 
     Raises EarwitnessError where its recipe or a part cannot be read, there is no row, rows are not those that the
@@ -55,10 +55,10 @@ def open_run(folder: Path) -> Run:
     found = fingerprint(rows)
     refuse_other_rows(rows, recipe, str(folder), found)
     refuse_unbelievable(rows, str(folder))
-    return Run(folder, recipe, translated(rows), found)
+    return StoredRun(folder, recipe, translated(rows), found)
 
 
-def open_runs(places: Sequence[Path]) -> tuple[list[Run], list[Unread]]:
+def open_runs(places: Sequence[Path]) -> tuple[list[StoredRun], list[Unread]]:
     """Every run with rows in the given folders, by name, and those that cannot be read or have no rows yet."""
     runs, unread = [], []
     for folder in dict.fromkeys(folder for place in places for folder in _folders(place)):

@@ -1,11 +1,11 @@
-"""Files that are whole or not there: written under a temporary name and moved into place."""
+"""Files that are whole or not there, and what to say of one that could not be written."""
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from earwitness.atomic import atomic_write
 from earwitness.errors import unwritten
 
 if TYPE_CHECKING:
@@ -20,30 +20,10 @@ def moved_into_place(path: Path, *failures: type[Exception], exclusive: bool = F
     `exclusive` leaves a file alone that is there already. Raises EarwitnessError on an OSError, or another of the
     `failures` of who writes.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if exclusive:
-            _link(temporary, path)
-        else:
-            temporary.replace(path)
+        with atomic_write(path, exclusive) as temporary:
+            yield temporary
     except Exception as error:
         if isinstance(error, (OSError, *failures)):
             raise unwritten(path, error) from error
         raise
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _link(temporary: Path, path: Path) -> None:
-    """Give a file its name unless another has it; of two that try at once one does."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-    except OSError:
-        # File systems without links: two may then write one after the other, each the whole of it.
-        if not path.exists():
-            temporary.replace(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from earwitness.stats.intervals import DEFAULT, Array, Interval, Sampling, Statistic, interval, mean_of
+from earwitness.stats.intervals import DEFAULT, Array, Interval, Resampling, Statistic, interval, mean_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def shares(values: Array, floor: Array, ceiling: Array, far_ceiling: float | Non
 
 
 def calibrated_interval(
-    values: Array, floor: Array, ceiling: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT
+    values: Array, floor: Array, ceiling: Array, clusters: NDArray[np.int64], sampling: Resampling = DEFAULT
 ) -> Interval:
     """Interval of calibrated values `[E]`: entrants, floor and ceiling are resampled together."""
     return interval(

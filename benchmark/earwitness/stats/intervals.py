@@ -21,7 +21,7 @@ Statistic = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Sampling:
+class Resampling:
     """How intervals are computed."""
 
     level: float = 0.95
@@ -30,7 +30,7 @@ class Sampling:
     method: Literal["bca", "percentile"] = "bca"
 
 
-DEFAULT = Sampling()
+DEFAULT = Resampling()
 FEWEST_CLUSTERS = 10
 """Below it, intervals of means cover less than they say (91 to 93 % at 6 to 8 clusters): they are not shown."""
 ROUNDING = 1e-12
@@ -52,7 +52,7 @@ class Interval:
 
 
 @lru_cache(maxsize=8)
-def weights(clusters: int, sampling: Sampling = DEFAULT) -> Array:
+def weights(clusters: int, sampling: Resampling = DEFAULT) -> Array:
     """[R, C] how often each of C clusters appears in each of R bootstrap samples of C clusters; read-only."""
     random = np.random.default_rng(sampling.seed)
     drawn = random.multinomial(clusters, np.full(clusters, 1 / clusters), size=sampling.draws).astype(np.float64)
@@ -82,7 +82,7 @@ def mean_of(values: Array, clusters: NDArray[np.int64], count: int | None = None
 
 
 def interval(
-    statistic: Statistic, clusters: int, sampling: Sampling = DEFAULT, sizes: NDArray[np.int64] | None = None
+    statistic: Statistic, clusters: int, sampling: Resampling = DEFAULT, sizes: NDArray[np.int64] | None = None
 ) -> Interval:
     """The bootstrap interval of a statistic over C clusters, by percentile or BCa (Efron 1987, eq. 3.9 and 6.6).
 
@@ -118,7 +118,7 @@ def widened(found: Interval, factor: Array) -> Interval:
     return Interval(found.value, low, high, found.value + factor * (found.draws - found.value))
 
 
-def mean_interval(values: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT) -> Interval:
+def mean_interval(values: Array, clusters: NDArray[np.int64], sampling: Resampling = DEFAULT) -> Interval:
     """The interval of the mean over items of values `[N, ...]`, items resampled by cluster `[N]`."""
     return interval(mean_of(values, clusters), int(clusters.max()) + 1, sampling, np.bincount(clusters))
 

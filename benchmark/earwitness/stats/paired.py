@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earwitness.stats.flips import CHUNK, DRAWS, EXACT
-from earwitness.stats.intervals import DEFAULT, Array, Interval, Sampling, interval, mean_interval, mean_of
+from earwitness.stats.intervals import DEFAULT, Array, Interval, Resampling, interval, mean_interval, mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +31,15 @@ class SignFlip:
 
 
 def paired_difference(
-    first: Array, second: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT
+    first: Array, second: Array, clusters: NDArray[np.int64], sampling: Resampling = DEFAULT
 ) -> Interval:
     """The interval of mean(first - second) over the items `[N, ...]` that both have, by cluster bootstrap."""
     return mean_interval(first - second, clusters, sampling)
 
 
-def relative_change(first: Array, second: Array, clusters: NDArray[np.int64], sampling: Sampling = DEFAULT) -> Interval:
+def relative_change(
+    first: Array, second: Array, clusters: NDArray[np.int64], sampling: Resampling = DEFAULT
+) -> Interval:
     """The interval of mean(first - second) / |mean(second)| over the items `[N, ...]` that both have."""
     both = ~np.isnan(first - second)
     count = int(clusters.max()) + 1

@@ -43,7 +43,7 @@ AT_ONCE = 8_000_000
 Flags = NDArray[np.bool_]
 
 
-class Word(StrEnum):
+class Verdict(StrEnum):
     """What is said of two entrants."""
 
     BETTER = "better"
@@ -77,7 +77,7 @@ class Verdicts:
     """What is said of the K comparisons of a family."""
 
     words: NDArray[np.object_]
-    """[K] of `Word`."""
+    """[K] of `Verdict`."""
     effect: Array
     """[K] mean gain, above 0 is better; NaN where no item has a gain."""
     low: Array
@@ -129,10 +129,10 @@ def judged(gains: Gains, clusters: NDArray[np.int64], margins: Array | None = No
     smallest = np.where(few, np.inf, _smallest(standard_error(gains.value, way) * factor, seen, limit))
     with np.errstate(invalid="ignore", divide="ignore"):
         needed = np.where(np.abs(effect) > ROUNDING, np.ceil(items * (smallest / np.abs(effect)) ** 2), np.inf)
-    words = np.full(count, Word.NOT_TOLD, dtype=object)
-    words[few] = Word.TOO_FEW
-    words[~few & (low > -limits) & (high < limits)] = Word.EQUIVALENT
-    words[told > 0], words[told < 0] = Word.BETTER, Word.WORSE
+    words = np.full(count, Verdict.NOT_TOLD, dtype=object)
+    words[few] = Verdict.TOO_FEW
+    words[~few & (low > -limits) & (high < limits)] = Verdict.EQUIVALENT
+    words[told > 0], words[told < 0] = Verdict.BETTER, Verdict.WORSE
     adjusted = np.where(items > 0, np.minimum(above, below), np.nan)
     return Verdicts(
         words, effect, low, high, adjusted, improvement, smallest, needed, items, seen, limits, int((items > 0).sum())

@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True)
-class Word:
+class CaptionWord:
     """One word of a caption."""
 
     text: str
@@ -35,7 +35,7 @@ class Word:
 class Caption:
     """A caption, word by word."""
 
-    words: tuple[Word, ...]
+    words: tuple[CaptionWord, ...]
 
     @property
     def text(self) -> str:
@@ -125,23 +125,23 @@ def _draft(meanings: Sequence[Meaning], rng: np.random.Generator) -> Caption:
     return Caption((*words, *(_filler(text) for text in CLOSINGS[rng.integers(len(CLOSINGS))])))
 
 
-def _noun_phrase(meaning: Meaning, event: int, rng: np.random.Generator) -> list[Word]:
+def _noun_phrase(meaning: Meaning, event: int, rng: np.random.Generator) -> list[CaptionWord]:
     adjectives = []
     if meaning.order is not None:
-        adjectives.append(Word(_choose(ORDER_WORDS[meaning.order], rng), Role.order, event))
+        adjectives.append(CaptionWord(_choose(ORDER_WORDS[meaning.order], rng), Role.order, event))
     if meaning.loudness is not None:
-        adjectives.append(Word(_choose(LOUDNESS_WORDS[meaning.loudness], rng), Role.loudness, event))
+        adjectives.append(CaptionWord(_choose(LOUDNESS_WORDS[meaning.loudness], rng), Role.loudness, event))
     if rng.random() < 0.5:
         adjectives.reverse()
-    noun = Word(_choose(CLASS_WORDS[meaning.label], rng), Role.class_, event)
+    noun = CaptionWord(_choose(CLASS_WORDS[meaning.label], rng), Role.class_, event)
     return [*_optional(ARTICLES, rng), *adjectives, noun]
 
 
-def _filler(text: str) -> Word:
-    return Word(text, Role.filler, None)
+def _filler(text: str) -> CaptionWord:
+    return CaptionWord(text, Role.filler, None)
 
 
-def _optional(texts: Sequence[str], rng: np.random.Generator) -> list[Word]:
+def _optional(texts: Sequence[str], rng: np.random.Generator) -> list[CaptionWord]:
     text = _choose(texts, rng)
     return [_filler(text)] if text else []
 

@@ -17,7 +17,7 @@ Parameters = Mapping[str, float]
 _FADE = 160
 
 
-class Sound(NamedTuple):
+class Synth(NamedTuple):
     """One class: the ranges that its parameters are drawn from, and its synthesis."""
 
     ranges: Mapping[str, tuple[float, float]]
@@ -135,20 +135,20 @@ def _hammer(p: Parameters, samples: int, rng: np.random.Generator) -> Audio:
     return _repeat(knock + thump, p["period"], samples, rng)
 
 
-SOUNDS: dict[str, Sound] = {
-    "bark": Sound({"pitch": (260, 420), "formant": (700, 1300), "length": (0.1, 0.18), "period": (0.28, 0.45)}, _bark),
-    "siren": Sound({"pitch": (650, 1000), "depth": (1.35, 1.7), "rate": (1.0, 2.5), "phase": (0, 1)}, _siren),
-    "rain": Sound({"low": (800, 2500), "drops": (40, 200)}, _rain),
-    "bell": Sound({"pitch": (350, 750), "decay": (0.4, 0.9), "period": (0.4, 0.7)}, _bell),
-    "engine": Sound(
+SOUNDS: dict[str, Synth] = {
+    "bark": Synth({"pitch": (260, 420), "formant": (700, 1300), "length": (0.1, 0.18), "period": (0.28, 0.45)}, _bark),
+    "siren": Synth({"pitch": (650, 1000), "depth": (1.35, 1.7), "rate": (1.0, 2.5), "phase": (0, 1)}, _siren),
+    "rain": Synth({"low": (800, 2500), "drops": (40, 200)}, _rain),
+    "bell": Synth({"pitch": (350, 750), "decay": (0.4, 0.9), "period": (0.4, 0.7)}, _bell),
+    "engine": Synth(
         {"pitch": (45, 90), "cutoff": (150, 300), "wobble": (1, 5), "phase": (0, 1)},
         _engine,
     ),
-    "chirp": Sound(
+    "chirp": Synth(
         {"pitch": (2100, 3000), "sweep": (0.3, 0.6), "length": (0.09, 0.14), "period": (0.16, 0.24)}, _chirp
     ),
-    "beep": Sound({"pitch": (700, 1400), "duty": (0.4, 0.6), "period": (0.2, 0.4)}, _beep),
-    "hammer": Sound({"pitch": (110, 220), "decay": (0.012, 0.03), "period": (0.2, 0.38)}, _hammer),
+    "beep": Synth({"pitch": (700, 1400), "duty": (0.4, 0.6), "period": (0.2, 0.4)}, _beep),
+    "hammer": Synth({"pitch": (110, 220), "decay": (0.012, 0.03), "period": (0.2, 0.38)}, _hammer),
 }
 """The classes, by label."""
 

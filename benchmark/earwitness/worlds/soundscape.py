@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.worlds.captions import Caption, Meaning, Word, write
+from earwitness.worlds.captions import Caption, CaptionWord, Meaning, write
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, draw, synthesise
 
 VERSION = 1
@@ -61,7 +61,7 @@ class Scene:
     noise: tuple[int, ...]
     """Entropy of the noise in the sounds."""
 
-    def interval(self, word: Word) -> tuple[float, float] | None:
+    def interval(self, word: CaptionWord) -> tuple[float, float] | None:
         """Seconds between which the word's event sounds; None for fillers."""
         if word.event is None:
             return None
@@ -74,7 +74,7 @@ class Scene:
         return frozenset(event.label for event in self.events)
 
 
-class Rendered(NamedTuple):
+class RenderedScene(NamedTuple):
     """The sound of a scene."""
 
     audio: NDArray[np.float32]
@@ -102,7 +102,7 @@ def captions(scene: Scene, n: int, rng: np.random.Generator) -> list[Caption]:
     return [write(meanings, scene.split, rng) for _ in range(n)]
 
 
-def render(scene: Scene) -> Rendered:
+def render(scene: Scene) -> RenderedScene:
     """Audio and stems of a scene, bit for bit the same each time."""
     stems = np.zeros((len(scene.events), SAMPLES), dtype=np.float32)
     for number, event in enumerate(scene.events):
@@ -110,7 +110,7 @@ def render(scene: Scene) -> Rendered:
         start, stop = int(event.start * SAMPLE_RATE), int(event.stop * SAMPLE_RATE)
         wave = synthesise(event.label, event.parameters, stop - start, rng)
         stems[number, start:stop] = wave * 10 ** (event.gain_db / 20)
-    return Rendered(audio=stems.sum(0), stems=stems)
+    return RenderedScene(audio=stems.sum(0), stems=stems)
 
 
 def _meanings(events: tuple[Event, ...]) -> list[Meaning]:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.worlds.synthesiser import SAMPLE_RATE, Note, Voice, play
+from earwitness.worlds.synthesiser import SAMPLE_RATE, Note, Program, play
 
 VERSION = 1
 SAMPLES = 32_768
@@ -28,7 +28,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 class Instrument:
     """What an instrument sounds like and how it is played."""
 
-    voice: Voice
+    voice: Program
     keys: tuple[int, ...]
     """MIDI keys from the lowest to the highest; of a percussion voice its drums, by pitch."""
     reach: int
@@ -44,12 +44,12 @@ def _span(low: int, high: int) -> tuple[int, ...]:
 
 
 INSTRUMENTS: dict[str, Instrument] = {
-    "bass": Instrument(Voice(33), _span(28, 66), 4, (0.15, 0.45), (0.02, 0.2)),
-    "organ": Instrument(Voice(19), _span(40, 84), 5, (0.3, 0.9), (0.05, 0.3)),
-    "trumpet": Instrument(Voice(56), _span(46, 86), 5, (0.2, 0.6), (0.05, 0.25)),
-    "bell": Instrument(Voice(14), _span(55, 96), 5, (0.3, 0.6), (0.02, 0.25)),
-    "drum": Instrument(Voice(0, True), (36, 41, 45, 50, 38, 61, 60), 0, (0.08, 0.14), (0.03, 0.22)),
-    "cymbal": Instrument(Voice(0, True), (46, 42, 44, 51, 82, 69, 70), 0, (0.08, 0.2), (0.05, 0.3)),
+    "bass": Instrument(Program(33), _span(28, 66), 4, (0.15, 0.45), (0.02, 0.2)),
+    "organ": Instrument(Program(19), _span(40, 84), 5, (0.3, 0.9), (0.05, 0.3)),
+    "trumpet": Instrument(Program(56), _span(46, 86), 5, (0.2, 0.6), (0.05, 0.25)),
+    "bell": Instrument(Program(14), _span(55, 96), 5, (0.3, 0.6), (0.02, 0.25)),
+    "drum": Instrument(Program(0, True), (36, 41, 45, 50, 38, 61, 60), 0, (0.08, 0.14), (0.03, 0.22)),
+    "cymbal": Instrument(Program(0, True), (46, 42, 44, 51, 82, 69, 70), 0, (0.08, 0.2), (0.05, 0.3)),
 }
 NAMES: tuple[str, ...] = tuple(INSTRUMENTS)
 
@@ -78,7 +78,7 @@ class Part:
     """Root mean square of the stem over the clip, in dB below full scale."""
 
 
-class Word(NamedTuple):
+class PromptWord(NamedTuple):
     """One word of a prompt."""
 
     text: str
@@ -93,7 +93,7 @@ class Clip:
     id: str
     split: Split
     parts: tuple[Part, ...]
-    words: tuple[Word, ...]
+    words: tuple[PromptWord, ...]
 
     @property
     def prompt(self) -> str:
@@ -106,7 +106,7 @@ class Clip:
         return tuple(part.instrument for part in self.parts)
 
 
-class Rendered(NamedTuple):
+class RenderedClip(NamedTuple):
     """The sound of a clip."""
 
     audio: NDArray[np.float32]
@@ -129,20 +129,20 @@ def clip(split: Split, index: int, seed: int = 0) -> Clip:
     return Clip(id=name, split=split, parts=parts, words=words)
 
 
-def prompt_words(instruments: list[str], split: Split, rng: np.random.Generator) -> tuple[Word, ...]:
+def prompt_words(instruments: list[str], split: Split, rng: np.random.Generator) -> tuple[PromptWord, ...]:
     """Words of a prompt that names instruments in a random order; how it opens and closes belongs to one split."""
     while True:
         opening, closing = str(rng.choice(OPENINGS)), str(rng.choice(CLOSINGS))
         if split_of(opening, closing) == split:
             break
     order = rng.permutation(len(instruments)).tolist()
-    words = [Word(word, None) for word in opening.split()]
+    words = [PromptWord(word, None) for word in opening.split()]
     for position, part in enumerate(order):
         if position:
-            words.append(Word(str(rng.choice(JOINERS)), None))
-        words += [Word(word, None) for word in str(rng.choice(ARTICLES)).split()]
-        words.append(Word(instruments[part], part))
-    return (*words, *(Word(word, None) for word in closing.split()))
+            words.append(PromptWord(str(rng.choice(JOINERS)), None))
+        words += [PromptWord(word, None) for word in str(rng.choice(ARTICLES)).split()]
+        words.append(PromptWord(instruments[part], part))
+    return (*words, *(PromptWord(word, None) for word in closing.split()))
 
 
 def split_of(opening: str, closing: str) -> Split:
@@ -151,12 +151,12 @@ def split_of(opening: str, closing: str) -> Split:
     return SPLITS[max(0, draw - 2)]
 
 
-def render(made: Clip) -> Rendered:
+def render(made: Clip) -> RenderedClip:
     """Audio and stems of a clip, bit for bit the same each time; scaled down together where they would clip."""
     stems = np.stack([_stem(part) for part in made.parts])
     peak = float(np.abs(stems.sum(0)).max())
     stems = stems * np.float32(min(1.0, 0.99 / max(peak, 1e-9)))
-    return Rendered(audio=stems.sum(0), stems=stems)
+    return RenderedClip(audio=stems.sum(0), stems=stems)
 
 
 def _stem(part: Part) -> NDArray[np.float32]:

@@ -37,7 +37,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Voice:
+class Program:
     """A General MIDI program."""
 
     program: int
@@ -46,7 +46,7 @@ class Voice:
     """Whether keys are the drums of the percussion channel."""
 
 
-def play(voice: Voice, notes: Sequence[Note], samples: int) -> NDArray[np.float32]:
+def play(voice: Program, notes: Sequence[Note], samples: int) -> NDArray[np.float32]:
     """Mono audio [samples] at 16 kHz of notes, bit for bit the same each time.
 
     Raises EarwitnessError where the synthesiser or its soundfont is not installed.

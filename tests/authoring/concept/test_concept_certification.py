@@ -16,6 +16,7 @@ from earwitness.authoring.concept import ceiling, certification
 from earwitness.authoring.concept.ceiling import candidates, of_classes, of_factors, of_lessons
 from earwitness.errors import EarwitnessError
 from earwitness.metrics.probing import sparse_probe_r2
+from earwitness.plugins import Adapter
 from earwitness.scoring import Setting, loading
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.concept.held_out import HeldOut
@@ -39,10 +40,11 @@ def model() -> FakeConceptModel:
 @pytest.fixture
 def dataset(monkeypatch: pytest.MonkeyPatch, model: FakeConceptModel) -> SimpleNamespace:
     found = SimpleNamespace(MADE=True, ESTIMATORS=estimators(model, planted(model.width)))
+    adapter = Adapter("stems", "concept_fakes", list, found)
     monkeypatch.setattr(ceiling, "LESSONS", 5)
     monkeypatch.setattr(loading, "load_model", lambda task, device: model)
-    monkeypatch.setattr(loading, "adapter", lambda package, name, task: found)
-    monkeypatch.setattr(certification, "adapter", lambda package, name, task: found)
+    monkeypatch.setattr(loading, "adapter", lambda package, name, task: adapter)
+    monkeypatch.setattr(certification, "adapter", lambda package, name, task: adapter)
 
     def records(setting: Setting) -> list:
         first = 10 * (setting.fresh or 0)
@@ -132,7 +134,7 @@ def test_dictionaries_that_know_the_factors_hold_them(
 ) -> None:
     scoring = open_scoring(Setting(task(tmp_path / "task", CARDS), cache=tmp_path / "cache"))
     item = scoring.items()[0][0]
-    known = scoring.originals.known(0, model)[item.id]
+    known = scoring.originals.held_out(0, model)[item.id]
     mean = item.train.reshape(-1, model.width).mean(0, dtype=np.float64)
     means = known.latents.mean(1, dtype=np.float64)
     read = of_factors(item, known, mean).encode(means)

@@ -7,8 +7,8 @@ import pytest
 from earwitness.authoring.prompt import ceiling
 from earwitness.metrics.fidelity import fid_cf, fid_f
 from earwitness.scoring.columns import read_columns
-from earwitness.scoring.prompt.originals import Heard
-from earwitness.scoring.prompt.responses import Respondent
+from earwitness.scoring.prompt.originals import JudgeAnswers
+from earwitness.scoring.prompt.responses import PromptRespondent
 from scoring_fakes import FakeJudge, FakeModel, heard, item, task
 
 PROMPT = "the loud dog and rain nearby"
@@ -20,8 +20,8 @@ FIDS = [
 
 
 def searched(prompt: str = PROMPT) -> ceiling.Searched:
-    original = Heard(heard("dog", "dog", "rain").astype(np.float32), {})
-    some = Respondent(FakeModel(), {"ear": FakeJudge()})  # type: ignore[arg-type]
+    original = JudgeAnswers(heard("dog", "dog", "rain").astype(np.float32), {})
+    some = PromptRespondent(FakeModel(), {"ear": FakeJudge()})  # type: ignore[arg-type]
     return ceiling.Searched(some, item(prompt), {"ear": original}, lambda name, seed: seed)
 
 

@@ -25,7 +25,7 @@ from earwitness.authoring.training.diffusion import (
     train_diffusion,
     vocabulary,
 )
-from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.judges import cnn
 from earwitness.models import audioldm2
@@ -108,11 +108,11 @@ def test_an_instrument_whose_word_nothing_attends_to_does_not_play() -> None:
 
 
 def test_latents_have_variance_one_once_they_are_scaled(handful: StemClips, tmp_path: Path) -> None:
-    short = Plan("autoencoder", 3, 1e-3, 0)
+    short = TrainingPlan("autoencoder", 3, 1e-3, 0)
     original = autoencoder.fit
     try:
         autoencoder.fit = lambda model, loss, plan, checkpoint: original(model, loss, short, checkpoint)  # type: ignore[attr-defined]
-        model, seconds = train_autoencoder(handful, 0, Checkpoint(tmp_path / "a.pt"))
+        model, seconds = train_autoencoder(handful, 0, TrainingCheckpoint(tmp_path / "a.pt"))
     finally:
         autoencoder.fit = original  # type: ignore[attr-defined]
     assert seconds > 0
@@ -125,19 +125,19 @@ def test_the_denoiser_learns_a_handful_by_heart_and_resumes_to_the_same_weights(
     handful: StemClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diffusion, "BATCH", 2)
-    plan = Plan("diffusion", 4, 2e-3, 0, warm_up=1)
+    plan = TrainingPlan("diffusion", 4, 2e-3, 0, warm_up=1)
 
     def trained(path: Path, stop: int | None = None) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         made = compose(compose_autoencoder())
 
-        def visit(reached: Checkpoint) -> None:
+        def visit(reached: TrainingCheckpoint) -> None:
             if reached.step == stop:
                 raise KeyboardInterrupt
 
         try:
             # Writing the whole state takes longer than a step.
-            kept = Checkpoint(path) if stop is None else Checkpoint(path, every=0.0)
+            kept = TrainingCheckpoint(path) if stop is None else TrainingCheckpoint(path, every=0.0)
             train_diffusion(made, handful, plan, kept, visit)
         except KeyboardInterrupt:
             assert stop is not None
@@ -173,13 +173,13 @@ def test_training_without_attention_to_some_words_is_another_and_leaves_the_deno
     handful: StemClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diffusion, "BATCH", 2)
-    plan = Plan("refining", 2, 1e-3, 0, warm_up=1)
+    plan = TrainingPlan("refining", 2, 1e-3, 0, warm_up=1)
     losses = []
     for share in (0.0, 0.89):
         torch.manual_seed(0)
         made = compose(compose_autoencoder())
         processors = [type(each) for each in made.unet.attn_processors.values()]
-        train_diffusion(made, handful, plan, Checkpoint(tmp_path / f"{share}.pt"), unheard=share)
+        train_diffusion(made, handful, plan, TrainingCheckpoint(tmp_path / f"{share}.pt"), unheard=share)
         assert [type(each) for each in made.unet.attn_processors.values()] == processors
         losses.append({name: value.clone() for name, value in made.unet.state_dict().items()})
     assert any(not torch.equal(losses[0][name], losses[1][name]) for name in losses[0])

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from earwitness.authoring.training import train
-from earwitness.authoring.training.loop import Checkpoint, Loss, Plan, fit
-from earwitness.authoring.training.prompt import Masking, build_tokenizer, delayed
+from earwitness.authoring.training.loop import Loss, TrainingCheckpoint, TrainingPlan, fit
+from earwitness.authoring.training.prompt import WordMasking, build_tokenizer, delayed
 from earwitness.errors import EarwitnessError
 
 
@@ -28,34 +28,36 @@ def _problem() -> tuple[nn.Module, Loss]:
 
 def test_a_linear_problem_is_learned(tmp_path: Path) -> None:
     module, loss = _problem()
-    seconds = fit(module, loss, Plan("linear", 300, 0.05, seed=0, warm_up=10), Checkpoint(tmp_path / "a.pt"))
+    seconds = fit(
+        module, loss, TrainingPlan("linear", 300, 0.05, seed=0, warm_up=10), TrainingCheckpoint(tmp_path / "a.pt")
+    )
     assert seconds > 0
     assert not module.training
     torch.testing.assert_close(module.weight, torch.ones(1, 3), atol=0.05, rtol=0)
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> None:
-    plan = Plan("linear", 40, 0.05, seed=0, warm_up=10)
+    plan = TrainingPlan("linear", 40, 0.05, seed=0, warm_up=10)
     whole, loss = _problem()
-    fit(whole, loss, plan, Checkpoint(tmp_path / "whole.pt"))
+    fit(whole, loss, plan, TrainingCheckpoint(tmp_path / "whole.pt"))
 
     stopped, loss = _problem()
 
-    def interrupt(checkpoint: Checkpoint) -> None:
+    def interrupt(checkpoint: TrainingCheckpoint) -> None:
         if checkpoint.step == 17:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(stopped, loss, plan, Checkpoint(tmp_path / "part.pt", every=0.0), interrupt)
+        fit(stopped, loss, plan, TrainingCheckpoint(tmp_path / "part.pt", every=0.0), interrupt)
     resumed, loss = _problem()
-    checkpoint = Checkpoint(tmp_path / "part.pt")
+    checkpoint = TrainingCheckpoint(tmp_path / "part.pt")
     fit(resumed, loss, plan, checkpoint)
     assert checkpoint.step == 40
     assert torch.equal(resumed.weight, whole.weight)
 
 
 def test_the_rate_warms_up_and_decays_to_its_final_share() -> None:
-    plan = Plan("plan", 1000, 1.0, seed=0, warm_up=100, final_share=0.04)
+    plan = TrainingPlan("plan", 1000, 1.0, seed=0, warm_up=100, final_share=0.04)
     assert plan.rate(0) == pytest.approx(0.01)
     assert plan.rate(100) == pytest.approx(1.0)
     assert plan.rate(550) == pytest.approx(0.52)
@@ -82,7 +84,7 @@ def test_the_tokenizer_ends_every_prompt_and_lowers_its_case() -> None:
 
 def test_masked_words_lose_id_and_state_and_some_rows_lose_everything() -> None:
     tokenizer = build_tokenizer()
-    masking, rng = Masking(tokenizer), np.random.default_rng(0)
+    masking, rng = WordMasking(tokenizer), np.random.default_rng(0)
     words = ["the", "loud", "dog", "nearby"]
     text = masking.batch([words] * 4000, rng)
     mask_id = tokenizer.mask_token_id
@@ -105,7 +107,7 @@ def test_a_task_without_a_recipe_is_refused_with_the_ones_that_have_one(tmp_path
 
 
 def test_a_second_cycle_begins_at_half_the_height_and_leaves_the_first_as_it_was() -> None:
-    once, twice = Plan("once", 500, 1.0, seed=0), Plan("twice", 1000, 1.0, seed=0, cycles=2)
+    once, twice = TrainingPlan("once", 500, 1.0, seed=0), TrainingPlan("twice", 1000, 1.0, seed=0, cycles=2)
     assert [twice.rate(step) for step in range(500)] == pytest.approx([once.rate(step) for step in range(500)])
     assert twice.rate(500) == pytest.approx(0.5)
     assert twice.rate(750) == pytest.approx(0.27)

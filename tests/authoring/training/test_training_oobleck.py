@@ -12,7 +12,7 @@ import torch
 from diffusers import AutoencoderOobleck
 
 from earwitness.authoring.training import oobleck
-from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.models import oobleck as adapter
 from earwitness.worlds.tones import SAMPLES, render, tone
@@ -93,25 +93,25 @@ def test_twenty_steps_bring_the_loss_down(handful: np.ndarray, tmp_path: Path) -
 
     torch.manual_seed(0)
     before = loss(oobleck.compose())
-    plan = Plan("oobleck", 20, 2e-3, 0, warm_up=2)
-    model, seconds = oobleck.train_autoencoder(handful, 0, Checkpoint(tmp_path / "o.pt"), plan)
+    plan = TrainingPlan("oobleck", 20, 2e-3, 0, warm_up=2)
+    model, seconds = oobleck.train_autoencoder(handful, 0, TrainingCheckpoint(tmp_path / "o.pt"), plan)
     assert seconds > 0
     assert loss(model) < 0.8 * before
 
 
 @pytest.mark.usefixtures("small")
 def test_a_stopped_training_resumes_to_the_same_weights(handful: np.ndarray, tmp_path: Path) -> None:
-    plan = Plan("oobleck", 4, 2e-3, 0, warm_up=1)
+    plan = TrainingPlan("oobleck", 4, 2e-3, 0, warm_up=1)
 
-    def stop(reached: Checkpoint) -> None:
+    def stop(reached: TrainingCheckpoint) -> None:
         if reached.step == 2:
             raise KeyboardInterrupt
 
-    whole, _ = oobleck.train_autoencoder(handful, 0, Checkpoint(tmp_path / "whole.pt"), plan)
+    whole, _ = oobleck.train_autoencoder(handful, 0, TrainingCheckpoint(tmp_path / "whole.pt"), plan)
     with pytest.raises(KeyboardInterrupt):
-        oobleck.train_autoencoder(handful, 0, Checkpoint(tmp_path / "part.pt", every=0.0), plan, stop)
+        oobleck.train_autoencoder(handful, 0, TrainingCheckpoint(tmp_path / "part.pt", every=0.0), plan, stop)
     assert torch.load(tmp_path / "part.pt")["step"] == 2
-    resumed, _ = oobleck.train_autoencoder(handful, 0, Checkpoint(tmp_path / "part.pt"), plan)
+    resumed, _ = oobleck.train_autoencoder(handful, 0, TrainingCheckpoint(tmp_path / "part.pt"), plan)
     for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other)
 

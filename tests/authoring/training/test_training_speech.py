@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from earwitness.authoring.training import spoken
-from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.speech import (
     END,
     PAD,
@@ -150,16 +150,16 @@ def test_a_handful_of_utterances_is_learned_and_read_back(handful: Corpus, tmp_p
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(handful: Corpus, tmp_path: Path) -> None:
-    plan, weights = Plan("speech", 4, 1e-3, seed=0, warm_up=2), []
+    plan, weights = TrainingPlan("speech", 4, 1e-3, seed=0, warm_up=2), []
 
-    def interrupt(checkpoint: Checkpoint) -> None:
+    def interrupt(checkpoint: TrainingCheckpoint) -> None:
         if checkpoint.step == 2:
             raise KeyboardInterrupt
 
     for name, stops in (("whole", False), ("part", True), ("part", False)):
         torch.manual_seed(0)
         model = compose(len(build_tokenizer("words")))
-        checkpoint = Checkpoint(tmp_path / name, every=0.0)
+        checkpoint = TrainingCheckpoint(tmp_path / name, every=0.0)
         if stops:
             with pytest.raises(KeyboardInterrupt):
                 train_speech(model, Dictation(handful, "words"), plan, checkpoint, interrupt)

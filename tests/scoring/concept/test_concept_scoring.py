@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from concept_fakes import FakeConceptModel, fake_record, planted
-from concept_scoring_fakes import METRICS, estimators, holding, raw, task, untrained
+from concept_scoring_fakes import METRICS, dataset, estimators, holding, raw, task, untrained
 from earwitness.datasets import ConceptRecord
 from earwitness.errors import InvalidCardError, InvalidItemError
 from earwitness.metrics import probing
@@ -33,9 +32,9 @@ def model() -> FakeConceptModel:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeConceptModel) -> Opened:
-    dataset = SimpleNamespace(ESTIMATORS=estimators(model, planted(model.width)))
+    adapter = dataset(ESTIMATORS=estimators(model, planted(model.width)))
     monkeypatch.setattr(loading, "load_model", lambda task, device: model)
-    monkeypatch.setattr(loading, "adapter", lambda package, name, task: dataset)
+    monkeypatch.setattr(loading, "adapter", lambda package, name, task: adapter)
 
     def open_with(some: Task, records: list[ConceptRecord] | None = None) -> ConceptScoring:
         found = records or [
@@ -76,7 +75,7 @@ def test_every_metric_has_a_value_on_the_items_that_it_reads(
 def test_values_are_those_of_the_metrics_on_clip_means(opened: Opened, model: FakeConceptModel, tmp_path: Path) -> None:
     scoring = opened(task(tmp_path / "task"))
     item = scoring.items()[0][0]
-    known = scoring.originals.known(0, model)[item.id]
+    known = scoring.originals.held_out(0, model)[item.id]
     values = scored(scoring, raw(model.width))["plain"]
     train, test = item.train.mean(1, dtype=np.float64), known.latents.mean(1, dtype=np.float64)
     each = [probing.probe_r2(train, known.train[:, k], test, known.test[:, k]) for k in range(3)]
@@ -125,7 +124,7 @@ def test_every_dictionary_moves_latents_as_far(model: FakeConceptModel, opened: 
 
     scoring = opened(task(tmp_path / "task"))
     item = scoring.items()[0][0]
-    known = scoring.originals.known(0, model)[item.id]
+    known = scoring.originals.held_out(0, model)[item.id]
     sizes = [
         float(np.linalg.norm(Steering(model, {}).shift(Features(item, known, dictionary), known, 1, k)))
         for dictionary in (raw(model.width), holding(planted(model.width)), untrained(model.width, 32, 0))
@@ -148,7 +147,7 @@ def test_a_factor_without_an_estimator_is_a_reason_not_a_crash(
     opened: Opened, model: FakeConceptModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scoring = opened(task(tmp_path / "task"))
-    monkeypatch.setattr(loading, "adapter", lambda package, name, task: SimpleNamespace())
+    monkeypatch.setattr(loading, "adapter", lambda package, name, task: dataset())
     value = scored(scoring, raw(model.width))["plain"]["steer@loudness"]
     assert value.status == Status.SKIPPED
     assert value.reason == "no estimator measures pitch, loudness, brightness"
@@ -158,11 +157,11 @@ def test_what_is_known_comes_back_from_disk_and_from_items_alone(
     opened: Opened, model: FakeConceptModel, tmp_path: Path
 ) -> None:
     before = opened(task(tmp_path / "task"))
-    items, known = before.items()[0], before.originals.known(0, model)
+    items, known = before.items()[0], before.originals.held_out(0, model)
     after = opened(task(tmp_path / "task"))
     for path in (tmp_path / "cache").rglob("known-*.safetensors"):
         path.unlink()
-    again = after.originals.known(0, model)
+    again = after.originals.held_out(0, model)
     for one, other in zip(items, after.items()[0], strict=True):
         assert np.array_equal(one.train, other.train)
         assert np.array_equal(known[one.id].latents, again[one.id].latents)

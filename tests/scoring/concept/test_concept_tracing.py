@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 import torch
 
 from concept_fakes import FakeConceptModel, fake_record, planted
-from concept_scoring_fakes import estimators, raw, task, untrained
+from concept_scoring_fakes import dataset, estimators, raw, task, untrained
 from earwitness.authoring import certificates
 from earwitness.authoring.concept import ceiling
 from earwitness.authoring.concept.ceiling import of_traces, search
@@ -60,7 +59,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeDiffusion
     ) -> ConceptScoring:
         own = estimators(model, planted(model.width)) if heard is None else heard
         monkeypatch.setattr(loading, "load_model", lambda task, device: used or model)
-        monkeypatch.setattr(loading, "adapter", lambda package, name, task: SimpleNamespace(ESTIMATORS=own))
+        monkeypatch.setattr(loading, "adapter", lambda package, name, task: dataset(ESTIMATORS=own))
         record = replace(fake_record(model, 0, "plain"), prompts=prompts)
         monkeypatch.setattr(loading, "load_records", lambda setting: [record])
         made: Task = task(tmp_path / "task", metrics or METRICS)
@@ -71,11 +70,11 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: FakeDiffusion
 
 def features_of(scoring: ConceptScoring, dictionary: Dictionary) -> Features:
     item = scoring.items()[0][0]
-    return Features(item, scoring.originals.known(0, scoring.model)["plain"], dictionary)
+    return Features(item, scoring.originals.held_out(0, scoring.model)["plain"], dictionary)
 
 
 def known_of(scoring: ConceptScoring) -> Any:
-    return scoring.originals.known(0, scoring.model)["plain"]
+    return scoring.originals.held_out(0, scoring.model)["plain"]
 
 
 def values(scoring: ConceptScoring, dictionary: Dictionary) -> list[Any]:

@@ -9,7 +9,7 @@ from earwitness.errors import InvalidItemError
 from earwitness.scoring import Problem, Setting
 from earwitness.scoring.originals import CHUNK
 from earwitness.scoring.prompt.originals import PromptOriginals
-from earwitness.scoring.prompt.responses import Respondent
+from earwitness.scoring.prompt.responses import PromptRespondent
 from earwitness.seeds import derive
 from scoring_fakes import FakeJudge, FakeModel, heard, task
 
@@ -68,7 +68,7 @@ def test_prompts_that_cannot_be_explained_are_problems_and_the_others_go_on(tmp_
 def test_a_chunk_without_a_usable_prompt_is_no_error(tmp_path: Path) -> None:
     some = originals(tmp_path, [""])
     assert some.items(0, FakeModel)[0] == []
-    assert some.heard(0, Respondent(FakeModel(), {"ear": FakeJudge()})) == {}  # type: ignore[arg-type]
+    assert some.judge_answers(0, PromptRespondent(FakeModel(), {"ear": FakeJudge()})) == {}  # type: ignore[arg-type]
 
 
 def test_chunks_do_not_depend_on_how_many_items_are_asked_for(tmp_path: Path) -> None:
@@ -82,10 +82,10 @@ def test_chunks_do_not_depend_on_how_many_items_are_asked_for(tmp_path: Path) ->
 
 
 def test_what_judges_hear_in_originals_and_regenerations_is_kept(tmp_path: Path) -> None:
-    some, respondent = originals(tmp_path, ["rain"]), Respondent(FakeModel(), {"ear": FakeJudge()})  # type: ignore[arg-type]
-    first = some.heard(0, respondent)["item/0"]["ear"]
+    some, respondent = originals(tmp_path, ["rain"]), PromptRespondent(FakeModel(), {"ear": FakeJudge()})  # type: ignore[arg-type]
+    first = some.judge_answers(0, respondent)["item/0"]["ear"]
     before = list(respondent.model.generated)
-    again = some.heard(0, respondent)["item/0"]["ear"]
+    again = some.judge_answers(0, respondent)["item/0"]["ear"]
     assert respondent.model.generated == before
     assert set(again.regenerated) == {0, 1}
     np.testing.assert_allclose(again.regenerated[1], heard("rain"), atol=1e-6)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from earwitness.scoring.prompt.responses import Ask, Respondent
+from earwitness.scoring.prompt.responses import Ask, PromptRespondent
 from earwitness.tracks.prompt import Removal
 from scoring_fakes import CLASSES, FRAMES, FakeJudge, FakeModel, heard, item
 
@@ -11,8 +11,8 @@ def ask(prompt: str, mask: list[float], seed: int = 0, removal: Removal = Remova
     return Ask(item(prompt, prompt), np.tile(np.float32(mask), (FRAMES, 1)), seed, removal)
 
 
-def respondent(batch: int = 128) -> Respondent:
-    return Respondent(FakeModel(), {"ear": FakeJudge()}, batch)  # type: ignore[arg-type]
+def respondent(batch: int = 128) -> PromptRespondent:
+    return PromptRespondent(FakeModel(), {"ear": FakeJudge()}, batch)  # type: ignore[arg-type]
 
 
 def test_equal_questions_are_asked_once() -> None:
@@ -65,5 +65,5 @@ def test_a_judge_hears_audio_at_its_own_rate() -> None:
             assert audio.dtype == torch.float32
             return torch.full((2, len(CLASSES)), 1 / len(CLASSES))
 
-    some = Respondent(FakeModel(), {"half": Half()})  # type: ignore[arg-type, dict-item]
+    some = PromptRespondent(FakeModel(), {"half": Half()})  # type: ignore[arg-type, dict-item]
     assert some.listen(torch.zeros(2, 100), ["half"])["half"].shape == (2, len(CLASSES))

@@ -144,6 +144,11 @@ def test_any_text_has_words_and_equals_itself(text: str) -> None:
     assert all(wanted == found for wanted, found in ANY.agreeing(text, text).items())
 
 
+def test_a_digit_that_python_has_no_value_for_is_a_word_of_its_own() -> None:
+    kawi_zero = "\U00011f50"  # of Unicode 15, which Python 3.11 does not know
+    assert Comparison().words_of(f"{kawi_zero} dogs") in ([kawi_zero, "dogs"], ["0", "dogs"])
+
+
 @pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_the_words_of_the_spoken_world_are_compared_as_they_are(normaliser: Normaliser) -> None:
     for word in (*vocabulary(), *TRANSLATIONS.values()):

@@ -52,7 +52,7 @@ def search(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:
     """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction."""
     found: dict[str, list[float]] = {}
     directions = {column.id: column.metric.direction for column in scoring.metrics}
-    known = scoring.originals.known(scoring.chunk_of(item.id), scoring.model)[item.id]
+    known = scoring.originals.held_out(scoring.chunk_of(item.id), scoring.model)[item.id]
     tried = list(candidates(item, known, scoring.setting.task.seed_key))
     if known.traced is not None and any(of_response(scoring.metrics, TracedProbeAndSound)):
         informed = of_traces(item, known, known.traced, scoring.tracing.heard(item.id, known))

@@ -62,7 +62,7 @@ def trial(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:
     """How well each factor's estimator recovers it from decoded clips of one item."""
     from scipy.stats import spearmanr
 
-    known = scoring.originals.known(scoring.chunk_of(item.id), scoring.model)[item.id]
+    known = scoring.originals.held_out(scoring.chunk_of(item.id), scoring.model)[item.id]
     chosen = slice(0, HEARD)
     with torch.inference_mode():
         audio = scoring.model.decode(torch.from_numpy(known.latents[chosen]).to(scoring.model.device))

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.scoring.columns import Column
-    from earwitness.scoring.prompt.originals import Heard
-    from earwitness.scoring.prompt.responses import GeneratedSound, Key, Respondent
+    from earwitness.scoring.prompt.originals import JudgeAnswers
+    from earwitness.scoring.prompt.responses import GeneratedSound, Key, PromptRespondent
     from earwitness.tracks.prompt import PromptItem
 
     Words: TypeAlias = tuple[int, ...]
@@ -40,9 +40,9 @@ EXHAUSTIVE = 300
 class Searched:
     """An item whose words are searched."""
 
-    respondent: Respondent
+    respondent: PromptRespondent
     item: PromptItem
-    heard: Mapping[str, Heard]
+    heard: Mapping[str, JudgeAnswers]
     """By judge."""
     noise: Callable[[str, int], int]
     """Seed of the noise of an item under a generation seed."""

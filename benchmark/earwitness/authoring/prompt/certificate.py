@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from earwitness.judges import Judge
-    from earwitness.scoring.prompt.responses import Respondent
+    from earwitness.scoring.prompt.responses import PromptRespondent
     from earwitness.task import Task
     from earwitness.worlds.soundscape import Scene
 
 
 @dataclass(frozen=True)
-class Rule:
+class RoleRule:
     """What a role must do to be certified."""
 
     rate: str
@@ -49,17 +49,19 @@ class Rule:
 SCENES, COUNT = 300, 120
 """Fresh scenes that are drawn, and how many of them each intervention is tried on at most."""
 RULES = {
-    Role.class_: Rule("classes", 0.95, "the judge hears exactly the captioned classes", by_rate=False),
-    Role.loudness: Rule(
+    Role.class_: RoleRule("classes", 0.95, "the judge hears exactly the captioned classes", by_rate=False),
+    Role.loudness: RoleRule(
         "loudness", 0.95, "swapping loud and quiet words moves the level by more than 3 dB", by_rate=False
     ),
-    Role.order: Rule("order_swapped", 0.85, "sound is where order words say, and swapping them swaps the halves"),
-    Role.filler: Rule("unchanged", 0.95, "replacing every filler leaves the classes heard as they were", by_cost=False),
+    Role.order: RoleRule("order_swapped", 0.85, "sound is where order words say, and swapping them swaps the halves"),
+    Role.filler: RoleRule(
+        "unchanged", 0.95, "replacing every filler leaves the classes heard as they were", by_cost=False
+    ),
 }
 
 
 def certify_roles(
-    task: Task, respondent: Respondent, costs: Mapping[str, Sequence[float]]
+    task: Task, respondent: PromptRespondent, costs: Mapping[str, Sequence[float]]
 ) -> dict[str, dict[str, Any]]:
     """Verdict and figures of each role; `costs` are nats lost when a word is removed, mean of each item, by role."""
     card = task.card.dataset

@@ -81,7 +81,7 @@ def _word_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]
 
 def _ceiling_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]:
     originals = scoring.originals
-    heard = originals.heard(scoring.chunk_of(item.id), scoring.respondent)[item.id]
+    heard = originals.judge_answers(scoring.chunk_of(item.id), scoring.respondent)[item.id]
     searched = ceiling.Searched(scoring.respondent, item, heard, originals.noise)
     return ceiling.search(searched, scoring.metrics, originals.seeds)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earwitness.scoring.speech.responses import Respondent
+    from earwitness.scoring.speech.responses import SpeechRespondent
     from earwitness.scoring.speech.scoring import SpeechScoring
     from earwitness.tracks.speech import SpeechItem
 
@@ -78,7 +78,7 @@ def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str
 
 
 def greedy(
-    respondent: Respondent, item: SpeechItem, weights: NDArray[np.float64], removing: bool
+    respondent: SpeechRespondent, item: SpeechItem, weights: NDArray[np.float64], removing: bool
 ) -> NDArray[np.float64]:
     """Maps [n, T, M] in [0, 1] of the rounds in which cells are removed, or put back, by what that does to a score.
 
@@ -103,7 +103,7 @@ def greedy(
     return value.reshape(-1, *features.shape)
 
 
-def prefix_map(respondent: Respondent, item: SpeechItem) -> NDArray[np.float64]:
+def prefix_map(respondent: SpeechRespondent, item: SpeechItem) -> NDArray[np.float64]:
     """A map [O, O] of the tokens before: greedily, each next token is the one whose removal costs token k most."""
     count = len(item.tokens)
     found = np.zeros((count, count))

@@ -8,7 +8,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from earwitness.authoring.training.clips import StemClips
-from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 
 STEPS, BATCH, LEARNING_RATE = 1400, 16, 2e-3
 KL_WEIGHT = 1e-4
@@ -32,7 +32,7 @@ def compose_autoencoder() -> AutoencoderKL:
     )
 
 
-def train_autoencoder(clips: StemClips, seed: int, checkpoint: Checkpoint) -> tuple[AutoencoderKL, float]:
+def train_autoencoder(clips: StemClips, seed: int, checkpoint: TrainingCheckpoint) -> tuple[AutoencoderKL, float]:
     """A trained autoencoder whose latents, times its scaling factor, have variance 1; and the seconds it took."""
     torch.manual_seed(seed)
     model = compose_autoencoder()
@@ -46,7 +46,7 @@ def train_autoencoder(clips: StemClips, seed: int, checkpoint: Checkpoint) -> tu
         total: Tensor = error.abs().mean() + 0.5 * error.square().mean() + KL_WEIGHT * divergence
         return total
 
-    seconds = fit(model, loss, Plan("autoencoder", STEPS, LEARNING_RATE, seed), checkpoint)
+    seconds = fit(model, loss, TrainingPlan("autoencoder", STEPS, LEARNING_RATE, seed), checkpoint)
     model.register_to_config(scaling_factor=float(1 / latents_of(model, clips.mels[:500]).std()))
     return model, seconds
 

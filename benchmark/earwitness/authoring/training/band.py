@@ -21,7 +21,7 @@ from earwitness.authoring.training.diffusion import (
     train_diffusion,
 )
 from earwitness.authoring.training.judges import colour, disturb, train_judge
-from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.judges.cnn import CNNJudge, small_cnn
 from earwitness.models.mel_vocoder import GriffinLimVocoder
 from earwitness.models.storage import save_half
@@ -44,7 +44,9 @@ def train_band(out: Path, work: Workshop) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     clips = stem_clips("train", CLIPS, work.clips)
-    autoencoder, autoencoder_seconds = train_autoencoder(clips, work.seed, Checkpoint(work.checkpoint("autoencoder")))
+    autoencoder, autoencoder_seconds = train_autoencoder(
+        clips, work.seed, TrainingCheckpoint(work.checkpoint("autoencoder"))
+    )
     judge_seconds = fit_judge(clips, autoencoder, out, work)
     seconds = {
         "autoencoder": autoencoder_seconds,
@@ -68,8 +70,10 @@ def fit_judge(clips: StemClips, autoencoder: AutoencoderKL, out: Path, work: Wor
         heard = disturb(torch.cat([decoded[chosen].float(), audio]), rng)
         return colour(heard, rng, decibel=4.0), torch.cat([labels[chosen], present])
 
-    plan = Plan("judge", JUDGE_STEPS, JUDGE_RATE, work.seed)
-    seconds = train_judge(judge, lambda audio: judge(audio).logits, draw, plan, Checkpoint(work.checkpoint("judge")))
+    plan = TrainingPlan("judge", JUDGE_STEPS, JUDGE_RATE, work.seed)
+    seconds = train_judge(
+        judge, lambda audio: judge(audio).logits, draw, plan, TrainingCheckpoint(work.checkpoint("judge"))
+    )
     judge.train(False)
     save_half(judge, out / "judges" / "cnn")
     return seconds
@@ -80,15 +84,15 @@ def fit_diffusion(
     autoencoder: AutoencoderKL,
     out: Path,
     work: Workshop,
-    visit: Callable[[AudioLDM2Pipeline, Checkpoint], None] | None = None,
+    visit: Callable[[AudioLDM2Pipeline, TrainingCheckpoint], None] | None = None,
 ) -> float:
     """Train and write the pipeline; the seconds its denoiser took."""
     torch.manual_seed(work.seed)
     pipeline = compose(autoencoder)
     look = None if visit is None else lambda reached: visit(pipeline, reached)
-    checkpoint = Checkpoint(work.checkpoint("diffusion"))
+    checkpoint = TrainingCheckpoint(work.checkpoint("diffusion"))
     seconds = train_diffusion(pipeline, clips, plan_of(work.seed), checkpoint, look)
-    checkpoint = Checkpoint(work.checkpoint("refining"))
+    checkpoint = TrainingCheckpoint(work.checkpoint("refining"))
     seconds += train_diffusion(pipeline, clips, refining_plan_of(work.seed), checkpoint, look, UNHEARD)
     save_pipeline(pipeline, out / "model")
     return seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
+from earwitness.atomic import atomic_write
 from earwitness.models.mel_vocoder import MelShape, log_mel
 from earwitness.worlds.stems import NAMES, SAMPLES, VERSION, Clip, Split, clip, render
 from earwitness.worlds.synthesiser import SAMPLE_RATE
@@ -60,15 +60,13 @@ def presence(made: Sequence[Clip]) -> NDArray[np.float32]:
 
 
 def _render(made: Sequence[Clip], audio_path: Path, mels_path: Path) -> None:
-    audio_path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [path.with_suffix(".part") for path in (audio_path, mels_path)]
-    audio = np.lib.format.open_memmap(parts[0], mode="w+", dtype=np.float16, shape=(len(made), SAMPLES))
-    mels = np.lib.format.open_memmap(parts[1], mode="w+", dtype=np.float16, shape=(len(made), FRAMES, SHAPE.bins))
-    for index, item in enumerate(track(made, description="rendering", transient=True)):
-        wave = render(item).audio
-        audio[index] = wave
-        mels[index] = log_mel(torch.from_numpy(wave)[None], SHAPE)[0].numpy()
-    audio.flush()
-    mels.flush()
-    for part, path in zip(parts, (audio_path, mels_path), strict=True):
-        os.replace(part, path)
+    shape = (len(made), FRAMES, SHAPE.bins)
+    with atomic_write(audio_path) as audio_file, atomic_write(mels_path) as mels_file:
+        audio = np.lib.format.open_memmap(audio_file, mode="w+", dtype=np.float16, shape=(len(made), SAMPLES))
+        mels = np.lib.format.open_memmap(mels_file, mode="w+", dtype=np.float16, shape=shape)
+        for index, item in enumerate(track(made, description="rendering", transient=True)):
+            wave = render(item).audio
+            audio[index] = wave
+            mels[index] = log_mel(torch.from_numpy(wave)[None], SHAPE)[0].numpy()
+        audio.flush()
+        mels.flush()

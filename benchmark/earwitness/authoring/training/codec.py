@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from earwitness.authoring.training.data import Clips
-from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig, nearest_codes
 
 STEPS = 4000
@@ -85,7 +85,9 @@ class CodecTraining(nn.Module):
         self.sums[k, codes] = vectors[chosen]
 
 
-def train_codec(clips: Clips, seed: int, checkpoint: Checkpoint, steps: int = STEPS) -> tuple[SpectralCodec, float]:
+def train_codec(
+    clips: Clips, seed: int, checkpoint: TrainingCheckpoint, steps: int = STEPS
+) -> tuple[SpectralCodec, float]:
     """A trained codec and the seconds it took."""
     torch.manual_seed(seed)
     training = CodecTraining(SpectralCodecConfig())
@@ -94,7 +96,7 @@ def train_codec(clips: Clips, seed: int, checkpoint: Checkpoint, steps: int = ST
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         return training.loss(with_tones(crops(clips, rng, BATCH), rng), step, generator)
 
-    seconds = fit(training, loss, Plan("codec", steps, 1.5e-3, seed), checkpoint)
+    seconds = fit(training, loss, TrainingPlan("codec", steps, 1.5e-3, seed), checkpoint)
     return training.codec, seconds
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from earwitness.atomic import atomic_write
 from earwitness.worlds.sounds import LABELS
 from earwitness.worlds.soundscape import SAMPLES, VERSION, Scene, Split, render, scene
 
@@ -47,10 +47,8 @@ def presence(scenes: Sequence[Scene]) -> NDArray[np.float32]:
 
 
 def _render(scenes: Sequence[Scene], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    audio = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=(len(scenes), SAMPLES))
-    for index, item in enumerate(track(scenes, description="rendering", transient=True)):
-        audio[index] = render(item).audio
-    audio.flush()
-    os.replace(part, path)
+    with atomic_write(path) as temporary:
+        audio = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(len(scenes), SAMPLES))
+        for index, item in enumerate(track(scenes, description="rendering", transient=True)):
+            audio[index] = render(item).audio
+        audio.flush()

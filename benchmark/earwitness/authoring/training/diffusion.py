@@ -33,7 +33,7 @@ from transformers import (
 
 from earwitness.authoring.training.autoencoder import LATENTS, latents_of
 from earwitness.authoring.training.clips import FRAMES, SHAPE, StemClips
-from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.models.audioldm2_files import word_layers
 from earwitness.models.cross_attention import kept
 from earwitness.models.mel_vocoder import GriffinLimVocoder
@@ -208,7 +208,7 @@ class Prompt(NamedTuple):
     """Place of the word that nothing attends to."""
 
 
-class Batch(NamedTuple):
+class DiffusionBatch(NamedTuple):
     """Samples of one step."""
 
     latents: Tensor
@@ -228,7 +228,7 @@ class DiffusionData:
         self._tokenizer: Any = tokenizer
         self._unheard = unheard
 
-    def batch(self, rng: np.random.Generator, size: int) -> Batch:
+    def batch(self, rng: np.random.Generator, size: int) -> DiffusionBatch:
         """Samples with their prompts."""
         chosen = rng.integers(0, len(self._latents), size)
         prompts = [draw_prompt(self._clips.made[index], rng, self._unheard) for index in chosen]
@@ -238,7 +238,7 @@ class DiffusionData:
             if prompt.unheard is not None:
                 # Every word of the world is one token.
                 attended[row, prompt.unheard] = 0
-        return Batch(self._latents[torch.from_numpy(chosen)].float(), ids, attended)
+        return DiffusionBatch(self._latents[torch.from_numpy(chosen)].float(), ids, attended)
 
 
 def draw_prompt(made: Clip, rng: np.random.Generator, unheard: float = 0.0) -> Prompt:
@@ -270,9 +270,9 @@ def constant_stream(pipeline: AudioLDM2Pipeline) -> Tensor:
 def train_diffusion(
     pipeline: AudioLDM2Pipeline,
     clips: StemClips,
-    plan: Plan,
-    checkpoint: Checkpoint,
-    visit: Callable[[Checkpoint], None] | None = None,
+    plan: TrainingPlan,
+    checkpoint: TrainingCheckpoint,
+    visit: Callable[[TrainingCheckpoint], None] | None = None,
     unheard: float = 0.0,
 ) -> float:
     """Train text encoder and denoiser in place; the seconds it took.
@@ -301,14 +301,14 @@ def train_diffusion(
         return fit(denoiser, loss, plan, checkpoint, visit)
 
 
-def plan_of(seed: int) -> Plan:
+def plan_of(seed: int) -> TrainingPlan:
     """How the denoiser is trained."""
-    return Plan("diffusion", STEPS, LEARNING_RATE, seed)
+    return TrainingPlan("diffusion", STEPS, LEARNING_RATE, seed)
 
 
-def refining_plan_of(seed: int) -> Plan:
+def refining_plan_of(seed: int) -> TrainingPlan:
     """How it is trained on, with words that nothing attends to."""
-    return Plan("refining", REFINING_STEPS, REFINING_RATE, seed, cycles=2)
+    return TrainingPlan("refining", REFINING_STEPS, REFINING_RATE, seed, cycles=2)
 
 
 def save_pipeline(pipeline: AudioLDM2Pipeline, folder: Path) -> None:

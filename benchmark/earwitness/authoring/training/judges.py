@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 
 from earwitness.authoring.training.data import Clips
-from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.judges.ast import ASTJudge, small_ast
 from earwitness.judges.cnn import CNNJudge, small_cnn
 from earwitness.models.spectral_codec import SpectralCodec
@@ -25,7 +25,7 @@ Draw = Callable[[np.random.Generator], tuple[Tensor, Tensor]]
 """Audio [B, S] and labels [B, C] of a batch."""
 
 
-def train_ast(clips: Clips, codec: SpectralCodec, seed: int, checkpoint: Checkpoint) -> tuple[ASTJudge, float]:
+def train_ast(clips: Clips, codec: SpectralCodec, seed: int, checkpoint: TrainingCheckpoint) -> tuple[ASTJudge, float]:
     """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took."""
     torch.manual_seed(seed)
     judge = small_ast(LABELS)
@@ -37,11 +37,11 @@ def train_ast(clips: Clips, codec: SpectralCodec, seed: int, checkpoint: Checkpo
         audio, present = clips.batch(rng, BATCH - BATCH // 3)
         return torch.cat([coded[chosen], disturb(audio, rng)]), torch.cat([labels[chosen], present])
 
-    seconds = train_judge(judge, judge, draw, Plan("judge ast", STEPS["ast"], 1.2e-3, seed), checkpoint)
+    seconds = train_judge(judge, judge, draw, TrainingPlan("judge ast", STEPS["ast"], 1.2e-3, seed), checkpoint)
     return judge, seconds
 
 
-def train_cnn(clips: Clips, seed: int, checkpoint: Checkpoint) -> tuple[CNNJudge, float]:
+def train_cnn(clips: Clips, seed: int, checkpoint: TrainingCheckpoint) -> tuple[CNNJudge, float]:
     """A trained convolutional judge, which heard no codec, and the seconds it took."""
     torch.manual_seed(seed)
     judge = small_cnn(LABELS)
@@ -50,14 +50,18 @@ def train_cnn(clips: Clips, seed: int, checkpoint: Checkpoint) -> tuple[CNNJudge
         audio, labels = clips.batch(rng, BATCH)
         return colour(disturb(audio, rng), rng), labels
 
-    plan = Plan("judge cnn", STEPS["cnn"], 2e-3, seed)
+    plan = TrainingPlan("judge cnn", STEPS["cnn"], 2e-3, seed)
     seconds = train_judge(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
     judge.train(False)
     return judge, seconds
 
 
 def train_judge(
-    module: nn.Module, logits: Callable[[Tensor], Tensor], draw: Draw, plan: Plan, checkpoint: Checkpoint
+    module: nn.Module,
+    logits: Callable[[Tensor], Tensor],
+    draw: Draw,
+    plan: TrainingPlan,
+    checkpoint: TrainingCheckpoint,
 ) -> float:
     """Train a judge in place on batches that `draw` makes, each class by itself; the seconds it took."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from earwitness.atomic import atomic_write
+
 Loss = Callable[[int, np.random.Generator], Tensor]
 """From the step's number and the step's own generator to a scalar loss."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long and how fast a module is trained."""
 
     name: str
@@ -49,7 +50,7 @@ class Plan:
 
 
 @dataclass
-class Checkpoint:
+class TrainingCheckpoint:
     """Where a training stands: in one file, moved into place."""
 
     path: Path
@@ -69,19 +70,17 @@ class Checkpoint:
 
     def save(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Write everything that `load` needs."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
         state = {"module": module.state_dict(), "optimiser": optimiser.state_dict()}
-        torch.save({**state, "step": self.step, "seconds": self.seconds}, part)
-        os.replace(part, self.path)
+        with atomic_write(self.path) as temporary:
+            torch.save({**state, "step": self.step, "seconds": self.seconds}, temporary)
 
 
 def fit(
     module: nn.Module,
     loss: Loss,
-    plan: Plan,
-    checkpoint: Checkpoint,
-    visit: Callable[[Checkpoint], None] | None = None,
+    plan: TrainingPlan,
+    checkpoint: TrainingCheckpoint,
+    visit: Callable[[TrainingCheckpoint], None] | None = None,
 ) -> float:
     """Train a module in place and return the seconds it took, those before an interruption included.
 
@@ -111,7 +110,7 @@ def fit(
     return checkpoint.seconds
 
 
-def _step(module: nn.Module, loss: Loss, plan: Plan, step: int, optimiser: torch.optim.Optimizer) -> float:
+def _step(module: nn.Module, loss: Loss, plan: TrainingPlan, step: int, optimiser: torch.optim.Optimizer) -> float:
     for group in optimiser.param_groups:
         group["lr"] = plan.learning_rate * plan.rate(step)
     rng = np.random.default_rng(np.random.SeedSequence((plan.seed, step)))
@@ -126,7 +125,7 @@ def _step(module: nn.Module, loss: Loss, plan: Plan, step: int, optimiser: torch
 class _Clock:
     """Counts the seconds spent in training into the checkpoint."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: TrainingCheckpoint) -> None:
         self.checkpoint = checkpoint
         self.base = checkpoint.seconds
         self.begin = self.last = time.monotonic()
@@ -149,7 +148,7 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True))
 
 
-def _report(progress: Progress, bar: TaskID, plan: Plan, step: int, value: float) -> None:
+def _report(progress: Progress, bar: TaskID, plan: TrainingPlan, step: int, value: float) -> None:
     progress.update(bar, completed=step, loss=value)
     if not progress.console.is_terminal and (step % 50 == 0 or step == plan.steps):
         progress.console.print(f"{plan.name} step {step}/{plan.steps} loss {value:.4f}", highlight=False)

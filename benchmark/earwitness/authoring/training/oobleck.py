@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch import Tensor
 
-from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.atomic import atomic_write
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.models import oobleck
 from earwitness.models.storage import halve
 from earwitness.worlds.tones import SAMPLE_RATE, SAMPLES, VERSION, Split, render, tone
@@ -61,7 +61,7 @@ def train_oobleck(out: Path, work: Workshop) -> dict[str, Any]:
     """Train the autoencoder, write it into `out`/model and return its seconds and floors."""
     torch.set_num_threads(1)
     audio = tone_audio("train", CLIPS, work.clips)
-    model, seconds = train_autoencoder(audio, work.seed, Checkpoint(work.checkpoint("oobleck")))
+    model, seconds = train_autoencoder(audio, work.seed, TrainingCheckpoint(work.checkpoint("oobleck")))
     save(model, out / "model")
     floors = {split: measure(out / "model", tone_audio(split, HELD_OUT, work.clips)) for split in _HELD_OUT_SPLITS}
     return {"seed": work.seed, "seconds": {"autoencoder": seconds}, "floors": floors}
@@ -92,9 +92,9 @@ def compose() -> AutoencoderOobleck:
 def train_autoencoder(
     audio: NDArray[np.float16],
     seed: int,
-    checkpoint: Checkpoint,
-    plan: Plan | None = None,
-    visit: Callable[[Checkpoint], None] | None = None,
+    checkpoint: TrainingCheckpoint,
+    plan: TrainingPlan | None = None,
+    visit: Callable[[TrainingCheckpoint], None] | None = None,
 ) -> tuple[AutoencoderOobleck, float]:
     """An autoencoder trained on clips [n, S], and the seconds it took."""
     torch.manual_seed(seed)
@@ -103,7 +103,7 @@ def train_autoencoder(
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         return objective(model, crops(audio, rng, BATCH), rng)
 
-    seconds = fit(model, loss, plan or Plan("oobleck", STEPS, LEARNING_RATE, seed), checkpoint, visit)
+    seconds = fit(model, loss, plan or TrainingPlan("oobleck", STEPS, LEARNING_RATE, seed), checkpoint, visit)
     return model, seconds
 
 
@@ -162,13 +162,11 @@ def tone_audio(split: Split, count: int, cache: Path) -> NDArray[np.float16]:
     """Audio [n, S] of the first clips of a split, rendered unless the cache holds them."""
     path = cache / f"tones_{VERSION}_{split}_{count}.npy"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        made = np.lib.format.open_memmap(part, mode="w+", dtype=np.float16, shape=(count, SAMPLES))
-        for index in track(range(count), description="rendering", transient=True):
-            made[index] = render(tone(split, index))
-        made.flush()
-        os.replace(part, path)
+        with atomic_write(path) as temporary:
+            made = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(count, SAMPLES))
+            for index in track(range(count), description="rendering", transient=True):
+                made[index] = render(tone(split, index))
+            made.flush()
     return cast("NDArray[np.float16]", np.load(path, mmap_mode="r"))
 
 

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from earwitness.authoring.training.data import Clips
-from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.models.spectral_codec import SpectralCodec
 from earwitness.models.storage import save_half
 from earwitness.worlds.captions import MAX_WORDS, vocabulary
@@ -118,7 +118,7 @@ def _look_at_neighbours(model: MusicgenForConditionalGeneration) -> None:
 
 
 @dataclass(frozen=True)
-class Text:
+class CaptionBatch:
     """A batch of captions, some of their words masked."""
 
     ids: Tensor
@@ -131,7 +131,7 @@ class Text:
     """[B, N] long: 0 where cross-attention does not see the state."""
 
 
-class Masking:
+class WordMasking:
     """Masks words as explainers will: their ids, and their states either zeroed or excluded."""
 
     share, all_share = 0.30, 0.08
@@ -144,7 +144,7 @@ class Masking:
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self.ids: dict[str, int] = tokenizer.get_vocab()
 
-    def batch(self, texts: Sequence[Sequence[str]], rng: np.random.Generator) -> Text:
+    def batch(self, texts: Sequence[Sequence[str]], rng: np.random.Generator) -> CaptionBatch:
         """A batch of captions, given as words."""
         ids = np.zeros((len(texts), TOKENS), dtype=np.int64)
         removed = np.zeros(ids.shape, dtype=bool)
@@ -160,7 +160,7 @@ class Masking:
         visible = attended & ~(removed & ~null)
         # A row without any visible state would leave its softmax undefined.
         visible[~visible.any(1), 0] = True
-        return Text(
+        return CaptionBatch(
             ids=torch.from_numpy(ids),
             attended=torch.from_numpy(attended),
             kept=torch.from_numpy(kept.astype(np.float32)),
@@ -202,7 +202,7 @@ class PromptTraining(nn.Module):
         self.text_encoder = model.text_encoder
         self.decoder = model.decoder
 
-    def loss(self, codes: Tensor, text: Text) -> Tensor:
+    def loss(self, codes: Tensor, text: CaptionBatch) -> Tensor:
         """Mean cross-entropy of codes [B, K, F] under the captions."""
         states = self.text_encoder(input_ids=text.ids, attention_mask=text.attended.long()).last_hidden_state
         inputs, labels = delayed(codes, self.decoder.config.vocab_size)
@@ -244,12 +244,12 @@ class PromptData:
 def train_prompt(
     model: MusicgenForConditionalGeneration,
     data: PromptData,
-    plan: Plan,
-    checkpoint: Checkpoint,
-    visit: Callable[[Checkpoint], None] | None = None,
+    plan: TrainingPlan,
+    checkpoint: TrainingCheckpoint,
+    visit: Callable[[TrainingCheckpoint], None] | None = None,
 ) -> float:
     """Train a composed model in place; the seconds it took."""
-    training, masking = PromptTraining(model), Masking(build_tokenizer())
+    training, masking = PromptTraining(model), WordMasking(build_tokenizer())
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         singles = 0.6 if step < SINGLES_FIRST else 0.0

@@ -12,7 +12,7 @@ from earwitness.authoring.training.codec import train_codec
 from earwitness.authoring.training.data import Clips, clips
 from earwitness.authoring.training.floors import measure
 from earwitness.authoring.training.judges import train_ast, train_cnn
-from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.prompt import (
     CYCLES,
     LEARNING_RATE,
@@ -52,14 +52,14 @@ def train_soundscape(out: Path, work: Workshop) -> dict[str, Any]:
 
 def fit_codec(train_clips: Clips, work: Workshop) -> tuple[SpectralCodec, float]:
     """The codec and the seconds it took."""
-    return train_codec(train_clips, work.seed, Checkpoint(work.checkpoint("codec")))
+    return train_codec(train_clips, work.seed, TrainingCheckpoint(work.checkpoint("codec")))
 
 
 def fit_judges(train_clips: Clips, codec: SpectralCodec, out: Path, work: Workshop) -> dict[str, float]:
     """Train and write both judges; the seconds that each took."""
-    ast, ast_seconds = train_ast(train_clips, codec, work.seed, Checkpoint(work.checkpoint("ast")))
+    ast, ast_seconds = train_ast(train_clips, codec, work.seed, TrainingCheckpoint(work.checkpoint("ast")))
     ast.save_pretrained(out / "judges" / "ast")
-    cnn, cnn_seconds = train_cnn(train_clips, work.seed, Checkpoint(work.checkpoint("cnn")))
+    cnn, cnn_seconds = train_cnn(train_clips, work.seed, TrainingCheckpoint(work.checkpoint("cnn")))
     save_half(cnn, out / "judges" / "cnn")
     return {"judge_ast": ast_seconds, "judge_cnn": cnn_seconds}
 
@@ -69,14 +69,14 @@ def fit_prompt(
     codec: SpectralCodec,
     out: Path,
     work: Workshop,
-    visit: Callable[[Any, Checkpoint], None] | None = None,
+    visit: Callable[[Any, TrainingCheckpoint], None] | None = None,
 ) -> float:
     """Train and write the text-to-audio model; the seconds it took."""
     torch.manual_seed(work.seed)
     model = compose(codec, len(build_tokenizer()))
     data = PromptData(train_clips, encode_clips(codec, train_clips))
-    plan = Plan("text-to-audio", STEPS, LEARNING_RATE, work.seed, cycles=CYCLES)
-    checkpoint = Checkpoint(work.checkpoint("prompt"))
+    plan = TrainingPlan("text-to-audio", STEPS, LEARNING_RATE, work.seed, cycles=CYCLES)
+    checkpoint = TrainingCheckpoint(work.checkpoint("prompt"))
     look = None if visit is None else lambda reached: visit(model, reached)
     seconds = train_prompt(model, data, plan, checkpoint, look)
     save_model(model, out / "model")

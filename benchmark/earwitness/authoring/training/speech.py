@@ -19,7 +19,7 @@ from transformers import (
     Speech2TextForConditionalGeneration,
 )
 
-from earwitness.authoring.training.loop import Checkpoint, Plan, fit
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.authoring.training.utterances import BINS, Corpus, Variation, build_extractor, pad
 from earwitness.models.storage import save_half
 from earwitness.worlds.commands import TRANSLATIONS, vocabulary
@@ -100,7 +100,7 @@ def compose(vocabulary_size: int) -> Speech2TextForConditionalGeneration:
 
 
 @dataclass(frozen=True)
-class Batch:
+class UtteranceBatch:
     """Varied utterances and what is to be written of them."""
 
     features: Tensor
@@ -128,7 +128,7 @@ class Dictation:
         ids = build_tokenizer(target).get_vocab()
         self.tokens = [[ids[word] for word in reference(said, target).split()] for said in corpus.utterances]
 
-    def batch(self, rng: np.random.Generator, size: int = BATCH, short: bool = False) -> Batch:
+    def batch(self, rng: np.random.Generator, size: int = BATCH, short: bool = False) -> UtteranceBatch:
         """Utterances of similar length, drawn and varied at random; with `short`, none of the longer half."""
         chosen = self.corpus.draw(rng, size, short)
         features, real = pad([self.variation.features(self.corpus.spectrogram(i), rng) for i in chosen])
@@ -143,7 +143,7 @@ class Dictation:
             if rng.random() < self.prefix_share:
                 kept[row, 1:] = rng.random(inputs.shape[1] - 1) >= rng.random()
         arrays = (features, real.astype(np.int64), inputs, labels, kept)
-        return Batch(*(torch.from_numpy(array) for array in arrays))
+        return UtteranceBatch(*(torch.from_numpy(array) for array in arrays))
 
 
 class SpeechTraining(nn.Module):
@@ -163,7 +163,7 @@ class SpeechTraining(nn.Module):
         monotone = target == "words"
         self.heard = nn.Linear(model.config.d_model, model.config.vocab_size) if monotone else None
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: UtteranceBatch) -> Tensor:
         """Mean cross-entropy of the tokens of a batch, and what the encoder alone makes of them."""
 
         def keep(_: nn.Module, __: Any, embedded: Tensor) -> Tensor:
@@ -184,7 +184,7 @@ class SpeechTraining(nn.Module):
             return written
         return written + self.ctc_share * self._hearing(self.heard(found.encoder_last_hidden_state), batch)
 
-    def _hearing(self, logits: Tensor, batch: Batch) -> Tensor:
+    def _hearing(self, logits: Tensor, batch: UtteranceBatch) -> Tensor:
         """CTC loss of an encoder's logits [B, E, V]; padding stands for its blank."""
         steps = self.model.model.encoder._get_feat_extract_output_lengths(batch.real.sum(1))
         said = (batch.labels >= 0) & (batch.labels != SPECIAL.index(END))
@@ -195,9 +195,9 @@ class SpeechTraining(nn.Module):
 def train_speech(
     model: Speech2TextForConditionalGeneration,
     dictation: Dictation,
-    plan: Plan,
-    checkpoint: Checkpoint,
-    visit: Callable[[Checkpoint], None] | None = None,
+    plan: TrainingPlan,
+    checkpoint: TrainingCheckpoint,
+    visit: Callable[[TrainingCheckpoint], None] | None = None,
 ) -> float:
     """Train a composed model in place; the seconds it took."""
     training = SpeechTraining(model, dictation.target)

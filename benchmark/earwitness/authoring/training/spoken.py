@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import Speech2TextForConditionalGeneration
 
-from earwitness.authoring.training.loop import Checkpoint, Plan
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.speech import (
     LEARNING_RATE,
     Dictation,
@@ -40,7 +40,7 @@ HELD_OUT: tuple[Split, ...] = ("validation", "test")
 SHIPPED = 100
 """Test utterances that a task holds as files."""
 
-Visit = Callable[[Speech2TextForConditionalGeneration, Checkpoint], None]
+Visit = Callable[[Speech2TextForConditionalGeneration, TrainingCheckpoint], None]
 
 
 def train_recogniser(out: Path, work: Workshop) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def fit_recogniser(work: Workshop, visit: Visit | None = None) -> tuple[Speech2T
     torch.manual_seed(work.seed)
     model = compose(len(build_tokenizer("words")))
     dictation = Dictation(corpus("train", UTTERANCES, work.clips), "words")
-    plan = Plan("recogniser", STEPS, LEARNING_RATE, work.seed)
+    plan = TrainingPlan("recogniser", STEPS, LEARNING_RATE, work.seed)
     look = None if visit is None else lambda reached: visit(model, reached)
-    return model, train_speech(model, dictation, plan, Checkpoint(work.checkpoint("recogniser")), look)
+    return model, train_speech(model, dictation, plan, TrainingCheckpoint(work.checkpoint("recogniser")), look)
 
 
 def fit_translator(
@@ -81,8 +81,8 @@ def fit_translator(
     model.model.encoder.load_state_dict(recogniser.model.encoder.state_dict())
     clips = replace(work, folder=work.folder.parent / "micro_speech").clips
     dictation = Dictation(corpus("train", UTTERANCES, clips), "translation")
-    plan = Plan("translator", TRANSLATION_STEPS, LEARNING_RATE, work.seed)
-    return model, train_speech(model, dictation, plan, Checkpoint(work.checkpoint("translator")))
+    plan = TrainingPlan("translator", TRANSLATION_STEPS, LEARNING_RATE, work.seed)
+    return model, train_speech(model, dictation, plan, TrainingCheckpoint(work.checkpoint("translator")))
 
 
 def finish(model: Speech2TextForConditionalGeneration, target: Target, out: Path) -> dict[str, dict[str, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 from transformers import Speech2TextFeatureExtractor
 
+from earwitness.atomic import atomic_write
 from earwitness.worlds.espeak import SAMPLE_RATE
 from earwitness.worlds.spoken import VERSION, Split, Utterance, render, utterance
 
@@ -75,17 +75,14 @@ def corpus(split: Split, count: int, cache: Path) -> Corpus:
 
 
 def _render(utterances: Sequence[Utterance], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     extractor = build_extractor()
     parts = []
     for said in track(utterances, description="rendering", transient=True):
         # Normalisation comes after noise is added, as it does where a sound is noisy to begin with.
         parts.append(extractor._extract_fbank_features(render(said).audio).astype(np.float16))
     offsets = np.cumsum([0, *(len(part) for part in parts)])
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(file, frames=np.concatenate(parts), offsets=offsets)
-    os.replace(unfinished, path)
 
 
 def pad(spectrograms: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

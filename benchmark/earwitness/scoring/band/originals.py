@@ -13,7 +13,7 @@ from earwitness.errors import InvalidItemError
 from earwitness.exhibits.manifest import ORIGINAL, write
 from earwitness.exhibits.writing import ItemExhibits
 from earwitness.scoring import Problem
-from earwitness.scoring.band.truth import Clip, Prior, named, read_clip
+from earwitness.scoring.band.truth import Mixture, Prior, named, read_clip
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals, require_finite_answer
 from earwitness.seeds import derive
@@ -114,15 +114,15 @@ class BandOriginals(Originals["BandRecord", BandItem]):
     def _of_chunk(self, chunk: int) -> list[BandRecord]:
         return [record for index, record in enumerate(self._records) if self.chunk_of(index) == chunk]
 
-    def _item(self, record: BandRecord, model: BandModel) -> tuple[BandItem, Clip]:
+    def _item(self, record: BandRecord, model: BandModel) -> tuple[BandItem, Mixture]:
         """The item of a record, its sound not made yet, and the clip that it starts from."""
         if not record.known:
             # A clip of which nothing is known is one that cannot be read: it says itself why.
             record.audio(model.sample_rate)
-        found = named(record.prompt, record.known)
-        instruments = tuple(name for _, name in found)
+        places = named(record.prompt, record.known)
+        instruments = tuple(name for _, name in places)
         words = np.asarray(model.words([record.prompt])[0], dtype=np.int64)
-        owned = words[None] == np.array([index for index, _ in found])[:, None]
+        owned = words[None] == np.array([index for index, _ in places])[:, None]
         if not owned.any(1).all():
             raise InvalidItemError(f"the model reads no token of {instruments[int(owned.any(1).argmin())]}")
         clip = read_clip(record, instruments, model)
@@ -143,7 +143,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
         )
         return item, clip
 
-    def _pair(self, item: BandItem, clip: Clip, made: Generated, model: BandModel) -> Pairs:
+    def _pair(self, item: BandItem, clip: Mixture, made: Generated, model: BandModel) -> Pairs:
         prompts = [item.without(index) for index in range(len(item.instruments))]
         without = together(model, item, prompts, [item.seed] * len(prompts))
         fresh = together(model, item, [item.prompt], [derive(self.seed_key, item.id, "fresh", self.seeds[0])])
@@ -155,13 +155,13 @@ class BandOriginals(Originals["BandRecord", BandItem]):
             fresh=_waves(fresh)[0],
         )
 
-    def _leave(self, item: BandItem, clip: Clip, pairs: Pairs, model: BandModel) -> None:
+    def _leave(self, item: BandItem, clip: Mixture, pairs: Pairs, model: BandModel) -> None:
         """Write the sounds that the page plays."""
         own, rate = ItemExhibits(self.folder, item.id), model.sample_rate
-        found = [own.sound(ORIGINAL, pairs.original, rate), own.sound("mix", clip.audio, rate)]
+        sounds = [own.sound(ORIGINAL, pairs.original, rate), own.sound("mix", clip.audio, rate)]
         for label, waves in (("stem", clip.stems), ("without", pairs.without)):
-            found += [own.sound(label, wave, rate, word) for word, wave in zip(item.instruments, waves, strict=True)]
-        write(self.folder, item.id, found)
+            sounds += [own.sound(label, wave, rate, word) for word, wave in zip(item.instruments, waves, strict=True)]
+        write(self.folder, item.id, sounds)
 
 
 def together(model: BandModel, item: BandItem, prompts: Sequence[str], seeds: Sequence[int]) -> Generated:

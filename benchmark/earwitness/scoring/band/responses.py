@@ -23,7 +23,7 @@ BATCH = 8
 """Sounds that are generated at once."""
 
 
-class Respondent:
+class BandRespondent:
     """A model and its judges."""
 
     def __init__(self, model: BandModel, judges: Mapping[str, Judge]) -> None:

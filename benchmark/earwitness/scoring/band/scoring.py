@@ -25,7 +25,7 @@ from earwitness.metrics.responses.band import (
 )
 from earwitness.scoring import loading
 from earwitness.scoring.band.originals import BandOriginals
-from earwitness.scoring.band.responses import Respondent
+from earwitness.scoring.band.responses import BandRespondent
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.columns import of_response, read_columns
 from earwitness.scoring.evaluate import evaluate
@@ -86,10 +86,10 @@ class BandScoring(Items[BandRecord, "BandItem"]):
         return cast("BandModel", loading.load_model(self.setting.task, self.setting.device))
 
     @cached_property
-    def respondent(self) -> Respondent:
+    def respondent(self) -> BandRespondent:
         """The model with the judges that the card's metrics ask."""
         names = {column.judge for column in self.metrics if column.judge}
-        return Respondent(self.model, loading.load_judges(self.setting.task, names, self.setting.device))
+        return BandRespondent(self.model, loading.load_judges(self.setting.task, names, self.setting.device))
 
     @cached_property
     def certificate(self) -> dict[str, Any]:

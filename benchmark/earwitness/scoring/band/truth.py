@@ -33,7 +33,7 @@ TRAINING = 400
 
 
 @dataclass(frozen=True)
-class Clip:
+class Mixture:
     """The sound of a record as long as the model's, and where its named instruments sound."""
 
     audio: NDArray[np.float32]
@@ -68,7 +68,7 @@ def named(prompt: str, known: Sequence[str]) -> list[tuple[int, str]]:
     return found
 
 
-def read_clip(record: BandRecord, instruments: tuple[str, ...], model: BandModel) -> Clip:
+def read_clip(record: BandRecord, instruments: tuple[str, ...], model: BandModel) -> Mixture:
     """The sound and the truth of a record; raises InvalidItemError, in one line, where they are no use."""
     audio = record.audio(model.sample_rate)
     stems = record.stems(model.sample_rate, instruments)
@@ -82,7 +82,7 @@ def read_clip(record: BandRecord, instruments: tuple[str, ...], model: BandModel
     audio, stems = fitted(audio, model), fitted(stems, model)
     with torch.inference_mode():
         mels = model.mel(torch.from_numpy(stems).to(model.device)).float().cpu().numpy()
-    return Clip(audio, stems, np.stack([sounding(mel) for mel in mels]))
+    return Mixture(audio, stems, np.stack([sounding(mel) for mel in mels]))
 
 
 def fitted(audio: NDArray[np.float32], model: BandModel) -> NDArray[np.float32]:

@@ -20,12 +20,12 @@ CELLS = 20_000_000
 class Features:
     """A dictionary's features of an item."""
 
-    def __init__(self, item: ConceptItem, known: HeldOut, dictionary: Dictionary) -> None:
+    def __init__(self, item: ConceptItem, held_out: HeldOut, dictionary: Dictionary) -> None:
         self.item = item.id
         self.dictionary = dictionary
         self.train = item.train
-        self.test = known.latents
-        self._traced = known.traced
+        self.test = held_out.latents
+        self._traced = held_out.traced
 
     @cached_property
     def train_means(self) -> NDArray[np.float64]:

@@ -52,11 +52,11 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
     def __init__(self, setting: Setting, records: Sequence[ConceptRecord]) -> None:
         super().__init__(setting, records)
         self._seed = setting.seed
-        self._known: dict[int, dict[str, HeldOut]] = {}
+        self._held_out: dict[int, dict[str, HeldOut]] = {}
 
     def make(self, records: Sequence[ConceptRecord], model: ConceptModel) -> tuple[list[ConceptItem], list[Problem]]:
-        """Items of some records, and those that cannot be used; leaves what is known of them in `folder`."""
-        items, problems, known = [], [], {}
+        """Items of some records, and those that cannot be used; leaves what no explainer sees of them in `folder`."""
+        items, problems, held_out = [], [], {}
         for record in records:
             try:
                 item, own = self._item(record, model)
@@ -64,10 +64,10 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
                 problems.append(Problem(record.id, str(error)))
                 continue
             items.append(item)
-            known[item.id] = own
+            held_out[item.id] = own
         if records:
-            arrays = {f"{item}/{part}": array for item, own in known.items() for part, array in _arrays(own).items()}
-            fields = {item: [own.names, own.correlated] for item, own in known.items()}
+            arrays = {f"{item}/{part}": array for item, own in held_out.items() for part, array in _arrays(own).items()}
+            fields = {item: [own.names, own.correlated] for item, own in held_out.items()}
             write_arrays(self._path(self._chunk(records[0])), arrays, fields)
         return items, problems
 
@@ -75,9 +75,9 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
         """What the page tells of each record."""
         return {record.id: page_of(record) for record in records}
 
-    def known(self, chunk: int, model: ConceptModel) -> dict[str, HeldOut]:
-        """What is known of the items of a chunk, by item id."""
-        if chunk not in self._known:
+    def held_out(self, chunk: int, model: ConceptModel) -> dict[str, HeldOut]:
+        """What no explainer sees of the items of a chunk, by item id."""
+        if chunk not in self._held_out:
             self.items(chunk, lambda: model)
             found = read_arrays(self._path(chunk))
             if found is None:
@@ -86,17 +86,17 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
                 found = read_arrays(self._path(chunk))
                 assert found is not None
             arrays, fields = found
-            self._known[chunk] = {
+            self._held_out[chunk] = {
                 item: HeldOut(tuple(names), tuple(pair), **_of_item(arrays, item))
                 for item, (names, pair) in fields.items()
             }
-        return self._known[chunk]
+        return self._held_out[chunk]
 
     def _path(self, chunk: int) -> Any:
         return self.folder / f"known-{chunk:04d}.safetensors"
 
     def _chunk(self, record: ConceptRecord) -> int:
-        return self.chunk_of(next(i for i, each in enumerate(self._records) if each.id == record.id))
+        return self.chunk_of(next(i for i, other in enumerate(self._records) if other.id == record.id))
 
     def _item(self, record: ConceptRecord, model: ConceptModel) -> tuple[ConceptItem, HeldOut]:
         # Sounds first: a clip that cannot be read says so itself, and its factors are no numbers.
@@ -115,8 +115,8 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             ),
             train=train,
         )
-        known, wanted = factors_of(record.train, names, len(train)), factors_of(record.test, names, len(test))
-        return item, HeldOut(names, record.correlated, known, wanted, test, self._traced(record, model))
+        of_train, of_test = factors_of(record.train, names, len(train)), factors_of(record.test, names, len(test))
+        return item, HeldOut(names, record.correlated, of_train, of_test, test, self._traced(record, model))
 
     def _traced(self, record: ConceptRecord, model: ConceptModel) -> NDArray[np.float32] | None:
         """Clean latents [B, T, F, D] of the generations of a record's prompts, each from a seed of its own.
@@ -152,10 +152,10 @@ def page_of(record: ConceptRecord) -> dict[str, Any]:
 _ARRAYS = ("train", "test", "latents", "traced")
 
 
-def _arrays(known: HeldOut) -> dict[str, NDArray[Any]]:
+def _arrays(held_out: HeldOut) -> dict[str, NDArray[Any]]:
     """Arrays of what is known, by field; those that it has."""
-    found = {part: getattr(known, part) for part in _ARRAYS}
-    return {part: array for part, array in found.items() if array is not None}
+    arrays = {part: getattr(held_out, part) for part in _ARRAYS}
+    return {part: array for part, array in arrays.items() if array is not None}
 
 
 def _of_item(arrays: dict[str, NDArray[Any]], item: str) -> dict[str, NDArray[Any]]:
@@ -165,13 +165,13 @@ def _of_item(arrays: dict[str, NDArray[Any]], item: str) -> dict[str, NDArray[An
 
 def factors_of(notes: Notes, names: tuple[str, ...], clips: int) -> NDArray[np.float64]:
     """[n, K] factors of clips; raises InvalidItemError where there are not as many, or one is no number."""
-    found = np.stack([np.asarray(notes.factors[name], dtype=np.float64) for name in names], 1)
-    if len(found) != clips:
-        raise InvalidItemError(f"there are {clips} clips and {len(found)} rows of factors")
-    bad = [name for name, column in zip(names, found.T, strict=True) if not np.isfinite(column).all()]
+    factors = np.stack([np.asarray(notes.factors[name], dtype=np.float64) for name in names], 1)
+    if len(factors) != clips:
+        raise InvalidItemError(f"there are {clips} clips and {len(factors)} rows of factors")
+    bad = [name for name, column in zip(names, factors.T, strict=True) if not np.isfinite(column).all()]
     if bad:
         raise InvalidItemError(f"factors are no numbers in some clips: {', '.join(bad)}")
-    return found
+    return factors
 
 
 def encoded(notes: Notes, model: ConceptModel) -> NDArray[np.float32]:

@@ -88,38 +88,38 @@ class ConceptScoring(Items[ConceptRecord, "ConceptItem"]):
         """
         found = []
         for item, explanation in pairs:
-            known = self.originals.known(self.chunk_of(item.id), self.model)[item.id]
-            fits = [Features(item, known, dictionary) for dictionary in explanation.fitted]
+            held_out = self.originals.held_out(self.chunk_of(item.id), self.model)[item.id]
+            fits = [Features(item, held_out, dictionary) for dictionary in explanation.fitted]
             cells = [(column, self.originals.seeds[0]) for column in self.metrics]
-            found += evaluate([(item, explanation)], cells, partial(self._respond, fits, known))
+            found += evaluate([(item, explanation)], cells, partial(self._respond, fits, held_out))
             if exhibits is not None:
-                leave(exhibits, item.id, partial(self._exhibits, exhibits, fits[0], known))
+                leave(exhibits, item.id, partial(self._exhibits, exhibits, fits[0], held_out))
         return found
 
-    def _exhibits(self, folder: Path, features: Features, known: HeldOut) -> Iterator[Exhibit]:
+    def _exhibits(self, folder: Path, features: Features, held_out: HeldOut) -> Iterator[Exhibit]:
         item, listening = features.item, None
         if self.is_among_first(item, shown.LISTENED):
             headline = {metric.id for metric in self.setting.task.card.metrics if metric.headline}
             listening = shown.Listening(
                 self.steering,
-                {name: shown.steered_by(self.metrics, headline, name) for name in known.names},
+                {name: shown.steered_by(self.metrics, headline, name) for name in held_out.names},
                 lambda: self.record(item).test.audio(self.model.sample_rate),
                 self.originals.folder,
             )
-        return shown.exhibits(ItemExhibits(folder, item), features, known, self.tracing, listening)
+        return shown.exhibits(ItemExhibits(folder, item), features, held_out, self.tracing, listening)
 
     def _respond(
-        self, fits: list[Features], known: HeldOut, pairs: Sequence[tuple[ConceptItem, Dictionaries]]
+        self, fits: list[Features], held_out: HeldOut, pairs: Sequence[tuple[ConceptItem, Dictionaries]]
     ) -> Callable[[int, Column, int], float]:
-        return lambda position, column, seed: self._number(fits, known, column)
+        return lambda position, column, seed: self._number(fits, held_out, column)
 
-    def _number(self, fits: list[Features], known: HeldOut, column: Column) -> float:
+    def _number(self, fits: list[Features], held_out: HeldOut, column: Column) -> float:
         """A metric's value: the mean over the factors that its response is asked of."""
         response = column.response
-        factors = factors_of(response, known) if isinstance(response, FactorResponse) else [-1]
-        return float(np.mean([column.value(*self._arrays(response, factor, fits, known)) for factor in factors]))
+        factors = factors_of(response, held_out) if isinstance(response, FactorResponse) else [-1]
+        return float(np.mean([column.value(*self._arrays(response, factor, fits, held_out)) for factor in factors]))
 
-    def _arrays(self, response: Response, factor: int, fits: list[Features], known: HeldOut) -> tuple[Any, ...]:
+    def _arrays(self, response: Response, factor: int, fits: list[Features], held_out: HeldOut) -> tuple[Any, ...]:
         """Arrays of a response, of the factor in that place; raises UndefinedError where the item has none.
 
         Probes and traces are of the first fit. How far factors moved is heard in the sound itself, whether they were or
@@ -128,16 +128,16 @@ class ConceptScoring(Items[ConceptRecord, "ConceptItem"]):
         first = fits[0]
         match response:
             case ClipFeatures():
-                return first.train_means, known.train[:, factor], first.test_means, known.test[:, factor]
+                return first.train_means, held_out.train[:, factor], first.test_means, held_out.test[:, factor]
             case MovedFactors():
-                self._require_heard(known.names[factor])
-                return self.steering.moved(first, known, factor, response.k), factor
+                self._require_heard(held_out.names[factor])
+                return self.steering.moved(first, held_out, factor, response.k), factor
             case TracedProbeAndSound():
-                self._require_heard(known.names[factor])
-                probe = traced_probe(first, known, factor)
-                return probe, self.tracing.heard(first.item, known)[:, :, factor]
+                self._require_heard(held_out.names[factor])
+                probe = traced_probe(first, held_out, factor)
+                return probe, self.tracing.heard(first.item, held_out)[:, :, factor]
             case TracedProbe():
-                return (traced_probe(first, known, factor),)
+                return (traced_probe(first, held_out, factor),)
             case RebuiltLatents():
                 return first.some_latents, first.rebuilt
             case HeldOutFeatures():
@@ -160,18 +160,18 @@ class ConceptScoring(Items[ConceptRecord, "ConceptItem"]):
             raise UndefinedError(f"not certified to be heard in decoded clips: {name}")
 
 
-def factors_of(response: FactorResponse, known: HeldOut) -> list[int]:
+def factors_of(response: FactorResponse, held_out: HeldOut) -> list[int]:
     """The factors that a response is asked of, by their place; raises UndefinedError where it has none here.
 
     With `correlated` training clips those are the two factors that move together in them; all other responses of
     factors need training clips in which all are independent.
     """
     correlated = isinstance(response, ClipFeatures) and response.training == "correlated"
-    if correlated != bool(known.correlated):
-        told = "no factors move together" if correlated else f"{' and '.join(known.correlated)} move together"
-        raise UndefinedError(f"{told} in the training clips of this item")
-    names = known.correlated if correlated else known.names
-    found = [known.column(name) for name in names if response.factor in {EVERY, name}]
+    if correlated != bool(held_out.correlated):
+        why = "no factors move together" if correlated else f"{' and '.join(held_out.correlated)} move together"
+        raise UndefinedError(f"{why} in the training clips of this item")
+    names = held_out.correlated if correlated else held_out.names
+    found = [held_out.column(name) for name in names if response.factor in {EVERY, name}]
     if not found:
         raise UndefinedError(f"{response.factor} is not among the factors that this metric reads here")
     return found

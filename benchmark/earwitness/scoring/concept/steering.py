@@ -32,7 +32,7 @@ class Steering:
         self.model = model
         self.estimators = estimators
 
-    def moved(self, features: Features, known: HeldOut, column: int, k: int) -> NDArray[np.float64]:
+    def moved(self, features: Features, held_out: HeldOut, column: int, k: int) -> NDArray[np.float64]:
         """Changes [n, K] of every factor in standard deviations of the training clips, as one factor is moved up.
 
         Features move along the pattern that the factor leaves in them: the coefficients of a regression of training
@@ -42,36 +42,36 @@ class Steering:
         NaN where an estimator hears nothing. Raises UndefinedError where a factor has no estimator, or the pattern
         is 0.
         """
-        lacking = [name for name in known.names if name not in self.estimators]
+        lacking = [name for name in held_out.names if name not in self.estimators]
         if lacking:
             raise UndefinedError(f"no estimator measures {', '.join(lacking)}")
-        shift = self.shift(features, known, column, k)
-        chosen = np.linspace(0, len(known.latents) - 1, min(CLIPS, len(known.latents))).round().astype(int)
-        up, down = (self._measured(known, known.latents[chosen] + sign * shift) for sign in (1, -1))
-        return np.asarray((up - down) / 2 / known.train.std(0))
+        shift = self.shift(features, held_out, column, k)
+        chosen = np.linspace(0, len(held_out.latents) - 1, min(CLIPS, len(held_out.latents))).round().astype(int)
+        up, down = (self._measured(held_out, held_out.latents[chosen] + sign * shift) for sign in (1, -1))
+        return np.asarray((up - down) / 2 / held_out.train.std(0))
 
-    def shift(self, features: Features, known: HeldOut, column: int, k: int) -> NDArray[np.float32]:
+    def shift(self, features: Features, held_out: HeldOut, column: int, k: int) -> NDArray[np.float32]:
         """[D] by which latents move, as long as the factor's pattern in the latents themselves.
 
         Raises UndefinedError where no feature has a pattern of the factor.
         """
-        pattern = patterns(features.train_means, known.train)[column]
+        pattern = patterns(features.train_means, held_out.train)[column]
         if k:
-            kept = pursuit(features.train_means, known.train[:, column], k)
+            kept = pursuit(features.train_means, held_out.train[:, column], k)
             pattern = np.where(np.isin(np.arange(len(pattern)), kept), pattern, 0.0)
         shift = pattern @ features.dictionary.decoder
-        own = patterns(features.train.mean(1).astype(np.float64), known.train)[column]
+        own = patterns(features.train.mean(1).astype(np.float64), held_out.train)[column]
         size = float(np.linalg.norm(shift))
         if size <= 1e-9 * float(np.linalg.norm(own)):
             raise UndefinedError("no feature has a pattern of this factor")
         return np.asarray(shift / size * np.linalg.norm(own), dtype=np.float32)
 
-    def _measured(self, known: HeldOut, latents: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _measured(self, held_out: HeldOut, latents: NDArray[np.float32]) -> NDArray[np.float64]:
         """[n, K] factors of decoded latents [n, F, D]."""
         with torch.inference_mode():
             audio = self.model.decode(torch.from_numpy(latents).to(self.model.device)).float().cpu().numpy()
         rate = self.model.sample_rate
-        return np.array([[self.estimators[name](clip, rate) for name in known.names] for clip in audio])
+        return np.array([[self.estimators[name](clip, rate) for name in held_out.names] for clip in audio])
 
 
 def patterns(means: NDArray[np.float64], factors: NDArray[np.float64]) -> NDArray[np.float64]:

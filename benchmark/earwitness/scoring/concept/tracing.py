@@ -37,18 +37,18 @@ class Tracing:
         self._folder = folder
         self._heard: dict[str, NDArray[np.float64]] = {}
 
-    def heard(self, item: str, known: HeldOut) -> NDArray[np.float64]:
+    def heard(self, item: str, held_out: HeldOut) -> NDArray[np.float64]:
         """[B, T, K] of each traced clip, step and factor; NaN where the estimator hears nothing, or there is none.
 
         Raises UndefinedError where no prompt of the item is traced.
         """
         if item not in self._heard:
-            if known.traced is None:
+            if held_out.traced is None:
                 raise UndefinedError("no prompt of this item is traced")
             path = self._folder / f"heard-{file_name(item)}.safetensors"
             found = read_arrays(path)
             if found is None:
-                write_arrays(path, {"heard": self._measured(known.traced, known.names)}, {})
+                write_arrays(path, {"heard": self._measured(held_out.traced, held_out.names)}, {})
                 found = read_arrays(path)
                 assert found is not None
             self._heard[item] = found[0]["heard"]
@@ -68,7 +68,7 @@ class Tracing:
         return self.estimators[name](sound, rate) if name in self.estimators else float("nan")
 
 
-def traced_probe(features: Features, known: HeldOut, column: int) -> NDArray[np.float64]:
+def traced_probe(features: Features, held_out: HeldOut, column: int) -> NDArray[np.float64]:
     """[B, T] what a probe of a dictionary's features tells of a factor at each step of traced generations.
 
     The probe is that of `probe_r2`, fitted on the training clips. Raises UndefinedError where no prompt of the item is
@@ -77,5 +77,5 @@ def traced_probe(features: Features, known: HeldOut, column: int) -> NDArray[np.
     traced = features.traced_means
     if traced is None:
         raise UndefinedError("no prompt of this item is traced")
-    found = ridge(features.train_means, known.train[:, column], traced.reshape(-1, traced.shape[-1]))
-    return found.reshape(traced.shape[:2])
+    probed = ridge(features.train_means, held_out.train[:, column], traced.reshape(-1, traced.shape[-1]))
+    return probed.reshape(traced.shape[:2])

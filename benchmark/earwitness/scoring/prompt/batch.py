@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from earwitness.datasets import PromptRecord, PromptTruth
     from earwitness.metrics import Response
     from earwitness.scoring.columns import Column
-    from earwitness.scoring.prompt.originals import Heard, PromptOriginals
-    from earwitness.scoring.prompt.responses import GeneratedSound, Key, Respondent
+    from earwitness.scoring.prompt.originals import JudgeAnswers, PromptOriginals
+    from earwitness.scoring.prompt.responses import GeneratedSound, Key, PromptRespondent
     from earwitness.scoring.prompt.truth import Truth, WordTruth
     from earwitness.tracks.prompt import PromptItem, TokenMap
 
@@ -48,7 +48,7 @@ LISTEN_MASK = "top30"
 class Context:
     """What every batch of a scoring shares."""
 
-    respondent: Respondent
+    respondent: PromptRespondent
     originals: PromptOriginals
     truth: Truth
     no_stored_truth: str
@@ -65,7 +65,7 @@ class Batch:
         columns: Sequence[Column],
         pairs: Sequence[tuple[PromptItem, TokenMap]],
         records: Sequence[PromptRecord],
-        heard: Mapping[str, Mapping[str, Heard]],
+        heard: Mapping[str, Mapping[str, JudgeAnswers]],
     ) -> None:
         self._context = context
         self._columns = columns
@@ -101,7 +101,7 @@ class Batch:
         own = self._to_hear(position)
         if any(ask.key not in self._sounds for ask in own.values()):
             # Apart from what metrics ask, so that its batches, and so the rows, are the same whether anyone listens.
-            asks = [ask for each in range(len(self._pairs)) for ask in self._to_hear(each).values()]
+            asks = [ask for other in range(len(self._pairs)) for ask in self._to_hear(other).values()]
             missing = [ask for ask in asks if ask.key not in self._sounds]
             self._sounds |= self._context.respondent.sounds(missing, (), keep=lambda ask: True)
         heard = {label: self._sounds[ask.key].audio for label, ask in own.items()}
@@ -140,9 +140,9 @@ class Batch:
         key = (position, name, removed)
         if key not in self._masks:
             tie_seed = derive(self._context.seed_key, item.id, "ties")
-            found = mask(name, explanation, item.special, item.codes.shape[1], tie_seed)
-            found = complement(found, item.special) if removed else found
-            self._masks[key] = found.astype(np.float32)
+            token_mask = mask(name, explanation, item.special, item.codes.shape[1], tie_seed)
+            token_mask = complement(token_mask, item.special) if removed else token_mask
+            self._masks[key] = token_mask.astype(np.float32)
         noise = self._context.originals.noise(item.id, seed)
         return Ask(item, self._masks[key], noise, removal)
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import PromptRecord
-    from earwitness.scoring.prompt.responses import Respondent
+    from earwitness.scoring.prompt.responses import PromptRespondent
     from earwitness.tracks.prompt import PromptModel
 
 
 @dataclass(frozen=True)
-class Heard:
+class JudgeAnswers:
     """What a judge heard in an original and in its unmasked regenerations."""
 
     original: NDArray[np.float32]
@@ -89,7 +89,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             write(self.folder, item.id, [own.sound(ORIGINAL, wave, model.sample_rate)])
         return items, problems
 
-    def heard(self, chunk: int, respondent: Respondent) -> dict[str, dict[str, Heard]]:
+    def judge_answers(self, chunk: int, respondent: PromptRespondent) -> dict[str, dict[str, JudgeAnswers]]:
         """What each judge hears in the originals of a chunk and in their regenerations, by item id and judge."""
         path = self.folder / f"heard-{respondent.name}-{chunk:04d}.safetensors"
         items, _ = self.items(chunk, lambda: respondent.model)
@@ -99,7 +99,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             write_arrays(path, answers, {})
         return {
             item.id: {
-                judge: Heard(
+                judge: JudgeAnswers(
                     answers[f"{item.id}/{judge}/original"],
                     {seed: answers[f"{item.id}/{judge}/{seed}"] for seed in self.seeds},
                 )
@@ -108,7 +108,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             for item in items
         }
 
-    def _listen(self, items: Sequence[PromptItem], respondent: Respondent) -> dict[str, NDArray[np.float32]]:
+    def _listen(self, items: Sequence[PromptItem], respondent: PromptRespondent) -> dict[str, NDArray[np.float32]]:
         if not items:
             return {}
         model, judges = respondent.model, tuple(respondent.judges)

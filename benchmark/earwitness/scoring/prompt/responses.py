@@ -53,7 +53,7 @@ class GeneratedSound(NamedTuple):
     """[S], where asked for."""
 
 
-class Respondent:
+class PromptRespondent:
     """A model and its judges."""
 
     def __init__(self, model: PromptModel, judges: Mapping[str, Judge], batch: int = BATCH, name: str = "") -> None:

@@ -17,7 +17,7 @@ from earwitness.scoring.items import Items, records_of
 from earwitness.scoring.measured import listening
 from earwitness.scoring.prompt.batch import Batch, Context
 from earwitness.scoring.prompt.originals import PromptOriginals
-from earwitness.scoring.prompt.responses import Respondent
+from earwitness.scoring.prompt.responses import PromptRespondent
 from earwitness.scoring.prompt.truth import read_truth
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ class PromptScoring(Items[PromptRecord, "PromptItem"]):
         return load_model(self.setting.task, self.setting.device)
 
     @cached_property
-    def respondent(self) -> Respondent:
+    def respondent(self) -> PromptRespondent:
         """The model with the judges that the card's metrics ask."""
         task, judges = self.setting.task, load_judges(self.setting.task, self.setting.device)
         name = digest([listening(task), sorted(judges), self.originals.seeds])
-        return Respondent(self.model, judges, name=name)
+        return PromptRespondent(self.model, judges, name=name)
 
     @cached_property
     def stored(self) -> Truth:
@@ -85,7 +85,7 @@ class PromptScoring(Items[PromptRecord, "PromptItem"]):
         heard = {
             item: answers
             for chunk in sorted(chunks if asked else ())
-            for item, answers in self.originals.heard(chunk, self.respondent).items()
+            for item, answers in self.originals.judge_answers(chunk, self.respondent).items()
         }
         places: dict[str, tuple[Batch, int]] = {}
 

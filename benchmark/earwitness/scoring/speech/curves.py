@@ -13,7 +13,7 @@ from earwitness.scoring.speech.removal import STEPS, fill_seed, filling, gone, r
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from earwitness.scoring.speech.responses import Respondent
+    from earwitness.scoring.speech.responses import SpeechRespondent
     from earwitness.scoring.speech.training import TrainingSpeech
     from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Curves:
     """What the model answers as an explanation's cells are removed or put back."""
 
-    respondent: Respondent
+    respondent: SpeechRespondent
     training: TrainingSpeech
     seed_key: str
     item: SpeechItem

@@ -41,14 +41,14 @@ def stretches(truth: SpeechTruth, spoken: int, level: str) -> list[Stretch]:
     """A spoken word, or the phonemes of it that tell it from another."""
     if level == WORD:
         return [truth.words[spoken]]
-    telling = truth.distinct[spoken] if truth.distinct else ()
-    return [truth.phonemes[spoken][index] for index in telling]
+    distinct = truth.distinct[spoken] if truth.distinct else ()
+    return [truth.phonemes[spoken][index] for index in distinct]
 
 
 def frames_of(said: Iterable[Stretch], frames: int, frame_rate: float) -> NDArray[np.bool_]:
     """[T]: frames whose middle lies in one of the stretches."""
     middle = (np.arange(frames) + 0.5) / frame_rate
-    found = np.zeros(frames, dtype=bool)
-    for each in said:
-        found |= (middle >= each.start) & (middle < each.stop)
-    return found
+    inside = np.zeros(frames, dtype=bool)
+    for stretch in said:
+        inside |= (middle >= stretch.start) & (middle < stretch.stop)
+    return inside

@@ -54,10 +54,10 @@ def fixed(text: str) -> str:
 
 
 def _compatible(text: str) -> str:
-    """A text in compatibility form (NFKC), its digits those of Latin script."""
+    """A text in compatibility form (NFKC), its digits those of Latin script; those newer than Python's table stay."""
     # Fixed again, since compatibility forms of some letters hold an apostrophe.
     text = fixed(unicodedata.normalize("NFKC", text))
-    return str(_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group())), text))
+    return str(_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit.group(), digit.group())), text))
 
 
 def words(text: str, normaliser: Normaliser) -> list[str]:

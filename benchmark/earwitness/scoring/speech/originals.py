@@ -82,6 +82,6 @@ def marks(truth: SpeechTruth | None) -> dict[str, list[list[Any]]]:
         return {}
     phonemes = [phoneme for word in truth.phonemes for phoneme in word]
     return {
-        "words": [[each.text, each.start, each.stop] for each in truth.words],
-        "phonemes": [[each.text, each.start, each.stop] for each in phonemes],
+        "words": [[stretch.text, stretch.start, stretch.stop] for stretch in truth.words],
+        "phonemes": [[stretch.text, stretch.start, stretch.stop] for stretch in phonemes],
     }

@@ -21,7 +21,7 @@ ROWS, CELLS = 128, 4_000_000
 """Most spectrograms, and most cells, that are handed to the model at once."""
 
 
-class Respondent:
+class SpeechRespondent:
     """A model that is asked about perturbed utterances."""
 
     def __init__(self, model: SpeechModel) -> None:

@@ -33,7 +33,7 @@ from earwitness.scoring.items import Items, records_of
 from earwitness.scoring.speech.curves import Curves
 from earwitness.scoring.speech.intervals import inside
 from earwitness.scoring.speech.originals import SpeechOriginals
-from earwitness.scoring.speech.responses import Respondent
+from earwitness.scoring.speech.responses import SpeechRespondent
 from earwitness.scoring.speech.training import TrainingSpeech, marginal_of, read_training
 from earwitness.scoring.speech.transcripts import Comparison
 
@@ -67,9 +67,9 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
         return cast("SpeechModel", loading.load_model(self.setting.task, self.setting.device))
 
     @cached_property
-    def respondent(self) -> Respondent:
+    def respondent(self) -> SpeechRespondent:
         """The model, asked about perturbed utterances."""
-        return Respondent(self.model)
+        return SpeechRespondent(self.model)
 
     @cached_property
     def training(self) -> TrainingSpeech:
@@ -120,13 +120,13 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
         match response:
             case DeletionErrors() | InsertionErrors():
                 wanted = self.comparison.words_of(self._wanted(response, curves))
-                found = curves.transcripts(response.fill, response.insertion)
-                counts = [self.comparison.errors(wanted, self.comparison.words_of(text)) for text in found]
+                transcripts = curves.transcripts(response.fill, response.insertion)
+                counts = [self.comparison.errors(wanted, self.comparison.words_of(text)) for text in transcripts]
                 return counts, len(wanted), self.mean_words
             case DeletionBleu() | InsertionBleu():
-                text = self._wanted(response, curves)
-                found = curves.transcripts(response.fill, response.insertion)
-                return ([self.comparison.bleu(text, each) for each in found],)
+                reference = self._wanted(response, curves)
+                transcripts = curves.transcripts(response.fill, response.insertion)
+                return ([self.comparison.bleu(reference, text) for text in transcripts],)
             case TokenProbabilities():
                 return (curves.probabilities(response.fill),)
             case PrefixProbabilities():
@@ -150,10 +150,10 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
         """[O, T]: frames in which an item's words are said; raises UndefinedError where that is not known."""
         if not certified(self.certificate, level):
             raise UndefinedError(f"intervals of the level {level} are not certified on this model")
-        known = self.inside(item, level)
-        if known is None:
+        inside = self.inside(item, level)
+        if inside is None:
             raise UndefinedError("when the words of this item are said is not known")
-        return known
+        return inside
 
     def inside(self, item: SpeechItem, level: str) -> NDArray[np.bool_] | None:
         """[O, T]: frames in which an item's words are said (see `intervals.inside`); None where that is not known."""

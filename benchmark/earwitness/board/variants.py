@@ -37,7 +37,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Part:
+class MeasuredVariant:
     """A variant of a task with what was measured of it."""
 
     key: str
@@ -82,7 +82,9 @@ def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
     return names
 
 
-def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes: list[Record]) -> Part:
+def measured_variant(
+    key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes: list[Record]
+) -> MeasuredVariant:
     """What was measured of a variant, with what cards say of it and of its entrants."""
     chosen = _of_variant(rows, variant)
     facts = task.metrics(chosen["metric"].to_pylist())
@@ -91,7 +93,7 @@ def part_of(key: str, variant: Variant, task: TaskFacts, rows: pa.Table, recipes
     submissions = [submission_facts(id, hash, recipes) for id, hash in measured.entrants]
     ids = [id for id, _ in measured.entrants]
     labels = [id if ids.count(id) == 1 else f"{id}~{hash[:6]}" for id, hash in measured.entrants]
-    return Part(key, variant, task, facts, once(chosen), measured, labels, submissions)
+    return MeasuredVariant(key, variant, task, facts, once(chosen), measured, labels, submissions)
 
 
 def _of_variant(rows: pa.Table, variant: Variant) -> pa.Table:
