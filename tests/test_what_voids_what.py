@@ -73,6 +73,7 @@ CHANGES = [
     Change("the command line", "cli/run.py", CODE),
     Change("the board, the gate, the page", "board/store.py", CODE),
     Change("how runs are kept", "harness/run.py", CODE),
+    Change("how rows are stored", "results/rows.py", CODE),
 ]
 
 
