@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from earwitness.errors import ModelError
+from earwitness.models.cache_argument import take_either_name
 from earwitness.models.pretrained_files import at, attempt, quiet, require_modest_parts, require_saved, settle
 from earwitness.tracks.band import Text
 
@@ -80,7 +81,8 @@ def _with_head(source: str, model: Any) -> nn.Module:
     """The language model as diffusers generates with it, a GPT2LMHeadModel.
 
     Published indices name the bare GPT2Model, whose output head is its embedding. Generation reads hidden states alone,
-    so that the head is never run; what the bare class lacks is the generation interface.
+    so that the head is never run; what the bare class lacks is the generation interface. Diffusers calls the cache
+    by its name of before.
     """
     from transformers import GPT2LMHeadModel, GPT2Model
 
@@ -98,6 +100,7 @@ def _with_head(source: str, model: Any) -> nn.Module:
     config: Any = headed.config
     if getattr(config, "max_new_tokens", None) is None:
         config.max_new_tokens = headed.generation_config.max_new_tokens or STATES
+    take_either_name(headed)
     return headed
 
 
