@@ -15,6 +15,7 @@ PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
     {
         "errors",
+        "extras",
         "parameters",
         "plugins",
         "seeds",
