@@ -38,7 +38,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install $(PIPFLAGS) -e .
+	$(BIN)/python -m pip install $(PIPFLAGS) -e '.[page]'
 	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
 	@touch $@
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -9,7 +11,9 @@ TEAL, ORANGE, GREY = "#14958a", "#e0652f", "#8a979f"
 KINDS = {"entrant": ORANGE, "baseline": TEAL, "control": GREY}
 ROW, FRAME = 28, 100
 """Pixels of a row of a chart, and of what stands around the rows: Streamlit fits both into the height."""
-LABELS = {
+Layers = alt.LayerChart | alt.FacetChart
+"""What altair says that layers are."""
+LABELS: dict[str, Any] = {
     "labelLimit": 240,
     "labelFontSize": 13,
     "title": None,
@@ -20,7 +24,7 @@ LABELS = {
 }
 
 
-def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> alt.LayerChart:
+def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> Layers:
     """Values with intervals, one row an entrant in the frame's order.
 
     Columns: entrant, kind, value, low, high. `ends` holds the floor's and the ceiling's bands: end, value, low, high.
@@ -53,7 +57,7 @@ def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> alt.LayerChar
 def curves(frame: pd.DataFrame, order: list[str], title: str) -> alt.Chart:
     """Mean over items against the share of words kept; columns: entrant, share, mean, low, high."""
     shares = sorted(frame["share"].unique().tolist())
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=35), strokeWidth=2)
         .encode(
@@ -64,9 +68,10 @@ def curves(frame: pd.DataFrame, order: list[str], title: str) -> alt.Chart:
         )
         .properties(height=210, title=alt.TitleParams(title, fontSize=13, anchor="middle"))
     )
+    return chart
 
 
-def legend(shown: list[str], order: list[str]) -> alt.LayerChart:
+def legend(shown: list[str], order: list[str]) -> Layers:
     """Names of the curves in their colours, side by side."""
     frame = pd.DataFrame({"entrant": [entrant for entrant in order if entrant in shown]})
     x = alt.X("entrant:N", sort=order, axis=None)
@@ -77,7 +82,7 @@ def legend(shown: list[str], order: list[str]) -> alt.LayerChart:
     ).properties(height=40)
 
 
-def cost(frame: pd.DataFrame, unit: str) -> alt.LayerChart:
+def cost(frame: pd.DataFrame, unit: str) -> Layers:
     """Score against cost on a logarithmic scale; columns: entrant, kind, cost, score."""
     base = alt.Chart(frame).encode(
         x=alt.X("cost:Q", scale=alt.Scale(type="log"), title=unit, axis=alt.Axis(gridOpacity=0.35, tickCount=5)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 import pandas as pd
-from charts import GREY, ORANGE, TEAL
+from charts import GREY, ORANGE, TEAL, Layers
 
 OTHERS = [TEAL, "#4c78a8", "#a05fb0", "#c2a02e", GREY]
 """Colours of the factors that are not looked at; they repeat where there are more."""
@@ -13,7 +13,7 @@ SMALL, LARGE = 200, 300
 """Pixels of charts that stand side by side, and of those that have a row for themselves."""
 
 
-def response(points: pd.DataFrame, bins: pd.DataFrame, title: list[str], picked: bool) -> alt.LayerChart:
+def response(points: pd.DataFrame, bins: pd.DataFrame, title: list[str], picked: bool) -> Layers:
     """A feature's mean in held-out clips against a factor; columns factor, mean; of bins low, high, mean, clips.
 
     The title of the axis has several lines, so that it is not cut where the chart is narrow.
@@ -33,7 +33,7 @@ def response(points: pd.DataFrame, bins: pd.DataFrame, title: list[str], picked:
     return alt.layer(dots, line).properties(height=SMALL)
 
 
-def steering(moved: pd.DataFrame, factor: str, size: float) -> alt.LayerChart:
+def steering(moved: pd.DataFrame, factor: str, size: float) -> Layers:
     """How far each factor moved as one was steered; columns: size, factor, moved."""
     names = [factor, *(name for name in dict.fromkeys(moved["factor"]) if name != factor)]
     colours = [ORANGE, *(OTHERS[place % len(OTHERS)] for place in range(len(names) - 1))]
@@ -63,7 +63,7 @@ def trace(frame: pd.DataFrame) -> alt.Chart:
         scale=alt.Scale(domain=names, range=[ORANGE, TEAL]),
         legend=alt.Legend(title=None, orient="top", labelLimit=240),
     )
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame.dropna())
         .mark_line(strokeWidth=2.2, point=alt.OverlayMarkDef(size=25))
         .encode(
@@ -74,3 +74,4 @@ def trace(frame: pd.DataFrame) -> alt.Chart:
         )
         .properties(height=LARGE)
     )
+    return chart

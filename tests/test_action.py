@@ -203,6 +203,6 @@ def test_what_the_action_installs_is_itself(checkout: Path) -> None:
     fake.chmod(0o755)
     assert Runner(checkout, {}).step(install) == 0
     assert (checkout / "calls").read_text(encoding="utf-8").splitlines() == [
-        f"-m pip install {ACTION.parent}",
+        f"-m pip install {ACTION.parent}[all]",
         f"-m pip install --no-deps -r {ACTION.parent}/requirements-nodeps.txt",
     ]

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 import typer.main
 
+import earwitness
+from earwitness import metrics, registry
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOTEBOOK = ROOT / "docs" / "notebook.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -27,9 +31,34 @@ def commands() -> list[list[str]]:
     return [words for line in lines if "earwitness" in Path((words := shlex.split(line, comments=True))[0]).name]
 
 
-@pytest.mark.parametrize(("name", "code"), blocks("python"))
+@pytest.fixture
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page declares is gone after its test."""
+    monkeypatch.setattr(metrics, "_REGISTRY", dict(metrics.all_metrics()))
+
+
+@pytest.mark.usefixtures("_own_registry")
+@pytest.mark.parametrize(
+    ("name", "code"), [block for block in blocks("python") if not block[0].startswith(NOTEBOOK.name)]
+)
 def test_a_python_block_runs(name: str, code: str) -> None:
     exec(compile(code, name, "exec"), {"__name__": name})
+
+
+def notebook() -> str:
+    """The cells of the notebook, one after the other."""
+    return "\n".join(code for name, code in blocks("python") if name.startswith(NOTEBOOK.name))
+
+
+@pytest.mark.skipif(not hasattr(earwitness, "evaluate"), reason="earwitness has no evaluate yet")
+def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(notebook(), NOTEBOOK.name, "exec"), {"__name__": "__main__"})
+
+
+def test_the_notebook_has_at_most_40_lines_of_code() -> None:
+    compile(notebook(), NOTEBOOK.name, "exec")
+    assert 10 < sum(bool(line.strip()) for line in notebook().splitlines()) <= 40
 
 
 def parse(words: list[str]) -> None:
@@ -55,6 +84,11 @@ def test_planted_unknown_options_and_verbs_are_seen() -> None:
         parse(["earwitness", "run", "--no-such-option"])
     with pytest.raises(Exception, match="no-such-verb"):
         parse(["earwitness", "no-such-verb"])
+
+
+def test_the_table_of_entry_points_lists_every_kind() -> None:
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `earwitness\.(\w+)` \|", page, re.MULTILINE)) == sorted(registry.KINDS)
 
 
 def test_the_pages_name_no_file_that_is_missing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -124,7 +125,7 @@ def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     return model
 
 
-def _save(folder: Path, model: nn.Module, tokenizer: PreTrainedTokenizerFast, extractor: object) -> Path:
+def _save(folder: Path, model: Any, tokenizer: PreTrainedTokenizerFast, extractor: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

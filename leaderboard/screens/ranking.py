@@ -30,6 +30,8 @@ COLUMNS = {
     "Backwards": st.column_config.NumberColumn(format="%.0f", help="Median backward passes of an explanation"),
     "Failed": st.column_config.NumberColumn(format="%d", help="Failed items count as the random explainer's"),
 }
+Point = tuple[Record, Record | None, str, str]
+"""An entrant, the record that its value is from, the column of the value, and what begins those of its interval."""
 
 
 def header(picked: Record, entrants: list[Record]) -> None:
@@ -64,7 +66,7 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
         )
     found = results(picked["task_key"])
     if chosen == SCORE:
-        rows = [(e, e, SCORE, "score_") for e in entrants]
+        rows: list[Point] = [(e, e, SCORE, "score_") for e in entrants]
         st.altair_chart(charts.forest(_points(rows), "score", _ends(None)), width="stretch")
     else:
         metric = by_id[chosen]
@@ -91,7 +93,7 @@ def _option(metric: str, by_id: dict[str, Record]) -> str:
     return metric_label(by_id[metric]) if metric in by_id else "score: mean calibrated headline metric"
 
 
-def _points(rows: list[tuple[Record, Record | None, str, str]]) -> pd.DataFrame:
+def _points(rows: list[Point]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
@@ -125,7 +127,7 @@ def _reading(metric: Record, shown: str) -> str:
         text += " No ceiling is known here, so it is not calibrated."
     if shown == CALIBRATED:
         text += " Calibrated: 0 is the random explainer, 1 is the ceiling."
-    return text
+    return str(text)
 
 
 def _table(

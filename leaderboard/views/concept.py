@@ -64,7 +64,7 @@ def draw(fields: Record, given: Arrays, answered: Arrays, seconds: float | None)
         st.caption("Nothing of this item is kept.")
         return
     factor = st.session_state.get(FACTOR)
-    factor = factor if factor in factors else next(iter(factors))
+    factor = str(factor if factor in factors else next(iter(factors)))
     _feature(found, factors, factor, (path, exhibits))
     _steering(found.get("steering") or {}, factors, factor, (path, exhibits))
     _trace(curve(exhibits.get(("trace", factor), "")), factor)

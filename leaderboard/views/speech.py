@@ -203,7 +203,7 @@ def points(found: dict[str, Any]) -> pd.DataFrame:
 
 def _chart(frame: pd.DataFrame, along: str, heading: str) -> alt.Chart:
     colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320, columns=3, offset=4))
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame)
         .mark_line(strokeWidth=2)
         .encode(
@@ -214,3 +214,4 @@ def _chart(frame: pd.DataFrame, along: str, heading: str) -> alt.Chart:
         )
         .properties(height=CHART, title=alt.TitleParams(heading, fontSize=13))
     )
+    return chart

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from skimage.segmentation import slic
 
+from earwitness.extras import not_installed
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
+
+try:
+    from skimage.segmentation import slic
+except ImportError as error:
+    raise not_installed("scikit-image", "spes") from error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ import pytest
 
 from earwitness import box as boxes
 from earwitness.box import Answer, Box, BoxError, Brief, Guard
-from earwitness.box.child import one_line
+from earwitness.errors import one_line
 from earwitness.results.rows import Status
 from earwitness.tracks.prompt import PromptItem
 from tiny import FRAMES, tiny_musicgen

@@ -10,6 +10,7 @@ import pytest
 from earwitness.datasets import stems_notes
 from earwitness.datasets.stems_notes import ESTIMATORS, FACTORS, GAINS, LOW, low_share
 from earwitness.errors import EarwitnessError, InvalidItemError
+from earwitness.seeds import derive
 from earwitness.worlds import stems
 from earwitness.worlds.estimators import brightness
 from earwitness.worlds.synthesiser import SAMPLE_RATE
@@ -43,7 +44,7 @@ def test_names_of_factors_render_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_gain_moves_a_clips_loudness_and_nothing_else() -> None:
     record = stems_notes.load(items=1, train=3, test=1, traced=0)[0]
-    drawn = stems_notes.derive("stems_notes", "test", 0, 0)
+    drawn = derive("stems_notes", "test", 0, 0)
     for number, sound in enumerate(record.train.audio(SAMPLE_RATE)):
         whole = stems.render(stems.clip("train", number, drawn)).audio
         gain = 20 * np.log10(np.abs(sound).max() / np.abs(whole).max())
@@ -54,7 +55,7 @@ def test_a_gain_moves_a_clips_loudness_and_nothing_else() -> None:
 
 def test_the_prompts_to_trace_are_of_the_first_held_out_clips() -> None:
     record = stems_notes.load(items=2, split="validation", **SMALL)[1]
-    drawn = stems_notes.derive("stems_notes", "validation", 1, 0)
+    drawn = derive("stems_notes", "validation", 1, 0)
     assert record.prompts == tuple(stems.clip("validation", number, drawn).prompt for number in range(2))
 
 

@@ -2,6 +2,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_a_thread_that_fails_leaves_the_others_alone() -> None:
 
 def test_an_interrupted_drive_tells_its_jobs_to_stop() -> None:
     engine = LocalEngine()
-    jobs = engine.drive(fail_on_two, [1, 4])
+    jobs: Any = engine.drive(fail_on_two, [1, 4])
     next(jobs)
     assert not engine.stopped()
     with pytest.raises(KeyboardInterrupt):

@@ -4,9 +4,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import recipe
-from earwitness.harness.recipe import NotComparableError
 from earwitness.harness.run import execute
 from earwitness.harness.verify import verify
 from earwitness.results import rows

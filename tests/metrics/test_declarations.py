@@ -18,7 +18,7 @@ from earwitness.metrics.arrays import UndefinedError, real
 NAMES = sorted(metrics.all_metrics())
 
 
-def shown_calls(metric: metrics.Metric) -> list[inspect.BoundArguments]:
+def shown_calls(metric: metrics.MetricSpec) -> list[inspect.BoundArguments]:
     """Calls of the metric in its docstring, of arrays; what they print must be what stands there."""
     calls: list[inspect.BoundArguments] = []
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest, ttest_1samp
 
+from earwitness.stats.flips import EXACT
 from earwitness.stats.intervals import Resampling, numbered
 from earwitness.stats.paired import (
-    EXACT,
     cluster_sums,
     paired_difference,
     relative_change,

@@ -114,5 +114,5 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(monkeypatch: py
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(EarwitnessError, match="not installed: pip install espeakng-loader"):
+    with pytest.raises(EarwitnessError, match=r"espeakng-loader is not installed: pip install 'earwitness\[worlds\]'"):
         speak("take the boat", Voice("gmw/en"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,7 +86,10 @@ def _serve(board: Path, port: int) -> None:
     import subprocess
 
     from earwitness import registry
+    from earwitness.extras import not_installed
 
+    if find_spec("streamlit") is None or find_spec("altair") is None:
+        raise not_installed("the page's streamlit", "page")
     page = registry.home("leaderboard") / "app.py"
     if not page.is_file():
         raise EarwitnessError(f"{page}: no such page; install earwitness again")

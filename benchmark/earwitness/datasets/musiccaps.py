@@ -16,6 +16,7 @@ from earwitness.datasets import PromptRecord
 from earwitness.datasets.captions import Columns, read_csv, records
 from earwitness.datasets.subset import Items, Seed, draw
 from earwitness.errors import EarwitnessError, short
+from earwitness.extras import not_installed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,9 @@ def _from_hub(source: str, revision: str) -> list[Line]:
     """Lines of a dataset of the hub; raises EarwitnessError, naming repository and revision, where there is none."""
     try:
         from datasets import load_dataset
-
+    except ImportError as error:
+        raise not_installed("datasets", "musiccaps") from error
+    try:
         table = load_dataset(source, revision=revision, split="train")
     except Exception as error:
         kind, advice = _advice(error)

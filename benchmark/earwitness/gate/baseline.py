@@ -32,6 +32,7 @@ from earwitness.results.rows import (
     read_run,
     write_table,
 )
+from earwitness.results.schema_version import NewerSchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,7 +118,7 @@ def _left_out(folder: Path) -> str | None:
 def read_baseline(path: Path) -> pa.Table:
     """The rows of a baseline.
 
-    Raises EarwitnessError where it is missing, empty, of another schema, or has duplicate rows.
+    Raises EarwitnessError where it is missing, empty, of another schema or a newer one, or has duplicate rows.
     """
     if not os.path.isfile(path):
         if os.path.exists(path):
@@ -126,6 +127,8 @@ def read_baseline(path: Path) -> pa.Table:
     try:
         rows = read_parts([path])
         metadata = pq.read_schema(path).metadata
+    except NewerSchemaError:
+        raise
     except EarwitnessError as error:
         raise EarwitnessError(
             f"{path} is no baseline of this version: {error}; delete it and write it with `earwitness baseline update`"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from earwitness.task import Task
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
+FOR_TESTS = re.compile(r"extra == .(test|dev)\b")
 WEIGHTS = frozenset({".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".th"})
 """Endings of files that hold weights."""
 PARTS = ".index.json"
@@ -128,9 +129,9 @@ def _is_installed(package: str) -> bool:
 
 @cache
 def _is_complete() -> bool:
-    """Whether all that the library asks for is installed, so that no source need be read."""
+    """Whether all that the library and its extras ask for is installed, so that no source need be read."""
     try:
-        asked = [REQUIREMENT.match(line) for line in requires("earwitness") or [] if "extra ==" not in line]
+        asked = [REQUIREMENT.match(line) for line in requires("earwitness") or [] if not FOR_TESTS.search(line)]
         return all(version(found.group()) for found in asked if found)
     except PackageNotFoundError:
         return False

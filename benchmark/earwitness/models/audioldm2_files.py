@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from earwitness.errors import ModelError
+from earwitness.models.cache_argument import take_either_name
 from earwitness.models.pipeline_files import quiet_diffusers, read_index, read_pipeline, settled
 from earwitness.models.pretrained_files import attempt, named, quiet
 from earwitness.tracks.band import Text
@@ -53,7 +54,8 @@ def _with_head(model: Any) -> nn.Module:
     """The language model as diffusers generates with it, a GPT2LMHeadModel.
 
     Published indices name the bare GPT2Model, whose output head is its embedding. Generation reads hidden states alone,
-    so that the head is never run; what the bare class lacks is the generation interface.
+    so that the head is never run; what the bare class lacks is the generation interface. Diffusers calls the cache
+    by its name of before.
     """
     from transformers import GPT2LMHeadModel, GPT2Model
 
@@ -66,6 +68,7 @@ def _with_head(model: Any) -> nn.Module:
     whole: Any = headed
     if getattr(whole.config, "max_new_tokens", None) is None:
         whole.config.max_new_tokens = whole.generation_config.max_new_tokens or STATES
+    take_either_name(whole)
     return headed
 
 

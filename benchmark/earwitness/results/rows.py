@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from pydantic import BaseModel
 
 from earwitness.errors import EarwitnessError
 from earwitness.results.documents import read_document
+from earwitness.results.schema_version import schema_version, stamped
+from earwitness.results.status import Status as Status
 from earwitness.results.writing import moved_into_place
 
 if TYPE_CHECKING:
@@ -56,16 +57,6 @@ class _Known(BaseModel):
     task: _Named = _Named()
     submission: _Named = _Named()
     rows: RowsCard | None = None
-
-
-class Status(StrEnum):
-    """What became of a row's value; everything but `ok` carries a reason and ranks at the random floor."""
-
-    OK = "ok"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    INVALID = "invalid"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,16 +125,19 @@ def write_part(rows: Sequence[Row], path: Path) -> None:
 
 
 def write_table(rows: pa.Table, path: Path) -> None:
-    """Write a table of rows as a Parquet part under a temporary name and move it into place.
+    """Write a table of rows as a Parquet part that says its schema version, under a temporary name, and move it there.
 
     Raises EarwitnessError where the part cannot be written (a full disk, say); no half-written part is left behind.
     """
     with moved_into_place(path) as temporary:
-        pq.write_table(rows, temporary, compression="zstd")
+        pq.write_table(stamped(rows), temporary, compression="zstd")
 
 
 def read_parts(paths: Iterable[Path]) -> pa.Table:
-    """All rows of the given Parquet parts, in the parts' order; raises EarwitnessError on a foreign or broken file."""
+    """All rows of the given Parquet parts, in the parts' order.
+
+    Raises EarwitnessError on a foreign or broken file, NewerSchemaError on one that a newer earwitness wrote.
+    """
     tables = [_part(path) for path in paths]
     return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
@@ -157,6 +151,7 @@ def _part(path: Path) -> pa.Table:
         part.column_names  # noqa: B018
     except (OSError, ValueError, pa.ArrowException) as error:
         raise EarwitnessError(f"{path} is no Parquet file of rows: {error}") from error
+    schema_version(part.schema, path)
     return conformed(part, str(path))
 
 

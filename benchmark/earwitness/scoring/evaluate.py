@@ -14,7 +14,7 @@ import numpy as np
 
 from earwitness.errors import ITEM_FAILED, EarwitnessError, one_line, short
 from earwitness.metrics.arrays import UndefinedError
-from earwitness.results.rows import Status
+from earwitness.results.status import Status
 from earwitness.scoring import Value
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from earwitness.datasets import Stretch
 from earwitness.errors import EarwitnessError
+from earwitness.extras import not_installed
 
 SAMPLE_RATE = 16_000
 """Hz, of what `speak` returns."""
@@ -107,9 +108,7 @@ def _library() -> Iterator[tuple[ctypes.CDLL, int]]:
     try:
         import espeakng_loader
     except ImportError as error:
-        raise EarwitnessError(
-            "the spoken world needs espeak-ng, which is not installed: pip install espeakng-loader"
-        ) from error
+        raise not_installed("espeakng-loader", "worlds") from error
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     try:
         data = espeakng_loader.get_data_path()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earwitness.extras import not_installed
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -34,7 +36,10 @@ SMOOTHING = 0.02
 
 def pitch(audio: NDArray[np.float32], sample_rate: int) -> float:
     """Median pitch of voiced frames as a MIDI number, by pYIN (Mauch and Dixon 2014); NaN where no frame is voiced."""
-    import librosa
+    try:
+        import librosa
+    except ImportError as error:
+        raise not_installed("librosa", "notes") from error
 
     lowest, highest = (440 * 2 ** ((number - 69) / 12) for number in (LOWEST, HIGHEST))
     length = int(2 ** np.ceil(np.log2(PERIODS * sample_rate / lowest)))

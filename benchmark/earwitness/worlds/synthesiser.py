@@ -19,7 +19,7 @@ SAMPLE_RATE = 16_000
 SOUNDFONT = "TimGM6mb.sf2"
 FADE = SAMPLE_RATE // 4
 """Samples after which what was turned off is silent."""
-HOW = "pip install pretty_midi && pip install --no-deps tinysoundfont"
+HOW = "pip install 'earwitness[worlds]' && pip install --no-deps tinysoundfont"
 
 
 @dataclass(frozen=True)

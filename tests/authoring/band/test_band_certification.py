@@ -15,6 +15,7 @@ from band_scoring_fakes import METRICS, FakeJudge, records, task
 from earwitness import authoring
 from earwitness.authoring import ceilings, work
 from earwitness.authoring.band import certification as stage
+from earwitness.authoring.band.ceiling import search
 from earwitness.datasets import BandRecord
 from earwitness.errors import EarwitnessError
 from earwitness.metrics import get
@@ -111,7 +112,7 @@ def test_a_random_map_lies_between_the_ends_on_average(some: Task, tmp_path: Pat
 
 
 def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = stage.search, []
+    real, seen = search, []
 
     def dying(opened: Any, item: Any) -> Any:
         seen.append(item.id)

@@ -106,7 +106,7 @@ def test_a_certification_that_was_stopped_goes_on_to_the_same_rows(
     whole, part = task(tmp_path / "whole", CARDS), task(tmp_path / "part", CARDS)
     certify(whole)
     asked = []
-    search = certification.search
+    search = ceiling.search
 
     def stopping(scoring, item):  # type: ignore[no-untyped-def]
         asked.append(item.id)

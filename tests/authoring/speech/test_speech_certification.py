@@ -13,7 +13,7 @@ import pytest
 from earwitness import authoring
 from earwitness.authoring import ceilings, work
 from earwitness.authoring.speech import certification as stage
-from earwitness.authoring.speech.search import ROUNDS, greedy
+from earwitness.authoring.speech.search import ROUNDS, greedy, search
 from earwitness.errors import EarwitnessError
 from earwitness.metrics import get
 from earwitness.scoring import Setting, certificates, loading
@@ -107,7 +107,7 @@ def test_no_random_map_lies_outside_the_ends_of_deletion(some: Task, tmp_path: P
 
 
 def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = stage.search, []
+    real, seen = search, []
 
     def dying(scoring: Any, item: Any) -> Any:
         seen.append(item.id)

@@ -25,7 +25,7 @@ from earwitness.authoring.training.diffusion import (
     train_diffusion,
     vocabulary,
 )
-from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.judges import cnn
 from earwitness.models import audioldm2
@@ -109,7 +109,7 @@ def test_an_instrument_whose_word_nothing_attends_to_does_not_play() -> None:
 
 def test_latents_have_variance_one_once_they_are_scaled(handful: StemClips, tmp_path: Path) -> None:
     short = TrainingPlan("autoencoder", 3, 1e-3, 0)
-    original = autoencoder.fit
+    original = fit
     try:
         autoencoder.fit = lambda model, loss, plan, checkpoint: original(model, loss, short, checkpoint)  # type: ignore[attr-defined]
         model, seconds = train_autoencoder(handful, 0, TrainingCheckpoint(tmp_path / "a.pt"))

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from earwitness.scoring.prompt.masks import by_word, complement, kept, mask, share, word_mask
+from earwitness.metrics.responses.prompt import share
+from earwitness.scoring.prompt.masks import by_word, complement, kept, mask, word_mask
 from earwitness.tracks.prompt import TokenMap
 
 SPECIAL = np.array([False, False, False, False, True])

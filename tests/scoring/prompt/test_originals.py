@@ -82,11 +82,12 @@ def test_chunks_do_not_depend_on_how_many_items_are_asked_for(tmp_path: Path) ->
 
 
 def test_what_judges_hear_in_originals_and_regenerations_is_kept(tmp_path: Path) -> None:
-    some, respondent = originals(tmp_path, ["rain"]), PromptRespondent(FakeModel(), {"ear": FakeJudge()})  # type: ignore[arg-type]
+    model = FakeModel()
+    some, respondent = originals(tmp_path, ["rain"]), PromptRespondent(model, {"ear": FakeJudge()})  # type: ignore[arg-type]
     first = some.judge_answers(0, respondent)["item/0"]["ear"]
-    before = list(respondent.model.generated)
+    before = list(model.generated)
     again = some.judge_answers(0, respondent)["item/0"]["ear"]
-    assert respondent.model.generated == before
+    assert model.generated == before
     assert set(again.regenerated) == {0, 1}
     np.testing.assert_allclose(again.regenerated[1], heard("rain"), atol=1e-6)
     assert np.array_equal(first.original, again.original)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from earwitness.authoring import ceilings, certificates
 from earwitness.errors import EarwitnessError, InvalidCardError
 from earwitness.metrics.fidelity import fid_cf, fid_f
 from earwitness.results.rows import Status
-from earwitness.scoring import Scoring, Setting, Value
+from earwitness.scoring import Setting, Value
+from earwitness.scoring.certificates import folder as folder_of
 from earwitness.scoring.prompt import truth
 from earwitness.task import Task
 from earwitness.tracks.prompt import PromptItem, TokenMap
@@ -27,7 +29,7 @@ METRICS = [
 ]
 
 
-def opened(folder: Path, metrics: list[dict[str, object]] = METRICS, **changes: object) -> Scoring:
+def opened(folder: Path, metrics: list[dict[str, object]] = METRICS, **changes: object) -> Any:
     return scoring.load(Setting(task(folder / "task", metrics), cache=folder / "cache", **changes))  # type: ignore[arg-type]
 
 
@@ -172,7 +174,7 @@ def _with_truth(some: Task, item: PromptItem) -> None:
         }
         for word, text in enumerate(item.prompt.split())
     ]
-    ceilings.write_table(certificates.folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
+    ceilings.write_table(folder_of(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
     certificates.write_certificate(
         some, {"roles": {role: {"certified": role != "order"} for role in ("class", "loudness", "order")}}
     )

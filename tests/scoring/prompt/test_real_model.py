@@ -1,6 +1,7 @@
 """The adapter and a judge as they are read from folders: nothing here is fake, only small."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from earwitness import scoring
 from earwitness.judges.ast import small_ast
 from earwitness.results.rows import Status
-from earwitness.scoring import Scoring, Setting
+from earwitness.scoring import Setting
 from earwitness.tracks.prompt import TokenMap
 from scoring_fakes import task
 from tiny import tiny_musicgen
@@ -33,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def opened(folder: Path, cache: Path) -> Scoring:
+def opened(folder: Path, cache: Path) -> Any:
     dataset = {"adapter": "musiccaps", "source": str(folder / "captions.csv"), "items": 4}
     return scoring.load(Setting(task(folder / "task", METRICS, dataset=dataset), cache=cache))
 

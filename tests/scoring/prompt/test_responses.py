@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ def ask(prompt: str, mask: list[float], seed: int = 0, removal: Removal = Remova
     return Ask(item(prompt, prompt), np.tile(np.float32(mask), (FRAMES, 1)), seed, removal)
 
 
-def respondent(batch: int = 128) -> PromptRespondent:
+def respondent(batch: int = 128) -> Any:
     return PromptRespondent(FakeModel(), {"ear": FakeJudge()}, batch)  # type: ignore[arg-type]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from earwitness.authoring import ceilings, certificates
 from earwitness.errors import EarwitnessError
+from earwitness.scoring.certificates import CERTIFICATE, folder
 from earwitness.scoring.prompt import truth
 from scoring_fakes import item, task
 
@@ -19,7 +20,7 @@ def test_a_task_without_stored_truth_certifies_nothing(tmp_path: Path) -> None:
 def test_what_is_stored_comes_back_in_the_order_of_words(tmp_path: Path) -> None:
     some = task(tmp_path, [{"metric": "size"}])
     rows = [{**WORD, "word": 1, "shapley": 2.0, "null": True}, {**WORD, "word": 0, "null": False}]
-    ceilings.write_table(certificates.folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
+    ceilings.write_table(folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
     certificates.write_certificate(some, {"roles": {"class": {"certified": True}, "order": {"certified": False}}})
     found = truth.read_truth(some)
     assert found.words["a"].shapley.tolist() == [1.0, 2.0]
@@ -28,11 +29,11 @@ def test_what_is_stored_comes_back_in_the_order_of_words(tmp_path: Path) -> None
     assert not found.certified("order")
 
 
-@pytest.mark.parametrize("name", [certificates.CERTIFICATE, truth.SHAPLEY])
+@pytest.mark.parametrize("name", [CERTIFICATE, truth.SHAPLEY])
 def test_a_broken_file_ends_in_one_line_that_says_what_to_do(tmp_path: Path, name: str) -> None:
     some = task(tmp_path, [{"metric": "size"}])
-    certificates.folder(some).mkdir()
-    (certificates.folder(some) / name).write_text("{")
+    folder(some).mkdir()
+    (folder(some) / name).write_text("{")
     with pytest.raises(EarwitnessError, match="earwitness train fake"):
         truth.read_truth(some)
 
