@@ -29,7 +29,7 @@ def validate(task: Task, options: Options, say: Say, engine: Engine) -> Report:
             Step("its identity", lambda: _identity(task)),
             Step("what it needs and is not here", lambda: _missing(task)),
             Step(f"its {card.dataset.items} records", lambda: _records(task)),
-            Step(f"its first {ITEMS} items, made with its model", lambda: _items(job, engine), ahead=1),
+            Step(f"its first {ITEMS} items, made with its model", lambda: _items(job, engine)),
             Step(
                 f"its judges: {', '.join(judge.name for judge in card.judges) or 'none'}", lambda: _judges(job, engine)
             ),
