@@ -57,8 +57,8 @@ def undeclared(spec: MetricSpec) -> Iterator[str]:
 
 def wrong_example(spec: MetricSpec) -> Iterator[str]:
     """Whether the docstring has an example that comes out as it is written."""
-    scope = vars(inspect.getmodule(spec.function))
-    examples = doctest.DocTestFinder(recurse=False).find(spec.function, spec.name, globs=dict(scope))
+    scope = {**vars(inspect.getmodule(spec.function)), spec.name: spec.function}
+    examples = doctest.DocTestFinder(recurse=False).find(spec.function, spec.name, globs=scope)
     examples = [each for each in examples if each.examples]
     if not examples:
         yield f"its docstring has no example; write one of known value: >>> {spec.name}(...)"
