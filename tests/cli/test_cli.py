@@ -54,7 +54,7 @@ def test_help_loads_nothing_heavy() -> None:
 def test_the_process_that_drives_a_run_never_loads_torch() -> None:
     code = (
         "import sys\n"
-        "import earwitness.harness.run, earwitness.harness.verify, earwitness.harness.validate\n"
+        "import earwitness.harness.run, earwitness.harness.verify, earwitness.harness.validation\n"
         "import earwitness.harness.engines.local, earwitness.box.process, earwitness.tracks.prompt\n"
         "from earwitness import registry\n"
         "[registry.task(id) for id in registry.task_ids()]\n"

@@ -201,10 +201,12 @@ def test_a_skeleton_is_valid_as_it_is_written(
     from earwitness import registry
     from earwitness.cli.submit import new
     from earwitness.harness.engines.local import LocalEngine
-    from earwitness.harness.validate import validate
+    from earwitness.harness.validation import Options
+    from earwitness.harness.validation.submissions import validate
 
     monkeypatch.chdir(folder)
     new("my_explainer", "prompt")
-    report = validate(Path("my_explainer"), LocalEngine(), "cpu", registry.task(str(folder / "task")))
+    tasks = {"prompt": registry.task(str(folder / "task"))}
+    report = validate(registry.submission("my_explainer"), Options(), print, LocalEngine(), tasks)
     assert report.findings == ()
-    assert (report.submission, report.items) == ("my_explainer", 2)
+    assert (report.name, report.unchecked) == ("my_explainer", ())

@@ -93,7 +93,14 @@ def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         (("new", "loop", *NEW), "loop"),
         (("new", "file/mine", *NEW), "NAME file: "),
         (("new", "mine", "--track", LONG), "no track is called"),
-        (("new", "mine"), "Missing option '--track'; see `earwitness new --help`"),
+        (("new", "mine"), "a submission is for one track: add --track "),
+        (("new", "my-loo", *NEW), "call it my_loo, say"),
+        (("new", "mine", "--kind", "modle", *NEW), "no kind is called 'modle'; kinds: submission, task, model"),
+        (("validate", "random", "--kind", "modle"), "no kind is called 'modle'; kinds: submission, task, model"),
+        (("validate", "musicgn"), "did you mean the model 'musicgen'?"),
+        (("validate", "musicgen"), "--source says which model to read: a folder, a hub id or a task with its own"),
+        (("validate", "random", "--track", LONG), "no track is called"),
+        (("validate", "numpy:array"), "say which by --kind submission|task|model"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line_and_leaves_nothing(

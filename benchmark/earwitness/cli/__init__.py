@@ -18,7 +18,7 @@ from earwitness.cli.output import one_line_of
 from earwitness.errors import FAULT, USAGE, EarwitnessError, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 
 CLOSED_PIPE = 141
@@ -107,13 +107,16 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command line and return its exit code, errors said; raises BrokenPipeError where nobody reads."""
+    known = _faults()
     try:
         # Not standalone: the parser would exit with 1 where it is interrupted.
         code = app(prog_name="earwitness", standalone_mode=False) or 0
         sys.stdout.flush()
+        _say_faults(known)
         return int(code)
     except EarwitnessError as error:
         _say(str(error))
+        _say_faults([*known, *(fault for fault in _faults() if fault in str(error))])
         return error.exit_code
     except BrokenPipeError:
         raise
@@ -131,6 +134,19 @@ def _run() -> int:
             return USAGE
         _say(report(error))
         return FAULT
+
+
+def _faults() -> list[str]:
+    """A line for each plug-in that was looked at and is of no use; nothing is imported to tell."""
+    plugins = sys.modules.get("earwitness.plugins")
+    return list(plugins.faults()) if plugins else []
+
+
+def _say_faults(known: Collection[str]) -> None:
+    """Say which plug-ins the verb looked at in vain, but for what is known."""
+    for fault in _faults():
+        if fault not in known:
+            _say(fault)
 
 
 def _misused(error: UsageError) -> int:

@@ -1,4 +1,4 @@
-"""`earwitness new` and `earwitness validate`: what a submitter needs."""
+"""`earwitness new` and `earwitness validate`: what somebody needs who brings something of their own."""
 
 from __future__ import annotations
 
@@ -6,70 +6,147 @@ import keyword
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from earwitness.cli.output import Json, print_json, writable
+from earwitness.cli.output import Json, one_line_of, print_json, writable
 from earwitness.errors import NO, EarwitnessError, shortened, unwritten
 
 SKELETONS = Path(__file__).parent / "skeletons"
+ENDING = ".skeleton"
+PACKAGED = ("model", "dataset", "judge", "metric")
+"""Kinds that are a Python package; the others are a folder with a card."""
+KINDS = ("submission", "task", *PACKAGED)
+Kind = Annotated[str, typer.Option(metavar="|".join(KINDS), help="What it is.")]
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the submission: a Python identifier.")],
-    track: Annotated[str, typer.Option(metavar="TRACK", help="The track it is for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its id: a Python identifier.")],
+    track: Annotated[str, typer.Option(metavar="TRACK", help="The track it is for; a judge needs none.")] = "",
+    kind: Kind = "submission",
 ) -> None:
-    """Write a working submission into a folder of that name."""
+    """Write something that works at once into a folder of that name: a submission, or another kind."""
     from earwitness import tracks
-    from earwitness.task import ID, LONGEST_ID
 
-    tracks.load(track)
+    _require_id(name, kind)
+    if kind not in KINDS:
+        raise EarwitnessError(f"no kind is called {shortened(kind)!r}; kinds: {', '.join(KINDS)}")
+    if not track and kind != "judge":
+        raise EarwitnessError(f"a {kind} is for one track: add --track {'|'.join(tracks.names())}")
+    if track:
+        tracks.load(track)
+    files = _skeleton(kind, track)
     folder = Path(name)
-    if not re.fullmatch(ID, folder.name) or keyword.iskeyword(folder.name) or len(folder.name) > LONGEST_ID:
-        raise EarwitnessError(
-            f"{shortened(name)!r} ends in no id of a submission: at most {LONGEST_ID} of a-z, 0-9 and _, no digit "
-            "first, no keyword of Python; call it my_explainer, say"
-        )
     if os.path.lexists(folder):
         raise EarwitnessError(f"{folder} exists; choose another name")
     writable(folder.parent, "NAME")
-    title = "".join(part.capitalize() for part in folder.name.split("_")) or folder.name
-    words = {"@id@": folder.name, "@Class@": title, "@track@": track}
+    _write(folder, files, _words(folder.name, kind, track))
+    print(f"wrote {folder}; next: earwitness validate {folder}{_source(kind, track)}")
+
+
+def _require_id(name: str, kind: str) -> None:
+    """Raise EarwitnessError where a folder's name can be no id, and say one that it could be."""
+    from earwitness.task import ID, LONGEST_ID
+
+    id = Path(name).name
+    if re.fullmatch(ID, id) and not keyword.iskeyword(id) and len(id) <= LONGEST_ID:
+        return
+    near = id.replace("-", "_").lower()
+    good = re.fullmatch(ID, near) and not keyword.iskeyword(near) and len(near) <= LONGEST_ID
+    raise EarwitnessError(
+        f"{shortened(name)!r} ends in no id of a {kind if kind in KINDS else 'submission'}: at most {LONGEST_ID} of "
+        f"a-z, 0-9 and _, no digit first, no keyword of Python; call it {near if good else 'my_explainer'}, say"
+    )
+
+
+def _skeleton(kind: str, track: str) -> list[Path]:
+    """Files of a skeleton; raises EarwitnessError where a track has none."""
+    folders = [SKELETONS / kind, SKELETONS / kind / track]
+    if kind in PACKAGED:
+        folders.append(SKELETONS / "package")
+    if not folders[1].is_dir():
+        raise EarwitnessError(f"there is no skeleton of a {kind} for the {track} track; copy one of its own package's")
+    return sorted({path for folder in folders for path in folder.glob(f"*{ENDING}")})
+
+
+def _words(id: str, kind: str, track: str) -> dict[str, str]:
+    """What stands for the marks of a skeleton."""
+    title = "".join(part.capitalize() for part in id.split("_")) or id
+    words = {"@id@": id, "@Class@": title, "@track@": track, "@group@": f"{kind}s"}
+    if kind not in ("task", "model"):
+        return words
+    from earwitness.harness.validation.submissions import micro_task
+
+    micro = micro_task(track)
+    return {**words, "@micro@": micro.id, "@model@": micro.source(micro.card.model.source)}
+
+
+def _source(kind: str, track: str) -> str:
+    """What `earwitness validate` must be told beside the folder."""
+    if kind != "model":
+        return ""
+    from earwitness.harness.validation.submissions import micro_task
+
+    return f" --source {micro_task(track).id}"
+
+
+def _write(folder: Path, files: list[Path], words: dict[str, str]) -> None:
+    """Write a skeleton's files, marks replaced; leaves nothing where one cannot be written."""
+
+    def filled(text: str) -> str:
+        for mark, word in words.items():
+            text = text.replace(mark, word)
+        return text
+
     try:
         folder.mkdir(parents=True)
-        for path in sorted((SKELETONS / track).iterdir()):
-            text = path.read_text(encoding="utf-8")
-            for mark, word in words.items():
-                text = text.replace(mark, word)
-            (folder / path.name.removesuffix(".skeleton")).write_text(text, encoding="utf-8")
+        for path in files:
+            name = filled(path.name.removesuffix(ENDING))
+            (folder / name).write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise unwritten(folder, error, "run it again, or go elsewhere") from error
-    print(f"wrote {folder}; next: earwitness validate {folder}")
 
 
 def validate(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of a submission.")],
+    target: Annotated[
+        str, typer.Argument(metavar="PATH_OR_NAME", help="A folder, a registered name, or package.module:factory.")
+    ],
+    kind: Annotated[str, typer.Option(metavar="|".join(KINDS), help="What it is, where that is not plain.")] = "",
+    source: Annotated[
+        str, typer.Option(metavar="SOURCE", help="Hub id, folder or task whose weights or data are read.")
+    ] = "",
+    track: Annotated[str, typer.Option(metavar="TRACK", help="The track it is for, where that is not plain.")] = "",
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where the model runs.")] = "auto",
     json: Json = False,
 ) -> None:
-    """Check a submission: its card, its code, and its explanations of two items."""
+    """Check a submission, a task, an adapter of models, a dataset, a judge or a metric, and say what is missing."""
+    from earwitness import tracks
     from earwitness.box.devices import require
     from earwitness.harness import engines
-    from earwitness.harness.validate import validate as validate_submission
+    from earwitness.harness.validation import Options
+    from earwitness.harness.validation import validate as validate_subject
 
     require(device)
-    report = validate_submission(path, engines.get("local"), device)
+    if track:
+        tracks.load(track)
+    report = validate_subject(target, engines.get("local"), Options(source, track, device), _progress, kind)
     if json:
         print_json({**vars(report), "valid": report.valid})
     else:
         for line in report.findings:
-            print(f"  wrong: {line}")
-        if report.valid:
-            print(f"valid: {report.submission} explained {report.items} items of {report.task} twice alike")
-        else:
-            print(f"invalid: {report.submission}; what it printed: {report.log or 'nothing'}")
+            print(f"  wrong: {one_line_of(line)}")
+        for line in report.unchecked:
+            print(f"  not checked, since it rests on that: {line}")
+        for line in report.log.splitlines():
+            print(f"  it printed: {one_line_of(line)}")
+        print(f"{'valid' if report.valid else 'invalid'}: {report.kind} {report.name}")
     if not report.valid:
         raise typer.Exit(NO)
+
+
+def _progress(line: str) -> None:
+    print(one_line_of(line), file=sys.stderr, flush=True)

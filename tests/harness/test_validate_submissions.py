@@ -8,28 +8,34 @@ from fakes import FakeBox, make_submission, make_task, number
 import earwitness.box
 from earwitness.box import Answer, BoxError
 from earwitness.errors import EarwitnessError, InvalidCardError
-from earwitness.harness.validate import micro_task, validate
+from earwitness.harness.validation import Options
+from earwitness.harness.validation.submissions import micro_task, validate
+from earwitness.submission import read_submission
 
 
 @pytest.fixture
 def report_of(tmp_path: Path, engine: Any, scoring: Any) -> Any:
     """The report of a submission to a fake task."""
     task = make_task(tmp_path / "fake_task")
-    folder = make_submission(tmp_path / "mine").folder
-    return lambda: validate(folder, engine, "cpu", task)
+    submission = make_submission(tmp_path / "mine")
+    lines: list[str] = []
+    return lambda: validate(submission, Options(), lines.append, engine, {"prompt": task})
 
 
 def test_a_good_submission_has_no_findings(report_of: Any, box: Any) -> None:
     report = report_of()
     assert report.valid
-    assert (report.submission, report.task, report.items) == ("mine", "fake_task", 2)
+    assert (report.kind, report.name, report.unchecked) == ("submission", "mine", ())
+    assert len(report.checked) == 3
+    assert all("2 items of fake_task" in line for line in report.checked)
 
 
 def test_an_item_that_fails_is_a_finding_with_its_reason(report_of: Any, box: Any) -> None:
     box.behave = lambda item: "invalid" if item.id == "item-001" else None
     report = report_of()
     assert not report.valid
-    assert report.findings == ("item-001: invalid: TokenMap.weights must be finite",)
+    assert report.findings == ("item-001: it gives no explanation of its track: TokenMap.weights must be finite",)
+    assert report.unchecked == ("its explanations of 2 items of fake_task once more, in another box",)
 
 
 def test_a_submission_that_does_not_start_is_a_finding(report_of: Any, box: Any) -> None:
@@ -61,14 +67,19 @@ def test_an_explanation_that_differs_the_second_time_is_a_finding(
     )
 
 
-def test_a_wrong_card_is_an_error(tmp_path: Path, engine: Any) -> None:
+def test_a_wrong_card_is_an_error(tmp_path: Path) -> None:
     folder = make_submission(tmp_path / "mine").folder
     (folder / "submission.toml").write_text("id = 1")
     with pytest.raises(InvalidCardError):
-        validate(folder, engine)
+        read_submission(folder)
 
 
 def test_a_track_without_a_model_registered_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("earwitness.registry.task_ids", list)
     with pytest.raises(EarwitnessError, match="earwitness train micro_prompt"):
         micro_task("prompt")
+
+
+def test_a_track_that_it_has_no_explainer_of_is_refused(tmp_path: Path, engine: Any) -> None:
+    with pytest.raises(EarwitnessError, match="submission mine has no explainer of the track speech"):
+        validate(make_submission(tmp_path / "mine"), Options(track="speech"), print, engine)

@@ -1,0 +1,1 @@
+"""Submissions, a folder each."""
