@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
 from earwitness.datasets.audio_files import AudioFile
+from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.results.clusters import crossed
 from earwitness.worlds.espeak import SAMPLE_RATE
@@ -27,12 +28,13 @@ Target = Literal["words", "translation"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 
 
+@validated
 def load(
     source: str = "",
     *,
     split: str = "test",
-    items: int,
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     target: str = "words",
 ) -> list[SpeechRecord]:
     """The first `items` utterances of a split: of a folder that `write_audio` wrote, or rendered where there is none.
