@@ -154,6 +154,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "stems/S00.flac",
         "damaged",
     ),
+    "cut mix": (
+        lambda track: waves(track) or (track / "mix.wav").write_bytes((track / "mix.wav").read_bytes()[:50_000]),
+        "mix.wav",
+        "truncated: 49956 of 96000 bytes of sound are there; fetch it again",
+    ),
     "no metadata": (lambda track: (track / "metadata.yaml").unlink(), "metadata.yaml", "no such file; unpack"),
     "no YAML": (spoil("metadata.yaml", b"stems: [\n"), "metadata.yaml", "not YAML"),
     "no stems": (

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
 from earwitness.datasets.audio_files import AudioFile
+from earwitness.datasets.folders import as_path
 from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.results.clusters import crossed
@@ -45,8 +46,8 @@ def load(
     """
     kind, part = _target(target), _split(split)
     if source:
-        entries = _read_index(Path(source), part, items)
-        return [_kept_record(Path(source), entry, kind) for entry in entries]
+        folder = as_path(source)
+        return [_kept_record(folder, entry, kind) for entry in _read_index(folder, part, items)]
     return [_made_record(utterance(part, index, seed), kind) for index in range(items)]
 
 
