@@ -4,7 +4,10 @@ import pytest
 
 from earwitness.datasets.instruments import instruments
 
-KNOWN = ("bass", "brass", "choir", "drums", "flute", "guitar", "piano", "strings")
+KNOWN = (
+    *("bass", "bassoon", "brass", "choir", "clarinet", "drums", "flute", "guitar", "piano", "saxophone", "strings"),
+    "synthesizer",
+)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,49 @@ def test_a_bass_guitar_is_a_bass_and_a_bass_beside_a_guitar_is_both() -> None:
     assert instruments("a bass guitar, a guitar", KNOWN) == [(1, "bass"), (4, "guitar")]
     assert instruments("Bass, guitar and bass-guitars", KNOWN) == [(0, "bass"), (1, "guitar"), (3, "bass")]
     assert instruments("bass/guitar", KNOWN) == [(0, "bass"), (0, "guitar")]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("bass drum", [(1, "drums")]),
+        ("bass-drums", [(0, "drums")]),
+        ("Bass clarinet, bass", [(1, "clarinet"), (2, "bass")]),
+        ("bass flutes", [(1, "flute")]),
+        ("bass sax", [(1, "saxophone")]),
+        ("bass, drums", [(0, "bass"), (1, "drums")]),
+        ("bass/drums", [(0, "bass"), (0, "drums")]),
+        ("bass and drums", [(0, "bass"), (2, "drums")]),
+        ("guitar strings", [(0, "guitar")]),
+        ("a guitar’s strings", [(1, "guitar")]),
+        ("piano-strings", [(0, "piano")]),
+        ("bass guitar strings", [(0, "bass")]),
+        ("guitar, strings", [(0, "guitar"), (1, "strings")]),
+        ("guitar and strings", [(0, "guitar"), (2, "strings")]),
+        ("a string quartet", [(1, "strings")]),
+        ("a string bass and a 12-string guitar", [(2, "bass"), (6, "guitar")]),
+        ("synth bass", [(1, "bass")]),
+        ("bass synthesiser", [(0, "bass")]),
+        ("bass synths", [(0, "bass")]),
+        ("double bass", [(1, "bass")]),
+        ("a sax, saxes, a saxophone", [(1, "saxophone"), (2, "saxophone"), (4, "saxophone")]),
+        ("synths", [(0, "synthesizer")]),
+        ("synthesisers", [(0, "synthesizer")]),
+        ("bassguitar, bassguitars", [(0, "bass"), (1, "bass")]),
+        ("bass\u00adguitar", [(0, "bass")]),
+        ("pi\u00adano gui\u2060tar", [(0, "piano"), (1, "guitar")]),
+        ("piano\u200bguitar", [(0, "piano"), (0, "guitar")]),
+        ("bassoon", [(0, "bassoon")]),
+        ("synthetic", []),
+    ],
+)
+def test_of_a_compound_the_word_that_tells_the_instrument_counts(words: str, names: list[tuple[int, str]]) -> None:
+    assert instruments(words, KNOWN) == names
+
+
+def test_a_bass_drum_is_no_bass_where_no_drums_are_known() -> None:
+    assert instruments("a bass drum", ("bass",)) == []
+
+
+def test_a_short_word_that_is_known_itself_stays() -> None:
+    assert instruments("a sax and a synth", ("sax", "saxophone", "synth")) == [(1, "sax"), (4, "synth")]

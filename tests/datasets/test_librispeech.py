@@ -122,7 +122,48 @@ def test_a_repeated_id_is_named_with_both_places(corpus: Path) -> None:
     path = corpus / "test-clean" / "121" / "121726" / "121-121726.trans.txt"
     path.write_text(path.read_text() + "1089-134686-0001 AGAIN\n")
     said = refused(corpus)
-    assert said == f"{path}, line 2: utterance '1089-134686-0001' stands in {transcript(corpus)}, line 2 already"
+    assert (
+        said
+        == f"{path}, line 2: utterance '1089-134686-0001' stands in {transcript(corpus)}, line 2 already; take one out"
+    )
+
+
+def test_a_sound_without_a_line_in_any_transcript_is_an_item_that_is_no_use(corpus: Path) -> None:
+    before = [record.id for record in librispeech.load(str(corpus), items=9)]
+    folder = transcript(corpus).parent
+    for place in ("1089-134686-0009.wav", "1089-134686-0009.flac", "a/x.WAV", "b/x.flac", "1089-134686-0000.ogg"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).touch()
+    found = librispeech.load(str(corpus), items=9)
+    assert [record.id for record in found] == [*before, "1089-134686-0009", "x", "1089/134686/b/x"]
+    for record, name in zip(found[-3:], ("1089-134686-0009", "a/x", "b/x"), strict=True):
+        assert (record.reference, record.cluster) == ("", "1089")
+        with pytest.raises(InvalidItemError) as caught:
+            record.audio(16000)
+        assert str(caught.value) == (
+            f"{folder / name}: a sound without a line in any transcript; write one, or take the sound out"
+        )
+
+
+def test_a_folder_that_is_called_as_a_transcript_and_hidden_folders_cost_nothing(corpus: Path) -> None:
+    before = [record.id for record in librispeech.load(str(corpus), items=9)]
+    folder = transcript(corpus).parent
+    (folder / "x.trans.txt").mkdir()
+    for hidden in (".Trash", "__MACOSX"):
+        (folder / hidden).mkdir()
+        (folder / hidden / "1089-134686.trans.txt").write_text("1089-134686-0000 AGAIN\n")
+        (folder / hidden / "more.wav").touch()
+    assert [record.id for record in librispeech.load(str(corpus), items=9)] == before
+
+
+@pytest.mark.parametrize("ending", [".FLAC", ".Flac", ".Wav"])
+def test_sounds_may_end_in_capitals(corpus: Path, ending: str) -> None:
+    flac = corpus / "test-clean" / "121" / "121726" / "121-121726-0000.flac"
+    audio, rate = soundfile.read(flac)
+    flac.unlink()
+    soundfile.write(flac.with_suffix(ending), audio, rate)
+    found = librispeech.load(str(corpus), items=9)
+    assert (len(found), found[-1].audio(16000).shape) == (3, (1600,))
 
 
 def test_bad_utf8_is_placed(corpus: Path) -> None:

@@ -145,7 +145,8 @@ def test_the_hub_is_asked_for_the_revision_and_its_table_is_read(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("yes", "no"), [("1", "0"), ("yes", "no"), (" True", "False "), ("TRUE", "FALSE"), ("1.0", "0.0"), ("t", "f")]
+    ("yes", "no"),
+    [("1", "0"), ("yes", "no"), (" True", "False "), ("TRUE", "FALSE"), ("on", "off"), ("1.0", "0.0"), ("t", "f")],
 )
 def test_a_truth_value_may_be_written_in_many_ways(tmp_path: Path, yes: str, no: str) -> None:
     path = write(tmp_path / "x.csv", [row("a", "one", yes), row("b", "two", no)])
@@ -160,6 +161,21 @@ def test_a_clip_of_no_split_is_named_with_its_line(tmp_path: Path, cell: str) ->
         with pytest.raises(EarwitnessError, match=r"x\.csv, line 4: is_audioset_eval is .*; write True or False"):
             musiccaps.load(str(path), split=split, items=9)
     assert len(musiccaps.load(str(path), split="all", items=9)) == 2
+
+
+def test_all_clips_are_read_where_no_column_tells_of_a_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "x.csv", ["a,one", "b,two"], header="YTID,Caption")
+    assert [record.id for record in musiccaps.load(str(path), split="all", items=9)] == ["a", "b"]
+    with pytest.raises(EarwitnessError, match="no column is_audioset_eval; found ytid, caption"):
+        musiccaps.load(str(path), split="test", items=9)
+    hub(monkeypatch, lambda *_, **__: [{"ytid": "a", "caption": "one"}])
+    assert [record.id for record in musiccaps.load("owner/name", split="all", items=9)] == ["a"]
+
+
+def test_a_source_may_begin_in_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "x.csv", [row("a", "one")])
+    assert [record.id for record in musiccaps.load("~/x.csv", items=9)] == ["a"]
 
 
 @pytest.mark.parametrize("caption", ["", "  \u00a0 "])

@@ -219,7 +219,7 @@ def test_a_table_that_is_none_is_refused(folder: Path, tmp_path: Path) -> None:
     write(folder, [line[:2] for line in rows()], "file,split")
     assert "no column of a factor" in refused(folder)
     write(folder, [*rows(), rows()[3]])
-    assert f"{path}, line 14: 03.wav stands in {path}, line 5 already" in refused(folder)
+    assert refused(folder) == f"{path}, line 14: 03.wav stands in {path}, line 5; take one out"
     write(folder, [*rows(), ["", "train", "1", "2"]])
     assert f"{path}, line 14: no file" in refused(folder)
     write(folder, [*rows(), ["a.wav"]])
@@ -242,7 +242,9 @@ def test_parameters_that_make_no_sense_are_refused(folder: Path, tmp_path: Path)
         refused(folder, factors="pitch")
     )
     assert "found split = 'train'" in refused(folder, split="train")
-    assert "found items = 0, folds = 2, seconds = 0.2" in refused(folder, items=0)
+    assert refused(folder, items=0) == "parameter items must be greater than 0, not 0"
+    assert refused(folder, folds=1) == "parameter folds must be greater than or equal to 2, not 1"
+    assert refused(folder, seconds=0.0) == "parameter seconds must be greater than 0, not 0.0"
     assert "no such folder" in refused(folder / "absent")
     (tmp_path / "bare").mkdir()
     assert "bare: no audio (.flac, .wav, " in refused(tmp_path / "bare", factors="estimated")
@@ -261,6 +263,30 @@ def columns(folder: Path, header: str, cells: Callable[[int, list[str]], list[st
 def test_an_index_is_no_factor(folder: Path, name: str, number: int) -> None:
     header = f"{name},file,split,pitch,loudness"
     assert columns(folder, header, lambda index, line: [str(number + index), *line]) == ["pitch", "loudness"]
+
+
+@pytest.mark.parametrize("index", ["{}.0", "{}.00", "{}e0"])
+def test_an_index_that_pandas_made_floats_is_no_factor(folder: Path, index: str) -> None:
+    header = ",file,split,pitch,loudness"
+    assert columns(folder, header, lambda number, line: [index.format(number), *line]) == ["pitch", "loudness"]
+
+
+@pytest.mark.parametrize("cell", ["6_1", "1_000.5", "0x3c", "60,5", "60 dB"])
+def test_what_python_alone_takes_for_a_number_is_none(folder: Path, cell: str) -> None:
+    lines = rows()
+    lines[5][2] = f'"{cell}"'
+    path = write(folder, lines)
+    assert f"{path}, line 7: factor pitch is {cell!r}, which is no finite number; write one, or take the line out" in (
+        faults(notes.load(str(folder), items=2, **SHORT))
+    )
+
+
+def test_hidden_folders_and_what_archives_leave_behind_hold_no_clips(folder: Path) -> None:
+    (folder / "notes.csv").unlink()
+    for hidden in (".cache", "__MACOSX", "sub/.trash"):
+        (folder / hidden).mkdir(parents=True)
+        (folder / hidden / "00.wav").write_bytes(b"what is none of the clips")
+    assert len(notes_table.found_clips(folder)) == CLIPS
 
 
 def test_empty_cells_at_the_ends_of_lines_are_no_factor(folder: Path) -> None:
@@ -318,14 +344,15 @@ def test_a_clip_under_two_names_is_refused_with_both_lines(folder: Path, spellin
     path = write(folder, [*rows(), [spelling.format("00.wav", folder=folder), "test", "99", "-1"]])
     said = refused(folder)
     assert said.startswith(f"{path}, line 14: ")
-    assert said.endswith(f" stands in {path}, line 2 already; take one out")
+    told = "stands in" if spelling not in ("link.wav", "{folder}/{}") else "is the same file as 00.wav of"
+    assert said.endswith(f" {told} {path}, line 2; take one out")
 
 
 def test_two_links_to_one_clip_are_refused_in_a_folder_too(folder: Path) -> None:
     (folder / "notes.csv").unlink()
     (folder / "link.wav").symlink_to(folder / "00.wav")
     assert refused(folder, factors="estimated") == (
-        f"{folder / 'link.wav'}: link.wav stands in {folder / '00.wav'} already; take one out"
+        f"{folder / 'link.wav'}: link.wav is the same file as 00.wav of {folder / '00.wav'}; take one out"
     )
 
 

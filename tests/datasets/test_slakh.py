@@ -154,6 +154,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "stems/S00.flac",
         "damaged",
     ),
+    "cut mix": (
+        lambda track: waves(track) or (track / "mix.wav").write_bytes((track / "mix.wav").read_bytes()[:50_000]),
+        "mix.wav",
+        "truncated: 49956 of 96000 bytes of sound are there; fetch it again",
+    ),
     "no metadata": (lambda track: (track / "metadata.yaml").unlink(), "metadata.yaml", "no such file; unpack"),
     "no YAML": (spoil("metadata.yaml", b"stems: [\n"), "metadata.yaml", "not YAML"),
     "no stems": (
@@ -206,9 +211,9 @@ def test_a_track_of_exactly_one_window_is_read_whole(tmp_path: Path) -> None:
     ("changes", "says"),
     [
         ({"split": "omitted"}, "omitted: no such folder; unpack Slakh2100's omitted there"),
-        ({"seconds": 0.0}, "seconds = 0"),
-        ({"most": 0}, "most = 0"),
-        ({"template": "music"}, "template = 'music'"),
+        ({"seconds": 0.0}, "parameter seconds must be greater than 0, not 0.0"),
+        ({"most": 0}, "parameter most must be greater than 0, not 0"),
+        ({"template": "music"}, "parameter template String should match pattern"),
     ],
 )
 def test_a_dataset_that_cannot_be_read_is_one_line(corpus: Path, changes: dict[str, object], says: str) -> None:
@@ -251,6 +256,45 @@ def test_a_prompt_of_a_track_that_is_not_there_is_named(corpus: Path) -> None:
     assert str(caught.value) == (
         f"{path}, line 4: no folder of a track 'Track99999' in {corpus}; unpack it, or take the line out"
     )
+
+
+@pytest.mark.parametrize("name", ["test", "stems", "MIDI", "test/Track01876/stems", "validation"])
+def test_a_folder_that_is_no_track_has_no_prompt(corpus: Path, name: str) -> None:
+    path = table(corpus, f"{name},bass\n")
+    with pytest.raises(
+        EarwitnessError, match=rf"prompts\.csv, line 2: no folder of a track '{name}' in {corpus}; unpack"
+    ):
+        load(corpus)
+    path.rename(corpus / "test" / "prompts.csv")
+    with pytest.raises(EarwitnessError, match=rf"line 2: no folder of a track '{name}'"):
+        load(corpus / "test")
+
+
+def test_prompts_that_are_a_link_to_nothing_are_named(corpus: Path) -> None:
+    (corpus / "prompts.csv").symlink_to(corpus / "gone.csv")
+    with pytest.raises(EarwitnessError, match=r"prompts\.csv: a link to a file that is not there"):
+        load(corpus)
+
+
+def test_hidden_folders_and_what_archives_leave_behind_are_no_tracks(corpus: Path) -> None:
+    for place in (".cache", "__MACOSX", "test/.cache", "test/__MACOSX"):
+        make_track(corpus / place, BAND)
+    assert [record.id for record in load(corpus)] == ["Track01876", "Track01877"]
+    assert [record.id for record in load(corpus / "test")] == ["Track01876", "Track01877"]
+
+
+def test_the_folder_that_holds_the_tracks_is_named_where_its_parent_was_given(corpus: Path) -> None:
+    (corpus / "test").rename(corpus / "babyslakh_16k")
+    with pytest.raises(EarwitnessError) as caught:
+        load(corpus)
+    inner = corpus / "babyslakh_16k"
+    assert str(caught.value) == f"{corpus / 'test'}: no such folder; name {inner} as the task's dataset source"
+    make_track(corpus / "slakh2100" / "validation" / "Track1", BAND)
+    inner.rename(corpus / "train")
+    with pytest.raises(
+        EarwitnessError, match=f"no such folder; name {corpus / 'slakh2100'} as the task's dataset source"
+    ):
+        load(corpus, split="validation")
 
 
 def test_a_prompt_of_a_track_of_another_split_is_that_ones(corpus: Path) -> None:

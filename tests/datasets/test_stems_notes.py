@@ -85,8 +85,8 @@ def test_silence_has_no_low_share() -> None:
     ("given", "told"),
     [
         ({"split": "train"}, "held out from the split validation or test; found split = 'train'"),
-        ({"train": 0}, "at least 1 training and 1 test clip"),
-        ({"test": 4, "traced": 5}, "found train = 400, test = 4, traced = 5"),
+        ({"train": 0}, "parameter train must be greater than or equal to 1, not 0"),
+        ({"test": 4, "traced": 5}, "4 test clips, and the prompts of 5 are to be traced; lower traced"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(given: dict[str, Any], told: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from pathlib import Path
 
@@ -83,6 +84,54 @@ def test_a_missing_file_and_column_are_named(path: Path) -> None:
     assert refused(path) == ": no such file; fetch it"
     with pytest.raises(EarwitnessError, match=r"a\.csv: no column c, d; found a, one without a name$"):
         read_table(table(path, "a,\n"), "").require(["a", "c", "d", "c"])
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["sep=,\n", "SEP=,\r\n", '"sep=,"\n', "\ufeffsep=,\n", "# made by hand\n", "# made by hand,,\n\n#\tin 2019\n"],
+)
+def test_lines_before_the_header_that_are_no_header_are_skipped(path: Path, before: str) -> None:
+    found = read_table(table(path, before + "a,b\n1,x\n"), "")
+    assert (found.columns, [row.cells for row in found.rows]) == (("a", "b"), [("1", "x")])
+    assert found.rows[0].line == before.count("\n") + 2
+
+
+def test_another_mark_than_a_comma_is_named_and_a_comment_with_commas_too(path: Path) -> None:
+    assert refused(table(path, "sep=;\na;b\n1;x\n")) == ", line 1: cells separated by ';'; write it with commas"
+    with pytest.raises(
+        EarwitnessError, match="no column a; found # by me, in 2019; if its first line is a comment, take"
+    ):
+        read_table(table(path, "# by me, in 2019\na,b\n"), "").require(["a"])
+
+
+def test_a_number_sign_may_be_the_name_of_a_column(path: Path) -> None:
+    assert read_table(table(path, "#,a\n1,x\n"), "").columns == ("#", "a")
+    assert read_table(table(path, "#id,a\n1,x\n"), "").columns == ("#id", "a")
+
+
+def test_rows_of_commas_alone_are_blank(path: Path) -> None:
+    found = read_table(table(path, ",\na,b\n,\n1,x\n , \n,,,\n2,y\n,\n"), "")
+    assert found.rows == (TableRow(4, ("1", "x")), TableRow(7, ("2", "y")))
+
+
+def test_capitals_of_a_caption_tables_header_mean_nothing(path: Path) -> None:
+    ((_, row),) = read_csv(table(path, "ID,Caption\n1,x\n"), COLUMNS)
+    assert row == {"id": "1", "caption": "x"}
+    ((_, row),) = read_csv(table(path, "id,Caption,caption\n1,x,y\n"), COLUMNS)
+    assert row == {"id": "1", "Caption": "x", "caption": "y"}, "the name as it is written goes first"
+    with pytest.raises(EarwitnessError, match=r"two columns 'caption'; take one out"):
+        read_csv(table(path, "id,Caption,CAPTION\n1,x,y\n"), COLUMNS)
+
+
+def test_what_is_there_in_place_of_a_table_is_said(path: Path) -> None:
+    path.mkdir()
+    assert refused(path) == ": a folder, not a file; fetch it"
+    path.rmdir()
+    os.mkfifo(path)
+    assert refused(path) == ": a pipe, a socket or a device, not a file; fetch it"
+    path.unlink()
+    path.symlink_to(path.parent / "gone")
+    assert refused(path) == ": a link to a file that is not there; fetch it"
 
 
 def test_empty_cells_beyond_the_header_are_left_out(path: Path) -> None:

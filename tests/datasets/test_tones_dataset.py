@@ -76,10 +76,10 @@ def test_the_world_draws_afresh() -> None:
     [
         ({"split": "dev"}, "no split 'dev'; splits: train, validation, test"),
         ({"worlds": ["odd"]}, r"worlds is a list of some of independent, correlated; found \['odd'\]"),
-        ({"worlds": "correlated"}, "worlds is a list"),
+        ({"worlds": "correlated"}, "parameter worlds must be a valid array, not 'correlated'"),
         ({"factors": ["odd"]}, r"factors is a list of some of pitch, loudness, brightness, attack; found \['odd'\]"),
-        ({"factors": "pitch"}, "factors is a list"),
-        ({"train": 0}, "found train = 0, test = 100"),
+        ({"factors": "pitch"}, "parameter factors must be a valid array"),
+        ({"train": 0}, "parameter train must be greater than or equal to 1, not 0"),
     ],
 )
 def test_what_there_is_not_is_refused_in_one_line(wrong: dict[str, Any], said: str) -> None:

@@ -147,12 +147,12 @@ def test_a_clip_there_and_back_costs_one_pass(codec: str, request: pytest.Fixtur
     audio = _noise(1280, rows=3)
     with Meter(model) as meter:
         latents = model.encode(audio)
-        assert meter.reading().forwards == 1.5
+        assert meter.usage().forwards == 1.5
         model.decode(latents[:1])
-        assert meter.reading().forwards == 2.0
+        assert meter.usage().forwards == 2.0
         model.decode(latents.clone().requires_grad_()).sum().backward()
-        assert meter.reading().forwards == 3.5
-        assert meter.reading().backwards == 1.5
+        assert meter.usage().forwards == 3.5
+        assert meter.usage().backwards == 1.5
 
 
 @pytest.mark.parametrize(

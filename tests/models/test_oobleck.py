@@ -136,10 +136,10 @@ def test_gradients_flow_and_a_clip_there_and_back_costs_one_pass(form: str, requ
     audio = _noise(2, rows=3).requires_grad_()
     with Meter(model) as meter:
         latents = model.encode(audio)
-        assert meter.reading().forwards == 1.5
+        assert meter.usage().forwards == 1.5
         model.decode(latents[:1]).square().sum().backward()
-        assert meter.reading().forwards == 2.0
-        assert meter.reading().backwards == 2.0
+        assert meter.usage().forwards == 2.0
+        assert meter.usage().backwards == 2.0
     assert audio.grad is not None
     assert audio.grad[0].abs().sum() > 0
     assert not audio.grad[1:].any()

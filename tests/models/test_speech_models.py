@@ -261,7 +261,7 @@ def test_a_pass_costs_one_and_a_shared_encoder_is_paid_once(model, features, per
     def cost(run):
         with Meter(model) as meter:
             run()
-        return meter.reading()
+        return meter.usage()
 
     assert cost(lambda: model.logits(features, tokens)).forwards == pytest.approx(1)
     assert cost(lambda: model.logits(perturbed, tokens)).forwards == pytest.approx(4)
@@ -277,7 +277,7 @@ def test_a_pass_costs_one_and_a_shared_encoder_is_paid_once(model, features, per
 def test_white_box_calls_of_the_module_are_metered(model, features, tokens):
     with Meter(model) as meter, torch.no_grad():
         model.module(model._window(features.expand(3, -1, -1)), decoder_input_ids=tokens.expand(3, -1), use_cache=False)
-    assert meter.reading().forwards == pytest.approx(3)
+    assert meter.usage().forwards == pytest.approx(3)
 
 
 def test_features_are_the_extractors_and_end_with_the_utterance(family, model, folders):

@@ -89,7 +89,7 @@ def test_a_clip_there_and_back_costs_one_pass_of_either_kind(model: LatentFrames
     with Meter(model) as meter:
         for kind in model.kinds:
             model.decode(model.encode(_noise(2, rows=3), kind))
-        assert meter.reading().forwards == 6.0
+        assert meter.usage().forwards == 6.0
 
 
 def test_a_task_says_of_which_latents_its_items_are(model: LatentFrames, files: Path) -> None:

@@ -131,6 +131,7 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
                     f"{path}: {file.format_info} is not read, since half a file looks like a whole one; convert it to "
                     f"WAV or FLAC: ffmpeg -i {path.name} converted.wav"
                 )
+            _require_whole(path)
             yield file
     except (soundfile.SoundFileError, OSError) as error:
         other = headers.no_sound(path)
@@ -141,7 +142,7 @@ def opened(path: Path) -> Iterator[soundfile.SoundFile]:
 
 
 def _check_format(path: Path, file: soundfile.SoundFile, sample_rate: int) -> None:
-    """Raise InvalidItemError unless the header tells of mono audio at the sample rate, with all its samples."""
+    """Raise InvalidItemError unless the header tells of mono audio at the sample rate."""
     if file.channels != 1:
         raise InvalidItemError(f"{path}: {file.channels} channels; mix to one: ffmpeg -i {path.name} -ac 1 mono.wav")
     if file.samplerate != sample_rate:
@@ -149,6 +150,10 @@ def _check_format(path: Path, file: soundfile.SoundFile, sample_rate: int) -> No
             f"{path}: sampled at {file.samplerate} Hz, and the model hears {sample_rate} Hz; "
             f"convert it: ffmpeg -i {path.name} -ar {sample_rate} converted.wav"
         )
+
+
+def _require_whole(path: Path) -> None:
+    """Raise InvalidItemError where less or more of a file's sound is there than its header tells."""
     promised, held = headers.bytes_of_sound(path)
     if held < promised < STREAMED:
         raise InvalidItemError(f"{path}: truncated: {held} of {promised} bytes of sound are there; fetch it again")

@@ -37,9 +37,10 @@ class Columns:
 def read_csv(path: Path, columns: Columns) -> list[Line]:
     """Lines of a CSV file with a header; a line's number is that in which its row starts.
 
-    Raises EarwitnessError, naming the file and the place, where a column is missing or as `tables.read_table`.
+    Capitals in the names of columns mean nothing. Raises EarwitnessError, naming the file and the place, where a column
+    is missing or as `tables.read_table`.
     """
-    table = read_table(path, "download the dataset's CSV there")
+    table = read_table(path, "download the dataset's CSV there").spelt(columns.needed)
     table.require(columns.needed)
     return [*table.named()]
 

@@ -7,14 +7,16 @@ start_s, end_s, audioset_positive_labels, aspect_list, caption, author_id, is_ba
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from earwitness.datasets import PromptRecord
 from earwitness.datasets.captions import Columns, read_csv, records
-from earwitness.datasets.subset import Items, Seed, draw
+from earwitness.datasets.cells import as_flag
+from earwitness.datasets.folders import as_path
+from earwitness.datasets.subset import Items, Seed, draw, validated
 from earwitness.errors import EarwitnessError, short
 from earwitness.extras import not_installed
 
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 FILE = "musiccaps-public.csv"
 COLUMNS = Columns(key="ytid", caption="caption", cluster="ytid", split="is_audioset_eval")
 SPLITS = {"test": (True,), "train": (False,), "all": (True, False)}
-YES, NO = ("true", "1", "1.0", "yes", "y", "t"), ("false", "0", "0.0", "no", "n", "f")
-"""What programs write for a truth value, in lower case."""
 ADVICE = {
     "RevisionNotFoundError": "name a revision that the repository has",
     "RepositoryNotFoundError": "name a dataset of the hub, or log in if it is private",
@@ -41,6 +41,7 @@ ADVICE = {
 OFFLINE = "is this machine offline? connect it to the hub, or try again"
 
 
+@validated
 def load(
     source: str,
     *,
@@ -51,15 +52,16 @@ def load(
 ) -> list[PromptRecord]:
     """Records of a CSV file, of a folder that holds it, or of a hub id at a `revision` of its repository.
 
-    `split` is `test` for the clips of AudioSet's evaluation set, `train` for the others, `all` for both. Raises
-    EarwitnessError where the source cannot be read, or a line does not tell whether its clip is of the evaluation set.
+    `split` is `test` for the clips of AudioSet's evaluation set, `train` for the others, `all` for both, for which no
+    column needs to tell. Raises EarwitnessError where the source cannot be read, or a line does not tell whether its
+    clip is of the evaluation set and the split asks for it.
     """
     if split not in SPLITS:
         raise EarwitnessError(f"MusicCaps has no split {split!r}; splits: {', '.join(SPLITS)}")
-    path = Path(source)
+    columns, path = (replace(COLUMNS, split="") if split == "all" else COLUMNS), as_path(source)
     local = path.exists() or path.suffix == ".csv"
     path = path / FILE if path.is_dir() else path
-    lines = read_csv(path, COLUMNS) if local else _from_hub(source, revision)
+    lines = read_csv(path, columns) if local else _from_hub(source, revision, columns)
     where = str(path) if local else source
     return draw(source, list(records(where, _of(split, where, lines), COLUMNS)), items, seed)
 
@@ -74,12 +76,13 @@ def _of(split: str, where: str, lines: Sequence[Line]) -> list[Line]:
 def _evaluated(where: str, line: Line) -> bool:
     number, row = line
     cell = str(row[COLUMNS.split]).strip()
-    if cell.lower() not in YES + NO:
+    evaluated = as_flag(cell)
+    if evaluated is None:
         raise EarwitnessError(f"{where}, line {number}: {COLUMNS.split} is {cell[:40]!r}; write True or False")
-    return cell.lower() in YES
+    return evaluated
 
 
-def _from_hub(source: str, revision: str) -> list[Line]:
+def _from_hub(source: str, revision: str, columns: Columns) -> list[Line]:
     """Lines of a dataset of the hub; raises EarwitnessError, naming repository and revision, where there is none."""
     try:
         from datasets import load_dataset
@@ -94,8 +97,8 @@ def _from_hub(source: str, revision: str) -> list[Line]:
             f"the hub, name a folder that holds {FILE} as the task's dataset source"
         ) from error
     lines = list(enumerate(table, start=2))
-    found = lines[0][1] if lines else COLUMNS.needed
-    missing = [name for name in COLUMNS.needed if name not in found]
+    found = lines[0][1] if lines else columns.needed
+    missing = [name for name in columns.needed if name not in found]
     if missing:
         raise EarwitnessError(
             f"the dataset {source!r} at revision {revision!r} has no column {', '.join(missing)}; found "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -17,13 +16,15 @@ from pydantic import Field
 from earwitness.datasets import SpeechRecord
 from earwitness.datasets.audio_files import AudioFile, Unusable, bare_name
 from earwitness.datasets.cells import as_number
-from earwitness.datasets.subset import Items, Seed, draw
+from earwitness.datasets.folders import as_path
+from earwitness.datasets.subset import Items, Seed, draw, validated
 from earwitness.datasets.text_files import read_lines
 from earwitness.datasets.yaml_files import read_yaml, shown
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 AGAIN = "unpack the split again"
 
@@ -39,6 +40,7 @@ class Segment(NamedTuple):
     audio: AudioFile | Unusable
 
 
+@validated
 def load(
     source: str,
     *,
@@ -57,7 +59,7 @@ def load(
     naming file and place, where the split cannot be read.
     """
     language = language or pair.rpartition("-")[2]
-    folder = Path(source) / pair / "data" / split
+    folder = as_path(source) / pair / "data" / split
     if not folder.is_dir():
         raise EarwitnessError(
             f"{folder}: no such folder; unpack MuST-C's {pair} there, or name the folder that holds {pair} as the "

@@ -22,20 +22,21 @@ from pydantic import Field
 
 from earwitness.datasets import ConceptRecord, Notes
 from earwitness.datasets.audio_files import opened, read_audio
+from earwitness.datasets.cells import as_number
+from earwitness.datasets.folders import as_path
 from earwitness.datasets.notes_table import (
     ESTIMATED,
     ESTIMATES,
     SPLITS,
     TABLE,
     Line,
-    as_number,
     canonical,
     draw_number,
     foreign,
     found_clips,
     tabled_clips,
 )  # fmt: skip
-from earwitness.datasets.subset import Items, Seed
+from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.worlds.estimators import ESTIMATORS, estimate
 
@@ -57,6 +58,7 @@ class NotesPlan:
     seconds: float
 
 
+@validated
 def load(
     source: str,
     *,
@@ -77,17 +79,12 @@ def load(
     for. Raises EarwitnessError, in one line, where the table cannot be read or names a clip twice, a factor has one
     value, or a record has fewer training or test clips than `folds`.
     """
-    folder, estimated = Path(source), factors == ESTIMATED
+    folder, estimated = as_path(source), factors == ESTIMATED
     if not folder.is_dir():
         raise EarwitnessError(f"{folder}: no such folder; name the folder of audio as the task's dataset source")
     if SPLITS.get(split, "train") == "train":
         raise EarwitnessError(f"clips are tried on the split validation or test; found split = {split!r}")
     split = SPLITS[split]
-    if not 0 < seconds < math.inf or items < 1 or folds < 2:
-        raise EarwitnessError(
-            f"at least 1 item, 2 folds and more than 0 seconds are needed; found items = {items}, folds = {folds}, "
-            f"seconds = {seconds:g}"
-        )
     if isinstance(factors, str) and not estimated:
         raise EarwitnessError(f'factors is a list of columns of {TABLE}, or "{ESTIMATED}"; found {factors!r}')
     if not estimated and len(set(map(canonical, factors))) < len(factors):
@@ -167,7 +164,7 @@ def _given(line: Line, plan: NotesPlan) -> list[float]:
             raise InvalidItemError(
                 f"{line.where}: factor {name} is {text!r}, which is no finite number; write one, or take the line out"
             )
-    return [float(text) for text in line.cells]
+    return [as_number(text) for text in line.cells]
 
 
 def _estimates(line: Line, plan: NotesPlan) -> list[float]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from earwitness.datasets.audio_files import SUFFIXES, UNREADABLE
+from earwitness.datasets.cells import as_number
+from earwitness.datasets.folders import is_hidden
 from earwitness.datasets.tables import Table, TableRow, read_table
 from earwitness.errors import EarwitnessError
 from earwitness.worlds.estimators import ESTIMATORS
@@ -68,7 +70,7 @@ class Line:
 
 def found_clips(folder: Path) -> list[Line]:
     """All audio below a folder; raises EarwitnessError where there is none, or one that is of no use."""
-    there = sorted(path for path in folder.rglob("*") if not path.is_dir() and path.name[0] != ".")
+    there = sorted(path for path in folder.rglob("*") if not path.is_dir() and not is_hidden(path, folder))
     files = [path for path in there if path.suffix.lower() in SUFFIXES]
     unread = [path.relative_to(folder).as_posix() for path in there if path.suffix.lower() in UNREADABLE]
     if unread:
@@ -129,7 +131,8 @@ def _is_index(table: Table, column: int) -> bool:
     """Whether a column is none that anybody wrote: without a name, and empty or of different whole numbers (pandas)."""
     cells = [row.cells[column].strip() for row in table.rows]
     unnamed = not table.columns[column] or table.columns[column].startswith("Unnamed: ")
-    numbered = len(set(cells)) == len(cells) and all(cell.isdecimal() for cell in cells)
+    numbers = [as_number(cell) for cell in cells]
+    numbered = len(set(numbers)) == len(cells) and all(number >= 0 and number.is_integer() for number in numbers)
     return unnamed and (numbered or not any(cells))
 
 
@@ -167,7 +170,8 @@ def _require_once(lines: Sequence[Line]) -> None:
     for line in lines:
         first = seen.setdefault(_identity(line.path), line)
         if first is not line:
-            raise EarwitnessError(f"{line.where}: {line.file} stands in {first.where} already; take one out")
+            told = "stands in" if line.file == first.file else f"is the same file as {first.file} of"
+            raise EarwitnessError(f"{line.where}: {line.file} {told} {first.where}; take one out")
 
 
 def _identity(path: Path) -> object:
@@ -213,11 +217,3 @@ def foreign(name: str, number: float) -> str:
     if unit is None or unit.lowest <= number <= unit.highest:
         return ""
     return f"{number:g} where {unit.name} from {unit.lowest:g} to {unit.highest:g} were expected; {unit.other}"
-
-
-def as_number(text: str) -> float:
-    """The number that a cell holds; NaN where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

@@ -22,9 +22,10 @@ from pydantic import Field
 from earwitness.datasets import BandRecord
 from earwitness.datasets.audio_files import SILENCE, beside, check_levels, opened
 from earwitness.datasets.cells import as_flag, as_number
+from earwitness.datasets.folders import as_path
 from earwitness.datasets.instruments import instruments
 from earwitness.datasets.slakh_folders import COLUMNS, METADATA, PROMPTS, find_tracks, read_prompts
-from earwitness.datasets.subset import Items, Seed, draw
+from earwitness.datasets.subset import Items, Seed, draw, validated
 from earwitness.datasets.yaml_files import read_yaml, shown
 from earwitness.errors import EarwitnessError, InvalidItemError
 
@@ -149,6 +150,7 @@ class Fault:
         raise InvalidItemError(self.says)
 
 
+@validated
 def load(
     source: str,
     *,
@@ -168,14 +170,10 @@ def load(
     is a record whose sound raises InvalidItemError. Raises EarwitnessError where the split or the prompts cannot be
     read, or a prompt's track is in no folder.
     """
-    if not 0 < seconds < np.inf or most < 1 or "{instruments}" not in template:
-        raise EarwitnessError(
-            f"a Slakh window lasts more than 0 s, names at least 1 instrument and its template has {{instruments}}; "
-            f"found seconds = {seconds:g}, most = {most}, template = {template!r}"
-        )
-    tracks = find_tracks(Path(source), split)
-    plan = ExcerptPlan(seconds, template, most, read_prompts(Path(source), {path.name for path in tracks}))
-    return [_record(path, plan) for path in draw(str(Path(source) / split), tracks, items, seed)]
+    folder = as_path(source)
+    tracks = find_tracks(folder, split)
+    plan = ExcerptPlan(seconds, template, most, read_prompts(folder, {path.name for path in tracks}))
+    return [_record(path, plan) for path in draw(str(folder / split), tracks, items, seed)]
 
 
 def named(prompt: str, known: Collection[str]) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from earwitness.datasets.audio_files import SUFFIXES
 from earwitness.datasets.captions import Columns, read_csv, records
+from earwitness.datasets.folders import is_hidden
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 PROMPTS = "prompts.csv"
 METADATA = "metadata.yaml"
+SPLITS = ("train", "validation", "test", "omitted")
+"""Names of the splits' folders."""
 COLUMNS = Columns(key="track", caption="prompt", cluster="track")
 
 
@@ -22,8 +26,11 @@ def find_tracks(source: Path, split: str) -> list[Path]:
     folder = source / split
     if folder.is_dir():
         return _folders(folder)
-    loose = [path for path in _folders(source) if any((path / name).exists() for name in (METADATA, "stems"))]
+    loose = [path for path in _folders(source) if _is_track(path)]
     if not loose:
+        inner = next((path for path in _folders(source) if (path / split).is_dir() or _holds_loose(path)), None)
+        if inner:
+            raise EarwitnessError(f"{folder}: no such folder; name {inner} as the task's dataset source")
         there = ", ".join(path.name for path in _folders(source)[:5]) or "no folder"
         raise EarwitnessError(
             f"{folder}: no such folder; unpack Slakh2100's {split} there, or name the folder that holds {split} as the "
@@ -37,7 +44,17 @@ def find_tracks(source: Path, split: str) -> list[Path]:
 def _folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path, folder))
+
+
+def _is_track(folder: Path) -> bool:
+    """Whether a folder is a track's, of use or not."""
+    return any((folder / name).exists() for name in (METADATA, "stems"))
+
+
+def _holds_loose(folder: Path) -> bool:
+    """Whether a folder is no split and holds tracks."""
+    return folder.name not in SPLITS and any(map(_is_track, _folders(folder)))
 
 
 def read_prompts(source: Path, tracks: Collection[str]) -> dict[str, str]:
@@ -47,10 +64,12 @@ def read_prompts(source: Path, tracks: Collection[str]) -> dict[str, str]:
     that is there. Raises EarwitnessError where it is in no folder, or two lines are of one track.
     """
     path = source / PROMPTS
-    if not path.exists():
+    if not os.path.lexists(path):
         return {}
     lines = read_csv(path, COLUMNS)
-    there = {*tracks, *(track.name for split in _folders(source) for track in (split, *_folders(split)))}
+    splits = [each for each in _folders(source) if each.name not in tracks and not _is_track(each)]
+    others = [each for split in splits for each in _folders(split)]
+    there = {*tracks, *(each.name for each in (*others, *filter(_is_track, _folders(source))))}
     folded = {name.casefold(): name for name in sorted(there)}
     found: dict[str, tuple[int, str]] = {}
     for (number, _), line in zip(lines, records(str(path), lines, COLUMNS), strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from earwitness.datasets import PromptRecord, PromptTruth
+from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError
 from earwitness.worlds.soundscape import SPLITS, Scene, scene
 from earwitness.worlds.soundscape import VERSION as VERSION
@@ -10,8 +11,9 @@ from earwitness.worlds.soundscape import VERSION as VERSION
 MADE = True
 
 
+@validated
 def load(
-    source: str = "", *, split: str = "test", items: int, seed: int = 0, order: bool = False
+    source: str = "", *, split: str = "test", items: Items, seed: Seed = 0, order: bool = False
 ) -> list[PromptRecord]:
     """The first `items` scenes of a split of the world; another seed draws other scenes of the same split.
 

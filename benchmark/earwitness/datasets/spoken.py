@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from earwitness.atomic import atomic_write
 from earwitness.datasets import SpeechRecord, SpeechTruth, Stretch
 from earwitness.datasets.audio_files import AudioFile
+from earwitness.datasets.folders import as_path
+from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.results.clusters import crossed
 from earwitness.worlds.espeak import SAMPLE_RATE
@@ -27,12 +29,13 @@ Target = Literal["words", "translation"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 
 
+@validated
 def load(
     source: str = "",
     *,
     split: str = "test",
-    items: int,
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     target: str = "words",
 ) -> list[SpeechRecord]:
     """The first `items` utterances of a split: of a folder that `write_audio` wrote, or rendered where there is none.
@@ -43,8 +46,8 @@ def load(
     """
     kind, part = _target(target), _split(split)
     if source:
-        entries = _read_index(Path(source), part, items)
-        return [_kept_record(Path(source), entry, kind) for entry in entries]
+        folder = as_path(source)
+        return [_kept_record(folder, entry, kind) for entry in _read_index(folder, part, items)]
     return [_made_record(utterance(part, index, seed), kind) for index in range(items)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earwitness.datasets import BandRecord
+from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.worlds.stems import DURATION, NAMES, SPLITS, Clip, RenderedClip, clip, render
 from earwitness.worlds.stems import VERSION as VERSION
@@ -16,7 +17,8 @@ from earwitness.worlds.synthesiser import SAMPLE_RATE
 MADE = True
 
 
-def load(source: str = "", *, split: str = "test", items: int, seed: int = 0) -> list[BandRecord]:
+@validated
+def load(source: str = "", *, split: str = "test", items: Items, seed: Seed = 0) -> list[BandRecord]:
     """The first `items` clips of a split of the world; another seed draws other clips of the same split.
 
     Clips of one prompt are a cluster. Raises EarwitnessError where there is no such split.

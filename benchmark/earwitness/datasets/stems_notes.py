@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from earwitness.datasets import ConceptRecord, Notes
+from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.seeds import derive
 from earwitness.worlds import estimators
@@ -55,12 +56,13 @@ ESTIMATORS: dict[str, estimators.Estimator] = {
 FACTORS = tuple(ESTIMATORS)
 
 
+@validated
 def load(
     source: str = "",
     *,
     split: str = "test",
-    items: int,
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     train: Annotated[int, Field(ge=1, le=10_000)] = 400,
     test: Annotated[int, Field(ge=1, le=10_000)] = 100,
     traced: Annotated[int, Field(ge=0, le=10_000)] = 8,
@@ -76,10 +78,9 @@ def load(
             break
     else:
         raise EarwitnessError(f"clips are held out from the split validation or test; found split = {split!r}")
-    if train < 1 or test < 1 or not 0 <= traced <= test:
+    if traced > test:
         raise EarwitnessError(
-            "a study has at least 1 training and 1 test clip, and traces the prompts of some test clips; found "
-            f"train = {train}, test = {test}, traced = {traced}"
+            f"a study has {test} test clips, and the prompts of {traced} are to be traced; lower traced"
         )
     names = [f"{split}-{index:05d}" + (f"-{seed}" if seed else "") for index in range(items)]
     return [

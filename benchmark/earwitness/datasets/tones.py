@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from earwitness.datasets import ConceptRecord, Notes
+from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError, InvalidItemError
 from earwitness.seeds import derive
 from earwitness.worlds import estimators
@@ -28,12 +29,13 @@ EXPLAINED = ("pitch", "loudness", "brightness")
 a clip's mean features."""
 
 
+@validated
 def load(
     source: str = "",
     *,
     split: str = "test",
-    items: int,
-    seed: int = 0,
+    items: Items,
+    seed: Seed = 0,
     train: Annotated[int, Field(ge=1, le=10_000)] = 400,
     test: Annotated[int, Field(ge=1, le=10_000)] = 100,
     worlds: Sequence[str] = WORLDS,
@@ -47,11 +49,9 @@ def load(
     """
     if split not in SPLITS:
         raise EarwitnessError(f"the tones world has no split {split!r}; splits: {', '.join(SPLITS)}")
-    if isinstance(worlds, str) or not worlds or not set(worlds) <= set(WORLDS):
+    if not worlds or not set(worlds) <= set(WORLDS):
         raise EarwitnessError(f"worlds is a list of some of {', '.join(WORLDS)}; found {worlds!r}")
-    if train < 1 or test < 1:
-        raise EarwitnessError(f"a study has at least 1 training and 1 test clip; found train = {train}, test = {test}")
-    if isinstance(factors, str) or not factors or not set(factors) <= set(FACTORS):
+    if not factors or not set(factors) <= set(FACTORS):
         raise EarwitnessError(f"factors is a list of some of {', '.join(FACTORS)}; found {factors!r}")
     study = _Study(train, test, tuple(factors))
     return [_record(split, index, seed, study, worlds[index % len(worlds)]) for index in range(items)]

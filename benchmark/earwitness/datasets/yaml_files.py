@@ -66,11 +66,12 @@ def shown(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _value(node: Any, made: dict[Any, Any]) -> Any:
+def _value(node: yaml.Node | None, made: dict[Any, Any]) -> Any:
     """What a node stands for; `made` holds the lists and mappings that are there already, by their nodes."""
-    if node is None or isinstance(node, yaml.ScalarNode):
-        bare = node is None or (node.style in (None, "") and node.value in NULLS)
-        return None if bare else node.value
+    if node is None:
+        return None
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.style in (None, "") and node.value in NULLS else node.value
     if node in made:
         return made[node]
     if isinstance(node, yaml.SequenceNode):
@@ -81,7 +82,8 @@ def _value(node: Any, made: dict[Any, Any]) -> Any:
 
 
 def _mapping(node: yaml.MappingNode, made: dict[Any, Any]) -> dict[str, Any]:
-    found, lines = made.setdefault(node, {}), dict[str, int]()
+    found: dict[str, Any] = made.setdefault(node, {})
+    lines: dict[str, int] = {}
     for key, item in node.value:
         # A key that is no text is none that anything here asks for.
         name = key.value if isinstance(key, yaml.ScalarNode) else shown(_value(key, made))
