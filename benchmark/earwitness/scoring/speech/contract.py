@@ -36,11 +36,12 @@ def check_model(model: SpeechModel) -> Iterator[str]:
     (tokens,) = model.transcribe(features, 1)
     if not np.array_equal(tokens, model.transcribe(features, 1)[0]):
         yield "transcribe of one spectrogram differs the second time; put the module into eval mode"
-    for what, answer in (("pieces", model.pieces(tokens)), ("words", model.words(tokens))):
+    plain = [int(token) for token in tokens]
+    for what, answer in (("pieces", model.pieces(plain)), ("words", model.words(plain))):
         if len(answer) != len(tokens):
             yield f"{what} must have one entry for each of {len(tokens)} tokens; found {len(answer)}"
-    if not isinstance(model.text(tokens), str):
-        yield f"text must be a text; found {type(model.text(tokens)).__name__}"
+    if not isinstance(model.text(plain), str):
+        yield f"text must be a text; found {type(model.text(plain)).__name__}"
     # Of noise a model may say nothing at all.
     said = torch.as_tensor(tokens, device=model.device) if len(tokens) else torch.full((2,), 4, device=model.device)
     yield from _passes(model, features, said[None])
