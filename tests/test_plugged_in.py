@@ -17,7 +17,7 @@ def test_a_package_of_somebody_elses_is_run_and_ranked(tmp_path: Path) -> None:
     words = ["--task", TASK, "--submission", f"{OWN},uniform", "--items", "2", "--device", "cpu", "--out", "runs"]
     ran = earwitness(path, tmp_path, "run", *words)
     assert ran.returncode == 0, ran.stderr
-    board = earwitness(path, tmp_path, "board", "--runs", "runs", "--out", "board", "--json")
+    board = earwitness(path, tmp_path, "board", "--runs", "runs", "--out", "board")
     assert board.returncode == 0, board.stderr
     assert OWN in board.stdout
     assert "uniform" in board.stdout
