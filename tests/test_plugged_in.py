@@ -14,13 +14,13 @@ TASK, OWN = "elsewhere_captions", "elsewhere_loo"
 
 def test_a_package_of_somebody_elses_is_run_and_ranked(tmp_path: Path) -> None:
     path = install_elsewhere(tmp_path / "site")
-    words = ["--task", TASK, "--submission", f"{OWN},uniform", "--items", "2", "--device", "cpu", "--out", "runs"]
+    words = ["--task", TASK, "--submission", f"{OWN},random", "--items", "2", "--device", "cpu", "--out", "runs"]
     ran = earwitness(path, tmp_path, "run", *words)
     assert ran.returncode == 0, ran.stderr
     board = earwitness(path, tmp_path, "board", "--runs", "runs", "--out", "board")
     assert board.returncode == 0, board.stderr
     assert OWN in board.stdout
-    assert "uniform" in board.stdout
+    assert "random (floor)" in board.stdout
     assert "elsewhere_shift@top30" in board.stdout
     assert "plug-in" not in ran.stderr + board.stderr
 

@@ -16,13 +16,13 @@ from earwitness.datasets import PromptRecord
 from earwitness.errors import EarwitnessError
 from earwitness.harness.validation import datasets, judges
 from earwitness.harness.validation import metrics as metric_suite
-from earwitness.harness.validation.models import lacks
 from earwitness.harness.validation.signatures import untaken
 from earwitness.harness.validation.steps import Options, Step, report
 from earwitness.harness.validation.subjects import find
 from earwitness.metrics import MetricSpec
 from earwitness.metrics.responses.prompt import TokenWeights
 from earwitness.plugins import Adapter
+from earwitness.tracks import lacks
 from earwitness.tracks.prompt import PromptModel
 
 

@@ -150,7 +150,7 @@ def _with_model(task: Task, model: Any, scratch: Path) -> Task:
     if isinstance(model, str | Path):
         return task.with_model(str(model))
     track = tracks.load(task.card.track)
-    lacking = tracks.lacks(track, model)
+    lacking = tracks.lacks(track.model, model)
     if not lacking:
         identity = fingerprint(model) or secrets.token_hex(8)
         return task.with_loaded_model(model, type(model).__name__, identity)

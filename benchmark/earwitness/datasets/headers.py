@@ -173,7 +173,7 @@ def _chunks_at_end(file: BinaryIO, start: int, order: Literal["little", "big"]) 
         return size
     # Chunks begin at every second byte: what stands at each of them is a name of two pairs and a length of two.
     pairs = tail[: len(tail) // 2 * 2].reshape(-1, 2)
-    named = np.asarray(((pairs >= ord(" ")) & (pairs <= ord("~"))).all(axis=1))
+    named = np.logical_and.reduce((pairs >= ord(" ")) & (pairs <= ord("~")), axis=1)
     numbers = pairs.astype(np.int64) @ ((1, 256) if order == "little" else (256, 1))
     low, high = (numbers[2:-1], numbers[3:]) if order == "little" else (numbers[3:], numbers[2:-1])
     lengths, names = low + 2**16 * high, named[:-3] & named[1:-2]

@@ -66,24 +66,24 @@ def shown(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _value(node: yaml.Node | None, made: dict[Any, Any]) -> Any:
+def _value(node: yaml.Node | None, made: dict[yaml.Node, Any]) -> Any:
     """What a node stands for; `made` holds the lists and mappings that are there already, by their nodes."""
-    if node is None:
+    if node is None or (isinstance(node, yaml.ScalarNode) and not node.style and node.value in NULLS):
         return None
     if isinstance(node, yaml.ScalarNode):
-        return None if node.style in (None, "") and node.value in NULLS else node.value
+        return node.value
     if node in made:
         return made[node]
-    if isinstance(node, yaml.SequenceNode):
-        items = made.setdefault(node, [])
-        items.extend(_value(item, made) for item in node.value)
-        return items
-    return _mapping(node, made)
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, made)
+    items = made[node] = list[Any]()
+    items.extend(_value(item, made) for item in node.value)
+    return items
 
 
-def _mapping(node: yaml.MappingNode, made: dict[Any, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = made.setdefault(node, {})
-    lines: dict[str, int] = {}
+def _mapping(node: yaml.MappingNode, made: dict[yaml.Node, Any]) -> dict[str, Any]:
+    lines = dict[str, int]()
+    found = made[node] = dict[str, Any]()
     for key, item in node.value:
         # A key that is no text is none that anything here asks for.
         name = key.value if isinstance(key, yaml.ScalarNode) else shown(_value(key, made))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import isfunction
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -101,19 +102,16 @@ def load(name: str) -> Track:
     return track
 
 
-def lacks(track: Track, model: Any) -> list[str]:
-    """Names of what a track's interface asks for and an object lacks, as it says them: `mel`, `frame_rate`.
+def lacks(interface: type[Any], found: Any) -> list[str]:
+    """Names of an interface's members that an object has not, or that are no functions where they must be.
 
-    >>> lacks(load("prompt"), object())[:3]
-    ['codebooks', 'codes', 'cross_attention']
+    >>> lacks(load("speech").model, object())[:3]
+    ['module', 'device', 'sample_rate']
     """
-    asked = {name for kind in track.model.__mro__ if kind is not object for name in _members(kind)}
-    return sorted(name for name in asked if not hasattr(model, name))
-
-
-def _members(protocol: type[Any]) -> set[str]:
-    methods = {name for name, value in vars(protocol).items() if callable(value) or isinstance(value, property)}
-    return {name for name in methods | set(vars(protocol).get("__annotations__", {})) if not name.startswith("_")}
+    values = [name for name in interface.__annotations__ if not name.startswith("_")]
+    methods = [name for name, each in vars(interface).items() if isfunction(each) and not name.startswith("_")]
+    missing = [name for name in values if not hasattr(found, name)]
+    return missing + [name for name in methods if not callable(getattr(found, name, None))]
 
 
 def attributed(method: Any, forward: Callable[[Tensor], Tensor], inputs: Tensor) -> np.ndarray:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 class Contract(Protocol):
     """The file `contract` of a track's scoring."""
 
-    MODEL: type[Any]
-    """Interface of its models."""
     RECORD: type[Any]
     """Type of its datasets' records."""
     SAMPLE_RATE: int

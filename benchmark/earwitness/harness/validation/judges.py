@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from earwitness import registry
-from earwitness.harness.validation.models import lacks
 from earwitness.harness.validation.signatures import untaken
 from earwitness.harness.validation.steps import Options, Report, Say, Step, report
+from earwitness.tracks import lacks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

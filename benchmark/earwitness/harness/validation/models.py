@@ -38,8 +38,8 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
     def fulfils() -> Iterator[str]:
         built.track = built.track or nearest_track(built.model)
         kind = type(built.model).__name__
-        interface = contracts.of(built.track).MODEL
-        for name in lacks(interface, built.model):
+        interface = tracks.load(built.track).model
+        for name in tracks.lacks(interface, built.model):
             yield f"{kind} has no {name}: {_says(interface, name)} (`{interface.__module__}.{interface.__name__}`)"
 
     def behaves() -> Iterator[str]:
@@ -54,22 +54,9 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
     return report("model", adapter.name, steps, say)
 
 
-def lacks(interface: type[Any], found: Any) -> list[str]:
-    """Names of the interface's members that an object has not, or that are no functions where they must be.
-
-    >>> from earwitness.judges import Judge
-    >>> lacks(Judge, object())
-    ['labels', 'sample_rate', 'logits', 'probabilities', 'presence']
-    """
-    values = [name for name in interface.__annotations__ if not name.startswith("_")]
-    methods = [name for name, each in vars(interface).items() if inspect.isfunction(each) and not name.startswith("_")]
-    missing = [name for name in values if not hasattr(found, name)]
-    return missing + [name for name in methods if not callable(getattr(found, name, None))]
-
-
 def nearest_track(model: Any) -> str:
     """The track whose interface a model lacks least of."""
-    return min(tracks.names(), key=lambda name: len(lacks(contracts.of(name).MODEL, model)))
+    return min(tracks.names(), key=lambda name: len(tracks.lacks(tracks.load(name).model, model)))
 
 
 def _says(interface: type[Any], name: str) -> str:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-MODEL = BandModel
 RECORD = BandRecord
 SAMPLE_RATE = 16_000
 PROMPTS = ["a piano and a flute", "drums"]

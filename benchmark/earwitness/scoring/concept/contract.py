@@ -13,7 +13,6 @@ from earwitness.tracks.concept import ConceptModel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODEL = ConceptModel
 RECORD = ConceptRecord
 SAMPLE_RATE = 16_000
 SECONDS = 1.0

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-MODEL = PromptModel
 RECORD = PromptRecord
 SAMPLE_RATE = 16_000
 PROMPTS = ["a loud dog", "rain and a quiet bell"]

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-MODEL = SpeechModel
 RECORD = SpeechRecord
 SAMPLE_RATE = 16_000
 SECONDS = 1.0
