@@ -31,7 +31,13 @@ def install_elsewhere(site: Path) -> str:
 
 def earwitness(path: str, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command line with packages on the path."""
+    return python(path, cwd, "-m", "earwitness.cli", *words)
+
+
+def python(path: str, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Python with packages on the path."""
     before = os.environ.get("PYTHONPATH", "")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [path, before])), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "earwitness.cli", *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
+    return subprocess.run(
+        [sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
+    )

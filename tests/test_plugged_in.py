@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from plugged import earwitness, install, install_elsewhere
+from plugged import earwitness, install, install_elsewhere, python
 
 TASK, OWN = "elsewhere_captions", "elsewhere_loo"
 
@@ -23,6 +23,19 @@ def test_a_package_of_somebody_elses_is_run_and_ranked(tmp_path: Path) -> None:
     assert "random (floor)" in board.stdout
     assert "elsewhere_shift@top30" in board.stdout
     assert "plug-in" not in ran.stderr + board.stderr
+
+
+def test_it_is_ranked_from_python_too(tmp_path: Path) -> None:
+    code = (
+        "import earwitness\n"
+        f"mine = earwitness.evaluate({OWN!r}, {TASK!r}, items=2)\n"
+        f"floor = earwitness.evaluate('random', {TASK!r}, items=2)\n"
+        "found = (mine + floor).ranking()\n"
+        "print(sorted(found['submission']), 'elsewhere_shift@top30' in found.columns)\n"
+    )
+    ran = python(install_elsewhere(tmp_path / "site"), tmp_path, "-c", code)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == f"{sorted([OWN, 'random'])} True"
 
 
 @pytest.mark.parametrize("name", ["elsewhere_shift", "elsewhere_captions --kind dataset", "elsewhere_judge"])
