@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from earwitness import closure
 from earwitness.errors import InvalidCardError
 from earwitness.submission import Submission, load_explainer, read_submission
 
@@ -70,6 +71,28 @@ def test_a_card_that_does_not_fit_the_code_is_refused(folder: Path, before: str,
         load_explainer(write(folder, CARD.replace(before, after)), "prompt")
 
 
+def test_an_explainer_may_lie_in_an_installed_package(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "packaged_mine").mkdir()
+    (tmp_path / "packaged_mine" / "__init__.py").write_text("")
+    code = tmp_path / "packaged_mine" / "inside.py"
+    write(folder)
+    code.write_text((folder / "explainer.py").read_text())
+    text = CARD.replace('explainer = "Mine"', 'explainer = "packaged_mine.inside:Mine"')
+    with pytest.raises(InvalidCardError, match="no module is called packaged_mine"):
+        load_explainer(write(folder, text), "prompt")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    closure._installed.cache_clear()
+    submission = write(folder, text)
+    assert type(load_explainer(submission, "prompt")).__name__ == "Mine"
+    before = submission.hash_for("prompt")
+    code.write_text(code.read_text() + "CHANGED = True\n")
+    assert submission.hash_for("prompt") != before
+    with pytest.raises(InvalidCardError, match=r"packaged_mine\.inside has no Yours"):
+        load_explainer(write(folder, text.replace(":Mine", ":Yours")), "prompt")
+
+
 def test_a_submission_without_code_is_refused(folder: Path) -> None:
     submission = write(folder)
     (folder / "explainer.py").unlink()
@@ -85,6 +108,7 @@ def test_a_submission_without_code_is_refused(folder: Path) -> None:
         ('title = "Mine"', 'title = "Mine"\nkind = "winner"', "kind"),
         ('title = "Mine"', 'title = "Mine"\nbest = true', "unknown key 'best'"),
         ('title = "Mine"', 'title = "\\u2800 \\ufeff"', "title: holds nothing that can be seen"),
+        ('id = "mine"', 'id = "my-loo"', "'my-loo' is no id, which is of a-z, 0-9 and _; call it 'my_loo'"),
         ('id = "mine"', 'id = "lambda"', "id: 'lambda' is a keyword of Python"),
     ],
 )

@@ -96,6 +96,11 @@ def locate(module: str, own: frozenset[str] = frozenset()) -> Path | None:
     return None
 
 
+def is_there(module: str) -> bool:
+    """Whether a module, of whatever package, has a source file that identities can hold."""
+    return locate(module, frozenset({module.partition(".")[0]})) is not None
+
+
 def _real(folder: Path, name: str) -> bool:
     return name in {path.name for path in folder.iterdir()}
 

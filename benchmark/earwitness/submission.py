@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from earwitness import tracks
-from earwitness.closure import code_hash
-from earwitness.errors import InvalidCardError, shortened
+from earwitness import plugins, tracks
+from earwitness.closure import code_hash, is_there
+from earwitness.errors import EarwitnessError, InvalidCardError, shortened
 from earwitness.identity import digest, files_of, of_files
 from earwitness.parameters import ParameterError, checked
 from earwitness.task import Card, Id, Name, Parameters, Text, read_card
@@ -31,8 +31,8 @@ class Paper(Card):
 class ExplainerCard(Card):
     """The explainer of one track."""
 
-    explainer: str = Field(pattern=r"^[A-Za-z_]\w*$", max_length=200)
-    """Class in the file."""
+    explainer: str = Field(pattern=r"^([A-Za-z_]\w*(\.\w+)*:)?[A-Za-z_]\w*$", max_length=200)
+    """Class in the file, or `package.module:Class` of an installed package."""
     file: str = Field(pattern=r"^[a-z_]\w*\.py$", max_length=200, default="explainer.py")
     parameters: Parameters = Field(default_factory=dict)
 
@@ -91,13 +91,16 @@ class Submission:
         left = {self.folder / name for name in (CARD, *others)}
         files = [path for path in files_of(self.folder) if path.suffix != ".md" and path not in left]
         code = [path for path in files if path.suffix == ".py"]
+        named = card.explainer.partition(":")[0] if card and ":" in card.explainer else ""
+        installed = [named] if named and is_there(named) else []
         return digest(
             {
                 "explainer": card.model_dump(mode="json") if card else None,
                 "files": of_files(self.folder, [path for path in files if path not in code]),
                 # The tracks' own files are in the identity of what is explained.
                 "code": code_hash(
-                    [(path.relative_to(self.folder).as_posix(), path) for path in code], without=("earwitness.tracks",)
+                    [*((path.relative_to(self.folder).as_posix(), path) for path in code), *installed],
+                    without=("earwitness.tracks",),
                 ),
             }
         )
@@ -135,6 +138,8 @@ def load_explainer(submission: Submission, track: str) -> Any:
     if track not in submission.card.explainers:
         raise InvalidCardError(f"{submission.folder / CARD}: no explainer of the track {track}")
     card = submission.card.explainers[track]
+    if ":" in card.explainer:
+        return _built(submission, track, _installed(submission, card.explainer))
     path = submission.folder / card.file
     if not path.is_file():
         raise InvalidCardError(f"{path}: no such file")
@@ -145,10 +150,22 @@ def load_explainer(submission: Submission, track: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    explainer = getattr(module, card.explainer, None)
-    base = tracks.load(track).explainer
+    return _built(submission, track, getattr(module, card.explainer, None), str(path))
+
+
+def _installed(submission: Submission, name: str) -> Any:
+    try:
+        return plugins.named(name)
+    except EarwitnessError as error:
+        raise InvalidCardError(f"{submission.folder / CARD}: explainer {error}") from error
+
+
+def _built(submission: Submission, track: str, explainer: Any, where: str = "") -> Any:
+    """The explainer of a class with the card's parameters; raises InvalidCardError where it is none, or takes none."""
+    card, base = submission.card.explainers[track], tracks.load(track).explainer
     if not (isinstance(explainer, type) and issubclass(explainer, base)):
-        raise InvalidCardError(f"{path}: no class {card.explainer} that subclasses {base.__name__}")
+        place = where or str(submission.folder / CARD)
+        raise InvalidCardError(f"{place}: no class {card.explainer} that subclasses {base.__name__}")
     try:
         return explainer(**checked(explainer, card.parameters))
     except ParameterError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import keyword
+import re
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -23,7 +25,7 @@ from pydantic import (
 )
 
 from earwitness import metrics, plugins, tracks
-from earwitness.closure import code_hash, locate
+from earwitness.closure import code_hash, is_there
 from earwitness.errors import EarwitnessError, InvalidCardError, is_blank, short, shortened, steers
 from earwitness.identity import digest, files_of, of_files
 
@@ -57,6 +59,14 @@ def _visible(text: str) -> str:
     return text
 
 
+def _with_hint(name: Any) -> Any:
+    """The name; raises ValueError, with one that it could be, where hyphens or capitals alone keep it from an id."""
+    near = name.replace("-", "_").lower() if isinstance(name, str) else name
+    if near != name and re.fullmatch(ID, near) and len(near) <= LONGEST_ID:
+        raise ValueError(f"{name!r} is no id, which is of a-z, 0-9 and _; call it {near!r}")
+    return name
+
+
 def _no_keyword(name: str) -> str:
     """The name; raises ValueError where Python takes it for a word of its own."""
     if keyword.iskeyword(name):
@@ -68,7 +78,9 @@ Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_reada
 """A line for people."""
 Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
 """A source, a revision, a split: may be empty."""
-Id = Annotated[str, Field(max_length=LONGEST_ID, pattern=f"^{ID}$"), AfterValidator(_no_keyword)]
+Id = Annotated[
+    str, BeforeValidator(_with_hint), Field(max_length=LONGEST_ID, pattern=f"^{ID}$"), AfterValidator(_no_keyword)
+]
 AdapterName = Annotated[str, Field(max_length=200, pattern=rf"^({ID}|[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*)$")]
 """An id, or `package.module:factory`."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -287,7 +299,7 @@ class Task:
             plugins.module_of("datasets", card.dataset.adapter),
         )
         modules = [track.item.__module__, *adapters, f"{track.scoring}.originals"]
-        return code_hash([module for module in modules if locate(module)])
+        return code_hash([module for module in modules if is_there(module)])
 
     @property
     def seed_key(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earwitness import plugins, tracks
-from earwitness.closure import code_hash, locate
+from earwitness.closure import code_hash, is_there
 from earwitness.identity import digest, files_of, of_files
 from earwitness.scoring.columns import read_columns
 
@@ -61,4 +61,4 @@ def listening(task: Task) -> str:
 
 def _judge(task: Task, judge: JudgeCard) -> list[str]:
     module = plugins.module_of("judges", judge.adapter)
-    return [task.named(judge.source), judge.revision, code_hash([module]) if locate(module) else judge.adapter]
+    return [task.named(judge.source), judge.revision, code_hash([module]) if is_there(module) else judge.adapter]
