@@ -34,7 +34,15 @@ def test_a_file_that_is_cut_short_counts_as_none(tmp_path: Path) -> None:
     assert read_arrays(tmp_path / "none") is None
 
 
-def test_a_sound_is_ogg_vorbis_and_clipped(tmp_path: Path) -> None:
+def test_what_is_louder_than_a_file_holds_is_softer_and_not_cut(tmp_path: Path) -> None:
+    wave = np.linspace(-2.0, 2.0, 1601, dtype=np.float32)
+    for factor in (1.0, 0.25):
+        write_sound(tmp_path / "a.flac", factor * wave, 16000)
+        found = soundfile.read(tmp_path / "a.flac")[0]
+        np.testing.assert_allclose(found, min(factor, 0.5) * wave, atol=1e-4)
+
+
+def test_a_sound_is_ogg_vorbis(tmp_path: Path) -> None:
     path = tmp_path / "a.ogg"
     write_sound(path, np.full(1600, 9.0, dtype=np.float32), 16000)
     assert soundfile.info(path).subtype == "VORBIS"

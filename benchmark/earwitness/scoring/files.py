@@ -48,4 +48,6 @@ def write_sound(path: Path, wave: NDArray[np.float32], sample_rate: int) -> None
     """
     kind, coding = ("FLAC", "PCM_16") if path.suffix == ".flac" else ("OGG", "VORBIS")
     with moved_into_place(path, soundfile.SoundFileError) as temporary:
-        soundfile.write(temporary, np.clip(wave, -1.0, 1.0), sample_rate, format=kind, subtype=coding)
+        # What is louder than a file can hold is played softer, not cut.
+        peak = max(1.0, float(np.abs(wave).max(initial=0.0)))
+        soundfile.write(temporary, wave / np.float32(peak), sample_rate, format=kind, subtype=coding)
