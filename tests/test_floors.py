@@ -15,6 +15,7 @@ PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
     {
         "atomic",
+        "version",
         "errors",
         "extras",
         "parameters",
@@ -155,7 +156,7 @@ def test_the_board_and_the_gate_know_results_stats_and_cards_alone() -> None:
 def test_stats_know_neither_torch_nor_tracks() -> None:
     for path, source in sources().items():
         if part(path) == "stats":
-            assert parts(source) <= {"stats", "errors", "seeds"}, path
+            assert parts(source) <= {"stats", "version", "errors", "seeds"}, path
             assert not re.search(r"^\s*(import|from) torch", source, re.MULTILINE), path
 
 

@@ -198,7 +198,7 @@ def refused(folder: Path, task: str, old: str, new: str) -> str:
         ("musicgen_musiccaps", 'title = "', 'title = "\\u001b[31m', "title: holds the control character U+001B"),
         ("musicgen_musiccaps", 'title = "', 'title = "\\u202e', "title: holds the control character U+202E"),
         ("musicgen_musiccaps", 'track = "prompt"', "track = { a = 1 }", "track: Input should be a valid string"),
-        ("musicgen_musiccaps", 'adapter = "musicgen"', 'adapter = "storage"', "models.storage is no adapter"),
+        ("musicgen_musiccaps", 'adapter = "musicgen"', 'adapter = "storage"', "'storage' is no adapter of earwitness"),
         ("musicgen_musiccaps", 'adapter = "musicgen"', 'adapter = "../x"', "model.adapter: "),
         ("musicgen_musiccaps", "version = 1", f"version = {'1' * 5000}", "not valid TOML: a number of too many digits"),
         ("musicgen_musiccaps", "version = 1", f"version = {deep(3000)}", "not valid TOML: nested too deep"),

@@ -14,11 +14,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from earwitness.version import VERSION
+
 if TYPE_CHECKING:
     from earwitness.api.evaluation import evaluate, load_model, load_submission, load_task, read_results
     from earwitness.api.results import Results
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Results", "__version__", "evaluate", "load_model", "load_submission", "load_task", "read_results"]
 
 _MODULES = dict.fromkeys(__all__, "earwitness.api.evaluation") | {"Results": "earwitness.api.results"}

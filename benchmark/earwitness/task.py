@@ -81,7 +81,8 @@ Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
 Id = Annotated[
     str, BeforeValidator(_with_hint), Field(max_length=LONGEST_ID, pattern=f"^{ID}$"), AfterValidator(_no_keyword)
 ]
-AdapterName = Annotated[str, Field(max_length=200, pattern=rf"^({ID}|[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*)$")]
+_AdapterName = Annotated[str, Field(max_length=200, pattern=rf"^({ID}|[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*)$")]
+AdapterName = Annotated[_AdapterName, AfterValidator(_no_keyword)]
 """An id, or `package.module:factory`."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Source = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable), AfterValidator(_visible)]

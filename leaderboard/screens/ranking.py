@@ -31,7 +31,7 @@ COLUMNS = {
     "Failed": st.column_config.NumberColumn(format="%d", help="Failed items count as the random explainer's"),
 }
 Point = tuple[Record, Record | None, str, str]
-"""An entrant, the record that its value is from, the column of the value, and what begins those of its interval."""
+# An entrant, the record that its value is from, the column of the value, and what begins those of its interval.
 
 
 def header(picked: Record, entrants: list[Record]) -> None:

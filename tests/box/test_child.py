@@ -136,4 +136,5 @@ def test_a_child_that_dies_is_started_again(box: Box) -> None:
 
 def test_an_error_reads_the_same_twice() -> None:
     assert one_line(RuntimeError(f"at {object()!r}")) == one_line(RuntimeError(f"at {object()!r}"))
-    assert len(one_line(RuntimeError("x" * 10_000))) == 300
+    assert 290 < len(one_line(RuntimeError("x " * 10_000))) <= 300
+    assert len(one_line(RuntimeError("x" * 10_000))) < 300

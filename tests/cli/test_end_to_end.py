@@ -80,7 +80,7 @@ def test_good_items_are_scored_and_bad_ones_are_rows_with_a_reason(
     assert "Traceback" not in first.stderr
     (good,) = json.loads(first.stdout)
     assert (good["submission"], good["items"], good["failed"], good["done"]) == ("random", 7, 2, True)
-    assert "random on tiny_prompt: 1 items failed: the prompt has no words" in first.stderr
+    assert "random on tiny_prompt: 1 item failed: the prompt has no words" in first.stderr
     table = rows.read_run(folder / good["run"]).to_pylist()
     assert {(row["item"], row["status"]) for row in table} == {
         *((f"clip{i:03d}", "ok") for i in range(5)),

@@ -85,7 +85,7 @@ def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         (("new", "", *NEW), "call it my_explainer, say"),
         (("new", "é", *NEW), "call it my_explainer, say"),
         (("new", "1x", *NEW), "call it my_explainer, say"),
-        (("new", "a/B", *NEW), "call it my_explainer, say"),
+        (("new", "a/B", *NEW), "call it b, say"),
         (("new", "a\n", *NEW), "call it my_explainer, say"),
         (("new", "class", *NEW), "call it my_explainer, say"),
         (("new", LONG, *NEW), "call it my_explainer, say"),

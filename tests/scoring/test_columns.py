@@ -37,7 +37,7 @@ def test_what_needs_no_generation_has_one_value_whatever_the_seeds(tmp_path: Pat
         ({"metric": "fid_f", "parameters": {"mask": "top\u0663\u0660"}}, "no mask is called"),
         ({"metric": "fid_f", "parameters": {"removal": "delete"}}, "removal must be 'scale', 'renormalise', 'null'"),
         ({"metric": "fid_f", "parameters": {"judge": "eye"}}, "judge is one of ear, not 'eye'"),
-        ({"metric": "fid_f", "parameters": {"masks": "soft"}}, "masks is unknown; did you mean mask?"),
+        ({"metric": "fid_f", "parameters": {"masks": "soft"}}, "masks is unknown; did you mean 'mask'?"),
         ({"metric": "word_ap", "parameters": {"roles": "verbs"}}, "roles must be 'class' or 'causal'"),
         ({"metric": "deletion_wer"}, "explanations of the speech track and this task is of the prompt track"),
     ],

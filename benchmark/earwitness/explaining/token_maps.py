@@ -36,7 +36,7 @@ def words_to_tokens(values: np.ndarray, words: np.ndarray) -> np.ndarray:
     >>> words_to_tokens(np.array([[1.0], [2.0]]), np.array([0, 1, 1, -1])).tolist()
     [[1.0, 2.0, 2.0, 0.0]]
     """
-    scores: np.ndarray = np.concatenate([values, np.zeros_like(values[:1])])[words].T
+    scores: np.ndarray = np.concatenate([values, np.zeros((1, values.shape[1]), values.dtype)])[words].T
     return scores
 
 

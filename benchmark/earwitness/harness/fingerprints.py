@@ -75,6 +75,8 @@ class _Walk:
             return self._class(value)
         if isinstance(value, types.CodeType):
             return [value.co_code, *self._all(value.co_names), *self._all(value.co_consts)]
+        if isinstance(value, types.BuiltinFunctionType):
+            return [f"{value.__module__}.{value.__qualname__}".encode(), *self._owner(value.__self__)]
         if isinstance(value, types.MethodType):
             return [*self.pieces(value.__func__), *self.pieces(value.__self__)]
         if isinstance(value, functools.partial):
@@ -85,6 +87,10 @@ class _Walk:
         if callable(value) and hasattr(value, "__code__"):
             return self._function(value)
         return self._object(value)
+
+    def _owner(self, owner: Any) -> list[bytes]:
+        """What tells the object that a built-in method is bound to."""
+        return [] if isinstance(owner, types.ModuleType | None) else self.pieces(owner)
 
     def _all(self, values: Any) -> list[bytes]:
         return [piece for each in values for piece in self.pieces(each)]

@@ -63,7 +63,7 @@ class ObjectSubmission(Submission):
         )
         try:
             source = inspect.getsourcefile(kind)
-        except TypeError:  # A class that was typed: its module has no file.
+        except (TypeError, OSError):  # A class that was typed: its module has no file.
             source = None
         super().__init__(card, Path(source).parent if source else Path.cwd())
         known = fingerprint(explainer)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from earwitness import __version__, registry
+from earwitness import registry
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.identity import digest
 from earwitness.results import former
@@ -24,6 +24,7 @@ from earwitness.results.rows import FRESH, RECIPE, RowsCard
 from earwitness.results.writing import moved_into_place
 from earwitness.scoring import Setting
 from earwitness.scoring.measured import measured
+from earwitness.version import VERSION
 
 if TYPE_CHECKING:
     from earwitness.submission import Submission
@@ -223,7 +224,7 @@ def environment() -> dict[str, Any]:
 @cache
 def versions() -> dict[str, str]:
     """Versions of what can change a row, read without importing it."""
-    found = {"earwitness": __version__, "python": platform.python_version()}
+    found = {"earwitness": VERSION, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = version(name)

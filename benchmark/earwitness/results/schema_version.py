@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earwitness import __version__
+from earwitness import version
 from earwitness.errors import EarwitnessError, shortened
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class NewerSchemaError(EarwitnessError):
 
 def stamped(rows: pa.Table) -> pa.Table:
     """The rows with the schema version in their metadata, beside what it holds."""
-    ours = {SCHEMA: str(VERSION).encode(), WRITER: __version__.encode()}
+    ours = {SCHEMA: str(VERSION).encode(), WRITER: version.VERSION.encode()}
     return rows.replace_schema_metadata({**(rows.schema.metadata or {}), **ours})
 
 
@@ -43,6 +43,7 @@ def schema_version(schema: pa.Schema, path: Path) -> int:
         writer = shortened(metadata.get(WRITER, b"").decode("utf-8", "backslashreplace"))
         wanted = f"earwitness {writer}, which wrote it, or a newer one" if writer else "a newer earwitness"
         raise NewerSchemaError(
-            f"{path} holds rows of schema {said}, and earwitness {__version__} reads up to {VERSION}; install {wanted}"
+            f"{path} holds rows of schema {said}, and earwitness {version.VERSION} reads up to {VERSION}; "
+            f"install {wanted}"
         )
     return int(said)

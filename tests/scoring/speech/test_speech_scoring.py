@@ -212,7 +212,7 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
         ({"metric": "fid_f"}, "explanations of the prompt track and this task is of the speech track"),
         (
             {"metric": "deletion_wer", "parameters": {"mask": "top30"}},
-            "mask is unknown; known: fill, against",
+            "mask is unknown; known: against, fill",
         ),
         ({"metric": "deletion_wer", "parameters": {"fill": "zero"}}, "fill must be 'mean' or 'marginal', not 'zero'"),
     ],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from earwitness.harness.validation import datasets, judges, metrics, models, submissions, tasks
 from earwitness.harness.validation.steps import Options as Options
 from earwitness.harness.validation.steps import Report as Report
-from earwitness.harness.validation.subjects import Subject, find
+from earwitness.harness.validation.subjects import ValidationSubject, find
 
 if TYPE_CHECKING:
     from earwitness.harness.engines import Engine
@@ -32,7 +32,7 @@ def validate(target: str, engine: Engine, options: Options, say: Say, kind: str 
 
     Raises EarwitnessError where it stands for nothing, or for things of several kinds and `kind` names none.
     """
-    subject: Subject = find(target, kind)
+    subject: ValidationSubject = find(target, kind)
     if subject.kind in IN_A_BOX:
         report: Report = IN_A_BOX[subject.kind](subject.found, options, say, engine)
     else:

@@ -27,7 +27,7 @@ PROJECT = "pyproject.toml"
 
 
 @dataclass(frozen=True)
-class Subject:
+class ValidationSubject:
     """Something to be checked."""
 
     kind: str
@@ -35,7 +35,7 @@ class Subject:
     """A `Submission`, a `Task`, an `Adapter` or a `MetricSpec`."""
 
 
-def find(target: str, kind: str = "") -> Subject:
+def find(target: str, kind: str = "") -> ValidationSubject:
     """What a name, a folder, a file or `package.module:factory` stands for, of a kind where one is named.
 
     Raises EarwitnessError where there is none, or several and no kind is named.
@@ -45,7 +45,7 @@ def find(target: str, kind: str = "") -> Subject:
     path = Path(target)
     for card, of_card in (("submission.toml", "submission"), ("task.toml", "task")):
         if _is_file(path / card):
-            return Subject(_only(target, kind, of_card), registry.get(KINDS[of_card], target))
+            return ValidationSubject(_only(target, kind, of_card), registry.get(KINDS[of_card], target))
     if _is_file(path / PROJECT):
         return _of_project(path, kind)
     if path.suffix == ".py" and _is_file(path):
@@ -76,7 +76,7 @@ def _importable(folder: Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def _of_project(folder: Path, kind: str) -> Subject:
+def _of_project(folder: Path, kind: str) -> ValidationSubject:
     """What a package's only entry point of a kind names."""
     file = folder / PROJECT
     try:
@@ -103,7 +103,7 @@ def _of_project(folder: Path, kind: str) -> Subject:
     return _of_path(value, each) if ":" in value else _of_module(value, each)
 
 
-def _of_folders(package: str, kind: str) -> Subject:
+def _of_folders(package: str, kind: str) -> ValidationSubject:
     """The one submission or task of a package that holds folders with cards."""
     card = registry.CARDS[KINDS[kind]]
     places = [Path(root) for root in getattr(plugins.named(package), "__path__", ())]
@@ -111,10 +111,10 @@ def _of_folders(package: str, kind: str) -> Subject:
     if len(folders) != 1:
         listed = ", ".join(map(str, folders)) or f"no folder with a {card}"
         raise EarwitnessError(f"{package} holds {listed}; name the folder of one {kind}")
-    return Subject(kind, registry.get(KINDS[kind], str(folders[0])))
+    return ValidationSubject(kind, registry.get(KINDS[kind], str(folders[0])))
 
 
-def _of_module(name: str, kind: str) -> Subject:
+def _of_module(name: str, kind: str) -> ValidationSubject:
     """What a module holds: an entry of an adapter, or a metric."""
     module = plugins.named(name)
     declared = [spec for spec in metrics.all_metrics().values() if spec.function.__module__ == module.__name__]
@@ -125,19 +125,19 @@ def _of_module(name: str, kind: str) -> Subject:
             raise EarwitnessError(
                 f"{name} declares {listed} with @earwitness.metrics.metric; name one as {name}:function"
             )
-        return Subject("metric", declared[0])
-    return Subject(found, plugins.adapter(KINDS[found], f"{name}:{plugins.ENTRIES[KINDS[found]]}"))
+        return ValidationSubject("metric", declared[0])
+    return ValidationSubject(found, plugins.adapter(KINDS[found], f"{name}:{plugins.ENTRIES[KINDS[found]]}"))
 
 
-def _of_path(path: str, kind: str) -> Subject:
+def _of_path(path: str, kind: str) -> ValidationSubject:
     """What `package.module:factory` names."""
     named = plugins.named(path)
     found = kind or _kind_of(named, path)
     if found == "metric":
-        return Subject(found, metrics.get(path))
+        return ValidationSubject(found, metrics.get(path))
     if found not in ADAPTERS:
         raise EarwitnessError(f"{path!r} can be no {found}: that is a folder with a card; name the folder")
-    return Subject(found, plugins.adapter(KINDS[found], path))
+    return ValidationSubject(found, plugins.adapter(KINDS[found], path))
 
 
 def _kind_of(found: Any, path: str) -> str:
@@ -159,7 +159,7 @@ def _kind_of(found: Any, path: str) -> str:
     )
 
 
-def _registered(name: str, kind: str) -> Subject:
+def _registered(name: str, kind: str) -> ValidationSubject:
     """What is registered under a name; raises EarwitnessError and offers the nearest one."""
     asked = {each: group for each, group in KINDS.items() if kind in ("", each)}
     found = [each for each, group in asked.items() if name in registry.names(group)]
@@ -167,9 +167,9 @@ def _registered(name: str, kind: str) -> Subject:
         listed = " and as ".join(f"a {each}" for each in found)
         raise EarwitnessError(f"{name} is registered as {listed}; name one by --kind")
     if found:
-        return Subject(found[0], registry.get(KINDS[found[0]], name))
+        return ValidationSubject(found[0], registry.get(KINDS[found[0]], name))
     known = {other: each for each, group in asked.items() for other in registry.names(group)}
     near = get_close_matches(name[:100], known, 1)
     if near and known[near[0]] != (kind or "submission"):
         raise EarwitnessError(f"nothing is called {shortened(name)!r}; did you mean the {known[near[0]]} {near[0]!r}?")
-    return Subject(kind or "submission", registry.get(KINDS[kind or "submission"], name))
+    return ValidationSubject(kind or "submission", registry.get(KINDS[kind or "submission"], name))
