@@ -30,7 +30,7 @@ FLOORS = [
         "explaining",
     },
     {"models", "worlds", "datasets", "judges"},
-    {"task", "submission", "registry"},
+    {"task", "submission", "registry", "shelf"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
     {"cli", "api", "pytest_plugin"},

@@ -65,3 +65,10 @@ def test_an_entry_point_adds_tasks_but_cannot_replace_one(tmp_path: Path, monkey
     assert registry.task("theirs").folder == tmp_path / "theirs"
     assert registry.task("musicgen_musiccaps").folder == ROOT / "tasks" / "musicgen_musiccaps"
     assert any("has the id of" in fault for fault in plugins.faults())
+
+
+def test_the_former_name_goes_on_working_and_says_the_new_one() -> None:
+    from earwitness import shelf
+
+    with pytest.warns(DeprecationWarning, match=r"earwitness\.shelf is earwitness\.registry now"):
+        assert shelf.task("micro_prompt").id == "micro_prompt"
