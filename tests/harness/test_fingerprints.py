@@ -56,6 +56,10 @@ def test_what_is_made_alike_has_one_fingerprint(make: Any) -> None:
             typed("def help(x):\n    return x\ndef f(x):\n    return help(x)\n"),
             typed("def help(x):\n    return -x\ndef f(x):\n    return help(x)\n"),
         ),
+        (
+            typed("def help(x):\n    return x\ndef f(x):\n    return [help(y) for y in x]\n"),
+            typed("def help(x):\n    return -x\ndef f(x):\n    return [help(y) for y in x]\n"),
+        ),
         (typed("k = 1\ndef f(x):\n    return x + k\n"), typed("k = 2\ndef f(x):\n    return x + k\n")),
         (typed("def f(x, k=1):\n    return x + k\n"), typed("def f(x, k=2):\n    return x + k\n")),
         (torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)),

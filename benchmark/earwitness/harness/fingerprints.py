@@ -1,7 +1,8 @@
 """Fingerprints of objects in memory: by which an explainer or a model is known again, whatever address it has.
 
 Of code that lies in a file the file counts; of code that was typed (in a notebook, at a prompt) the compiled code of
-the class or function, with what it names of its own module. What cannot be read has no fingerprint.
+the class or function, with what it names of its own module. Other files that a file imports are not followed. What
+cannot be read has no fingerprint.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class _Walk:
         name = f"{function.__module__}.{function.__qualname__}".encode()
         if source is not None and "<" not in function.__qualname__:
             return [name, source]
-        named = function.__code__.co_names
+        named = sorted(_names(function.__code__))
         used = {each: function.__globals__[each] for each in named if each in function.__globals__}
         cells = [cell.cell_contents for cell in function.__closure__ or ()]
         state = (function.__code__, function.__defaults__, function.__kwdefaults__, cells, used)
@@ -131,6 +132,12 @@ class _Walk:
             raise UnreadableError(f"{type(value).__name__} cannot be read")
         state = {**{name: getattr(value, name) for name in sorted(slots) if hasattr(value, name)}, **_attributes(value)}
         return [*self.pieces(type(value)), *self.pieces(state)]
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Names that code uses, those of the functions and comprehensions inside it included."""
+    inner = (each for each in code.co_consts if isinstance(each, types.CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def _attributes(value: Any) -> dict[str, Any]:
