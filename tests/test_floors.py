@@ -21,6 +21,7 @@ FLOORS = [
         "parameters",
         "plugins",
         "seeds",
+        "stand_ins",
         "closure",
         "identity",
         "tracks",
