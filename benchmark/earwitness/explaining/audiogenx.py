@@ -1,0 +1,269 @@
+"""AudioGenX: masks that keep the sound and whose complement loses it (arXiv 2502.00459)."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cosine_similarity, gumbel_softmax, prelu
+
+from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """Items ready to be explained."""
+
+    text: Encoded
+    codes: Tensor
+    """[B, K, F] codes of the sounds."""
+    original: Tensor
+    """[B, F, D] final hidden states u of the unmasked conditional branch."""
+    explained: Tensor
+    """[B, 1, N] 1 on the tokens that get a weight, 0 on special tokens and padding, which are always out."""
+
+
+class FrameNetworks:
+    """The networks D -> H -> PReLU -> 1 of all frames of a batch of prompts; the first layers are one product a prompt.
+
+    The first layers hold nearly all parameters: their gradient is written into one buffer, since a fresh tensor of
+    that size every epoch costs more than the product itself.
+    """
+
+    def __init__(self, first: Tensor, rest: Sequence[Tensor]) -> None:
+        """`first` is [B, F H, D]; `rest` first bias [B F, H, 1], second layer [B F, 1, H], second bias [B F, 1]."""
+        self.first = first.requires_grad_()
+        self.first.grad = torch.zeros_like(first)
+        self.rest = [tensor.requires_grad_() for tensor in (*rest, first.new_full((len(rest[0]),), 0.25))]
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is trained."""
+        return [self.first, *self.rest]
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Logits [B, F, N] for states [B, N, D]."""
+        bias, second, second_bias, slope = self.rest
+        with torch.no_grad():
+            product = torch.bmm(self.first, states.transpose(1, 2))
+        if torch.is_grad_enabled():
+            product.requires_grad_()
+            product.register_hook(lambda gradient: self._take(gradient, states))  # type: ignore[no-untyped-call]
+        hidden = product.view(len(bias), -1, states.shape[1]) + bias
+        active = prelu(hidden.flatten(1)[None], slope).view_as(hidden)
+        return (torch.bmm(second, active)[:, 0] + second_bias).view(len(states), -1, states.shape[1])
+
+    def forget(self) -> None:
+        """Drop gradients; the first layers' buffer is overwritten by the next backward pass."""
+        for tensor in self.rest:
+            tensor.grad = None
+
+    def _take(self, gradient: Tensor, states: Tensor) -> None:
+        torch.bmm(gradient, states, out=self.first.grad)
+
+
+@dataclass
+class AudioGenX(PromptExplainer):
+    """A small network for every frame, trained on one prompt, gives each token its weight in the frame."""
+
+    procedure: str = "causal"
+    """causal: one teacher-forced pass with row-wise masks; released: the authors' code, for comparison."""
+    framewise: bool = False
+    """Whether every frame keeps its row of P; else the rows are averaged (the paper's holistic importance) to [N]."""
+    epochs: int = 50
+    lr: float = 1e-3
+    """Adam's step."""
+    weight_decay: float = 1e-3
+    temperature: float = 1.0
+    """Of the binary concrete relaxation."""
+    width: int = 512
+    """Hidden units of each network."""
+    size: float = 1e-3
+    """Coefficient of sum |P|."""
+    norm: float = 0.1
+    """Coefficient of ||P||_2."""
+    removal: str = "scale"
+    """How tokens are removed: a value of `Removal`."""
+    batch: int = 8
+    """Prompts a pass."""
+
+    def __post_init__(self) -> None:
+        if self.procedure not in {"causal", "released"}:
+            raise ValueError(f"procedure must be causal or released; found {self.procedure!r}")
+
+    def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
+        """The map [F, N] of one item."""
+        return self.explain_batch(model, [item])[0]
+
+    def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
+        """The maps [F, N] of several items, in their order."""
+        if self.procedure == "released":
+            return [self._released(model, item) for item in items]
+        maps: list[TokenMap] = []
+        for start in range(0, len(items), self.batch):
+            maps += self._causal(model, items[start : start + self.batch])
+        return maps
+
+    def objectives(self, model: PromptModel, items: Sequence[PromptItem], masks: Sequence[np.ndarray]) -> np.ndarray:
+        """The published objective [B] (lower is better) of any masks [F, N] in [0, 1], causal and without noise."""
+        batch = prepare(model, items)
+        padded = np.zeros((len(items), batch.codes.shape[-1], batch.explained.shape[-1]), dtype=np.float32)
+        for row, mask in zip(padded, masks, strict=True):
+            row[:, : mask.shape[-1]] = mask
+        with torch.no_grad():
+            given = torch.as_tensor(padded, device=model.device)
+            return self._losses(model, batch, given, given).double().cpu().numpy()
+
+    def _causal(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
+        batch = prepare(model, items)
+        networks, noise = self._draw(batch, items)
+        optimiser = torch.optim.Adam(networks.parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        for epoch in range(self.epochs):
+            logits = networks.logits(batch.text.states)
+            mask = ((logits + noise[:, epoch]) / self.temperature).sigmoid()
+            torch.autograd.backward(self._losses(model, batch, mask, logits.sigmoid()).sum())
+            optimiser.step()
+            networks.forget()
+        with torch.no_grad():
+            found = networks.logits(batch.text.states)
+        rows = [logits[:, : len(item.tokens)] for logits, item in zip(found, items, strict=True)]
+        return [self._to_map(row.sigmoid(), row, item) for row, item in zip(rows, items, strict=True)]
+
+    def _losses(self, model: PromptModel, batch: Batch, mask: Tensor, weights: Tensor) -> Tensor:
+        """Objective [B] of masks M [B, F, N] with penalties on weights P [B, F, N], as the README says."""
+        both = torch.cat([mask * batch.explained, (1 - mask) * batch.explained])
+        text = Encoded(torch.cat([batch.text.states] * 2), torch.cat([batch.text.mask] * 2))
+        hidden = model.hidden(torch.cat([batch.codes] * 2), text, both, Removal(self.removal))
+        factual, counterfactual = hidden.chunk(2)
+        kept = cosine_similarity(batch.original, factual, dim=-1).sum(1)
+        lost = cosine_similarity(batch.original, counterfactual, dim=-1).sum(1)
+        explained = (weights * batch.explained).flatten(1)
+        penalty: Tensor = self.size * explained.abs().sum(1) + self.norm * torch.linalg.vector_norm(explained, dim=1)
+        return lost - kept + penalty
+
+    def _draw(self, batch: Batch, items: Sequence[PromptItem]) -> tuple[FrameNetworks, Tensor]:
+        """Networks as `nn.Linear` and `nn.PReLU` draw them, and logistic noise [B, E, F, N].
+
+        Each item draws from its own seed, and never for padding: what stands beside it in the batch does not matter.
+        """
+        frames, states = batch.codes.shape[-1], batch.text.states
+        inner, outer = states.shape[-1] ** -0.5, self.width**-0.5
+        sizes = [((frames * self.width, states.shape[-1]), inner), ((frames, self.width, 1), inner)]
+        sizes += [((frames, 1, self.width), outer), ((frames, 1), outer)]
+        drawn: list[list[Tensor]] = [[] for _ in sizes]
+        noise = torch.zeros(len(items), self.epochs, frames, states.shape[1])
+        for row, item in zip(noise, items, strict=True):
+            generator = torch.Generator().manual_seed(item.explainer_seed)
+            for parameters, (shape, bound) in zip(drawn, sizes, strict=True):
+                parameters.append(torch.empty(shape).uniform_(-bound, bound, generator=generator))
+            row[..., : len(item.tokens)] = torch.rand(*row.shape[:2], len(item.tokens), generator=generator).logit(1e-7)
+        first = torch.stack(drawn[0]).to(states.device)
+        rest = [torch.cat(parameters).to(states.device) for parameters in drawn[1:]]
+        return FrameNetworks(first, rest), noise.to(states.device)
+
+    def _released(self, model: PromptModel, item: PromptItem) -> TokenMap:
+        """One module a frame, frames as sequences of length 1, both halves of guidance, noise to the end."""
+        batch = prepare(model, [item])
+        states, keep = batch.text.states[0], batch.explained[0]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(item.explainer_seed)
+            sizes = (states.shape[-1], self.width)
+            networks = nn.ModuleList(
+                nn.Sequential(nn.Linear(*sizes), nn.PReLU(), nn.Linear(self.width, 1), nn.Sigmoid())
+                for _ in range(item.codes.shape[1])
+            ).to(model.device)
+            optimiser = torch.optim.Adam(networks.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+            for _ in range(self.epochs):
+                weights, mask = self._sampled(networks, states)
+                factual = single_steps(model, batch, mask * keep)
+                counterfactual = single_steps(model, batch, (1 - mask) * keep)
+                kept = cosine_similarity(batch.original[0], factual, dim=-1).sum()
+                lost = cosine_similarity(batch.original[0], counterfactual, dim=-1).sum()
+                explained = weights * keep
+                penalty = self.size * explained.abs().sum() + self.norm * torch.linalg.vector_norm(explained)
+                optimiser.zero_grad()
+                torch.autograd.backward(lost - kept + penalty)
+                optimiser.step()
+            with torch.no_grad():
+                _, mask = self._sampled(networks, states)
+        return self._to_map(mask, mask, item)
+
+    def _sampled(self, networks: nn.ModuleList, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights P [F, N], network by network, and one relaxed sample of them."""
+        weights = [network(states)[:, 0] for network in networks]
+        samples = [
+            gumbel_softmax(torch.log(torch.stack([1 - weight, weight], dim=-1) + 1e-9), tau=self.temperature)[:, 1]
+            for weight in weights
+        ]
+        return torch.stack(weights), torch.stack(samples)
+
+    def _to_map(self, weights: Tensor, order: Tensor, item: PromptItem) -> TokenMap:
+        """Weights [F, N] of the text's tokens, 0 on special ones; `order` breaks ties where weights saturate."""
+        special = torch.as_tensor(item.special, device=weights.device)
+        ranks = order.masked_fill(special, float(order.min()) - 1)
+        maps = [found.double().cpu().numpy() for found in (weights.masked_fill(special, 0), ranks)]
+        return TokenMap(*(found if self.framewise else found.mean(axis=0) for found in maps))
+
+
+@torch.no_grad()
+def prepare(model: PromptModel, items: Sequence[PromptItem]) -> Batch:
+    """Encode items and run the unmasked pass once."""
+    text = model.encode([item.prompt for item in items])
+    codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
+    explained = torch.zeros(len(items), 1, text.states.shape[1], device=model.device)
+    for row, item in zip(explained, items, strict=True):
+        row[0, : len(item.tokens)] = torch.as_tensor(~item.special, device=model.device)
+    return Batch(text, codes, model.hidden(codes, text), explained)
+
+
+def single_steps(model: PromptModel, batch: Batch, mask: Tensor) -> Tensor:
+    """Hidden states [F, D] of one prompt's frames, each a sequence of length 1 at position 0, under mask [F, N].
+
+    White box, for a decoder in the layout of transformers' MusicGen. The unconditional half runs along, unused.
+    """
+    module: Any = model.module
+    codebooks, frames = batch.codes.shape[1:]
+    columns = torch.full((2, frames, codebooks), module.config.decoder.pad_token_id, device=model.device)
+    for k in range(codebooks):
+        columns[:, k + 1 :, k] = batch.codes[0, k, : frames - k - 1]
+    states = batch.text.states.expand(frames, -1, -1)
+    with scaled_cross_attention(model.module, mask):
+        hidden: Tensor = model.metered(
+            input_ids=columns.reshape(-1, 1),
+            encoder_hidden_states=torch.cat([states, torch.zeros_like(states)]),
+            use_cache=False,
+        ).last_hidden_state
+    return hidden[:frames, 0]
+
+
+@contextmanager
+def scaled_cross_attention(module: nn.Module, mask: Tensor) -> Iterator[None]:
+    """Within it, cross-attention of the first F rows of a pass of single steps is multiplied by mask [F, N]."""
+    rows = torch.cat([mask, torch.ones_like(mask)])[:, None, None]
+
+    def bind(attention: Any) -> Any:
+        def forward(hidden_states: Tensor, key_value_states: Tensor, **_: Any) -> tuple[Tensor, None]:
+            query = attention.q_proj(hidden_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+            key = attention.k_proj(key_value_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+            value = attention.v_proj(key_value_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+            weights = (query @ key.transpose(2, 3) * attention.scaling).softmax(-1) * rows
+            return attention.out_proj((weights @ value).transpose(1, 2).flatten(2)), None
+
+        return forward
+
+    layers: list[Any] = [part for name, part in module.named_modules() if name.endswith(".encoder_attn")]
+    for layer in layers:
+        layer.forward = bind(layer)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
