@@ -19,11 +19,14 @@ import yaml
 
 from earwitness.errors import EarwitnessError
 from earwitness.extras import not_installed
+from earwitness.harness.needs import ALONE
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name not in {"test", "dev", "all"}}
-WITHOUT_THEIRS = (ROOT / "requirements-nodeps.txt").read_text(encoding="utf-8").splitlines()[1:]
+WITHOUT_THEIRS = [
+    line for line in (ROOT / "requirements-nodeps.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"
+]
 OWN = {"earwitness", *(path.stem for path in (ROOT / "leaderboard").iterdir())}
 ONE_USE = {
     "librosa": "notes", "espeakng_loader": "worlds", "skimage": "spes", "datasets": "musiccaps",
@@ -170,3 +173,7 @@ def test_hooks_are_local_and_run_what_make_test_runs() -> None:
     for hook in repository["hooks"]:
         command = hook["entry"].replace(".venv/bin", "$(BIN)").split(" --")[0]
         assert f"\t{command}" in makefile, hook["id"]
+
+
+def test_packages_without_their_dependencies_are_known_to_what_looks_for_packages() -> None:
+    assert sorted(map(name_of, WITHOUT_THEIRS)) == sorted(ALONE)

@@ -18,6 +18,7 @@ WHISPER = "openai/whisper-small.en"
 
 MUSICGEN = "facebook/musicgen-small"
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
+PASST = "passt_s_swa_p16_128_ap476"
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +50,30 @@ def test_a_published_task_needs_its_weights_its_judge_and_its_data() -> None:
     assert needs(registry.task("musicgen_musiccaps")) == [
         f"weights {MUSICGEN} (not in the hub's cache)",
         f"weights {AST} (not in the hub's cache)",
+        f"weights {PASST}",
         "data google/MusicCaps",
     ]
     assert needs(registry.task("wavtokenizer_notes")) == ["weights WavTokenizer", "data notes"]
 
 
+def own_passt(task: Task) -> Task:
+    """The task with a file as the source of PaSST's weights."""
+    judges = tuple(
+        judge.model_copy(update={"source": f"{PASST}.pt"}) if judge.name == "passt" else judge
+        for judge in task.card.judges
+    )
+    return with_card(task, judges=judges)
+
+
 def test_what_lies_in_the_cache_or_under_the_working_directory_is_here(empty_cache: Path) -> None:
     task = registry.task("musicgen_musiccaps")
     cache(empty_cache, "model", MUSICGEN, "config.json", "model.safetensors")
-    assert needs(task) == [f"weights {AST} (not in the hub's cache)", "data google/MusicCaps"]
+    assert needs(task) == [f"weights {AST} (not in the hub's cache)", f"weights {PASST}", "data google/MusicCaps"]
+    Path(f"{PASST}.pt").touch()
+    assert needs(own_passt(task)) == [f"weights {AST} (not in the hub's cache)", "data google/MusicCaps"]
+    Path(f"{PASST}.pt").unlink()
+    Path(PASST).mkdir()
+    Path(PASST, "model.safetensors").touch()
     cache(empty_cache, "dataset", "google/MusicCaps", "musiccaps-public.csv")
     Path(AST).mkdir(parents=True)
     Path(AST, "pytorch_model.bin").touch()

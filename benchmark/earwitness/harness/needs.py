@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earwitness.closure import closure, locate
+from earwitness.stand_ins import imported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
 FOR_TESTS = re.compile(r"extra == .(test|dev)\b")
 WEIGHTS = frozenset({".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".th"})
 """Endings of files that hold weights."""
+ALONE = ("tinysoundfont", "hear21passt", "audiocraft")
+"""Packages that are installed without their dependencies, so that no extra asks for them: requirements-nodeps.txt."""
 PARTS = ".index.json"
 """Ending of the list of files that weights are spread over."""
 BYTES = 4
@@ -77,7 +80,9 @@ def _holds_a_file(place: Path) -> bool:
 
 
 def _holds_weights(folder: Path) -> bool:
-    """Whether a folder holds weights, and every file that a list of their parts names."""
+    """Whether a folder holds weights, and every file that a list of their parts names; or is a file of weights."""
+    if folder.is_file():
+        return folder.suffix in WEIGHTS
     if not any(path.suffix in WEIGHTS and path.is_file() for path in folder.rglob("*")):
         return False
     return all((index.parent / name).is_file() for index in folder.rglob(f"*{PARTS}") for name in _parts(index))
@@ -115,8 +120,8 @@ def _packages(task: Task) -> list[str]:
     names += [f"{kind}.{card.dataset.adapter}" for kind in ("datasets", "worlds")]
     names += [f"judges.{judge.adapter}" for judge in card.judges]
     modules = [module for name in names if locate(module := f"earwitness.{name}")]
-    imported = {name for path in closure(modules).values() for name in _imported(path)}
-    return sorted(name for name in imported if not _is_installed(name))
+    asked = {name for path in closure(modules).values() for name in _imported(path)}
+    return sorted(name for name in asked if not _is_installed(name))
 
 
 @cache
@@ -129,10 +134,10 @@ def _is_installed(package: str) -> bool:
 
 @cache
 def _is_complete() -> bool:
-    """Whether all that the library and its extras ask for is installed, so that no source need be read."""
+    """Whether all that the library and its extras ask for is installed, and ALONE, so that no source need be read."""
     try:
         asked = [REQUIREMENT.match(line) for line in requires("earwitness") or [] if not FOR_TESTS.search(line)]
-        return all(version(found.group()) for found in asked if found)
+        return all(map(version, [*(found.group() for found in asked if found), *ALONE]))
     except PackageNotFoundError:
         return False
 
@@ -154,6 +159,10 @@ def _run(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _named(node: ast.AST) -> list[str]:
+    """Names of modules that a node imports: a statement, or a call of `stand_ins.imported` on a name."""
+    if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] == imported.__name__:
+        name = node.args[0]
+        return [name.value] if isinstance(name, ast.Constant) and isinstance(name.value, str) else []
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
