@@ -21,7 +21,7 @@ from earwitness.harness.validation import metrics as metric_suite
 from earwitness.harness.validation.alike import plain
 from earwitness.harness.validation.pace import Clock, in_words, paced
 from earwitness.harness.validation.signatures import untaken
-from earwitness.harness.validation.steps import Note, Options, Step, report
+from earwitness.harness.validation.steps import Options, ReportNote, Step, report
 from earwitness.harness.validation.subjects import find
 from earwitness.harness.validation.work import Job, make
 from earwitness.judges import Judge as JudgeInterface
@@ -69,7 +69,7 @@ def test_a_long_step_says_how_long_the_rest_takes(monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_a_step_notes_is_no_finding() -> None:
-    found = report("task", "mine", [Step("one", lambda: [Note("a call took 1 s"), "it is wrong"])], silent)
+    found = report("task", "mine", [Step("one", lambda: [ReportNote("a call took 1 s"), "it is wrong"])], silent)
     assert (found.findings, found.notes) == (("it is wrong",), ("a call took 1 s",))
 
 

@@ -13,7 +13,7 @@ from earwitness.harness.validation import contracts
 from earwitness.harness.validation.alike import plain
 from earwitness.harness.validation.pace import for_items, in_words, paced
 from earwitness.harness.validation.signatures import untaken
-from earwitness.harness.validation.steps import Note, Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +67,9 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
                 yield f"item {record.id}: {error}"
         seconds, what = (monotonic() - begun) / len(found.records), "looking at a record, sounds included,"
         items = registry.task(options.source).card.dataset.items if options.source in registry.task_ids() else 0
-        yield Note(for_items(what, seconds, items, options.source) if items else f"{what} took {in_words(seconds)}")
+        yield ReportNote(
+            for_items(what, seconds, items, options.source) if items else f"{what} took {in_words(seconds)}"
+        )
 
     steps = [
         Step("its entry and its parameters", lambda: untaken(adapter.entry, NEEDED, GIVEN)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from earwitness import registry
 from earwitness.harness.validation.pace import Clock, in_words, paced
 from earwitness.harness.validation.signatures import untaken
-from earwitness.harness.validation.steps import Note, Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.tracks import lacks
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def wrong_answers(judge: Judge, device: str, say: Say) -> Iterator[str]:
             yield from _out_of_range(name, answers)
     for name in ANSWERS:
         seconds = (timed.seconds(name) or 0.0) / len(audio)
-        yield Note(f"{name} of a clip of {SECONDS:g} s took {in_words(seconds)}")
+        yield ReportNote(f"{name} of a clip of {SECONDS:g} s took {in_words(seconds)}")
 
 
 def _out_of_range(name: str, answers: Tensor) -> Iterator[str]:

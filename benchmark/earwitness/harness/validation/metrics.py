@@ -17,7 +17,7 @@ from earwitness.errors import EarwitnessError, one_line, short
 from earwitness.harness.validation import contracts
 from earwitness.harness.validation.alike import plain
 from earwitness.harness.validation.pace import in_words, paced
-from earwitness.harness.validation.steps import Note, Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.metrics.arrays import UndefinedError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def impure_on_draws(spec: MetricSpec, say: Say) -> Iterator[str]:
     try:
         draws = [contracts.drawn(spec.response(), random) for _ in range(DRAWS)]
     except (EarwitnessError, TypeError) as error:
-        yield Note(f"not tried on arrays of {spec.response.__name__}: {one_line(error)}")
+        yield ReportNote(f"not tried on arrays of {spec.response.__name__}: {one_line(error)}")
         return
     for arrays in paced(draws, DRAWS, "draws of arrays tried", say):
         kept, values = deepcopy(arrays), []
@@ -121,7 +121,7 @@ def impure_on_draws(spec: MetricSpec, say: Say) -> Iterator[str]:
         if faults:
             yield from (f"{fault} ({_shapes(kept)})" for fault in faults)
             return
-    yield from map(Note, _measured(spec, seconds, undefined))
+    yield from map(ReportNote, _measured(spec, seconds, undefined))
 
 
 def _measured(spec: MetricSpec, seconds: list[float], undefined: list[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.harness.validation import contracts
 from earwitness.harness.validation.pace import Clock, for_items, in_words
 from earwitness.harness.validation.signatures import untaken
-from earwitness.harness.validation.steps import Note, Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.harness.validation.submissions import micro_task
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
             seconds = timed.seconds(name)
             if seconds is not None:
                 whole = f"{what} took {in_words(seconds)}"
-                yield Note(for_items(what, seconds, task.card.dataset.items, task.id) if task else whole)
+                yield ReportNote(for_items(what, seconds, task.card.dataset.items, task.id) if task else whole)
 
     steps = [
         Step("its entry and its parameters", lambda: untaken(adapter.entry, ("revision", "device"))),

@@ -21,7 +21,7 @@ class Options:
     device: str = "cpu"
 
 
-class Note(str):
+class ReportNote(str):
     """A line that says nothing is wrong: what something was tried on, how long it takes."""
 
     __slots__ = ()
@@ -33,7 +33,7 @@ class Step:
 
     label: str
     run: Callable[[], Iterable[str]]
-    """Gives a line for each thing that is wrong, and a `Note` for each that is to be told."""
+    """Gives a line for each thing that is wrong, and a `ReportNote` for each that is to be told."""
     ahead: float = 0.0
     """How many times as long as this step all that follow last; 0 where it tells nothing of them."""
     trusted: bool = False
@@ -95,7 +95,7 @@ def _lines(step: Step, notes: list[str]) -> list[str]:
     found: list[str] = []
     try:
         for line in step.run():
-            (notes if isinstance(line, Note) else found).append(line)
+            (notes if isinstance(line, ReportNote) else found).append(line)
     except EarwitnessError as error:
         if step.trusted:
             raise

@@ -16,7 +16,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
 from earwitness.harness.recipe import Arguments, Run
 from earwitness.harness.validation.pace import for_items
-from earwitness.harness.validation.steps import Note, Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.harness.validation.work import ITEMS, Job, in_worker, prepare
 from earwitness.results.rows import Status
 
@@ -84,7 +84,7 @@ def _steps(run: Run, engine: Engine, rounds: int) -> list[Step]:
         state.first = _explained(run, state.prepared)
         yield from _wrong(state.first)
         seconds = max((answer.cost.seconds for answer in state.first), default=0.0)
-        yield Note(for_items("an explanation, in CPU time,", seconds, task.card.dataset.items, task.id))
+        yield ReportNote(for_items("an explanation, in CPU time,", seconds, task.card.dataset.items, task.id))
 
     def explains_again() -> Iterator[str]:
         second = _explained(run, state.prepared)

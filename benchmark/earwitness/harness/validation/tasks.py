@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from earwitness.harness.needs import needs, takes
 from earwitness.harness.validation.pace import in_words
-from earwitness.harness.validation.steps import Note, Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.harness.validation.work import ITEMS, Job, in_worker, load_judges, make
 from earwitness.scoring import Setting
 
@@ -61,13 +61,13 @@ def _identity(task: Task) -> Iterator[str]:
 def _missing(task: Task) -> Iterator[str]:
     for need in needs(task):
         yield f"{need} is not here; see `earwitness tasks {task.id}`"
-    yield Note(f"a whole run, as its card says: {takes(task)}")
+    yield ReportNote(f"a whole run, as its card says: {takes(task)}")
 
 
 def _records(task: Task) -> Iterator[str]:
     begun = monotonic()
     records = import_module("earwitness.scoring.loading").load_records(Setting(task))
-    yield Note(f"reading its {len(records)} records took {in_words(monotonic() - begun)}")
+    yield ReportNote(f"reading its {len(records)} records took {in_words(monotonic() - begun)}")
     if len(records) < task.card.dataset.items:
         yield f"the card asks for {task.card.dataset.items} items and the dataset has {len(records)}; ask for fewer"
 
@@ -77,10 +77,10 @@ def _items(job: Job, engine: Engine) -> Iterator[str]:
     for problem in making.prepared.problems:
         yield f"item {problem.item} cannot be explained: {problem.reason}"
     if making.reading is not None:
-        yield Note(f"reading its model took {in_words(making.reading)}")
+        yield ReportNote(f"reading its model took {in_words(making.reading)}")
     items = job.task.card.dataset.items
     whole = in_words(making.seconds / making.made * items)
-    yield Note(
+    yield ReportNote(
         f"making {making.made} items took {in_words(making.seconds)}; all {items} take about {whole}, before any is "
         "explained or scored"
     )
@@ -90,4 +90,4 @@ def _judges(job: Job, engine: Engine) -> Iterator[str]:
     if job.task.card.judges:
         begun = monotonic()
         in_worker(engine, load_judges, job)
-        yield Note(f"reading its judges took {in_words(monotonic() - begun)}, the start of a worker included")
+        yield ReportNote(f"reading its judges took {in_words(monotonic() - begun)}, the start of a worker included")
