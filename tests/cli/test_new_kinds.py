@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from earwitness.cli.submit import KINDS, PACKAGED, new
 from earwitness.errors import EarwitnessError
 from earwitness.harness.validation import Options, validate
 from earwitness.harness.validation.submissions import micro_task
+from earwitness.task import read_task
 from in_process import InlineEngine
 
 OF_A_TRACK = [(kind, track) for kind in ("dataset", "metric") for track in tracks.names()]
@@ -37,6 +39,39 @@ def test_a_skeleton_is_valid_as_it_is_written(tmp_path: Path, kind: str, track: 
     checked(tmp_path, kind, track)
 
 
+def deep(tmp_path: Path) -> Path:
+    """A folder whose path is longer than a card's source may be, whichever way it is written."""
+    folder = tmp_path
+    while len(str(folder)) <= 250:
+        folder /= "d"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("track", tracks.names())
+@pytest.mark.parametrize("far", [False, True])
+def test_a_tasks_skeleton_names_a_model_that_is_there(
+    tmp_path: Path, track: str, far: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = (deep(tmp_path) if far else tmp_path) / "mine"
+    new(str(folder), track, "task")
+    task, micro = read_task(folder), micro_task(track)
+    assert not Path(task.card.model.source).is_absolute()
+    assert task.named(task.card.model.source) == micro.named(micro.card.model.source)
+    assert (folder / "model").is_dir() is far
+    assert ("with a copy of the model" in capsys.readouterr().out) is far
+
+
+def test_a_model_under_a_deep_folder_is_named_by_a_relative_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = deep(tmp_path) / "micro_band"
+    shutil.copytree(micro_task("band").folder, near)
+    monkeypatch.setattr("earwitness.harness.validation.submissions.micro_task", lambda track: read_task(near))
+    new(str(near.parent / "mine"), "band", "task")
+    assert read_task(near.parent / "mine").card.model.source == "../micro_band/model"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("track", tracks.names())
 def test_an_adapters_skeleton_is_valid_on_the_micro_model(tmp_path: Path, track: str) -> None:
@@ -45,8 +80,9 @@ def test_an_adapters_skeleton_is_valid_on_the_micro_model(tmp_path: Path, track:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("track", tracks.names())
-def test_a_tasks_skeleton_is_valid_on_the_micro_model(tmp_path: Path, track: str) -> None:
-    checked(tmp_path, "task", track)
+@pytest.mark.parametrize("far", [False, True])
+def test_a_tasks_skeleton_is_valid_on_the_micro_model(tmp_path: Path, track: str, far: bool) -> None:
+    checked(deep(tmp_path) if far else tmp_path, "task", track)
 
 
 def test_the_code_of_skeletons_is_clean_under_ruff(tmp_path: Path) -> None:

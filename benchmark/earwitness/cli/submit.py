@@ -17,6 +17,8 @@ from earwitness.errors import NO, EarwitnessError, shortened, unwritten
 
 SKELETONS = Path(__file__).parent / "skeletons"
 ENDING = ".skeleton"
+MODEL = "model"
+"""Folder of a model that is copied into a task's."""
 PACKAGED = ("model", "dataset", "judge", "metric")
 """Kinds that are a Python package; the others are a folder with a card."""
 KINDS = ("submission", "task", *PACKAGED)
@@ -43,8 +45,10 @@ def new(
     if os.path.lexists(folder):
         raise EarwitnessError(f"{folder} exists; choose another name")
     writable(folder.parent, "NAME")
-    _write(folder, files, _words(folder.name, kind, track))
-    print(f"wrote {folder}; next: earwitness validate {folder}{_source(kind, track)}")
+    words, model = _filling(folder, kind, track)
+    _write(folder, files, words, model)
+    copied = "" if model is None else f", with a copy of the model of {words['@micro@']}"
+    print(f"wrote {folder}{copied}; next: earwitness validate {folder}{_source(kind, track)}")
 
 
 def _require_id(name: str, kind: str) -> None:
@@ -72,16 +76,36 @@ def _skeleton(kind: str, track: str) -> list[Path]:
     return sorted({path for folder in folders for path in folder.glob(f"*{ENDING}")})
 
 
-def _words(id: str, kind: str, track: str) -> dict[str, str]:
-    """What stands for the marks of a skeleton."""
+def _filling(folder: Path, kind: str, track: str) -> tuple[dict[str, str], Path | None]:
+    """What stands for the marks of a skeleton, and a model to copy beside its files; None where none is."""
+    id = folder.name
     title = "".join(part.capitalize() for part in id.split("_")) or id
     words = {"@id@": id, "@Class@": title, "@track@": track, "@group@": f"{kind}s"}
     if kind not in ("task", "model"):
-        return words
+        return words, None
     from earwitness.harness.validation.submissions import micro_task
 
     micro = micro_task(track)
-    return {**words, "@micro@": micro.id, "@model@": micro.source(micro.card.model.source)}
+    words["@micro@"] = micro.id
+    if kind == "model":
+        return words, None
+    model = Path(micro.source(micro.card.model.source)).resolve()
+    source = _relative(model, folder)
+    return {**words, "@model@": source or MODEL}, None if source else model
+
+
+def _relative(model: Path, folder: Path) -> str:
+    """A model's folder as a card in another folder names it; empty where the card has no room for it, or no way."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from earwitness.task import Source
+
+    source = Path(os.path.relpath(model, folder.resolve())).as_posix()
+    try:
+        TypeAdapter(Source).validate_python(source)
+    except ValidationError:
+        return ""
+    return "" if {'"', "\\"} & {*source} else source
 
 
 def _source(kind: str, track: str) -> str:
@@ -93,8 +117,8 @@ def _source(kind: str, track: str) -> str:
     return f" --source {micro_task(track).id}"
 
 
-def _write(folder: Path, files: list[Path], words: dict[str, str]) -> None:
-    """Write a skeleton's files, marks replaced; leaves nothing where one cannot be written."""
+def _write(folder: Path, files: list[Path], words: dict[str, str], model: Path | None) -> None:
+    """Write a skeleton's files, marks replaced, and a copy of a model; leaves nothing where one cannot be written."""
 
     def filled(text: str) -> str:
         for mark, word in words.items():
@@ -106,6 +130,8 @@ def _write(folder: Path, files: list[Path], words: dict[str, str]) -> None:
         for path in files:
             name = filled(path.name.removesuffix(ENDING))
             (folder / name).write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        if model is not None:
+            shutil.copytree(model, folder / MODEL)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise unwritten(folder, error, "run it again, or go elsewhere") from error
@@ -141,6 +167,8 @@ def validate(
             print(f"  wrong: {one_line_of(line)}")
         for line in report.unchecked:
             print(f"  not checked, since it rests on that: {line}")
+        for line in report.notes:
+            print(f"  note: {one_line_of(line)}")
         for line in report.log.splitlines():
             print(f"  it printed: {one_line_of(line)}")
         print(f"{'valid' if report.valid else 'invalid'}: {report.kind} {report.name}")

@@ -1,20 +1,24 @@
-"""The suite of a dataset: its entry, and its first records."""
+"""The suite of a dataset: its entry, and its first records with their sounds."""
 
 from __future__ import annotations
 
 import inspect
+from time import monotonic
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from earwitness import registry, tracks
-from earwitness.errors import EarwitnessError, InvalidItemError
+from earwitness.errors import EarwitnessError, InvalidItemError, one_line
 from earwitness.harness.validation import contracts
+from earwitness.harness.validation.alike import plain
+from earwitness.harness.validation.pace import for_items, in_words, paced
 from earwitness.harness.validation.signatures import untaken
-from earwitness.harness.validation.steps import Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from earwitness.harness.validation.contracts import Contract
     from earwitness.plugins import Adapter
 
 ITEMS = 4
@@ -43,8 +47,9 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
         yield from wrong_records(found.records, contracts.of(track).RECORD)
 
     def honours() -> Iterator[str]:
-        yield from _unlike(found.records, load(), "the same call gives other records the second time")
-        yield from _unlike(found.records[:1], load(items=1), "of fewer items not the first ones are given")
+        contract = contracts.of(options.track or _track(found.records))
+        yield from _unlike(found.records, load(), contract, say, "the same call gives other records the second time")
+        yield from _unlike(found.records[:1], load(items=1), contract, say, "of fewer items not the first are given")
         if adapter.says("MADE") and _ids(found.records) == _ids(load(seed=1)):
             yield "another seed gives the same ids: a world that is made (MADE) draws other items from another seed"
         try:
@@ -54,18 +59,23 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
         yield f"the split {NO_SPLIT!r} is read as if there were one; raise EarwitnessError that names the splits"
 
     def sound() -> Iterator[str]:
-        contract = contracts.of(options.track or _track(found.records))
-        for record in found.records:
+        contract, begun = contracts.of(options.track or _track(found.records)), monotonic()
+        for record in paced(found.records, len(found.records), "records looked at", say):
             try:
                 yield from contract.check_record(record, contract.SAMPLE_RATE)
             except InvalidItemError as error:
                 yield f"item {record.id}: {error}"
+        seconds, what = (monotonic() - begun) / len(found.records), "looking at a record, sounds included,"
+        items = registry.task(options.source).card.dataset.items if options.source in registry.task_ids() else 0
+        yield ReportNote(
+            for_items(what, seconds, items, options.source) if items else f"{what} took {in_words(seconds)}"
+        )
 
     steps = [
         Step("its entry and its parameters", lambda: untaken(adapter.entry, NEEDED, GIVEN)),
-        Step(f"its first {ITEMS} records", loads, ahead=4),
+        Step(f"its first {ITEMS} records", loads),
         Step("whether they are records of its track, with ids and clusters", are_records),
-        Step("whether split, items and seed are honoured, and records are the same twice", honours),
+        Step("whether split, items and seed are honoured, and records and sounds are the same twice", honours),
         Step("what is in them, sounds included", sound),
     ]
     return report("dataset", adapter.name, steps, say)
@@ -106,11 +116,25 @@ def _ids(records: Sequence[Any]) -> list[str]:
     return [str(record.id) for record in records]
 
 
-def _unlike(first: Sequence[Any], second: Sequence[Any], fault: str) -> Iterator[str]:
-    """Whether records differ in what can be compared: what they are called, their cluster and their texts."""
-    if [_texts(record) for record in first] != [_texts(record) for record in second]:
-        yield f"{fault}; draw from the seed alone, and sort what is read from a folder"
+def _unlike(first: Sequence[Any], second: Sequence[Any], contract: Contract, say: Say, fault: str) -> Iterator[str]:
+    """Whether records differ from others in anything, to the last bit."""
+    advice = "draw from the seed alone, and sort what is read from a folder"
+    if len(first) != len(second):
+        yield f"{fault}: {len(second)} of {len(first)}; {advice}"
+        return
+    both = list(zip(first, second, strict=True))
+    for before, after in paced(both, len(both), "records compared with another load's", say):
+        one, other = _contents(before, contract), _contents(after, contract)
+        parts = [name for name in one if one[name] != other.get(name)]
+        if parts:
+            yield f"{fault}: {', '.join(parts)} of {before.id}; {advice}"
+            return
 
 
-def _texts(record: Any) -> dict[str, str]:
-    return {name: value for name, value in vars(record).items() if isinstance(value, str)}
+def _contents(record: Any, contract: Contract) -> dict[str, Any]:
+    """All that a record says and sounds like, by field, as can be compared; of a sound that is no use, why."""
+    try:
+        sounds = contract.sounds(record, contract.SAMPLE_RATE)
+    except InvalidItemError as error:
+        sounds = {"sounds": one_line(error)}
+    return {**plain(record), **{name: plain(sound) for name, sound in sounds.items()}}

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from earwitness import registry
+from earwitness.harness.validation.pace import Clock, in_words, paced
 from earwitness.harness.validation.signatures import untaken
-from earwitness.harness.validation.steps import Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.tracks import lacks
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from earwitness.plugins import Adapter
 
 SECONDS = 2.0
+ANSWERS = ("logits", "probabilities", "presence")
 
 
 def validate(adapter: Adapter, options: Options, say: Say) -> Report:
@@ -38,7 +40,7 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
         Step("its entry and its parameters", lambda: _unlike_a_judges(adapter)),
         Step("reading it, and whether it has all that a judge has", builds),
         Step("its labels and its sample rate", lambda: wrong_labels(built.judge)),
-        Step("its answers to silence and to noise, twice", lambda: wrong_answers(built.judge, options.device)),
+        Step("its answers to silence and to noise, twice", lambda: wrong_answers(built.judge, options.device, say)),
     ]
     return report("judge", adapter.name, steps, say)
 
@@ -61,15 +63,18 @@ def wrong_labels(judge: Judge) -> Iterator[str]:
         yield f"sample_rate must be a whole number of Hz above 0; found {judge.sample_rate!r}"
 
 
-def wrong_answers(judge: Judge, device: str) -> Iterator[str]:
-    """What is wrong with a judge's answers to two seconds of silence and of noise."""
+def wrong_answers(judge: Judge, device: str, say: Say) -> Iterator[str]:
+    """What is wrong with a judge's answers to two seconds of silence and of noise; notes what hearing a clip takes."""
     import torch
+
+    from earwitness.judges import Judge
 
     samples = round(SECONDS * judge.sample_rate)
     noise = torch.rand(samples, generator=torch.Generator().manual_seed(7)) - 0.5
     audio = torch.stack([torch.zeros(samples), noise]).to(device)
-    for name in ("logits", "probabilities", "presence"):
-        ask = getattr(judge, name)
+    timed = Clock(judge, Judge, device, say)
+    for name in paced(ANSWERS, len(ANSWERS), "kinds of answers asked for", say):
+        ask = getattr(timed, name)
         answers: Tensor = ask(audio)
         if tuple(answers.shape) != (2, len(judge.labels)):
             yield f"{name} must be [B, C] = [2, {len(judge.labels)}]; found {list(answers.shape)}"
@@ -80,6 +85,9 @@ def wrong_answers(judge: Judge, device: str) -> Iterator[str]:
             yield f"{name} of one sound differs the second time; put the module into eval mode"
         elif name != "logits":
             yield from _out_of_range(name, answers)
+    for name in ANSWERS:
+        seconds = (timed.seconds(name) or 0.0) / len(audio)
+        yield ReportNote(f"{name} of a clip of {SECONDS:g} s took {in_words(seconds)}")
 
 
 def _out_of_range(name: str, answers: Tensor) -> Iterator[str]:

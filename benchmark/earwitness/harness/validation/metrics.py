@@ -5,23 +5,28 @@ from __future__ import annotations
 import doctest
 import inspect
 import math
-import re
+from copy import deepcopy
+from statistics import median
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from earwitness import tracks
-from earwitness.harness.validation.steps import Options, Report, Say, Step, report
+from earwitness.errors import EarwitnessError, one_line, short
+from earwitness.harness.validation import contracts
+from earwitness.harness.validation.alike import plain
+from earwitness.harness.validation.pace import in_words, paced
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
+from earwitness.metrics.arrays import UndefinedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from earwitness.metrics import MetricSpec
 
-DRAWS = 5
-SHAPE = re.compile(r"`(\w+)`[^`\[]*\[([A-Z](?:, [A-Z])*)\]")
-"""An array that a docstring gives the shape of: "`maps` [I, M, T]"."""
-LONGEST_AXIS = 6
+DRAWS = 20
+SEED = 7
 
 
 def validate(spec: MetricSpec, options: Options, say: Say) -> Report:
@@ -29,7 +34,8 @@ def validate(spec: MetricSpec, options: Options, say: Say) -> Report:
     steps = [
         Step("its declaration", lambda: undeclared(spec)),
         Step("its example", lambda: wrong_example(spec)),
-        Step("whether it is pure and stays in its range", lambda: impure(spec)),
+        Step("whether it is pure and stays in its range, on its example", lambda: impure_on_example(spec)),
+        Step(f"the same on {DRAWS} draws of the arrays that it reads", lambda: impure_on_draws(spec, say)),
     ]
     return report("metric", spec.name, steps, say)
 
@@ -69,28 +75,79 @@ def wrong_example(spec: MetricSpec) -> Iterator[str]:
         yield f"its example comes out otherwise: {' '.join(' '.join(said).split('Failed example:')[-1].split())}"
 
 
-def impure(spec: MetricSpec) -> Iterator[str]:
-    """Whether it gives one value twice, leaves its arrays alone, and stays in its range.
-
-    It is tried on the arrays of its example, and on random ones where its docstring tells their shapes.
-    """
-    tried = [*_examples(spec), *_random(spec)]
+def impure_on_example(spec: MetricSpec) -> Iterator[str]:
+    """Whether it gives one value twice, leaves its arrays alone and stays in its range, on those of its example."""
+    tried = _examples(spec)
     if not tried:
         yield f"its example calls {spec.name} with no arrays that can be read; write them out in the call"
     for arrays, given in tried:
-        kept = [np.array(array, copy=True) for array in arrays]
-        try:
-            values = [float(spec.function(*arrays, **given)) for _ in range(2)]
-        except ValueError:
-            # An item may leave it without a value, and a random one be none at all.
-            continue
+        kept = deepcopy(arrays)
+        values = [float(spec.function(*arrays, **given)) for _ in range(2)]
         yield from _wrong(spec, arrays, kept, values)
 
 
-def _wrong(spec: MetricSpec, arrays: list[Any], kept: list[Any], values: list[float]) -> Iterator[str]:
+def impure_on_draws(spec: MetricSpec, say: Say) -> Iterator[str]:
+    """The same on arrays at random that fit its response, on which nothing but `UndefinedError` may be raised.
+
+    Notes how long a value takes, and on how many draws it has none; says so where no arrays can be drawn.
+    """
+    random = np.random.default_rng(SEED)
+    seconds: list[float] = []
+    undefined: list[str] = []
+    try:
+        draws = [contracts.drawn(spec.response(), random) for _ in range(DRAWS)]
+    except (EarwitnessError, TypeError) as error:
+        yield ReportNote(f"not tried on arrays of {spec.response.__name__}: {one_line(error)}")
+        return
+    for arrays in paced(draws, DRAWS, "draws of arrays tried", say):
+        kept, values = deepcopy(arrays), []
+        try:
+            for _ in range(2):
+                begun = perf_counter()
+                # As scoring does: what overflows is no finite number in the end.
+                with np.errstate(all="ignore"):
+                    values.append(float(spec.function(*arrays)))
+                seconds.append(perf_counter() - begun)
+        except UndefinedError as error:
+            undefined.append(short(str(error)))
+            continue
+        except Exception as error:
+            yield (
+                f"it raises {one_line(error)} on arrays that fit {spec.response.__name__} ({_shapes(kept)}); raise "
+                "`UndefinedError` where an item leaves it without a value"
+            )
+            return
+        faults = list(_wrong(spec, arrays, kept, values))
+        if faults:
+            yield from (f"{fault} ({_shapes(kept)})" for fault in faults)
+            return
+    yield from map(ReportNote, _measured(spec, seconds, undefined))
+
+
+def _measured(spec: MetricSpec, seconds: list[float], undefined: list[str]) -> Iterator[str]:
+    """What was seen of a metric on draws without a fault."""
+    if undefined:
+        some = f"{len(undefined)} of {DRAWS} draws of {spec.response.__name__}"
+        yield f"{some} leave it without a value, the first because: {undefined[0]}"
+    if seconds:
+        yield f"a value took {in_words(median(seconds))}, on arrays of a few entries an axis"
+    else:
+        yield f"not tried on arrays of {spec.response.__name__} that it has a value on"
+
+
+def _shapes(arrays: Any) -> str:
+    """Shapes of arrays as they are written: [2, 3] and [2]."""
+    return " and ".join(str(list(np.shape(each))) if _is_array(each) else repr(each)[:40] for each in arrays)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or (isinstance(value, list) and all(np.ndim(each) == 0 for each in value))
+
+
+def _wrong(spec: MetricSpec, arrays: Any, kept: Any, values: list[float]) -> Iterator[str]:
     low, high = spec.range
     slack = 1e-9 * max([1.0, *(abs(end) for end in spec.range if math.isfinite(end))])
-    if not all(np.array_equal(array, before) for array, before in zip(arrays, kept, strict=True)):
+    if plain(arrays) != plain(kept):
         yield "it changes its arrays; copy them first"
     if values[0] != values[1]:
         yield f"it gives {values[0]:.6g} and then {values[1]:.6g} of the same arrays; it must hang on them alone"
@@ -104,20 +161,21 @@ def _arrays(spec: MetricSpec) -> list[str]:
     return [name for name in inspect.signature(spec.function).parameters if name not in spec.own]
 
 
-def _examples(spec: MetricSpec) -> Iterator[tuple[list[Any], dict[str, Any]]]:
-    """The arrays and parameters of the calls of its example, as they are when it runs."""
+def _examples(spec: MetricSpec) -> list[tuple[list[Any], dict[str, Any]]]:
+    """The arrays and parameters of the calls of its example that give a value, as they are before it runs."""
     seen: list[tuple[list[Any], dict[str, Any]]] = []
 
     def listening(*arrays: Any, **given: Any) -> float:
         arrays_by_name = inspect.signature(spec.function).bind(*arrays, **given).arguments
-        asked = [_array(arrays_by_name[name]) for name in _arrays(spec) if name in arrays_by_name]
+        asked = [_array(deepcopy(arrays_by_name[name])) for name in _arrays(spec) if name in arrays_by_name]
+        value = spec.function(*arrays, **given)
         seen.append((asked, {name: given[name] for name in spec.own if name in given}))
-        return spec.function(*arrays, **given)
+        return value
 
     scope = {**vars(inspect.getmodule(spec.function)), spec.name: listening}
     for test in doctest.DocTestFinder(recurse=False).find(spec.function, spec.name, globs=scope):
         doctest.DocTestRunner(verbose=False).run(test, out=lambda _: None)
-    yield from seen
+    return seen
 
 
 def _array(value: Any) -> Any:
@@ -126,14 +184,3 @@ def _array(value: Any) -> Any:
         return np.array(value) if isinstance(value, list) else value
     except ValueError:
         return value
-
-
-def _random(spec: MetricSpec) -> Iterator[tuple[list[Any], dict[str, Any]]]:
-    """Arrays in [0, 1) of the shapes that its docstring tells; none where it does not tell all of them."""
-    shapes = dict(SHAPE.findall(spec.function.__doc__ or ""))
-    if set(shapes) < set(_arrays(spec)):
-        return
-    draw = np.random.default_rng(7)
-    for _ in range(DRAWS):
-        sizes = {letter: int(draw.integers(2, LONGEST_AXIS)) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-        yield [draw.random([sizes[axis] for axis in shapes[name].split(", ")]) for name in _arrays(spec)], {}

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from earwitness import registry, tracks
 from earwitness.errors import EarwitnessError
 from earwitness.harness.validation import contracts
+from earwitness.harness.validation.pace import Clock, for_items, in_words
 from earwitness.harness.validation.signatures import untaken
-from earwitness.harness.validation.steps import Options, Report, Say, Step, report
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
+from earwitness.harness.validation.submissions import micro_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from earwitness.plugins import Adapter
+    from earwitness.task import Task
 
 BEHAVIOUR = "shapes, seeds and gradients on one tiny input: under a minute for a small model, minutes for a large one"
 
@@ -43,7 +46,15 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
             yield f"{kind} has no {name}: {_says(interface, name)} (`{interface.__module__}.{interface.__name__}`)"
 
     def behaves() -> Iterator[str]:
-        yield from contracts.of(built.track).check_model(built.model)
+        contract = contracts.of(built.track)
+        timed = Clock(built.model, tracks.load(built.track).model, options.device, say)
+        yield from contract.check_model(timed)
+        task = _measure(options.source, built.track)
+        for name, what in contract.CALLS.items():
+            seconds = timed.seconds(name)
+            if seconds is not None:
+                whole = f"{what} took {in_words(seconds)}"
+                yield ReportNote(for_items(what, seconds, task.card.dataset.items, task.id) if task else whole)
 
     steps = [
         Step("its entry and its parameters", lambda: untaken(adapter.entry, ("revision", "device"))),
@@ -52,6 +63,16 @@ def validate(adapter: Adapter, options: Options, say: Say) -> Report:
         Step(BEHAVIOUR, behaves),
     ]
     return report("model", adapter.name, steps, say)
+
+
+def _measure(source: str, track: str) -> Task | None:
+    """The task whose number of items is told of: the one that is named, or the track's own small one; None without."""
+    if source in registry.task_ids():
+        return registry.task(source)
+    try:
+        return micro_task(track)
+    except EarwitnessError:
+        return None
 
 
 def nearest_track(model: Any) -> str:

@@ -15,7 +15,8 @@ from earwitness.box import BoxError
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
 from earwitness.harness.recipe import Arguments, Run
-from earwitness.harness.validation.steps import Options, Report, Say, Step, report
+from earwitness.harness.validation.pace import for_items
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.harness.validation.work import ITEMS, Job, in_worker, prepare
 from earwitness.results.rows import Status
 
@@ -82,6 +83,8 @@ def _steps(run: Run, engine: Engine, rounds: int) -> list[Step]:
     def explains() -> Iterator[str]:
         state.first = _explained(run, state.prepared)
         yield from _wrong(state.first)
+        seconds = max((answer.cost.seconds for answer in state.first), default=0.0)
+        yield ReportNote(for_items("an explanation, in CPU time,", seconds, task.card.dataset.items, task.id))
 
     def explains_again() -> Iterator[str]:
         second = _explained(run, state.prepared)

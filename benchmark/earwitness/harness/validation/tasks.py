@@ -5,11 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from earwitness.harness.needs import needs
-from earwitness.harness.validation.steps import Options, Report, Say, Step, report
-from earwitness.harness.validation.work import ITEMS, Job, in_worker, load_judges, prepare
+from earwitness.harness.needs import needs, takes
+from earwitness.harness.validation.pace import in_words
+from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
+from earwitness.harness.validation.work import ITEMS, Job, in_worker, load_judges, make
 from earwitness.scoring import Setting
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ def validate(task: Task, options: Options, say: Say, engine: Engine) -> Report:
             Step("its identity", lambda: _identity(task)),
             Step("what it needs and is not here", lambda: _missing(task)),
             Step(f"its {card.dataset.items} records", lambda: _records(task)),
-            Step(f"its first {ITEMS} items, made with its model", lambda: _items(job, engine)),
+            Step(
+                f"its model, and its first {ITEMS} items in the batch that they are made in",
+                lambda: _items(job, engine),
+            ),
             Step(
                 f"its judges: {', '.join(judge.name for judge in card.judges) or 'none'}", lambda: _judges(job, engine)
             ),
@@ -56,20 +61,33 @@ def _identity(task: Task) -> Iterator[str]:
 def _missing(task: Task) -> Iterator[str]:
     for need in needs(task):
         yield f"{need} is not here; see `earwitness tasks {task.id}`"
+    yield ReportNote(f"a whole run, as its card says: {takes(task)}")
 
 
 def _records(task: Task) -> Iterator[str]:
+    begun = monotonic()
     records = import_module("earwitness.scoring.loading").load_records(Setting(task))
+    yield ReportNote(f"reading its {len(records)} records took {in_words(monotonic() - begun)}")
     if len(records) < task.card.dataset.items:
         yield f"the card asks for {task.card.dataset.items} items and the dataset has {len(records)}; ask for fewer"
 
 
 def _items(job: Job, engine: Engine) -> Iterator[str]:
-    for problem in in_worker(engine, prepare, job).problems:
+    making = in_worker(engine, make, job)
+    for problem in making.prepared.problems:
         yield f"item {problem.item} cannot be explained: {problem.reason}"
+    if making.reading is not None:
+        yield ReportNote(f"reading its model took {in_words(making.reading)}")
+    items = job.task.card.dataset.items
+    whole = in_words(making.seconds / making.made * items)
+    yield ReportNote(
+        f"making {making.made} items took {in_words(making.seconds)}; all {items} take about {whole}, before any is "
+        "explained or scored"
+    )
 
 
 def _judges(job: Job, engine: Engine) -> Iterator[str]:
     if job.task.card.judges:
+        begun = monotonic()
         in_worker(engine, load_judges, job)
-    yield from ()
+        yield ReportNote(f"reading its judges took {in_words(monotonic() - begun)}, the start of a worker included")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from earwitness.harness import score
@@ -38,6 +39,19 @@ class Job:
         return Setting(self.task, ITEMS, device=self.device, cache=self.folder)
 
 
+@dataclass(frozen=True)
+class Making:
+    """What making the first items of a task took."""
+
+    prepared: Prepared
+    reading: float | None
+    """Seconds that reading the model took; None where the track's scoring does not tell it from the rest."""
+    seconds: float
+    """Of making the items."""
+    made: int
+    """Items that were made at once: a whole chunk of them, of which the first are looked at."""
+
+
 def in_worker(engine: Engine, function: Callable[[Job], R], job: Job) -> R:
     """What a function gives of a job, in a worker; raises what it raises."""
     ((_, answer),) = list(engine.compute(function, [job], job.folder / LOG, 1))
@@ -51,6 +65,20 @@ def prepare(job: Job) -> Prepared:
     setting = score.resolve(job.setting)
     items, problems = score.load(setting).items()
     return score.Prepared(tuple(items), tuple(problems), setting.device)
+
+
+def make(job: Job) -> Making:
+    """Make the first items of a task and time it; raises EarwitnessError where model or dataset cannot be read."""
+    items = import_module("earwitness.scoring.items")
+    setting = score.resolve(job.setting)
+    opened = score.load(setting)
+    begun, reading, made = monotonic(), None, ITEMS
+    if isinstance(opened, items.Items):
+        _ = opened.model
+        reading = monotonic() - begun
+        made = sum(opened.chunk_of(record.id) == 0 for record in opened.records)
+    prepared, seconds = prepare(job), monotonic() - begun - (reading or 0.0)
+    return Making(prepared, reading, seconds, made)
 
 
 def load_judges(job: Job) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RECORD = BandRecord
 SAMPLE_RATE = 16_000
+CALLS = {"generate": "a generation", "denoised": "a step of denoising"}
 PROMPTS = ["a piano and a flute", "drums"]
 SEED = 7
 
@@ -80,3 +81,9 @@ def check_record(record: BandRecord, sample_rate: int) -> Iterator[str]:
     yield from wrong_sound(f"stems of {record.id}", stems, 2, "[I, S]")
     if stems.shape != (len(named), len(audio)):
         yield f"stems of {record.id} must be [{len(named)}, {len(audio)}], as its audio; found {list(stems.shape)}"
+
+
+def sounds(record: BandRecord, sample_rate: int) -> dict[str, Any]:
+    """Its mix [S] and the stems [I, S] of the instruments that its prompt names."""
+    named = tuple(word for word in record.prompt.split() if word in record.known)
+    return {"audio": record.audio(sample_rate), "stems": record.stems(sample_rate, named)}

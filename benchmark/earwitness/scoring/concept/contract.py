@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RECORD = ConceptRecord
 SAMPLE_RATE = 16_000
+CALLS = {"encode": "encoding 2 clips of 1 s", "decode": "decoding them"}
 SECONDS = 1.0
 
 
@@ -49,3 +50,8 @@ def check_record(record: ConceptRecord, sample_rate: int) -> Iterator[str]:
         for factor, values in notes.factors.items():
             if len(values) != len(clips):
                 yield f"factor {factor} of {name} of {record.id} must have {len(clips)} values; found {len(values)}"
+
+
+def sounds(record: ConceptRecord, sample_rate: int) -> dict[str, Any]:
+    """Clips [S] of both parts."""
+    return {"train clips": record.train.audio(sample_rate), "test clips": record.test.audio(sample_rate)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RECORD = PromptRecord
 SAMPLE_RATE = 16_000
+CALLS = {"generate": "a generation", "logits": "a teacher-forced pass"}
 PROMPTS = ["a loud dog", "rain and a quiet bell"]
 SEED = 7
 
@@ -75,3 +76,8 @@ def check_record(record: PromptRecord, sample_rate: int) -> Iterator[str]:
             f"truth of {record.id} must have a role and an interval for each of {len(record.prompt.split())} words; "
             f"found {len(record.truth.roles)} and {len(record.truth.intervals)}"
         )
+
+
+def sounds(record: PromptRecord, sample_rate: int) -> dict[str, Any]:
+    """None: a prompt has no sound yet."""
+    return {}

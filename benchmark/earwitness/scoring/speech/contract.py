@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RECORD = SpeechRecord
 SAMPLE_RATE = 16_000
+CALLS = {"transcribe": "transcribing 1 s", "logits": "a teacher-forced pass over 1 s"}
 SECONDS = 1.0
 
 
@@ -73,3 +74,8 @@ def check_record(record: SpeechRecord, sample_rate: int) -> Iterator[str]:
             f"truth.source_of of {record.id} must have an entry for each of {len(record.reference.split())} words of "
             f"the reference; found {len(record.truth.source_of)}"
         )
+
+
+def sounds(record: SpeechRecord, sample_rate: int) -> dict[str, Any]:
+    """Its audio [S]."""
+    return {"audio": record.audio(sample_rate)}
