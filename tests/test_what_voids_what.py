@@ -141,8 +141,13 @@ def test_a_changed_line_voids_what_it_touches_and_nothing_else(copy: Path, befor
 
 def judge_of(task: Task, metric: str) -> list[str]:
     """Adapter of the judge that a metric asks, if it asks one."""
-    names = [column.judge for column in read_columns(task) if column.id == metric]
-    return [judge.adapter for judge in task.card.judges if judge.name in names]
+    return [judge.adapter for judge in task.card.judges if judge.name == judges_asked(task.id)[metric]]
+
+
+@cache
+def judges_asked(task: str) -> dict[str, str]:
+    """Name of the judge that each metric of a task asks, empty where it asks none."""
+    return {column.id: column.judge for column in read_columns(registry.task(task))}
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.words)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
+import os
 import tokenize
 from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from time import time_ns
 from typing import TYPE_CHECKING
 
 from earwitness.plugins import KINDS
@@ -32,6 +34,8 @@ DOORS = frozenset(
 """Modules that import by a name which a card gives. What the card names is a root of the closure itself."""
 UNSEEN = (f"{OWN}.exhibits",)
 """Packages that are not followed: what people see and hear changes no explanation and no row."""
+SETTLED = 2 * 10**9
+"""Nanoseconds after which a folder's time of change tells any later change: some disks count in twos of seconds."""
 Root = str | tuple[str, Path]
 """A module by its dotted name, or a file with a name for it."""
 IMPORTERS = {"import_module", "__import__"}
@@ -65,13 +69,15 @@ def closure(roots: Iterable[Root], without: tuple[str, ...] = ()) -> dict[str, P
             raise ModuleNotFoundError(f"no module is called {name}", name=name)
         queue.append((name, path))
     skipped = (*UNSEEN, *without)
+    asked: set[str] = set()
     while queue:
         name, path = queue.pop()
         if name in found or name == OWN or any(name == each or name.startswith(f"{each}.") for each in skipped):
             continue
         found[name] = path
         for other in _imported(name, path, _stamp(path)):
-            where = locate(other, own)
+            where = locate(other, own) if other not in asked else None
+            asked.add(other)
             if where is not None:
                 queue.append((other, where))
     return found
@@ -89,11 +95,11 @@ def locate(module: str, own: frozenset[str] = frozenset()) -> Path | None:
     for place in rest[:-1]:
         folder = folder / place
     last = rest[-1] if rest else ""
-    for candidate in (folder / last / "__init__.py", folder / f"{last}.py"):
-        # By its real name: on some disks a class `Notes` would be found as a file `notes.py`.
-        if candidate.is_file() and (not rest or _real(folder, last) or _real(folder, f"{last}.py")):
-            return candidate
-    return None
+    # By its real name: on some disks a class `Notes` would be found as a file `notes.py`.
+    names = _names(folder)
+    candidates = [folder / last / "__init__.py"] if not rest or last in names else []
+    candidates += [folder / f"{last}.py"] if f"{last}.py" in names else []
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def is_there(module: str) -> bool:
@@ -101,8 +107,19 @@ def is_there(module: str) -> bool:
     return locate(module, frozenset({module.partition(".")[0]})) is not None
 
 
-def _real(folder: Path, name: str) -> bool:
-    return name in {path.name for path in folder.iterdir()}
+def _names(folder: Path) -> frozenset[str]:
+    """What lies in a folder; nothing where there is none."""
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        return frozenset()
+    # What was put into a folder a moment ago may have left its time as it was.
+    return _listed(folder, changed) if time_ns() - changed > SETTLED else frozenset(os.listdir(folder))
+
+
+@lru_cache(maxsize=4096)
+def _listed(folder: Path, changed: int) -> frozenset[str]:
+    return frozenset(os.listdir(folder))
 
 
 def stripped(source: str) -> str:
@@ -203,9 +220,7 @@ def _imported(name: str, path: Path, stamp: tuple[int, int]) -> tuple[str, ...]:
 
 
 def _run(tree: ast.AST) -> Iterator[ast.AST]:
-    """Nodes of a tree that run; what stands under `from earwitness.plugins import KINDS
-
-    if TYPE_CHECKING:` does not."""
+    """Nodes of a tree that run; what stands under `if TYPE_CHECKING:` does not."""
     stack: list[ast.AST] = [tree]
     while stack:
         node = stack.pop()
@@ -217,9 +232,7 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _for_types(node: ast.If) -> bool:
-    """Whether a branch is for type checkers alone: `from earwitness.plugins import KINDS
-
-    if TYPE_CHECKING:`."""
+    """Whether a branch is for type checkers alone: `if TYPE_CHECKING:`."""
     return ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
