@@ -240,10 +240,8 @@ def test_what_cannot_be_converted_is_named_and_nothing_is_written(spoiled, name,
 
 
 def test_a_projection_between_equal_widths_has_no_place(micro_folder, tmp_path, monkeypatch):
-    plain = audiogen_conversion.read_checkpoint
-
     def turned(*args):
-        found = plain(*args)
+        found = read_checkpoint(*args)
         found.language.weights["condition_provider.conditioners.description.output_proj.weight"] += 1e-3
         return found
 

@@ -6,7 +6,6 @@ Published: Kreuk et al., AudioGen, arXiv 2209.15352; facebook/audiogen-medium is
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,15 +126,19 @@ def from_pretrained(
     the folder's generation_config.json, where they are the same unless changed. Raises ModelError where the source
     is neither, cannot be read, or is stereo, conditioned on sound, not autoregressive or of another pattern of codes.
     """
-    given = {"seconds": seconds, "guidance": guidance, "temperature": temperature, "top_k": top_k}
     if find(source, LANGUAGE, revision) is None:
         if find(source, CONFIG, revision) is None:
             raise ModelError(_neither(source))
-        return musicgen.from_pretrained(source, revision, device, **given)
+        return musicgen.from_pretrained(
+            source, revision, device, seconds=seconds, guidance=guidance, temperature=temperature, top_k=top_k
+        )
     parts, tokenizer = build(read_checkpoint(source, revision))
-    chosen = {name: value for name, value in given.items() if value is not None}
-    frames = frames_of(source, chosen.pop("seconds", SECONDS), parts.codec.frame_rate)
-    sampling = replace(SAMPLING, **chosen)
+    frames = frames_of(source, SECONDS if seconds is None else seconds, parts.codec.frame_rate)
+    sampling = Sampling(
+        guidance=SAMPLING.guidance if guidance is None else guidance,
+        temperature=SAMPLING.temperature if temperature is None else temperature,
+        top_k=SAMPLING.top_k if top_k is None else top_k,
+    )
     model = AudioGenModel(parts.to(device), PromptTokens(tokenizer), frames, sampling)
     require_steps(source, model)
     return model

@@ -95,4 +95,5 @@ class CrossAttention(nn.Module):
         width = states.shape[-1]
         own = slice(part * width, (part + 1) * width)
         bias = None if self.in_proj_bias is None else self.in_proj_bias[own]
-        return F.linear(states, self.in_proj_weight[own], bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        projected = F.linear(states, self.in_proj_weight[own], bias)
+        return projected.reshape(*states.shape[:2], self.heads, -1).transpose(1, 2)

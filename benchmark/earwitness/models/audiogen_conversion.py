@@ -236,7 +236,7 @@ def _condition(model: LanguageModel) -> str:
 def _generation(model: LanguageModel, rate: float) -> Any:
     from transformers import GenerationConfig
 
-    return GenerationConfig(
+    config: Any = GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=round(SECONDS * rate) + model.codebooks - 1,
         do_sample=True,
         guidance_scale=SAMPLING.guidance,
@@ -246,6 +246,7 @@ def _generation(model: LanguageModel, rate: float) -> Any:
         bos_token_id=model.codes,
         decoder_start_token_id=model.codes,
     )
+    return config
 
 
 def _write(folder: Path, model: Any, tokenizer: Any) -> None:

@@ -260,7 +260,7 @@ class DelayedCodes(ABC):
         with self._stepping(given, halves) as step_on:
             for step in range(self.steps):
                 logits = step_on(column.repeat(halves, 1), step) @ weights
-                logits = (logits + torch.cat(biases) if biases else logits).unflatten(1, (self.codebooks, -1))
+                logits = (logits + torch.cat(biases) if biases else logits).reshape(len(logits), self.codebooks, -1)
                 if halves == 1:
                     logits = logits / (self.temperature or 1.0)
                 else:

@@ -80,7 +80,7 @@ def _config(settings: Settings) -> Any:
         beyond = sorted(set(settings.get(f"seanet.{half}", {})) - set(allowed))
         if beyond:
             raise _other(settings, f"seanet.{half}.{beyond[0]}", settings.get(f"seanet.{half}.{beyond[0]}"), "unset")
-    sizes = {name: settings.size(f"seanet.{key}") for key, name in SAME.items()}
+    sizes: dict[str, Any] = {name: settings.size(f"seanet.{key}") for key, name in SAME.items()}
     ratios = settings.need("seanet.ratios", list)
     rate = settings.size("encodec.sample_rate")
     if not ratios or not all(isinstance(each, int) and each > 0 for each in ratios) or rate % math.prod(ratios):
