@@ -16,7 +16,7 @@ from earwitness.closure import closure
 from earwitness.errors import EarwitnessError, ModelError
 from earwitness.models import audiogen, audiogen_conversion, audiogen_parts, musicgen
 from earwitness.models.audiogen_conversion import convert, main
-from earwitness.models.audiogen_files import CODEC, LANGUAGE, Saved, Settings, read_checkpoint
+from earwitness.models.audiogen_files import CODEC, LANGUAGE, Saved, SavedSettings, read_checkpoint
 from earwitness.models.encodec_conversion import _bandwidth, converted_codec
 from tiny_audiogen import exported, own_codec, own_language_model
 
@@ -127,7 +127,7 @@ def test_codecs_of_other_configurations_decode_alike(changes):
         codec = own_codec(config)
         from omegaconf import OmegaConf
 
-        settings = Settings("a codec", OmegaConf.create(config))
+        settings = SavedSettings("a codec", OmegaConf.create(config))
         found, weights = converted_codec(Saved(settings, codec.state_dict()))
         model = EncodecModel(found).eval()
         model.load_state_dict(weights)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from earwitness.models.audiogen_files import Checkpoint, LanguageModel, Settings
+    from earwitness.models.audiogen_files import AudiocraftCheckpoint, LanguageModel, SavedSettings
 
 ALIKE: dict[str, tuple[Any, Any]] = {
     "activation": ("relu", "gelu"),
@@ -109,7 +109,7 @@ def _require_free(folder: Path) -> None:
         raise EarwitnessError(f"{folder} is there already; name a folder that is not")
 
 
-def _sizes(settings: Settings) -> Transformer:
+def _sizes(settings: SavedSettings) -> Transformer:
     """Sizes of a language model that MusicGen of transformers computes; raises ModelError where it does not."""
     for key, (default, wanted) in ALIKE.items():
         value = settings.get(f"transformer_lm.{key}", default)
@@ -128,7 +128,7 @@ def _sizes(settings: Settings) -> Transformer:
     )
 
 
-def _codec(checkpoint: Checkpoint) -> tuple[Any, dict[str, Tensor]]:
+def _codec(checkpoint: AudiocraftCheckpoint) -> tuple[Any, dict[str, Tensor]]:
     """Configuration of transformers and weights of the codec."""
     if isinstance(checkpoint.codec, Saved):
         config, weights = converted_codec(checkpoint.codec)
@@ -139,7 +139,9 @@ def _codec(checkpoint: Checkpoint) -> tuple[Any, dict[str, Tensor]]:
     return config, weights
 
 
-def _filled(checkpoint: Checkpoint, sizes: Transformer, text_encoder: Any, codec: tuple[Any, dict[str, Tensor]]) -> Any:
+def _filled(
+    checkpoint: AudiocraftCheckpoint, sizes: Transformer, text_encoder: Any, codec: tuple[Any, dict[str, Tensor]]
+) -> Any:
     """The model of transformers with all weights."""
     config, sound = codec
     model = _empty(checkpoint.model, sizes, text_encoder.config, config)
@@ -193,7 +195,7 @@ def _divided(weights: dict[str, Tensor], prefix: str) -> tuple[dict[str, Tensor]
     return within, {name: each for name, each in weights.items() if not name.startswith(prefix)}
 
 
-def _without_projection(checkpoint: Checkpoint, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _without_projection(checkpoint: AudiocraftCheckpoint, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The weights without a projection of the text that changes nothing; raises ModelError where it changes something.
 
     Between a text encoder and a decoder of one width transformers has none, and audiocraft always.

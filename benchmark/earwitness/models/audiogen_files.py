@@ -41,7 +41,7 @@ SECONDS, SAMPLING = 5.0, Sampling(guidance=3.0, temperature=1.0, top_k=250)
 EXPORT = "export it with audiocraft.utils.export"
 
 
-class Settings:
+class SavedSettings:
     """The configuration that a file of audiocraft carries (`xp.cfg`), asked by dotted keys."""
 
     def __init__(self, place: str, config: Any) -> None:
@@ -87,7 +87,7 @@ class Settings:
 class Saved:
     """One of the two files."""
 
-    settings: Settings
+    settings: SavedSettings
     weights: dict[str, Tensor]
 
 
@@ -107,7 +107,7 @@ class LanguageModel:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class AudiocraftCheckpoint:
     """The two files, of which the codec's may be but a reference: a folder or a hub id of a codec of transformers."""
 
     source: str
@@ -146,7 +146,7 @@ def find(source: str, name: str, revision: str) -> Path | None:
         raise _unreachable(place, error) from error
 
 
-def read_checkpoint(source: str, revision: str) -> Checkpoint:
+def read_checkpoint(source: str, revision: str) -> AudiocraftCheckpoint:
     """The two files of a source that has the first of them.
 
     Raises ModelError where one is absent or no export of audiocraft, or where the model is none that is read: stereo,
@@ -157,7 +157,7 @@ def read_checkpoint(source: str, revision: str) -> Checkpoint:
         raise ModelError(f"{source}: {LANGUAGE} names {short(language)[:80]} and holds no model; {EXPORT}")
     model = _language_model(source, language.settings)
     codec = _saved(source, CODEC, _needed(source, CODEC, revision))
-    return Checkpoint(source, language, model, codec)
+    return AudiocraftCheckpoint(source, language, model, codec)
 
 
 def _needed(source: str, name: str, revision: str) -> Path:
@@ -197,7 +197,7 @@ def _saved(source: str, name: str, path: Path) -> Saved | str:
     if not isinstance(config, str) or not tensors:
         absent = "xp.cfg" if not isinstance(config, str) else "best_state"
         raise ModelError(f"{place} is no export of audiocraft: its {absent} is absent or of another kind; {EXPORT}")
-    return Saved(Settings(place, _parsed(place, config)), dict(weights or {}))
+    return Saved(SavedSettings(place, _parsed(place, config)), dict(weights or {}))
 
 
 def _parsed(place: str, text: str) -> Any:
@@ -215,7 +215,7 @@ def _parsed(place: str, text: str) -> Any:
     return config
 
 
-def _language_model(source: str, settings: Settings) -> LanguageModel:
+def _language_model(source: str, settings: SavedSettings) -> LanguageModel:
     kind = settings.need("lm_model", str)
     if kind != "transformer_lm":
         raise ModelError(
@@ -237,7 +237,7 @@ def _language_model(source: str, settings: Settings) -> LanguageModel:
     )
 
 
-def _require_delay(source: str, settings: Settings, codebooks: int) -> None:
+def _require_delay(source: str, settings: SavedSettings, codebooks: int) -> None:
     """Raise ModelError unless codebook k is k steps behind, and each step sees those before it alone."""
     modeling = settings.get("codebooks_pattern.modeling") or settings.need("transformer_lm.q_modeling", str)
     delays = settings.get("codebooks_pattern.delay.delays") or list(range(codebooks))
@@ -251,7 +251,7 @@ def _require_delay(source: str, settings: Settings, codebooks: int) -> None:
         raise settings.odd("transformer_lm.causal is not true, so that a step would see those behind it")
 
 
-def _condition(source: str, settings: Settings) -> str:
+def _condition(source: str, settings: SavedSettings) -> str:
     """The name of the only conditioner, a T5 that cross-attention looks at."""
     kinds = {name: settings.need(f"conditioners.{name}.model", str) for name in _conditioners(settings)}
     sounds = [f"{name} ({kind})" for name, kind in kinds.items() if kind not in ("t5", "lut")]
@@ -281,7 +281,7 @@ def _condition(source: str, settings: Settings) -> str:
     return condition
 
 
-def _conditioners(settings: Settings) -> list[str]:
+def _conditioners(settings: SavedSettings) -> list[str]:
     found = settings.get("conditioners") or {}
     if not isinstance(found, dict):
         raise settings.odd("conditioners is no table")
@@ -294,7 +294,7 @@ def place_of(source: str, name: str) -> str:
     return str(beside) if beside.is_dir() else name
 
 
-def read_text_encoder(checkpoint: Checkpoint) -> tuple[nn.Module, Any]:
+def read_text_encoder(checkpoint: AudiocraftCheckpoint) -> tuple[nn.Module, Any]:
     """T5 encoder and fast tokenizer of a checkpoint's text conditioner, in float32.
 
     Raises ModelError where they cannot be read: they lie in a folder of their own, or on the hub.
@@ -324,7 +324,7 @@ def read_text_encoder(checkpoint: Checkpoint) -> tuple[nn.Module, Any]:
     return module, tokenizer
 
 
-def read_named_codec(checkpoint: Checkpoint, name: str) -> nn.Module:
+def read_named_codec(checkpoint: AudiocraftCheckpoint, name: str) -> nn.Module:
     """The codec of transformers that a checkpoint names, in float32."""
     from transformers import AutoModel
 
@@ -358,7 +358,7 @@ def shape_of(codec: Any) -> CodecShape:
     return CodecShape(int(sample_rate), float(frame_rate), *map(int, counts))
 
 
-def require_fitting(checkpoint: Checkpoint, codec: CodecShape) -> None:
+def require_fitting(checkpoint: AudiocraftCheckpoint, codec: CodecShape) -> None:
     """Raise ModelError where the language model's codes are none of the codec's."""
     model, source = checkpoint.model, checkpoint.source
     if codec.sample_rate != model.sample_rate:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from earwitness.models.audiogen_files import Checkpoint
+    from earwitness.models.audiogen_files import AudiocraftCheckpoint
 
 INSTALL = "pip install --no-deps audiocraft==1.3.0 && pip install 'earwitness[audiogen]'"
 PLAIN = {
@@ -99,7 +99,7 @@ def _stand_ins() -> list[ModuleType]:
     ]
 
 
-def build(checkpoint: Checkpoint) -> tuple[AudioGenParts, Any]:
+def build(checkpoint: AudiocraftCheckpoint) -> tuple[AudioGenParts, Any]:
     """Modules and tokenizer of a checkpoint.
 
     Raises ModelError where audiocraft or a part is absent, or where a part does not fit its configuration.
@@ -119,7 +119,9 @@ def build(checkpoint: Checkpoint) -> tuple[AudioGenParts, Any]:
     return parts, tokenizer
 
 
-def _language_model(builders: Any, checkpoint: Checkpoint, text_encoder: nn.Module, tokenizer: Any) -> nn.Module:
+def _language_model(
+    builders: Any, checkpoint: AudiocraftCheckpoint, text_encoder: nn.Module, tokenizer: Any
+) -> nn.Module:
     config = _on_cpu(checkpoint.language)
     for key, value in PLAIN.items():
         config.transformer_lm[key] = value

@@ -12,7 +12,7 @@ from earwitness.models.audiogen_files import require_tensors
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from earwitness.models.audiogen_files import Saved, Settings
+    from earwitness.models.audiogen_files import Saved, SavedSettings
 
 SAME = {
     "dimension": "hidden_size",
@@ -66,7 +66,7 @@ def converted_codec(saved: Saved) -> tuple[Any, dict[str, Tensor]]:
     return config, {name: saved.weights[former] for name, former in names.items()}
 
 
-def _config(settings: Settings) -> Any:
+def _config(settings: SavedSettings) -> Any:
     from transformers import EncodecConfig
 
     kind = settings.need("compression_model", str)
@@ -116,7 +116,7 @@ def _bandwidth(bits: int) -> float:
     return bandwidth if 1000 * bandwidth >= bits else math.nextafter(bandwidth, math.inf)
 
 
-def _other(settings: Settings, key: str, value: Any, wanted: Any) -> ModelError:
+def _other(settings: SavedSettings, key: str, value: Any, wanted: Any) -> ModelError:
     return ModelError(
         f"the configuration (xp.cfg) of {settings.place} has {key} = {short(repr(value))[:80]}, which transformers has "
         f"no model for (it has {wanted}); read it through audiocraft, by the adapter audiogen"
