@@ -282,7 +282,7 @@ def test_a_hub_id_is_asked_for_both_files(monkeypatch, audiogen_folder, converte
         return download
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", hub(audiogen_folder))
-    monkeypatch.setattr("earwitness.models.audiogen_files.place_of", lambda _, name: str(audiogen_folder / name))
+    monkeypatch.setattr("earwitness.models.audiogen_named_parts.place_of", lambda _, name: str(audiogen_folder / name))
     model = audiogen.from_pretrained("some/audiogen", "v1", seconds=0.02)
     assert model.frames == 1
     assert set(asked) == {("some/audiogen", LANGUAGE, "v1"), ("some/audiogen", CODEC, "v1")}

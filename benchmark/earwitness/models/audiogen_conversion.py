@@ -24,12 +24,11 @@ from earwitness.models.audiogen_files import (
     Saved,
     find,
     read_checkpoint,
-    read_named_codec,
-    read_text_encoder,
     require_fitting,
     require_tensors,
     shape_of,
 )
+from earwitness.models.audiogen_named_parts import read_named_codec, read_text_encoder
 from earwitness.models.encodec_conversion import converted_codec
 from earwitness.models.pretrained_files import attempt, quiet
 

@@ -16,25 +16,15 @@ import torch
 from earwitness.errors import ModelError, short
 from earwitness.extras import not_installed
 from earwitness.models.musicgen_sampling import Sampling
-from earwitness.models.pretrained_files import (
-    at,
-    attempt,
-    quiet,
-    read_config,
-    require_all,
-    require_modest,
-    require_tokenizer_file,
-    settle,
-)
+from earwitness.models.pretrained_files import at, attempt, require_modest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
 LANGUAGE, CODEC = "state_dict.bin", "compression_state_dict.bin"
 """Files of the language model over codes and of the codec."""
-TOKENIZER_FILES = ("tokenizer.json", "spiece.model")
 MONO = "facebook/audiogen-medium"
 SECONDS, SAMPLING = 5.0, Sampling(guidance=3.0, temperature=1.0, top_k=250)
 """What audiocraft's AudioGen draws unless told otherwise (`set_generation_params`, 1.3.0)."""
@@ -286,65 +276,6 @@ def _conditioners(settings: SavedSettings) -> list[str]:
     if not isinstance(found, dict):
         raise settings.odd("conditioners is no table")
     return [str(name) for name in found if name != "args"]
-
-
-def place_of(source: str, name: str) -> str:
-    """Where a part that a checkpoint names lies: the folder of that name beside its files, if any, else the name."""
-    beside = Path(source, name)
-    return str(beside) if beside.is_dir() else name
-
-
-def read_text_encoder(checkpoint: AudiocraftCheckpoint) -> tuple[nn.Module, Any]:
-    """T5 encoder and fast tokenizer of a checkpoint's text conditioner, in float32.
-
-    Raises ModelError where they cannot be read: they lie in a folder of their own, or on the hub.
-    """
-    from transformers import AutoTokenizer, T5EncoderModel
-
-    name, source = checkpoint.model.text_encoder, checkpoint.source
-    place = place_of(source, name)
-    try:
-        with quiet():
-            read_config(place, "main", "t5")
-            module, report = attempt(
-                "weights",
-                place,
-                lambda: T5EncoderModel.from_pretrained(place, dtype=torch.float32, output_loading_info=True),
-            )
-            require_tokenizer_file(place, TOKENIZER_FILES)
-            tokenizer = attempt("tokenizer", place, lambda: AutoTokenizer.from_pretrained(place))
-        require_all(place, module, report)
-        settle(place, module)
-    except ModelError as error:
-        raise ModelError(
-            f"the text encoder {name} of {source}: {error}; it may lie in a folder of that name beside {LANGUAGE}"
-        ) from error
-    if not tokenizer.is_fast:
-        raise ModelError(f"the tokenizer of {place} cannot say which characters a token covers; save a fast tokenizer")
-    return module, tokenizer
-
-
-def read_named_codec(checkpoint: AudiocraftCheckpoint, name: str) -> nn.Module:
-    """The codec of transformers that a checkpoint names, in float32."""
-    from transformers import AutoModel
-
-    import earwitness.models.spectral_codec  # noqa: F401  registers the micro codec with transformers
-
-    place = place_of(checkpoint.source, name)
-    try:
-        with quiet():
-            read_config(place, "main", "encodec", "spectral_codec")
-            module, report = attempt(
-                "weights",
-                place,
-                lambda: AutoModel.from_pretrained(place, dtype=torch.float32, output_loading_info=True),
-            )
-        require_all(place, module, report)
-        settle(place, module)
-    except ModelError as error:
-        raise ModelError(f"the codec {name} of {checkpoint.source}: {error}") from error
-    found: nn.Module = module
-    return found
 
 
 def shape_of(codec: Any) -> CodecShape:

@@ -20,12 +20,11 @@ from earwitness.models.audiogen_files import (
     CODEC,
     LANGUAGE,
     Saved,
-    read_named_codec,
-    read_text_encoder,
     require_fitting,
     require_tensors,
     shape_of,
 )
+from earwitness.models.audiogen_named_parts import read_named_codec, read_text_encoder
 from earwitness.models.pretrained_files import attempt, require_finite
 from earwitness.stand_ins import imported, stand_in
 
