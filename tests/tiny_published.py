@@ -19,6 +19,8 @@ import yaml
 from safetensors.torch import save_file
 from torch import nn
 
+from earwitness.models.audiogen_files import CODEC, LANGUAGE
+from tiny_audiogen import published_audiogen, saved_by_audiocraft
 from tiny_autoencoders import install_wavtokenizer
 from tiny_band import band_tokenizer, tiny_audioldm2
 from tiny_speech import SPEECH_WORDS, whisper_tokenizer
@@ -70,6 +72,25 @@ def musicgen(folder: Path) -> Path:
     band_tokenizer().save_pretrained(folder)
     write(folder, {"tokenizer_config.json": files["tokenizer_config.json"]})
     return folder
+
+
+def shrunk_audiogen() -> dict[str, Any]:
+    """Configurations of facebook/audiogen-medium and of its text encoder, with smaller widths and fewer layers."""
+    files = published_audiogen()
+    encoder = files["t5-large/config.json"]
+    encoder |= {"d_model": 12, "d_kv": 6, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+    encoder |= {"vocab_size": len(band_tokenizer())}
+    files[LANGUAGE]["transformer_lm"] |= {"dim": 16, "num_heads": 2, "num_layers": 2}
+    files[CODEC]["seanet"] |= {"n_filters": 2, "dimension": 8, "lstm": 1}
+    return files
+
+
+def audiogen(folder: Path, half: bool = False) -> Path:
+    """facebook/audiogen-medium: audiocraft's own files, and the text encoder that they name in a folder beside them."""
+    files = shrunk_audiogen()
+    _save_transformers(folder / "t5-large", {"config.json": files["t5-large/config.json"]}, transformers.T5EncoderModel)
+    band_tokenizer().save_pretrained(folder / "t5-large")
+    return saved_by_audiocraft(folder, files, width=12, half=half)
 
 
 def whisper(folder: Path) -> Path:

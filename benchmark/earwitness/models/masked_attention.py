@@ -96,16 +96,25 @@ def masked_attention(
         return output, weights
     assert attention_mask is not None
     rows = attention_mask.shape[0]
-    reference = value[:rows, :, -1:] if masking.reference else None
-    tokens = attention_mask.shape[-1]
-    own_key, own_value = key[:rows, :, :tokens], value[:rows, :, :tokens]
-    attention = (_scores(query[:rows] * kwargs["scaling"], own_key) + attention_mask).softmax(dim=-1)
-    if masking.record is not None:
-        masking.record.append(attention)
-    output = remove(attention, own_value, masking, reference).transpose(1, 2)
+    output, attention = attended(query[:rows] * kwargs["scaling"], key[:rows], value[:rows], attention_mask, masking)
+    output = output.transpose(1, 2)
     if rows < query.shape[0]:
         output = torch.cat([output, output.new_zeros(query.shape[0] - rows, *output.shape[1:])])
     return output, attention
+
+
+def attended(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, masking: Masking) -> tuple[Tensor, Tensor]:
+    """What the conditional rows take from a prompt, [C, H, T, d], and their attention [C, H, T, N] before removal.
+
+    `query` is [C, H, T, d], scaled, `key` and `value` [C, H, N, d] (N + 1 with a reference state), `bias` the additive
+    bias [C, 1, 1, N].
+    """
+    reference = value[:, :, -1:] if masking.reference else None
+    tokens = bias.shape[-1]
+    attention = (_scores(query, key[:, :, :tokens]) + bias).softmax(dim=-1)
+    if masking.record is not None:
+        masking.record.append(attention)
+    return remove(attention, value[:, :, :tokens], masking, reference), attention
 
 
 def _scores(query: Tensor, key: Tensor) -> Tensor:

@@ -5,30 +5,30 @@ Published: Copet et al., Simple and Controllable Music Generation, arXiv 2306.05
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from earwitness.errors import ModelError
 from earwitness.models.cache_argument import cached
 from earwitness.models.card_parameters import Guidance, Seconds, Temperature, TopK
+from earwitness.models.delayed_codes import CodeShape, Conditioning, DelayedCodes, require_steps
 from earwitness.models.kv_cache import decoding_cache
-from earwitness.models.masked_attention import NAME, Masking, padding_bias, reference_state
+from earwitness.models.masked_attention import NAME
 from earwitness.models.musicgen_files import generation_frames, load_parts
 from earwitness.models.musicgen_sampling import Sampling, chosen_sampling
-from earwitness.models.pretrained_files import adapter, attempt
+from earwitness.models.pretrained_files import adapter
 from earwitness.models.prompt_tokens import PromptTokens
-from earwitness.models.sampling import GumbelNoise, top_k_only
-from earwitness.tracks.prompt import Encoded, Removal, TeacherForced
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Iterator
+
     from torch import Tensor, nn
 
+    from earwitness.models.delayed_codes import Step
 
-class MusicgenModel:
+
+class MusicgenModel(DelayedCodes):
     """A `PromptModel` (see `earwitness.tracks.prompt`) around transformers' MusicgenForConditionalGeneration.
 
     MusicGen projects values without bias, so the value of the null state is zero and the removal operators `null`
@@ -38,28 +38,22 @@ class MusicgenModel:
 
     def __init__(self, module: nn.Module, tokenizer: Any, frames: int, sampling: Sampling) -> None:
         """Freeze the module, set its decoder's attention function, and read sizes from its configuration."""
-        self.module = module.eval().requires_grad_(False)
         config: Any = module.config
         config.decoder._attn_implementation = NAME
         decoder: Any = module.decoder
-        self.device: torch.device = next(module.parameters()).device
-        self.sample_rate = int(config.audio_encoder.sampling_rate)
-        self.frame_rate = float(config.audio_encoder.frame_rate)
-        self.codebooks = int(config.decoder.num_codebooks)
-        self.frames = frames
+        shape = CodeShape(
+            sample_rate=int(config.audio_encoder.sampling_rate),
+            frame_rate=float(config.audio_encoder.frame_rate),
+            frames=frames,
+            codebooks=int(config.decoder.num_codebooks),
+            codes=int(config.decoder.vocab_size),
+            start=int(config.decoder.pad_token_id),
+        )
+        super().__init__(module, PromptTokens(tokenizer), sampling, shape)
         self.metered: nn.Module = decoder.model.decoder
-        self.guidance, self.temperature, self.top_k = sampling.guidance, sampling.temperature, sampling.top_k
-        self._heads: Sequence[Any] = decoder.lm_heads
+        self._heads = decoder.lm_heads
         self._codec: Any = module.audio_encoder
         self._layers = int(config.decoder.num_hidden_layers)
-        self._start = int(config.decoder.pad_token_id)
-        self._prompts = PromptTokens(tokenizer)
-        self._noise = GumbelNoise((self.steps, self.codebooks, int(config.decoder.vocab_size)))
-
-    @property
-    def steps(self) -> int:
-        """T = F + K - 1, the decoding steps of a generation."""
-        return self.frames + self.codebooks - 1
 
     def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """How many passes over one whole sequence a call of `metered` with these arguments is worth."""
@@ -69,208 +63,44 @@ class MusicgenModel:
         rows, steps = kwargs["inputs_embeds"].shape[:2]
         return float(rows * steps / self.steps)
 
-    def tokens(self, prompts: Sequence[str]) -> list[list[str]]:
-        """Texts of each prompt's tokens, special ones included, padding not."""
-        return [self._prompts.texts(prompt) for prompt in prompts]
-
-    def special(self, prompts: Sequence[str]) -> list[np.ndarray]:
-        """[N] bool for each prompt, True where a token is no part of the text (end of sequence)."""
-        return [self._prompts.special(prompt) for prompt in prompts]
-
-    def words(self, prompts: Sequence[str]) -> list[np.ndarray]:
-        """[N] int for each prompt: index of the whitespace-separated word that a token belongs to, -1 where special."""
-        return [self._prompts.words(prompt) for prompt in prompts]
-
-    def encode(self, prompts: Sequence[str]) -> Encoded:
-        """States [B, N, D] and mask [B, N] of prompts, padded to the longest."""
-        ids, mask = (tensor.to(self.device) for tensor in self._prompts.padded(prompts))
-        module: Any = self.module
-        states = module.text_encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-        if hasattr(module, "enc_to_dec_proj"):
-            states = module.enc_to_dec_proj(states)
-        return Encoded(states=states * mask[..., None].to(states.dtype), mask=mask)
-
-    def generate(
-        self,
-        text: Encoded,
-        seed: int | Sequence[int],
-        token_mask: Tensor | None = None,
-        removal: Removal = Removal.SCALE,
-    ) -> tuple[Tensor, Tensor]:
-        """Codes [B, K, F] and audio [B, S], sampled with Gumbel noise fixed by (seed, step, codebook) alone."""
-        codes = self.sample(text, seed, token_mask, removal)
-        return codes, self.audio(codes)
-
-    def sample(
-        self,
-        text: Encoded,
-        seed: int | Sequence[int],
-        token_mask: Tensor | None = None,
-        removal: Removal = Removal.SCALE,
-    ) -> Tensor:
-        """Codes [B, K, F] of `generate`, without the audio. Raises ValueError unless seeds and rows agree in number."""
-        seeds = list(seed) if isinstance(seed, Sequence) else [int(seed)]
-        rows = _rows(text.states, token_mask, seeds)
-        seeds = seeds * rows if len(seeds) == 1 else seeds
-        with torch.inference_mode():
-            delayed = self._decode(self._conditioning(text, rows, token_mask, removal, self.frames), seeds)
-        return self._undelayed(delayed.clone())
-
     def audio(self, codes: Tensor) -> Tensor:
         """Audio [B, S] of codes [B, K, F]."""
         with torch.no_grad():
             audio: Tensor = self._codec.decode(codes[None], [None]).audio_values
         return audio[:, 0]
 
-    def hidden(
-        self, codes: Tensor, text: Encoded, token_mask: Tensor | None = None, removal: Removal = Removal.SCALE
-    ) -> Tensor:
-        """Final hidden states [B, F, D] of the conditional branch, teacher-forced."""
-        return self.teacher_forced(codes, text, token_mask, removal).hidden
+    def _states(self, ids: Tensor, mask: Tensor) -> Tensor:
+        module: Any = self.module
+        states: Tensor = module.text_encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        if hasattr(module, "enc_to_dec_proj"):
+            states = module.enc_to_dec_proj(states)
+        return states
 
-    def logits(
-        self, codes: Tensor, text: Encoded, token_mask: Tensor | None = None, removal: Removal = Removal.SCALE
-    ) -> Tensor:
-        """Logits [B, K, F, V] of the conditional branch, teacher-forced."""
-        return self.teacher_forced(codes, text, token_mask, removal).logits
+    def _whole(self, delayed: Tensor, given: Conditioning | None, record: list[Tensor] | None = None) -> Tensor:
+        # States of the null branch are zero and values have no bias: its cross-attention adds nothing and is left out.
+        conditioned: dict[str, Any] = {}
+        if given is not None:
+            conditioned = self._conditioned(given.states, given) | {"masking": given.throughout(record)}
+        ids = delayed.flatten(0, 1)
+        hidden: Tensor = self.metered(input_ids=ids, **conditioned, use_cache=False).last_hidden_state
+        return hidden
 
-    def null_logits(self, codes: Tensor) -> Tensor:
-        """Logits [B, K, F, V] of the unconditional branch, teacher-forced: no mask changes them.
-
-        Its encoder states are zero and values have no bias, so its cross-attention adds nothing and is left out.
-        """
-        hidden = self.metered(input_ids=self._delayed(codes).flatten(0, 1), use_cache=False).last_hidden_state
-        return self._read(hidden, codes.shape[-1])
-
-    def guided(self, logits: Tensor, null_logits: Tensor) -> Tensor:
-        """Logits that are sampled from: guidance and temperature applied (top-k only where a code is drawn).
-
-        Of greedy decoding, whose temperature is 0, they are the guided logits, undivided.
-        """
-        return (null_logits + self.guidance * (logits - null_logits)) / (self.temperature or 1.0)
-
-    def cross_attention(self, codes: Tensor, text: Encoded) -> Tensor:
-        """Cross-attention [B, L, H, F, N] after softmax, teacher-forced."""
-        attentions = self.teacher_forced(codes, text, attentions=True).attentions
-        return torch.stack(attentions, dim=1)[..., : codes.shape[-1], :]
-
-    def teacher_forced(
-        self,
-        codes: Tensor,
-        text: Encoded,
-        token_mask: Tensor | None = None,
-        removal: Removal = Removal.SCALE,
-        attentions: bool = False,
-    ) -> TeacherForced:
-        """Hidden states, logits and, if asked for, attention of one teacher-forced pass, differentiable throughout."""
-        rows = _rows(codes, text.states, token_mask)
-        frames = codes.shape[-1]
-        given = self._conditioning(text, rows, token_mask, removal, frames)
-        record: list[Tensor] | None = [] if attentions else None
-        ids = self._delayed(codes.expand(rows, -1, -1))
-        hidden = self.metered(
-            input_ids=ids.flatten(0, 1),
-            encoder_hidden_states=given.states,
-            encoder_attention_mask=given.bias,
-            masking=Masking(removal, None if given.mask is None else given.mask[:, None], record),
-            use_cache=False,
-        ).last_hidden_state
-        return TeacherForced(hidden[:, :frames], self._read(hidden, frames), tuple(record or ()))
-
-    def _conditioning(
-        self, text: Encoded, rows: int, token_mask: Tensor | None, removal: Removal, frames: int
-    ) -> _Conditioning:
-        states, own = text.states, text.mask
-        if token_mask is not None and removal in (Removal.NULL, Removal.MEAN):
-            states = torch.cat([states, reference_state(states, own, removal)], dim=1)
-        bias = padding_bias(own, states.dtype)
-        mask = None if token_mask is None else self._stepwise(token_mask.to(states), rows, frames, own.shape[1])
-        return _Conditioning(states.expand(rows, -1, -1), bias.expand(rows, -1, -1, -1), mask, removal)
-
-    def _stepwise(self, token_mask: Tensor, rows: int, frames: int, tokens: int) -> Tensor:
-        """A token mask [B, N] or [B, F, N] as rows of decoding steps, [B, 1, N] or [B, T, N]."""
-        if token_mask.ndim == 2:
-            token_mask = token_mask[:, None]
-        if token_mask.ndim != 3 or token_mask.shape[1] not in (1, frames) or token_mask.shape[2] != tokens:
-            raise ValueError(
-                f"token_mask must be [B, N] or [B, F, N] with F = {frames} and N = {tokens}; "
-                f"found {list(token_mask.shape)}"
-            )
-        if token_mask.shape[1] > 1:
-            last = token_mask[:, -1:].expand(-1, self.codebooks - 1, -1)
-            token_mask = torch.cat([token_mask, last], dim=1)
-        return token_mask.expand(rows, -1, -1)
-
-    def _delayed(self, codes: Tensor) -> Tensor:
-        """Decoder input [B, K, T]: step s reads the code of codebook k at frame s - 1 - k."""
-        batch, codebooks, frames = codes.shape
-        delayed = codes.new_full((batch, codebooks, frames + codebooks - 1), self._start)
-        for k in range(codebooks):
-            delayed[:, k, k + 1 : k + 1 + frames] = codes[:, k, : delayed.shape[-1] - k - 1]
-        return delayed
-
-    def _undelayed(self, drawn: Tensor) -> Tensor:
-        """Codes [B, K, F] from what was drawn at each step [B, K, T]."""
-        return torch.stack([drawn[:, k, k : k + self.frames] for k in range(self.codebooks)], dim=1)
-
-    def _read(self, hidden: Tensor, frames: int) -> Tensor:
-        """Logits [B, K, F, V] from hidden states [B, T, D]: codebook k of frame f is read at step f + k."""
-        return torch.stack([head(hidden[:, k : k + frames]) for k, head in enumerate(self._heads)], dim=1)
-
-    def _decode(self, given: _Conditioning, seeds: Sequence[int]) -> Tensor:
-        """What is drawn at each step, [B, K, T], the conditional rows before the unconditional ones."""
-        rows, halves = given.states.shape[0], 1 if self.guidance == 1 else 2
+    @contextmanager
+    def _stepping(self, given: Conditioning, halves: int) -> Iterator[Step]:
         states = given.states if halves == 1 else torch.cat([given.states, torch.zeros_like(given.states)])
-        heads = torch.cat([head.weight for head in self._heads]).T
-        noise = self._noise.batch(seeds, self.device) if self.temperature else None
-        given_cache = cached(self.metered, decoding_cache(self._layers, self.steps))
-        drawn = states.new_full((rows, self.codebooks, self.steps), self._start, dtype=torch.long)
-        column = drawn[:, :, 0]
-        for step in range(self.steps):
-            hidden = self.metered(
-                input_ids=column.repeat(halves, 1).reshape(-1, 1),
-                encoder_hidden_states=states,
-                encoder_attention_mask=given.bias,
-                **given_cache,
-                masking=given.at(step),
-                use_cache=True,
-            ).last_hidden_state[:, -1]
-            logits = (hidden @ heads).unflatten(1, (self.codebooks, -1))
-            logits = logits / (self.temperature or 1.0) if halves == 1 else self.guided(logits[:rows], logits[rows:])
-            first, last = max(0, step - self.frames + 1), min(step + 1, self.codebooks)
-            scores = top_k_only(logits, self.top_k)
-            scores = scores if noise is None else scores + noise[step]
-            drawn[:, first:last, step] = scores[:, first:last].argmax(dim=-1)
-            column = drawn[:, :, step]
-        return drawn
+        kept = self._conditioned(states, given) | cached(self.metered, decoding_cache(self._layers, self.steps))
 
+        def step_on(column: Tensor, step: int) -> Tensor:
+            hidden: Tensor = self.metered(
+                input_ids=column.reshape(-1, 1), **kept, masking=given.at(step), use_cache=True
+            ).last_hidden_state
+            return hidden[:, -1]
 
-@dataclass(frozen=True)
-class _Conditioning:
-    """What the conditional rows of a pass attend to."""
+        yield step_on
 
-    states: Tensor
-    """[B, N, D], or [B, N + 1, D] with the reference state at the end."""
-    bias: Tensor
-    """[B, 1, 1, N] additive attention bias."""
-    mask: Tensor | None
-    """[B, 1, N] or [B, T, N] token mask by decoding step."""
-    removal: Removal
-
-    def at(self, step: int) -> Masking:
-        """The masking of one decoding step."""
-        if self.mask is None:
-            return Masking(self.removal)
-        row = min(step, self.mask.shape[1] - 1)
-        return Masking(self.removal, self.mask[:, None, row : row + 1])
-
-
-def _rows(*batches: Tensor | list[int] | None) -> int:
-    """The common leading dimension, 1 being broadcast; raises ValueError where there is none."""
-    sizes = {len(batch) for batch in batches if batch is not None}
-    if len(sizes - {1}) > 1:
-        raise ValueError(f"codes, prompts, masks and seeds differ in number: {sorted(sizes)}; give one of each, or one")
-    return max(sizes)
+    @staticmethod
+    def _conditioned(states: Tensor, given: Conditioning) -> dict[str, Any]:
+        return {"encoder_hidden_states": states, "encoder_attention_mask": given.bias}
 
 
 @adapter
@@ -297,17 +127,5 @@ def from_pretrained(
     given = {"guidance": guidance, "temperature": temperature, "top_k": top_k}
     sampling = chosen_sampling(source, module.generation_config, given)
     model = MusicgenModel(module, tokenizer, generation_frames(source, module, seconds), sampling)
-    _require_steps(source, model)
+    require_steps(source, model)
     return model
-
-
-def _require_steps(source: str, model: MusicgenModel) -> None:
-    """Raise ModelError where text encoder, decoder and codec do not work together, by one frame of one prompt."""
-    codes = torch.zeros(1, model.codebooks, 1, dtype=torch.long, device=model.device)
-    with torch.no_grad():
-        logits = attempt("decoder", source, lambda: model.logits(codes, model.encode(["a bell"])))
-        # Guidance adds the branch without a prompt, which may be the one that overflows.
-        null = logits if model.guidance == 1 else attempt("decoder", source, lambda: model.null_logits(codes))
-        attempt("codec", source, lambda: model.audio(codes))
-    if not (logits.isfinite().all() and null.isfinite().all()):
-        raise ModelError(f"the decoder of {source} gives logits that are not finite; take other weights")

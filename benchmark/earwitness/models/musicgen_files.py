@@ -59,22 +59,31 @@ def generation_frames(source: str, module: Any, seconds: float | None) -> int:
     """
     rate = float(module.config.audio_encoder.frame_rate)
     if seconds is not None:
-        frames = round(seconds * rate)
-        if frames < 1:
-            raise ModelError(f"{source} makes {rate:g} frames a second, and {seconds:g} s hold none; ask for more")
-    else:
-        default = module.generation_config
-        steps = default.max_new_tokens or default.max_length or 0
-        if not isinstance(steps, int):
-            raise ModelError(
-                f"the generation settings of {source} (generation_config.json): a length must be a number of steps, "
-                f"not {short(repr(steps))[:80]}"
-            )
-        frames = steps - int(module.config.decoder.num_codebooks) + 1
+        return frames_of(source, seconds, rate)
+    default = module.generation_config
+    steps = default.max_new_tokens or default.max_length or 0
+    if not isinstance(steps, int):
+        raise ModelError(
+            f"the generation settings of {source} (generation_config.json): a length must be a number of steps, "
+            f"not {short(repr(steps))[:80]}"
+        )
+    frames = steps - int(module.config.decoder.num_codebooks) + 1
     if frames < 1:
         raise ModelError(
             f"{source} does not say how long a generation is; set `seconds` in the task's model parameters"
         )
+    return _bounded(source, frames, rate)
+
+
+def frames_of(source: str, seconds: float, rate: float) -> int:
+    """F of a generation of `seconds` at a rate of frames a second; raises ModelError where it is 0, or too long."""
+    frames = round(seconds * rate)
+    if frames < 1:
+        raise ModelError(f"{source} makes {rate:g} frames a second, and {seconds:g} s hold none; ask for more")
+    return _bounded(source, frames, rate)
+
+
+def _bounded(source: str, frames: int, rate: float) -> int:
     if frames > LONGEST * rate:
         raise ModelError(
             f"{source} asks for generations of {frames / rate:.3g} s, beyond {LONGEST} s; set `seconds` in the task's "
