@@ -37,7 +37,7 @@ def standing_in(modules: Iterable[ModuleType]) -> Iterator[None]:
     """
     with _LOCK:
         # It looks for torchaudio once for all, and asks a module for its place.
-        from transformers.utils import is_torchaudio_available
+        from transformers.utils.import_utils import is_torchaudio_available
 
         is_torchaudio_available()
         real: dict[str, bool] = {}

@@ -162,6 +162,8 @@ def _named(node: ast.AST) -> list[str]:
     """Names of modules that a node imports: a statement, or a call of `stand_ins.imported` on a name."""
     if isinstance(node, ast.Call) and node.args and ast.unparse(node.func).rpartition(".")[2] == imported.__name__:
         name = node.args[0]
+        # Of a text that is put together, its beginning tells the package.
+        name = name.values[0] if isinstance(name, ast.JoinedStr) else name
         return [name.value] if isinstance(name, ast.Constant) and isinstance(name.value, str) else []
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
