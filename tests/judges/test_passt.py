@@ -309,7 +309,9 @@ def test_a_spoiled_folder_is_refused_in_one_line(folder: Path, tmp_path: Path, c
 
 def test_a_folder_of_an_ast_names_its_adapter(tmp_path: Path) -> None:
     ast.small_ast(LABELS).save_pretrained(tmp_path)
-    with pytest.raises(ModelError, match="is an audio-spectrogram-transformer model, not a passt one; name the adapter"):
+    with pytest.raises(
+        ModelError, match="is an audio-spectrogram-transformer model, not a passt one; name the adapter"
+    ):
         passt.load(tmp_path)
 
 
@@ -332,7 +334,9 @@ def test_a_checkpoint_that_cannot_be_fetched_says_where_it_lies(monkeypatch: pyt
         raise OSError("no route\nto host")
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", offline)
-    with pytest.raises(ModelError, match=r"cannot fetch https://\S+: OSError: no route to host; name a folder") as error:
+    with pytest.raises(
+        ModelError, match=r"cannot fetch https://\S+: OSError: no route to host; name a folder"
+    ) as error:
         passt.load(passt.PUBLISHED[0])
     assert "\n" not in str(error.value)
 
@@ -364,7 +368,9 @@ def test_without_hear21passt_the_command_is_named(folder: Path, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("forgotten")
-@pytest.mark.parametrize(("files", "told"), [({}, "needs hear21passt.models"), ({"passt": "", "preprocess": ""}, "PaSST")])
+@pytest.mark.parametrize(
+    ("files", "told"), [({}, "needs hear21passt.models"), ({"passt": "", "preprocess": ""}, "PaSST")]
+)
 def test_half_of_hear21passt_is_installed_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], told: str
 ) -> None:

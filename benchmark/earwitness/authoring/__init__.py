@@ -28,7 +28,7 @@ def complete(task: Task) -> int:
     module = import_module(f"{__name__}.{task.card.track}")
     if not hasattr(module, "complete"):
         raise EarwitnessError(
-            f"task {task.id}: the ceilings of the {task.card.track} track are computed as a whole, by `earwitness train`"
+            f"task {task.id}: ceilings of the {task.card.track} track are computed as a whole, by `earwitness train`"
         )
     added: int = module.complete(task)
     return added

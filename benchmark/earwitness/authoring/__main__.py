@@ -1,4 +1,4 @@
-"""`python -m earwitness.authoring TASK`: ceilings of metrics that were added to a card, once their truth is certified."""
+"""`python -m earwitness.authoring TASK`: ceilings of metrics that joined the card of a certified task."""
 
 from __future__ import annotations
 

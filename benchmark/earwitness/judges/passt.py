@@ -250,9 +250,7 @@ def _shape_of(place: str, weights: Mapping[str, Tensor]) -> PaSSTShape:
     depth = len({match.group() for name in weights if (match := re.match(r"blocks\.\d+\.", name))})
     grid = (weights["freq_new_pos_embed"].shape[-2], weights["time_new_pos_embed"].shape[-1])
     for stride in range(1, PaSSTShape.patch_size + 1):
-        shape = PaSSTShape(
-            stride=(stride, stride), embed_dim=width, depth=depth, num_heads=max(1, width // HEAD_WIDTH)
-        )
+        shape = PaSSTShape(stride=(stride, stride), embed_dim=width, depth=depth, num_heads=max(1, width // HEAD_WIDTH))
         if shape.grid == grid:
             return shape
     raise ModelError(

@@ -88,6 +88,7 @@ class TrainingMask(nn.Module):
         super().__init__()
 
     def forward(self, mel: Tensor) -> Tensor:
+        """Raise NotImplementedError: a mask that masks nothing would be another training."""
         raise NotImplementedError("spectra are not masked here; install torchaudio, or build with freqm=0 and timem=0")
 
 

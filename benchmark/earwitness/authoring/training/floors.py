@@ -50,7 +50,6 @@ class Ensemble:
                 parts.append(self.model.generate(self.model.encode(chunk), seeds)[1])
         return torch.cat(parts)
 
-
     def presence(self, audio: Tensor, judge: str) -> Tensor:
         """[B, C] how surely a judge hears each class in audio [B, S] of the model's sample rate."""
         listener = PromptRespondent(self.model, self.judges)
@@ -72,14 +71,20 @@ def measure(folder: Path, split: Split = "validation", captions: int = 120, real
 def hearing(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:
     """How often each judge names exactly the sounding classes, of real and of coded audio."""
     audio = torch.from_numpy(np.stack([render(item).audio for item in scenes]))
-    codec: Any = ensemble.model.module.audio_encoder
-    with torch.inference_mode():
-        coded = torch.cat([codec.audio(codec.quantise(codec.latents(part))) for part in torch.split(audio, BATCH)])
+    through = coded(ensemble, audio)
     shares = {}
     for name in ensemble.judges:
         shares[f"{name}_real"] = _exact(ensemble, name, audio, scenes)
-        shares[f"{name}_coded"] = _exact(ensemble, name, coded[:, :SAMPLES], scenes)
+        shares[f"{name}_coded"] = _exact(ensemble, name, through, scenes)
     return shares
+
+
+def coded(ensemble: Ensemble, audio: Tensor) -> Tensor:
+    """Audio [B, S] of the world through the model's codec."""
+    codec: Any = ensemble.model.module.audio_encoder
+    with torch.inference_mode():
+        parts = [codec.audio(codec.quantise(codec.latents(part))) for part in torch.split(audio, BATCH)]
+    return torch.cat(parts)[:, :SAMPLES]
 
 
 def obedience(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:

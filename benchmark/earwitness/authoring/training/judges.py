@@ -18,7 +18,7 @@ from earwitness.judges.passt import PaSSTJudge, small_passt
 from earwitness.models.spectral_codec import SpectralCodec
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE
 
-STEPS = {"ast": 3000, "cnn": 1500, "passt": 1800}
+STEPS = {"ast": 3000, "cnn": 1500, "passt": 1000}
 BATCH = 32
 CODED = 3000
 """Clips that are sent through the codec, once."""
