@@ -268,7 +268,7 @@ def _with_weights(place: str, judge: PaSSTJudge, weights: Mapping[str, Tensor]) 
     try:
         judge.network.load_state_dict(weights)
     except RuntimeError as error:
-        reason = short(" ".join(str(error).split()[5:]))[:160]
+        reason = short(" ".join(str(error).split()[6:]))[:160]
         raise ModelError(f"the weights of {place} are not those of its network ({reason}); save it again") from error
     return judge
 

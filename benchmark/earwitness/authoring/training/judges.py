@@ -18,7 +18,7 @@ from earwitness.judges.passt import PaSSTJudge, small_passt
 from earwitness.models.spectral_codec import SpectralCodec
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE
 
-STEPS = {"ast": 3000, "cnn": 1500, "passt": 1000}
+STEPS = {"ast": 3000, "cnn": 1500, "passt": 2000}
 BATCH = 32
 CODED = 3000
 """Clips that are sent through the codec, once."""
@@ -81,7 +81,8 @@ def train_passt(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingChec
         torch.manual_seed(int(rng.integers(2**31)))
         return at_rate(colour(heard, rng, decibel=4.0), judge.sample_rate), torch.cat([labels[chosen], present])
 
-    seconds = train_judge(judge, judge, draw, TrainingPlan("judge passt", STEPS["passt"], 1.2e-3, seed), checkpoint)
+    plan = TrainingPlan("judge passt", STEPS["passt"], 1.2e-3, seed, cycles=2)
+    seconds = train_judge(judge, judge, draw, plan, checkpoint)
     return judge, seconds
 
 
