@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 
 from earwitness import registry
@@ -80,7 +81,7 @@ def agreements(task: Task, rows: pa.Table) -> list[JudgeAgreement]:
     columns = _by_judge(task)
     if len(columns) < 2:
         raise NotComparableError(f"task {task.id}: one judge alone is asked for {task.card.main_metric}")
-    own = np.array([at == task.hash for at in rows["task_hash"].to_pylist()])
+    own = pc.equal(rows["task_hash"], task.hash)
     made = cube(rows.filter(own), [column.id for column in columns.values()]).on_roster()
     whole = [at for at, why in enumerate(made.shortfalls(range(len(columns)))) if not why]
     if len(whole) < 3:
