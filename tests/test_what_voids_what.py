@@ -139,6 +139,25 @@ def test_a_changed_line_voids_what_it_touches_and_nothing_else(copy: Path, befor
     assert entrants == change.submissions
 
 
+def test_a_judge_more_voids_no_explanation_and_no_row_of_the_others(tmp_path: Path) -> None:
+    more = registry.task("micro_prompt")
+    judges = [judge for judge in more.card.judges if judge.name != "passt"]
+    asks = {card.id for card in more.card.metrics if card.parameters.get("judge") == "passt"}
+    folder = shutil.copytree(more.folder, tmp_path / more.id, ignore=shutil.ignore_patterns("passt"))
+    fewer = Task(
+        more.card.model_copy(
+            update={"judges": judges, "metrics": [card for card in more.card.metrics if card.id not in asks]}
+        ),
+        folder,
+    )
+    assert len(judges) == 2
+    assert {id.partition("@")[0] for id in asks} == {"fid_f", "kl_f", "fid_cf", "kl_cf"}
+    assert (more.hash, more.seed_key) == (fewer.hash, fewer.seed_key)
+    after = measured(more)
+    assert set(after) - set(measured(fewer)) == asks
+    assert measured(fewer) == {metric: hash for metric, hash in after.items() if metric not in asks}
+
+
 def judge_of(task: Task, metric: str) -> list[str]:
     """Adapter of the judge that a metric asks, if it asks one."""
     return [judge.adapter for judge in task.card.judges if judge.name == judges_asked(task.id)[metric]]

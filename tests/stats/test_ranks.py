@@ -1,9 +1,11 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earwitness.stats.ranks import agreement, chance, first, ranks
+from earwitness.stats.ranks import agreement, chance, first, ranks, unrelated
 from earwitness.stats.verdicts import Order, order
 
 FIELDS = ("place", "low", "high", "group")
@@ -104,3 +106,11 @@ def test_agreement_is_1_for_the_same_order_and_minus_1_for_the_opposite():
     scores = np.array([0.1, 0.5, 0.3])
     assert agreement(scores, 2 * scores) == pytest.approx(1)
     assert agreement(scores, -scores) == pytest.approx(-1)
+
+
+def test_without_relation_tau_lies_where_all_namings_of_four_entrants_put_it():
+    scores = np.array([0.1, 0.4, 0.2, 0.9])
+    every = [agreement(scores, np.array(named)) for named in permutations(scores)]
+    found = unrelated(scores, scores[::-1], 0.8)
+    assert found == tuple(np.quantile(every, [0.1, 0.9]))
+    assert found[0] == -found[1]

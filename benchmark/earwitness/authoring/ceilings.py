@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from earwitness.errors import EarwitnessError, short
 from earwitness.results.writing import moved_into_place
 from earwitness.scoring.certificates import folder
 
@@ -33,6 +34,16 @@ BEST, WORST, TRUTH = "ceiling", "anti", "truth"
 def row(kind: str, metric: str, item: str, seed: int, value: float) -> dict[str, Any]:
     """A row of `SCHEMA`."""
     return {"kind": kind, "metric": metric, "item": item, "generation_seed": seed, "value": value}
+
+
+def read(task: Task) -> list[dict[str, Any]]:
+    """Rows of `SCHEMA` that are stored with a task; raises EarwitnessError where they cannot be read."""
+    path = folder(task) / CEILING
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path, schema=SCHEMA).to_pylist() if path.is_file() else []
+    except (ValueError, OSError) as error:
+        raise EarwitnessError(f"{path} cannot be read ({short(str(error))}); restore it, or delete it") from error
+    return rows
 
 
 def write(task: Task, rows: Iterable[Mapping[str, Any]]) -> None:

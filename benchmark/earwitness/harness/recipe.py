@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 ORIGINALS = ".originals"
 """Folder beside the runs in which scoring keeps originals."""
-PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "soundfile", "pyarrow", "datasets")
+PACKAGES = (
+    *("torch", "torchaudio", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "soundfile", "pyarrow"),
+    *("datasets", "hear21passt"),
+)
 """Packages whose version can change a row."""
 FORMAT = 2
 """Of recipes. The first had no such key, and one hash for all that a task's folder holds."""

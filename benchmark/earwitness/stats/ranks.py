@@ -18,6 +18,8 @@ NOTHING = 1e-12
 """Differences below it are rounding."""
 CHANCE_DRAWS = 400
 """Exchanges of tied entrants that the interval of an agreement is made of."""
+NAMINGS = 2000
+"""Permutations of entrants that the interval of no agreement is made of."""
 SEED = 0
 
 
@@ -69,6 +71,18 @@ def first(draws: Array) -> Array:
 def agreement(first: Array, second: Array) -> float:
     """Kendall's tau-b of two scorings `[E]` of the same entrants; NaN where one of them is all ties."""
     return float(kendalltau(first, second).statistic)
+
+
+def unrelated(first: Array, second: Array, level: float) -> tuple[float, float]:
+    """The interval in which Kendall's tau lies where the entrants of the second scoring `[E]` are named at random.
+
+    >>> [round(end, 3) for end in unrelated(np.arange(3), np.arange(3), 0.95)]
+    [-1.0, 1.0]
+    """
+    random = np.random.default_rng(SEED)
+    found = [agreement(first, random.permutation(second)) for _ in range(NAMINGS)]
+    low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def chance(first: Array, second: Array, group: Integers, clusters: Integers, level: float) -> tuple[float, float]:

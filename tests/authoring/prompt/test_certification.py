@@ -6,6 +6,7 @@ import pytest
 
 from earwitness.authoring import ceilings
 from earwitness.authoring import work as working
+from earwitness.authoring.__main__ import main
 from earwitness.authoring.prompt import certification as stage
 from earwitness.errors import EarwitnessError
 from earwitness.scoring import certificates
@@ -109,3 +110,51 @@ def test_a_dataset_without_truth_cannot_be_certified(tmp_path: Path, model: Fake
     dataset = {"adapter": "musiccaps", "source": str(table), "items": 1}
     with pytest.raises(EarwitnessError, match="nothing can be certified"):
         stage.certify(task(tmp_path / "task", METRICS, dataset=dataset), progress=False)
+
+
+def test_ceilings_that_lack_are_added_and_what_is_stored_stays(some: Task, tmp_path: Path) -> None:
+    stage.certify(some, progress=False)
+    before = {path.name: path.read_bytes() for path in certificates.folder(some).iterdir()}
+    rows = stored(some, ceilings.CEILING)
+    more = task(some.folder, [*METRICS, {"metric": "kl_cf", "parameters": {"mask": "top30"}}, {"metric": "size"}])
+    assert stage.complete(more, progress=False) == 2 * 2 * 6
+    assert stored(more, ceilings.CEILING)[: len(rows)] == rows
+    added = stored(more, ceilings.CEILING)[len(rows) :]
+    assert {row["metric"] for row in added} == {"kl_cf@top30"}
+    for name in (certificates.CERTIFICATE, truth.SHAPLEY):
+        assert (certificates.folder(more) / name).read_bytes() == before[name]
+    assert not [path for path in certificates.folder(more).iterdir() if path.name.startswith(".")]
+    whole = task(tmp_path / "whole", [*METRICS, {"metric": "kl_cf", "parameters": {"mask": "top30"}}])
+    stage.certify(whole, progress=False)
+    assert added == [row for row in stored(whole, ceilings.CEILING) if row["metric"] == "kl_cf@top30"]
+
+
+def test_a_killed_completion_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.certify(some, progress=False)
+    more = task(some.folder, [*METRICS, {"metric": "kl_cf", "parameters": {"mask": "top30"}}])
+    done: list[str] = []
+    compute = stage._ceiling_rows
+
+    def killed(scoring, item, columns):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(item.id)
+        return compute(scoring, item, columns)
+
+    monkeypatch.setattr(stage, "_ceiling_rows", killed)
+    with pytest.raises(KeyboardInterrupt):
+        stage.complete(more, progress=False)
+    monkeypatch.setattr(stage, "_ceiling_rows", lambda *of: done.append(of[1].id) or compute(*of))
+    stage.complete(more, progress=False)
+    assert len(done) == len(set(done)) == 6
+
+
+def test_what_was_never_certified_is_not_completed(some: Task, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(EarwitnessError, match="nothing is certified yet; `earwitness train fake`"):
+        stage.complete(some, progress=False)
+    assert main(["micro_speech"]) == main([]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "task micro_speech: ceilings of the speech track are computed as a whole, by `earwitness train`",
+        "usage: python -m earwitness.authoring TASK",
+    ]

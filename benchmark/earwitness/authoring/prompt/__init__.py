@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from earwitness.authoring.prompt.certification import certify
+from earwitness.authoring.prompt.certification import certify, complete
 
-__all__ = ["certify"]
+__all__ = ["certify", "complete"]

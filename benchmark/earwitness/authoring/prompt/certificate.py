@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from earwitness.authoring.training import floors
 from earwitness.stats.intervals import interval, mean_of
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from earwitness.judges import Judge
     from earwitness.scoring.prompt.responses import PromptRespondent
     from earwitness.task import Task
     from earwitness.worlds.soundscape import Scene
@@ -69,13 +67,12 @@ def certify_roles(
     order = bool(card.parameters.get("order", False))
     scenes = [scene(split, index, card.seed + 1, order) for index in range(SCENES)]
     name = task.card.judges[0].name
-    judge = respondent.judges[name]
     ensemble = floors.Ensemble(respondent.model, dict(respondent.judges))  # type: ignore[arg-type]
     figures = {
         **floors.obedience(ensemble, scenes[:COUNT]),
         **floors.loudness(ensemble, scenes, COUNT),
         **(floors.order(ensemble, scenes, COUNT) if any(item.events[0].order for item in scenes) else {}),
-        **unchanged(ensemble, judge, scenes[:COUNT]),
+        **unchanged(ensemble, name, scenes[:COUNT]),
     }
     figures["classes"] = figures[f"classes_{name}"]
     return {str(role): verdict(role, figures, costs.get(str(role), ())) for role in RULES}
@@ -117,13 +114,13 @@ def mean_cost(costs: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def unchanged(ensemble: floors.Ensemble, judge: Judge, scenes: Sequence[Scene]) -> dict[str, float]:
+def unchanged(ensemble: floors.Ensemble, judge: str, scenes: Sequence[Scene]) -> dict[str, float]:
     """How often the judge hears the same classes when every filler is another one, and when only the noise is other."""
     prompts = [item.caption.text for item in scenes]
     rng = np.random.default_rng(0)
-    before = _heard(judge, ensemble.sing(prompts))
-    after = _heard(judge, ensemble.sing([replace_fillers(prompt, rng) for prompt in prompts]))
-    fresh = _heard(judge, ensemble.sing(prompts, seed=len(prompts)))
+    before = _heard(ensemble, judge, ensemble.sing(prompts))
+    after = _heard(ensemble, judge, ensemble.sing([replace_fillers(prompt, rng) for prompt in prompts]))
+    fresh = _heard(ensemble, judge, ensemble.sing(prompts, seed=len(prompts)))
     return {
         "unchanged": float((before == after).all(1).mean()),
         "unchanged_fresh": float((before == fresh).all(1).mean()),
@@ -142,6 +139,5 @@ def replace_fillers(prompt: str, rng: np.random.Generator) -> str:
     )
 
 
-def _heard(judge: Judge, audio: Tensor) -> NDArray[np.bool_]:
-    parts = [judge.presence(audio[start : start + floors.BATCH]) for start in range(0, len(audio), floors.BATCH)]
-    return np.asarray(torch.cat(parts).cpu().numpy() > 0.5)
+def _heard(ensemble: floors.Ensemble, judge: str, audio: Tensor) -> NDArray[np.bool_]:
+    return np.asarray(ensemble.presence(audio, judge).numpy() > 0.5)

@@ -22,8 +22,9 @@ from earwitness.scoring.prompt import truth
 from earwitness.scoring.prompt.scoring import PromptScoring, open_scoring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from earwitness.scoring.columns import Column
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem
 
@@ -52,9 +53,30 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         verdicts = certify_roles(task, scoring.respondent, _costs(words, roles))
         bars.advance(bar)
         certificates.write_certificate(task, _certificate(task, verdicts, words, roles))
-        highs += list(oracle_rows(scoring, items))
+        highs += list(oracle_rows(scoring, items, scoring.metrics))
         ceilings.write(task, highs)
         done.path.unlink(missing_ok=True)
+
+
+def complete(task: Task, device: str = "cpu", progress: bool = True) -> int:
+    """Add to `truth/ceiling.parquet` the metrics of the card that it lacks, and return the rows that were added.
+
+    What is stored stays as it is, to the last bit. Raises EarwitnessError where nothing was certified yet.
+    """
+    stored = ceilings.read(task)
+    if not stored:
+        raise EarwitnessError(f"task {task.id}: nothing is certified yet; `earwitness train {task.id}` does that first")
+    known = {row["metric"] for row in stored}
+    with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
+        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
+        absent = [column for column in scoring.metrics if column.id not in known]
+        items, _ = scoring.items()
+        done = work.Work.of(task)
+        added = work.each(bars, "ceilings that lack", items, done, lambda item: _ceiling_rows(scoring, item, absent))
+        added += list(oracle_rows(scoring, items, absent))
+        ceilings.write(task, stored + added)
+        done.path.unlink(missing_ok=True)
+    return len(added)
 
 
 def _word_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]:
@@ -79,11 +101,14 @@ def _word_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]
     ]
 
 
-def _ceiling_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]:
+def _ceiling_rows(
+    scoring: PromptScoring, item: PromptItem, columns: Sequence[Column] | None = None
+) -> list[dict[str, Any]]:
+    """Rows of some of the card's metrics, or of all."""
     originals = scoring.originals
     heard = originals.judge_answers(scoring.chunk_of(item.id), scoring.respondent)[item.id]
     searched = ceiling.Searched(scoring.respondent, item, heard, originals.noise)
-    return ceiling.search(searched, scoring.metrics, originals.seeds)
+    return ceiling.search(searched, scoring.metrics if columns is None else columns, originals.seeds)
 
 
 def _roles(scoring: PromptScoring, words: Iterable[dict[str, Any]]) -> list[str]:

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
 
     from earwitness.datasets import PromptTruth
     from earwitness.metrics import Response
+    from earwitness.scoring.columns import Column
     from earwitness.scoring.prompt.scoring import PromptScoring
     from earwitness.tracks.prompt import PromptItem
 
 TRUTHS = (WordRoles, WordIntervals, WordShapley, NullWords)
 
 
-def oracle_rows(scoring: PromptScoring, items: Sequence[PromptItem]) -> Iterator[dict[str, Any]]:
+def oracle_rows(
+    scoring: PromptScoring, items: Sequence[PromptItem], columns: Sequence[Column]
+) -> Iterator[dict[str, Any]]:
     """Rows of `ceilings.SCHEMA`: the values of the truth as an explanation, and of its reverse."""
-    for column in of_response(scoring.metrics, TRUTHS):
+    for column in of_response(columns, TRUTHS):
         for item in items:
             words = oracle(scoring, column.response, item)
             if words is None:

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from earwitness.judges import Judge, ast, cnn
+from earwitness.judges import Judge, ast, cnn, passt
 from earwitness.models import musicgen
+from earwitness.scoring.prompt.responses import PromptRespondent
 from earwitness.worlds.captions import LOUDNESS_WORDS, ORDER_WORDS
 from earwitness.worlds.soundscape import SAMPLES, Scene, Split, render, scene
 
@@ -35,6 +36,7 @@ class Ensemble:
         judges: dict[str, Judge] = {
             "ast": ast.load(folder / "judges" / "ast"),
             "cnn": cnn.load(folder / "judges" / "cnn"),
+            "passt": passt.load(folder / "judges" / "passt"),
         }
         return cls(musicgen.from_pretrained(str(folder / "model")), judges)
 
@@ -47,6 +49,11 @@ class Ensemble:
                 seeds = [seed + start + i for i in range(len(chunk))]
                 parts.append(self.model.generate(self.model.encode(chunk), seeds)[1])
         return torch.cat(parts)
+
+    def presence(self, audio: Tensor, judge: str) -> Tensor:
+        """[B, C] how surely a judge hears each class in audio [B, S] of the model's sample rate."""
+        listener = PromptRespondent(self.model, self.judges)
+        return torch.cat([torch.from_numpy(listener.presence(part, judge)) for part in torch.split(audio, BATCH)])
 
 
 def measure(folder: Path, split: Split = "validation", captions: int = 120, real: int = 300) -> dict[str, float]:
@@ -64,20 +71,26 @@ def measure(folder: Path, split: Split = "validation", captions: int = 120, real
 def hearing(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:
     """How often each judge names exactly the sounding classes, of real and of coded audio."""
     audio = torch.from_numpy(np.stack([render(item).audio for item in scenes]))
+    through = coded(ensemble, audio)
+    shares = {}
+    for name in ensemble.judges:
+        shares[f"{name}_real"] = _exact(ensemble, name, audio, scenes)
+        shares[f"{name}_coded"] = _exact(ensemble, name, through, scenes)
+    return shares
+
+
+def coded(ensemble: Ensemble, audio: Tensor) -> Tensor:
+    """Audio [B, S] of the world through the model's codec."""
     codec: Any = ensemble.model.module.audio_encoder
     with torch.inference_mode():
-        coded = torch.cat([codec.audio(codec.quantise(codec.latents(part))) for part in torch.split(audio, BATCH)])
-    shares = {}
-    for name, judge in ensemble.judges.items():
-        shares[f"{name}_real"] = _exact(judge, audio, scenes)
-        shares[f"{name}_coded"] = _exact(judge, coded[:, :SAMPLES], scenes)
-    return shares
+        parts = [codec.audio(codec.quantise(codec.latents(part))) for part in torch.split(audio, BATCH)]
+    return torch.cat(parts)[:, :SAMPLES]
 
 
 def obedience(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:
     """How often generated audio carries exactly the captioned classes."""
     audio = ensemble.sing([item.caption.text for item in scenes])
-    return {f"classes_{name}": _exact(judge, audio, scenes) for name, judge in ensemble.judges.items()}
+    return {f"classes_{name}": _exact(ensemble, name, audio, scenes) for name in ensemble.judges}
 
 
 def loudness(ensemble: Ensemble, scenes: Sequence[Scene], count: int) -> dict[str, float]:
@@ -148,9 +161,10 @@ def level_db(audio: Tensor) -> NDArray[np.float64]:
     return np.asarray(10 * power.log10().numpy())
 
 
-def _exact(judge: Judge, audio: Tensor, scenes: Sequence[Scene]) -> float:
-    heard = torch.cat([judge.presence(part) for part in torch.split(audio, BATCH)]) > 0.5
-    truth = torch.tensor([[label in item.labels for label in judge.labels] for item in scenes])
+def _exact(ensemble: Ensemble, judge: str, audio: Tensor, scenes: Sequence[Scene]) -> float:
+    heard = ensemble.presence(audio, judge) > 0.5
+    labels = ensemble.judges[judge].labels
+    truth = torch.tensor([[label in item.labels for label in labels] for item in scenes])
     return float((heard == truth).all(1).double().mean())
 
 

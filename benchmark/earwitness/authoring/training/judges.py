@@ -1,4 +1,4 @@
-"""Training of the two judges on the soundscape world."""
+"""Training of the three judges on the soundscape world."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy.signal import resample_poly
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 
@@ -13,27 +14,32 @@ from earwitness.authoring.training.data import Clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.judges.ast import ASTJudge, small_ast
 from earwitness.judges.cnn import CNNJudge, small_cnn
+from earwitness.judges.passt import PaSSTJudge, small_passt
 from earwitness.models.spectral_codec import SpectralCodec
-from earwitness.worlds.sounds import LABELS
+from earwitness.worlds.sounds import LABELS, SAMPLE_RATE
 
-STEPS = {"ast": 3000, "cnn": 1500}
+STEPS = {"ast": 3000, "cnn": 1500, "passt": 2000}
 BATCH = 32
 CODED = 3000
 """Clips that are sent through the codec, once."""
+PATCHOUT = (2, 6)
+"""Of 8 rows and 19 columns of patches those that a step leaves out: structured Patchout (arXiv 2110.05069, 2.2)."""
 
 Draw = Callable[[np.random.Generator], tuple[Tensor, Tensor]]
 """Audio [B, S] and labels [B, C] of a batch."""
 
 
-def train_ast(clips: Clips, codec: SpectralCodec, seed: int, checkpoint: TrainingCheckpoint) -> tuple[ASTJudge, float]:
-    """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took."""
+def train_ast(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingCheckpoint) -> tuple[ASTJudge, float]:
+    """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took.
+
+    coded [n, S] are the first clips as `through` gives them.
+    """
     torch.manual_seed(seed)
     judge = small_ast(LABELS)
-
-    coded, labels = through(codec, clips, CODED), torch.from_numpy(clips.labels[:CODED])
+    labels = torch.from_numpy(clips.labels[: len(coded)])
 
     def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        chosen = torch.from_numpy(rng.integers(0, CODED, BATCH // 3))
+        chosen = torch.from_numpy(rng.integers(0, len(coded), BATCH // 3))
         audio, present = clips.batch(rng, BATCH - BATCH // 3)
         return torch.cat([coded[chosen], disturb(audio, rng)]), torch.cat([labels[chosen], present])
 
@@ -53,6 +59,30 @@ def train_cnn(clips: Clips, seed: int, checkpoint: TrainingCheckpoint) -> tuple[
     plan = TrainingPlan("judge cnn", STEPS["cnn"], 2e-3, seed)
     seconds = train_judge(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
     judge.train(False)
+    return judge, seconds
+
+
+def train_passt(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingCheckpoint) -> tuple[PaSSTJudge, float]:
+    """A trained PaSST judge, which heard half of its clips through the codec, and the seconds it took.
+
+    coded [n, S] are the first clips as `through` gives them. Patches are left out, spectra begin and end at varied
+    frequencies, as hear21passt has them in training, and all clips go through a random equaliser, coded ones included.
+    """
+    torch.manual_seed(seed)
+    judge = small_passt(LABELS)
+    judge.network.s_patchout_f, judge.network.s_patchout_t = PATCHOUT
+    labels = torch.from_numpy(clips.labels[: len(coded)])
+
+    def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        chosen = torch.from_numpy(rng.integers(0, len(coded), BATCH // 2))
+        audio, present = clips.batch(rng, BATCH - BATCH // 2)
+        heard = disturb(torch.cat([coded[chosen], audio]), rng)
+        # hear21passt draws patches and frequencies from torch's own generator.
+        torch.manual_seed(int(rng.integers(2**31)))
+        return at_rate(colour(heard, rng, decibel=4.0), judge.sample_rate), torch.cat([labels[chosen], present])
+
+    plan = TrainingPlan("judge passt", STEPS["passt"], 1.2e-3, seed, cycles=2)
+    seconds = train_judge(judge, judge, draw, plan, checkpoint)
     return judge, seconds
 
 
@@ -80,6 +110,11 @@ def through(codec: SpectralCodec, clips: Clips, count: int, batch: int = 16) -> 
         audio = torch.from_numpy(clips.audio[start : min(start + batch, count)].astype(np.float32))
         parts.append(codec.audio(codec.quantise(codec.latents(audio)))[:, : audio.shape[1]])
     return torch.cat(parts)
+
+
+def at_rate(audio: Tensor, rate: int) -> Tensor:
+    """Clips [B, S] of the world at another sample rate in Hz, as the prompt track's scoring resamples them."""
+    return torch.from_numpy(resample_poly(audio.numpy(), rate, SAMPLE_RATE, axis=-1).astype(np.float32))
 
 
 def disturb(audio: Tensor, rng: np.random.Generator) -> Tensor:

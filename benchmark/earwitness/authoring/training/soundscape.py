@@ -11,7 +11,7 @@ import torch
 from earwitness.authoring.training.codec import train_codec
 from earwitness.authoring.training.data import Clips, clips
 from earwitness.authoring.training.floors import measure
-from earwitness.authoring.training.judges import train_ast, train_cnn
+from earwitness.authoring.training.judges import CODED, through, train_ast, train_cnn, train_passt
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.prompt import (
     CYCLES,
@@ -36,7 +36,7 @@ HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 
 def train_soundscape(out: Path, work: Workshop) -> dict[str, Any]:
-    """Train all four parts, write them into `out` and return their seconds and floors."""
+    """Train all five parts, write them into `out` and return their seconds and floors."""
     torch.set_num_threads(1)
     # Codec and judges hear events that begin and end anywhere; captions of the task do not speak of order.
     varied = clips("train", CLIPS, work.clips, order=True)
@@ -56,12 +56,15 @@ def fit_codec(train_clips: Clips, work: Workshop) -> tuple[SpectralCodec, float]
 
 
 def fit_judges(train_clips: Clips, codec: SpectralCodec, out: Path, work: Workshop) -> dict[str, float]:
-    """Train and write both judges; the seconds that each took."""
-    ast, ast_seconds = train_ast(train_clips, codec, work.seed, TrainingCheckpoint(work.checkpoint("ast")))
+    """Train and write all judges; the seconds that each took."""
+    coded = through(codec, train_clips, CODED)
+    ast, ast_seconds = train_ast(train_clips, coded, work.seed, TrainingCheckpoint(work.checkpoint("ast")))
     ast.save_pretrained(out / "judges" / "ast")
     cnn, cnn_seconds = train_cnn(train_clips, work.seed, TrainingCheckpoint(work.checkpoint("cnn")))
     save_half(cnn, out / "judges" / "cnn")
-    return {"judge_ast": ast_seconds, "judge_cnn": cnn_seconds}
+    passt, passt_seconds = train_passt(train_clips, coded, work.seed, TrainingCheckpoint(work.checkpoint("passt")))
+    passt.save_pretrained(out / "judges" / "passt")
+    return {"judge_ast": ast_seconds, "judge_cnn": cnn_seconds, "judge_passt": passt_seconds}
 
 
 def fit_prompt(
