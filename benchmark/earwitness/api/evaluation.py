@@ -15,7 +15,7 @@ from typing import Any
 from earwitness import registry, tracks
 from earwitness.api.results import Results
 from earwitness.box import devices
-from earwitness.errors import EarwitnessError, one_line, shortened
+from earwitness.errors import EarwitnessError, shortened
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.inline import Subject, run_object
 from earwitness.harness.needs import needs
@@ -77,8 +77,9 @@ def evaluate(
     `explainer` is an object or a class of the track's base class, the id or the folder of a submission, or a callable
     in captum's manner (see `tracks.<track>.from_attribution`). `model` is None for the card's, a hub id or a folder
     that its adapter reads, an object that fulfils the track's interface, or one of transformers or diffusers that can
-    be saved and is then read by the card's adapter. `items` takes the first so many, `name` is what an object is called
-    in rows, `out` the folder of the runs. Raises EarwitnessError, in one line, where one of them cannot be used.
+    be saved and is then read by the card's adapter, with the tokenizer and the feature extractor of the card's model
+    where it saves none. `items` takes the first so many, `name` is what an object is called in rows, `out` the folder
+    of the runs. Raises EarwitnessError, in one line, where one of them cannot be used.
     """
     _require_numbers(items, seed)
     chosen = load_task(task)
@@ -160,11 +161,10 @@ def _with_model(task: Task, model: Any, scratch: Path) -> Task:
             f"{type(model).__name__} is no model of the track {track.name}: it lacks {few}; give an object that "
             f"fulfils {track.model.__name__}, one with save_pretrained, a hub id or a folder"
         )
-    folder = scratch / type(model).__name__
-    try:
-        model.save_pretrained(folder)
-    except Exception as error:  # What another library raises as it saves may be anything.
-        raise EarwitnessError(f"{type(model).__name__} cannot be saved: {one_line(error)}") from error
+    from earwitness.models.saving import save
+
+    folder, card = scratch / type(model).__name__, task.card.model
+    save(model, folder, task.source(card.source), card.revision)
     return task.with_model(str(folder))
 
 
