@@ -12,8 +12,11 @@ import torch
 from captum.attr import Saliency
 
 import earwitness
+from cut_tasks import cut
 from earwitness.errors import EarwitnessError
+from earwitness.harness import recipe, run
 from earwitness.results.rows import read_run
+from earwitness.scoring.speech.originals import SpeechOriginals
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel
 from in_process import earwitness_here
 
@@ -81,6 +84,26 @@ def test_what_was_done_is_kept_and_a_changed_explainer_is_another(found: earwitn
     again = earwitness.evaluate(MyEven(), TASK, items=ITEMS, out=out)
     assert again.folders == found.folders[:1]
     assert len(list(out.glob("micro_*"))) == before
+
+
+def test_originals_are_made_once_until_another_version_made_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    make = SpeechOriginals.make
+
+    def counted(self: Any, records: Any, model: Any) -> Any:
+        made.append(len(records))
+        return make(self, records, model)
+
+    monkeypatch.setattr(SpeechOriginals, "make", counted)
+    task = cut(TASK, 1, "deletion_token@mean")
+    for level in (0.1, 0.2):
+        earwitness.evaluate(MyEven(level), task, out=tmp_path)
+    assert len(made) == 1
+    (tmp_path / recipe.ORIGINALS / run.STAMP).write_text("another version")
+    earwitness.evaluate(MyEven(0.3), task, out=tmp_path)
+    assert len(made) == 2
 
 
 def test_two_are_compared_and_all_are_ranked_apart_from_boxed_rows(found: earwitness.Results) -> None:

@@ -15,32 +15,22 @@ from transformers import AutoModelForSpeechSeq2Seq, AutoTokenizer, MusicgenForCo
 import earwitness
 import earwitness.models.mel_vocoder
 import earwitness.models.spectral_codec
+from cut_tasks import cut
 from earwitness import registry
 from earwitness.errors import EarwitnessError
 from earwitness.identity import of_files
 from earwitness.models.pipeline_files import quiet_diffusers
 from earwitness.models.pretrained_files import quiet
 from earwitness.models.saving import save
-from earwitness.task import Task
 
 ITEMS = 2
 KEY = ["metric", "item", "generation_seed", "explainer_seed"]
-METRICS = {
-    "micro_prompt": ("fid_f@top30", "logit_kl_cf@top30"),
-    "micro_speech": ("deletion_token@mean", "insertion_wer@mean+reference"),
-    "micro_band": ("tf_ap", "swap_corr"),
+TASKS = {
+    "micro_prompt": cut("micro_prompt", ITEMS, "logit_kl_cf@top30"),
+    "micro_speech": cut("micro_speech", ITEMS, "deletion_token@mean", "insertion_wer@mean+reference"),
+    "micro_band": cut("micro_band", ITEMS, "tf_ap", steps=2),
 }
-"""Some that need no truth of the card's own model, which is not another model's."""
-
-
-def cut(id: str) -> Task:
-    """A task with few metrics, and few steps where it has any."""
-    task = registry.task(id)
-    kept = tuple(metric for metric in task.card.metrics if metric.id in METRICS[id])
-    few = {name: 2 if name == "steps" else value for name, value in task.card.model.parameters.items()}
-    model = task.card.model.model_copy(update={"parameters": few})
-    update = {"metrics": kept, "main_metric": kept[0].id, "model": model}
-    return Task(task.card.model_copy(update=update), task.folder)
+"""With metrics that need no truth of the card's own model, which is not another model's."""
 
 
 def read(id: str, folder: Path | None = None) -> Any:
@@ -58,21 +48,28 @@ def keyed(results: earwitness.Results) -> pd.DataFrame:
     return results.to_pandas().set_index(KEY).sort_index()
 
 
+@pytest.fixture
+def _few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prior of the band's items is the mean of as many clips as there are items."""
+    monkeypatch.setattr("earwitness.scoring.band.truth.TRAINING", ITEMS)
+
+
+@pytest.mark.usefixtures("_few_clips")
 @pytest.mark.filterwarnings("ignore::UserWarning:transformers")
-@pytest.mark.parametrize("id", METRICS)
+@pytest.mark.parametrize("id", TASKS)
 def test_its_rows_are_those_of_its_folder_bit_for_bit(id: str, tmp_path: Path) -> None:
-    task, model = cut(id), read(id)
+    task, model = TASKS[id], read(id)
     mine = keyed(earwitness.evaluate("random", task, model=model, items=ITEMS, out=tmp_path))
     theirs = keyed(earwitness.evaluate("random", task, items=ITEMS, out=tmp_path))
     assert set(mine["status"]) == {"ok"}, mine["reason"].unique()
-    assert len(mine) == ITEMS * len(METRICS[id])
+    assert len(mine) == ITEMS * len(task.card.metrics)
     assert mine["value"].equals(theirs["value"])
     # A variant, since it was saved by another version, and of the model that was given.
     assert set(mine["task_hash"]).isdisjoint(theirs["task_hash"])
 
 
 def test_a_model_that_was_changed_in_memory_is_the_one_that_is_scored(tmp_path: Path) -> None:
-    task, model = cut("micro_prompt"), read("micro_prompt")
+    task, model = TASKS["micro_prompt"], read("micro_prompt")
     with torch.no_grad():
         for parameter in model.decoder.parameters():
             parameter.mul_(0.5)
@@ -82,7 +79,7 @@ def test_a_model_that_was_changed_in_memory_is_the_one_that_is_scored(tmp_path: 
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:transformers")
-@pytest.mark.parametrize("id", METRICS)
+@pytest.mark.parametrize("id", TASKS)
 def test_where_it_was_read_is_no_part_of_what_it_is(id: str, tmp_path: Path) -> None:
     task = registry.task(id)
     copied = shutil.copytree(task.folder / "model", tmp_path / "copied")
