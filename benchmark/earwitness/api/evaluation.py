@@ -85,7 +85,7 @@ def evaluate(
     chosen = load_task(task)
     submission, found = _explainer(explainer, chosen.card.track)
     with tempfile.TemporaryDirectory(prefix="earwitness-model-") as scratch:
-        chosen = _with_model(chosen, model, Path(scratch))
+        chosen = _with_model(chosen, model, device, Path(scratch))
         if model is None:
             _require_here(chosen)
         named = submission.id if submission is not None else name or _name_of(explainer)
@@ -144,7 +144,7 @@ def _origin(given: Any) -> str:
     return fingerprint(given) or secrets.token_hex(8)
 
 
-def _with_model(task: Task, model: Any, scratch: Path) -> Task:
+def _with_model(task: Task, model: Any, device: str, scratch: Path) -> Task:
     """The task with the model that is asked for; raises EarwitnessError where it cannot be used."""
     if model is None:
         return task
@@ -153,6 +153,7 @@ def _with_model(task: Task, model: Any, scratch: Path) -> Task:
     track = tracks.load(task.card.track)
     lacking = tracks.lacks(track.model, model)
     if not lacking:
+        _require_beside(model, device)
         identity = fingerprint(model) or secrets.token_hex(8)
         return task.with_loaded_model(model, type(model).__name__, identity)
     if not hasattr(model, "save_pretrained"):
@@ -166,6 +167,14 @@ def _with_model(task: Task, model: Any, scratch: Path) -> Task:
     folder, card = scratch / type(model).__name__, task.card.model
     save(model, folder, task.source(card.source), card.revision)
     return task.with_model(str(folder))
+
+
+def _require_beside(model: Any, device: str) -> None:
+    """Raise EarwitnessError where a model in memory lies on another device than it is asked to be scored on."""
+    lies, asked = str(model.device).partition(":")[0], devices.resolve(device)
+    if lies != asked:
+        where = f"ask for its device (device={lies!r})" if lies in devices.DEVICES else "load it there"
+        raise EarwitnessError(f"the model lies on {model.device} and device is {asked}; move it to {asked}, or {where}")
 
 
 def _require_here(task: Task) -> None:
