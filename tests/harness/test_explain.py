@@ -133,8 +133,7 @@ def test_explanations_that_no_run_wrote_are_named(tmp_path: Path, fields: str) -
 @pytest.mark.parametrize("make", [np.asfortranarray, lambda array: array[::-1], lambda array: array.T[1:].T])
 def test_an_array_is_kept_as_it_is_whatever_its_strides(make: Any, tmp_path: Path) -> None:
     array = make(np.arange(12, dtype=np.float32).reshape(3, 4))
-    explain.write(
-        tmp_path / "part.safetensors", [Answer("a", Status.OK, "", Cost(), {"weights": array})], {"isolation": "none"}
-    )
-    _, arrays, _ = explain.read(tmp_path / "part.safetensors")
+    path, answer = tmp_path / "part.safetensors", Answer("a", Status.OK, arrays={"weights": array})
+    explain.write(path, [answer], {"isolation": "none"})
+    _, arrays, _ = explain.read(path)
     np.testing.assert_array_equal(arrays["a"]["weights"], array)
