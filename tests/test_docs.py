@@ -95,3 +95,27 @@ def test_the_pages_name_no_file_that_is_missing() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_a_link_into_a_page_leads_to_one_of_its_headings() -> None:
+    """As GitHub names headings."""
+    found = 0
+    for page in PAGES:
+        for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+            text = (page.parent / target if target else page).read_text(encoding="utf-8")
+            names = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            known = {re.sub(r"[^\w -]", "", name).strip().lower().replace(" ", "-") for name in names}
+            assert heading in known, f"{page.name} links to #{heading} of {target or page.name}"
+            found += 1
+    assert found
+
+
+def test_directions_of_metrics_are_told_by_their_declarations_alone() -> None:
+    """A table of metrics that is written by hand goes stale: docs/metrics.md is made of the declarations."""
+    names = set(metrics.all_metrics())
+    for page in PAGES:
+        if page.name != "metrics.md":
+            tables = re.findall(r"(?:^\|.*\n)+", page.read_text(encoding="utf-8"), re.MULTILINE)
+            heads = [(table.partition("\n")[0], table) for table in tables]
+            bad = [head for head, table in heads if "faithful" in head and names & set(re.findall(r"`(\w+)`", table))]
+            assert not bad, f"{page.name} tells by hand which values of metrics are faithful: {bad}"

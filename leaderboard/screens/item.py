@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+import views
 from reading import Record, exhibits, item_arrays, metrics, parsed, query, ranking, task
 from sounds import play
 from state import pick
@@ -112,10 +112,9 @@ def _numbers(rows: list[Record]) -> None:
 
 def show() -> None:
     picked = task()
-    try:
-        view = import_module(f"views.{picked['track']}")
-    except ModuleNotFoundError:
-        st.info(f"No view draws items of the track {picked['track']!r}.")
+    view = views.find(picked["track"])
+    if view is None:
+        st.info(f"No view draws items of the track {picked['track']!r}. {views.fault(picked['track'])}".rstrip())
         return
     item = pick_item(picked, view)
     if item is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,12 @@ import torch
 from captum.attr import Saliency
 
 import earwitness
-from earwitness.errors import EarwitnessError
+from cut_tasks import cut
+from earwitness.errors import EarwitnessError, ModelError
+from earwitness.harness import recipe, run
 from earwitness.results.rows import read_run
+from earwitness.scoring import loading
+from earwitness.scoring.speech.originals import SpeechOriginals
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel
 from in_process import earwitness_here
 
@@ -30,6 +35,15 @@ class MyEven(SpeechExplainer):
         tokens = len(item.tokens)
         prefix = np.tril(np.full((tokens, tokens), self.level), -1)
         return SpeechMap(spectrogram=np.full((tokens, *item.features.shape), self.level), prefix=prefix)
+
+
+class Silent:
+    """Has every member of the interface and answers nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +95,26 @@ def test_what_was_done_is_kept_and_a_changed_explainer_is_another(found: earwitn
     again = earwitness.evaluate(MyEven(), TASK, items=ITEMS, out=out)
     assert again.folders == found.folders[:1]
     assert len(list(out.glob("micro_*"))) == before
+
+
+def test_originals_are_made_once_until_another_version_made_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    make = SpeechOriginals.make
+
+    def counted(self: Any, records: Any, model: Any) -> Any:
+        made.append(len(records))
+        return make(self, records, model)
+
+    monkeypatch.setattr(SpeechOriginals, "make", counted)
+    task = cut(TASK, 1, "deletion_token@mean")
+    for level in (0.1, 0.2):
+        earwitness.evaluate(MyEven(level), task, out=tmp_path)
+    assert len(made) == 1
+    (tmp_path / recipe.ORIGINALS / run.STAMP).write_text("another version")
+    earwitness.evaluate(MyEven(0.3), task, out=tmp_path)
+    assert len(made) == 2
 
 
 def test_two_are_compared_and_all_are_ranked_apart_from_boxed_rows(found: earwitness.Results) -> None:
@@ -143,6 +177,37 @@ def test_bad_input_is_one_line(tmp_path: Path, explainer: Any, more: dict[str, A
     with pytest.raises(EarwitnessError, match=says) as caught:
         earwitness.evaluate(explainer, TASK, out=tmp_path / "runs", **({"items": 1} | more))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("place", "asked", "says"),
+    [
+        ("meta", "cpu", "the model lies on meta and device is cpu; move it to cpu, or load it there"),
+        ("cuda:0", "cpu", "the model lies on cuda:0 and device is cpu; move it to cpu, or ask for its device (device="),
+        ("cpu", "cuda", "the model lies on cpu and device is cuda; move it to cuda, or ask for its device (device="),
+    ],
+)
+def test_a_model_on_another_device_is_refused_in_words(
+    place: str, asked: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Devices are told by their names, so that no accelerator need be here."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    model = Silent()
+    model.device = torch.device(place)
+    with pytest.raises(EarwitnessError, match=re.escape(says)) as caught:
+        earwitness.evaluate(MyEven(), TASK, model=model, items=1, device=asked, out=tmp_path / "runs")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(("place", "asked"), [("cuda:0", "cpu"), ("cpu", "cuda"), ("meta", "cpu")])
+def test_a_model_that_was_moved_since_is_refused_by_scoring(place: str, asked: str) -> None:
+    model = Silent()
+    model.device = torch.device(place)
+    task = earwitness.load_task(TASK).with_loaded_model(model, "Silent", "0")
+    with pytest.raises(ModelError, match=f"the model lies on {place} and scoring runs on {asked}; move it"):
+        loading.load_model(task, asked)
+    assert loading.load_model(task, place) is model
 
 
 def test_a_task_whose_data_one_lacks_says_where_to_get_them(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from fakes import FakeBox, make_item
 from safetensors.numpy import save_file
 
-from earwitness.box import BoxError
+from earwitness.box import Answer, BoxError
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
 from earwitness.results.rows import Status
@@ -128,3 +128,12 @@ def test_explanations_that_no_run_wrote_are_named(tmp_path: Path, fields: str) -
     save_file({"a/weights": np.zeros(2, np.float32)}, path, metadata={"fields": fields})
     with pytest.raises(EarwitnessError, match=r"holds no explanations: it is not what a run wrote; delete it"):
         explain.read(path)
+
+
+@pytest.mark.parametrize("make", [np.asfortranarray, lambda array: array[::-1], lambda array: array.T[1:].T])
+def test_an_array_is_kept_as_it_is_whatever_its_strides(make: Any, tmp_path: Path) -> None:
+    array = make(np.arange(12, dtype=np.float32).reshape(3, 4))
+    path, answer = tmp_path / "part.safetensors", Answer("a", Status.OK, arrays={"weights": array})
+    explain.write(path, [answer], {"isolation": "none"})
+    _, arrays, _ = explain.read(path)
+    np.testing.assert_array_equal(arrays["a"]["weights"], array)

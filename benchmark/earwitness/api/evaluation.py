@@ -15,7 +15,7 @@ from typing import Any
 from earwitness import registry, tracks
 from earwitness.api.results import Results
 from earwitness.box import devices
-from earwitness.errors import EarwitnessError, one_line, shortened
+from earwitness.errors import EarwitnessError, shortened
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.inline import Subject, run_object
 from earwitness.harness.needs import needs
@@ -77,14 +77,15 @@ def evaluate(
     `explainer` is an object or a class of the track's base class, the id or the folder of a submission, or a callable
     in captum's manner (see `tracks.<track>.from_attribution`). `model` is None for the card's, a hub id or a folder
     that its adapter reads, an object that fulfils the track's interface, or one of transformers or diffusers that can
-    be saved and is then read by the card's adapter. `items` takes the first so many, `name` is what an object is called
-    in rows, `out` the folder of the runs. Raises EarwitnessError, in one line, where one of them cannot be used.
+    be saved and is then read by the card's adapter, with the tokenizer and the feature extractor of the card's model
+    where it saves none. `items` takes the first so many, `name` is what an object is called in rows, `out` the folder
+    of the runs. Raises EarwitnessError, in one line, where one of them cannot be used.
     """
     _require_numbers(items, seed)
     chosen = load_task(task)
     submission, found = _explainer(explainer, chosen.card.track)
     with tempfile.TemporaryDirectory(prefix="earwitness-model-") as scratch:
-        chosen = _with_model(chosen, model, Path(scratch))
+        chosen = _with_model(chosen, model, device, Path(scratch))
         if model is None:
             _require_here(chosen)
         named = submission.id if submission is not None else name or _name_of(explainer)
@@ -143,7 +144,7 @@ def _origin(given: Any) -> str:
     return fingerprint(given) or secrets.token_hex(8)
 
 
-def _with_model(task: Task, model: Any, scratch: Path) -> Task:
+def _with_model(task: Task, model: Any, device: str, scratch: Path) -> Task:
     """The task with the model that is asked for; raises EarwitnessError where it cannot be used."""
     if model is None:
         return task
@@ -152,6 +153,7 @@ def _with_model(task: Task, model: Any, scratch: Path) -> Task:
     track = tracks.load(task.card.track)
     lacking = tracks.lacks(track.model, model)
     if not lacking:
+        _require_beside(model, device)
         identity = fingerprint(model) or secrets.token_hex(8)
         return task.with_loaded_model(model, type(model).__name__, identity)
     if not hasattr(model, "save_pretrained"):
@@ -160,12 +162,19 @@ def _with_model(task: Task, model: Any, scratch: Path) -> Task:
             f"{type(model).__name__} is no model of the track {track.name}: it lacks {few}; give an object that "
             f"fulfils {track.model.__name__}, one with save_pretrained, a hub id or a folder"
         )
-    folder = scratch / type(model).__name__
-    try:
-        model.save_pretrained(folder)
-    except Exception as error:  # What another library raises as it saves may be anything.
-        raise EarwitnessError(f"{type(model).__name__} cannot be saved: {one_line(error)}") from error
+    from earwitness.models.saving import save
+
+    folder, card = scratch / type(model).__name__, task.card.model
+    save(model, folder, task.source(card.source), card.revision)
     return task.with_model(str(folder))
+
+
+def _require_beside(model: Any, device: str) -> None:
+    """Raise EarwitnessError where a model in memory lies on another device than it is asked to be scored on."""
+    lies, asked = str(model.device).partition(":")[0], devices.resolve(device)
+    if lies != asked:
+        where = f"ask for its device (device={lies!r})" if lies in devices.DEVICES else "load it there"
+        raise EarwitnessError(f"the model lies on {model.device} and device is {asked}; move it to {asked}, or {where}")
 
 
 def _require_here(task: Task) -> None:

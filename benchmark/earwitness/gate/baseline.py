@@ -17,7 +17,7 @@ from earwitness.gate.comparability import attach, attached
 from earwitness.gate.comparison import rows_of
 from earwitness.results.checks import refuse_other_rows, refuse_unbelievable
 from earwitness.results.filling import direction
-from earwitness.results.folders import unfinished
+from earwitness.results.folders import declare_metrics, unfinished
 from earwitness.results.former import translated
 from earwitness.results.rows import (
     COSTS,
@@ -92,6 +92,7 @@ def read_rows(paths: Sequence[Path], say: Callable[[str], None] = lambda _: None
         if not len(rows):
             raise EarwitnessError(f"{folder.name} has no rows; run the same command again")
         refuse_other_rows(rows, recipe, folder.name)
+        declare_metrics(recipe)
         tables.append(translated(rows))
         fingerprints.update(_fingerprints(recipe.get("task"), known=fingerprints))
     rows = pa.concat_tables(tables)

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.errors import EarwitnessError, one_line
 from earwitness.results.rows import Status
-from earwitness.results.writing import moved_into_place
+from earwitness.scoring.files import write_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -155,8 +154,7 @@ def write(path: Path, answers: Sequence[Answer], fields: dict[str, Any]) -> None
     """
     arrays = {f"{answer.item}/{name}": array for answer in answers for name, array in answer.arrays.items()}
     described = {a.item: {"status": a.status, "reason": a.reason, "cost": asdict(a.cost)} for a in answers}
-    with moved_into_place(path, SafetensorError) as temporary:
-        save_file(arrays, temporary, metadata={"fields": json.dumps({**fields, "items": described})})
+    write_arrays(path, arrays, {**fields, "items": described})
 
 
 def read(path: Path) -> tuple[dict[str, Explained], dict[str, dict[str, np.ndarray]], dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Fingerprints of objects in memory: by which an explainer or a model is known again, whatever address it has.
 
 Of code that lies in a file the file counts; of code that was typed (in a notebook, at a prompt) the compiled code of
-the class or function, with what it names of its own module. Other files that a file imports are not followed. What
-cannot be read has no fingerprint.
+the class or function, with what it names of its own module. Files of one's own that a file imports count, too
+(`own_files`); installed packages go by their names. What cannot be read has no fingerprint.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import functools
 import hashlib
 import inspect
 import sys
-import sysconfig
 import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-INSTALLED = tuple(str(Path(sysconfig.get_paths()[name]).resolve()) for name in ("purelib", "platlib", "stdlib"))
+from earwitness.harness.own_files import is_installed, own_files
+from earwitness.plugins import PACKAGE
+
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))
 
 
@@ -145,16 +146,27 @@ def _attributes(value: Any) -> dict[str, Any]:
 
 
 def _source(module: str | None) -> bytes | None:
-    """What stands for a module's code: of an installed one its name, of another file its content; None where it was
-    typed.
+    """What stands for a module's code: of an installed one its name, of another file its content and that of the files
+    of one's own that it imports; None where it was typed.
     """
     found = sys.modules.get(module or "")
     path = getattr(found, "__file__", None)
-    if found is None or module == "builtins":
+    if found is None or module is None or module == "builtins":
         return b"builtins" if module == "builtins" else None
     if path is None:
-        return str(module).encode() if inspect.ismodule(found) and module in sys.builtin_module_names else None
+        return module.encode() if inspect.ismodule(found) and module in sys.builtin_module_names else None
     resolved = Path(path).resolve()
-    if str(resolved).startswith(INSTALLED):
-        return str(module).encode()
-    return resolved.read_bytes() if resolved.is_file() else None
+    if is_installed(resolved):
+        return module.encode()
+    if not resolved.is_file():
+        return None
+    if resolved.is_relative_to(PACKAGE):
+        return resolved.read_bytes()
+    # What is run by `python -m` is called __main__, and has its own name in its spec.
+    name = getattr(found.__spec__, "name", module) if module == "__main__" else module
+    files = own_files(name, resolved)
+    return b"\0".join([resolved.read_bytes(), *(part for each in files.items() for part in _named(*each))])
+
+
+def _named(name: str, path: Path) -> tuple[bytes, bytes]:
+    return name.encode(), hashlib.sha256(path.read_bytes()).digest()

@@ -23,7 +23,7 @@ from earwitness.errors import EarwitnessError, one_line
 from earwitness.harness import explain, score
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.recipe import ORIGINALS, Arguments, Run
-from earwitness.harness.run import execute
+from earwitness.harness.run import drop_stale_originals, execute
 from earwitness.results.rows import INLINE, Status
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import load_model
@@ -149,6 +149,8 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
         subject.explainer, subject.name, task.card.track, subject.origin
     )
     run = Run(task, submission, arguments, out)
+    # Else `execute` would find originals that no version is known of, and make them again.
+    drop_stale_originals(out)
     with _settled():
         prepared = score.prepare(run)
         todo = explain.missing(run, prepared.items)

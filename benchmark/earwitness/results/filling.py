@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,15 +19,28 @@ if TYPE_CHECKING:
     from earwitness.stats.intervals import Array
 
 
-@cache
+_KNOWN: dict[str, declared.MetricSpec] = {}
+"""Declarations that were found, by a metric's id."""
+
+
 def direction(metric: str) -> int:
     """1 where higher values of a metric are more faithful, -1 where lower are, 0 where it is a description.
 
     >>> direction("fid_cf@top30"), direction("fid_f@top30"), direction("size")
     (1, -1, 0)
     """
-    declaration = declared.find(metric)
+    declaration = _declaration(metric)
     return {"higher": 1, "lower": -1, "none": 0}[declaration.direction if declaration else "none"]
+
+
+def _declaration(metric: str) -> declared.MetricSpec | None:
+    """The declaration of a metric; one that is not known yet is looked for again, since a run may bring it later."""
+    if metric not in _KNOWN:
+        found = declared.find(metric)
+        if found is None:
+            return None
+        _KNOWN[metric] = found
+    return _KNOWN[metric]
 
 
 def floor_values(raw: Array, floor: int | None, metrics: Sequence[str], worst: Array) -> Array:
@@ -71,10 +83,9 @@ def _signs(metrics: Sequence[str]) -> Array:
     return np.array([-1.0 if direction(metric) < 0 else 1.0 for metric in metrics])
 
 
-@cache
 def _end(metric: str) -> float:
     """The least faithful end of a metric's declared range."""
-    declaration = declared.find(metric)
+    declaration = _declaration(metric)
     if declaration is None:
         return float("-inf")
     return declaration.range[0 if direction(metric) >= 0 else 1]

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from earwitness import metrics, plugins
 from earwitness.errors import EarwitnessError
 from earwitness.results.checks import refuse_other_rows, refuse_unbelievable
 from earwitness.results.former import translated
@@ -55,7 +56,25 @@ def open_run(folder: Path) -> StoredRun:
     found = fingerprint(rows)
     refuse_other_rows(rows, recipe, str(folder), found)
     refuse_unbelievable(rows, str(folder))
+    declare_metrics(recipe)
     return StoredRun(folder, recipe, translated(rows), found)
+
+
+def declare_metrics(recipe: dict[str, Any]) -> None:
+    """Import the metrics that a run's card names as `package.module:function`: their rows have a direction by it.
+
+    One that cannot be imported is a line of `plugins.faults`.
+    """
+    card = recipe.get("task", {}).get("card") or {}
+    listed = card.get("metrics") if isinstance(card, dict) else None
+    for each in listed if isinstance(listed, list) else ():
+        name = each.get("metric") if isinstance(each, dict) else None
+        if isinstance(name, str) and ":" in name:
+            try:
+                metrics.get(name)
+            except EarwitnessError as error:
+                fault = f"is a metric of rows here and cannot be read, so that they have no direction: {error}"
+                plugins.complain("metrics", name, fault)
 
 
 def open_runs(places: Sequence[Path]) -> tuple[list[StoredRun], list[Unread]]:

@@ -272,6 +272,10 @@ class ConceptExplainer(ABC):
         return [self.explain(model, item) for item in items]
 
 
+SEEDS = 2**32
+"""Seeds that scikit-learn takes."""
+
+
 @dataclass
 class Decomposition(ConceptExplainer):
     """A decomposition in scikit-learn's manner: see `from_attribution`."""
@@ -281,14 +285,17 @@ class Decomposition(ConceptExplainer):
     def fit(self, model: ConceptModel, item: ConceptItem, seed: int) -> Dictionary:
         """The dictionary of an item's training frames [n F, D]: its components, both ways along each."""
         frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
-        found = self.make(seed).fit(frames)
+        found = self.make(seed % SEEDS).fit(frames)
         components = np.asarray(getattr(found, "components_", None), dtype=np.float64)
         if components.ndim != 2 or components.shape[1] != frames.shape[1]:
             raise InvalidExplanationError(
                 f"a decomposition must have components_ [C, {frames.shape[1]}] once it is fitted; found "
                 f"{list(components.shape)}"
             )
-        dual = np.linalg.pinv(components)
+        if hasattr(found, "mixing_"):  # FastICA's components lead to the features; its mixing leads back.
+            dual, components = components.T, np.linalg.pinv(components).T
+        else:
+            dual = np.linalg.pinv(components)
         encoder, decoder = np.concatenate([dual, -dual], 1), np.concatenate([components, -components])
         return Dictionary(encoder, np.zeros(len(decoder)), decoder, frames.mean(0))
 
@@ -296,8 +303,9 @@ class Decomposition(ConceptExplainer):
 def from_attribution(method: Callable[..., Any]) -> ConceptExplainer:
     """An explainer made of a decomposition in scikit-learn's manner, which is what the track explains by.
 
-    `method(seed)` gives an object whose `fit(frames)` [n, D] leaves `components_` [C, D] (PCA, FastICA, NMF,
-    DictionaryLearning).
+    `method(seed)`, with a seed below 2^32, gives an object whose `fit(frames)` [n, D] leaves `components_` [C, D]: the
+    way back from features to latents (PCA, DictionaryLearning, and NMF of latents that it was given without negative
+    values), or, beside `mixing_`, the way to them (FastICA).
     """
     return Decomposition(method)
 
