@@ -8,7 +8,7 @@ PIPFLAGS := --quiet --disable-pip-version-check --no-compile
 # Two threads make tiny models slower on a shared machine; work is spread over processes instead.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint types kernels unit clean
+.PHONY: demo test lint types kernels unit audiogen clean
 
 demo: $(VENV)/.installed
 	$(BIN)/earwitness run --task micro_prompt --submission all --items $(ITEMS)
@@ -32,6 +32,10 @@ kernels: $(VENV)/.installed-dev
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest -n 2
+
+# AudioGenX's own setting, end to end, on a small random double of AudioGen that audiocraft wrote and the trained small PaSST.
+audiogen: $(VENV)/.installed-dev
+	$(BIN)/pytest -v tests/test_published_tasks.py -k audiogen
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
