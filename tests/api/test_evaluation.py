@@ -40,6 +40,9 @@ class MyEven(SpeechExplainer):
 class Silent:
     """Has every member of the interface and answers nothing."""
 
+    def __init__(self, place: str) -> None:
+        self.device = torch.device(place)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -192,8 +195,7 @@ def test_a_model_on_another_device_is_refused_in_words(
 ) -> None:
     """Devices are told by their names, so that no accelerator need be here."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    model = Silent()
-    model.device = torch.device(place)
+    model = Silent(place)
     with pytest.raises(EarwitnessError, match=re.escape(says)) as caught:
         earwitness.evaluate(MyEven(), TASK, model=model, items=1, device=asked, out=tmp_path / "runs")
     assert "\n" not in str(caught.value)
@@ -202,8 +204,7 @@ def test_a_model_on_another_device_is_refused_in_words(
 
 @pytest.mark.parametrize(("place", "asked"), [("cuda:0", "cpu"), ("cpu", "cuda"), ("meta", "cpu")])
 def test_a_model_that_was_moved_since_is_refused_by_scoring(place: str, asked: str) -> None:
-    model = Silent()
-    model.device = torch.device(place)
+    model = Silent(place)
     task = earwitness.load_task(TASK).with_loaded_model(model, "Silent", "0")
     with pytest.raises(ModelError, match=f"the model lies on {place} and scoring runs on {asked}; move it"):
         loading.load_model(task, asked)

@@ -286,16 +286,15 @@ class Decomposition(ConceptExplainer):
         """The dictionary of an item's training frames [n F, D]: its components, both ways along each."""
         frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
         found = self.make(seed % SEEDS).fit(frames)
-        components = np.asarray(getattr(found, "components_", None), dtype=np.float64)
+        components: np.ndarray = np.asarray(getattr(found, "components_", None), dtype=np.float64)
         if components.ndim != 2 or components.shape[1] != frames.shape[1]:
             raise InvalidExplanationError(
                 f"a decomposition must have components_ [C, {frames.shape[1]}] once it is fitted; found "
                 f"{list(components.shape)}"
             )
+        dual: np.ndarray = np.linalg.pinv(components)
         if hasattr(found, "mixing_"):  # FastICA's components lead to the features; its mixing leads back.
-            dual, components = components.T, np.linalg.pinv(components).T
-        else:
-            dual = np.linalg.pinv(components)
+            dual, components = components.T, dual.T
         encoder, decoder = np.concatenate([dual, -dual], 1), np.concatenate([components, -components])
         return Dictionary(encoder, np.zeros(len(decoder)), decoder, frames.mean(0))
 
