@@ -17,9 +17,7 @@ Integers = NDArray[np.int64]
 NOTHING = 1e-12
 """Differences below it are rounding."""
 CHANCE_DRAWS = 400
-"""Exchanges of tied entrants that the interval of an agreement is made of."""
-NAMINGS = 2000
-"""Permutations of entrants that the interval of no agreement is made of."""
+"""Exchanges of entrants that the interval of an agreement is made of."""
 SEED = 0
 
 
@@ -80,7 +78,7 @@ def unrelated(first: Array, second: Array, level: float) -> tuple[float, float]:
     [-1.0, 1.0]
     """
     random = np.random.default_rng(SEED)
-    found = [agreement(first, random.permutation(second)) for _ in range(NAMINGS)]
+    found = [agreement(first, random.permutation(second)) for _ in range(CHANCE_DRAWS)]
     low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

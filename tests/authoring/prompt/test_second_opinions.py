@@ -12,11 +12,17 @@ from earwitness.authoring.prompt import second_opinions
 from earwitness.authoring.prompt.second_opinions import agreements, report
 from earwitness.errors import NotComparableError
 from earwitness.results.rows import Row, Status, table
+from earwitness.stats import ranks
 
 TASK = registry.task("micro_prompt")
 IDS = {"ast": "fid_cf@top30", "cnn": "fid_cf@top30+scale+cnn", "passt": "fid_cf@top30+scale+passt"}
 SKILL = {"random": 0.1, "attention": 0.2, "chefer": 0.5, "occlusion": 0.7, "atman": 0.9}
 ITEMS = 30
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranks, "CHANCE_DRAWS", 40)
 
 
 def rows(task_hash: str = TASK.hash, turned: str = "", entrants: tuple[str, ...] = tuple(SKILL)) -> list[Row]:
