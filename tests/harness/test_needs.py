@@ -160,6 +160,8 @@ def test_a_package_that_is_missing_is_named_for_the_tasks_that_import_it(monkeyp
     assert needs(registry.task("micro_prompt")) == []
     monkeypatch.setattr(module, "_is_installed", lambda name: name != "audiocraft")
     assert needs(registry.task("audiogen_audiocaps"))[0] == "package audiocraft"
+    monkeypatch.setattr(module, "_is_installed", lambda name: name != "hear21passt")
+    assert needs(registry.task("micro_prompt")) == ["package hear21passt"]
 
 
 def test_looking_loads_nothing_heavy() -> None:

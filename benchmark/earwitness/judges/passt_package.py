@@ -37,7 +37,7 @@ class PaSSTPackage(NamedTuple):
 def package() -> PaSSTPackage:
     """hear21passt; raises EarwitnessError, with the command, where it is absent, half installed or another version."""
     found = PaSSTPackage(
-        *(imported(f"{PACKAGE}.{part}", PACKAGE, COMMAND, _stand_ins()) for part in ("models.passt", *_OTHERS))
+        *(imported(f"hear21passt.{part}", PACKAGE, COMMAND, _stand_ins()) for part in ("models.passt", *_OTHERS))
     )
     for module, name in zip(found, ("PaSST", "AugmentMelSTFT", "PasstBasicWrapper"), strict=True):
         if not hasattr(module, name):
