@@ -118,6 +118,17 @@ def test_a_finished_run_is_kept_and_another_origin_is_another_run(
     assert run(Asks()) == first
 
 
+def test_a_run_of_other_packages_is_moved_aside_with_a_warning_and_made_again(run: Callable[..., Path]) -> None:
+    folder = run(Asks())
+    before, stored = rows.read_run(folder), recipe.read(folder)
+    recipe.write(folder, {**stored, "versions": {**stored["versions"], "torch": "0.1"}})
+    with pytest.warns(UserWarning, match=r"was made by another version \(torch 0\.1 -> .*: moved to"):
+        again = run(Asks())
+    assert again == folder
+    assert recipe.read(again)["state"] == "done"
+    assert rows.read_run(again)["value"].equals(before["value"])
+
+
 def test_an_object_of_no_explainers_class_is_refused(run: Callable[..., Path]) -> None:
     with pytest.raises(EarwitnessError, match="str does not subclass PromptExplainer"):
         run("occlusion")

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import inspect
 import random
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from earwitness.box.child import Bench, answers
 from earwitness.box.meter import Meter
 from earwitness.errors import EarwitnessError, one_line
 from earwitness.harness import explain, score
+from earwitness.harness.claim import claimed
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.recipe import ORIGINALS, Arguments, Run
 from earwitness.harness.run import drop_stale_originals, execute
@@ -141,14 +143,17 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
     """Explain and score a task's items with an explainer object and return the run's folder; a finished one is kept.
 
     The rows are those that `earwitness run` would make of the same code, but for costs; `exhibits` leaves what people
-    see and hear of each item. Raises EarwitnessError where
-    model or dataset cannot be read, or the object is no explainer of the task's track.
+    see and hear of each item. A run that other code or other versions of packages made is moved aside, with a warning.
+    Raises EarwitnessError where model or dataset cannot be read, or the object is no explainer of the task's track.
     """
     arguments = replace(arguments, isolation=INLINE)
     submission = subject.submission or ObjectSubmission(
         subject.explainer, subject.name, task.card.track, subject.origin
     )
     run = Run(task, submission, arguments, out)
+    # Before anything is explained: `execute` would move explanations of other packages aside, and have none.
+    if run.folder.exists() and claimed(run, lambda line: warnings.warn(line, stacklevel=4)):
+        return run.folder
     # Else `execute` would find originals that no version is known of, and make them again.
     drop_stale_originals(out)
     with _settled():
