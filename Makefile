@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ITEMS ?= 100
+# Of pytest: one more than two cores, since tests of the command line wait for processes of theirs.
+WORKERS ?= 3
 # Byte code is made of what is imported, when it is: making it of everything takes longer than the rest of installing.
 PIPFLAGS := --quiet --disable-pip-version-check --no-compile
 # Two threads make tiny models slower on a shared machine; work is spread over processes instead.
@@ -31,7 +33,7 @@ kernels: $(VENV)/.installed-dev
 	$(BIN)/python -c "import numpy; from earwitness.worlds.estimators import pitch; pitch(numpy.sin(numpy.arange(8000)), 16000)"
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n $(WORKERS)
 
 # AudioGenX's own setting, end to end, on a small random double of AudioGen that audiocraft wrote and the trained small PaSST.
 audiogen: $(VENV)/.installed-dev

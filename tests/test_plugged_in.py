@@ -67,6 +67,7 @@ def test_a_track_of_somebody_elses_is_run_scored_and_verified(sums: tuple[str, P
     assert [row["forwards"] for row in rows] == [7, 7]
 
 
+@pytest.mark.slow
 def test_its_submissions_are_checked_by_its_own_task(sums: tuple[str, Path]) -> None:
     path, folder = sums
     answer = earwitness(path, folder, "validate", "elsewhere_ablation", "--json")

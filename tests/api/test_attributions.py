@@ -62,6 +62,7 @@ class Halves(BandExplainer):
         return BandMap.of_instruments(item, maps)
 
 
+@pytest.mark.slow
 def test_a_callable_on_the_band_track_is_asked_for_each_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("earwitness.scoring.band.truth.TRAINING", ITEMS)
     task = cut("micro_band", ITEMS, "tf_ap", "profile_corr", steps=4)
@@ -142,7 +143,12 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
-    ("method", "literal"), [(pca, Fitted(pca)), (ica, Fitted(ica)), (Shifted, OfParts())], ids=["pca", "ica", "nmf"]
+    ("method", "literal"),
+    [
+        pytest.param(pca, Fitted(pca), id="pca", marks=pytest.mark.slow),
+        pytest.param(ica, Fitted(ica), id="ica"),
+        pytest.param(Shifted, OfParts(), id="nmf", marks=pytest.mark.slow),
+    ],
 )
 def test_a_decomposition_is_its_own_features_both_ways(method: Any, literal: Any, concept: Any, out: Path) -> None:
     mine, theirs = rows(method, concept, out, "mine"), rows(literal, concept, out, "literal")

@@ -56,7 +56,9 @@ def _few_clips(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_few_clips")
 @pytest.mark.filterwarnings("ignore::UserWarning:transformers")
-@pytest.mark.parametrize("id", TASKS)
+@pytest.mark.parametrize(
+    "id", [pytest.param(id, marks=[pytest.mark.slow] if id == "micro_band" else []) for id in TASKS]
+)
 def test_its_rows_are_those_of_its_folder_bit_for_bit(id: str, tmp_path: Path) -> None:
     task, model = TASKS[id], read(id)
     mine = keyed(earwitness.evaluate("random", task, model=model, items=ITEMS, out=tmp_path))

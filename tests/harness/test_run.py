@@ -138,7 +138,7 @@ def test_a_full_disk_while_explaining_ends_in_one_line(
 
     run = make_run()
     with monkeypatch.context() as patch:
-        patch.setattr("earwitness.harness.explain.save_file", full)
+        patch.setattr("earwitness.scoring.files.save_file", full)
         (outcome,) = execute([run], engine)
     assert "No space left on device" in outcome.errors[0]
     assert execute([run], engine)[0].done

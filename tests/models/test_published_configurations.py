@@ -12,7 +12,7 @@ import torch
 import tiny_published
 from earwitness import registry
 from earwitness.errors import ModelError
-from earwitness.judges import ast
+from earwitness.judges import ast, passt
 from earwitness.models import audioldm2, encodec, musicgen, oobleck, speech2text, wavtokenizer, whisper
 from earwitness.models.audioldm2 import AudioLDM2Model
 from earwitness.tracks.concept import Kind
@@ -134,7 +134,7 @@ def there_and_back(model: Any, width: int, samples: int) -> None:
 
 def test_the_judge_of_musicgen_musiccaps(tmp_path: Path) -> None:
     judges = registry.task("musicgen_musiccaps").card.judges
-    assert [judge.source for judge in judges] == ["MIT/ast-finetuned-audioset-10-10-0.4593"]
+    assert [judge.source for judge in judges] == ["MIT/ast-finetuned-audioset-10-10-0.4593", passt.PUBLISHED[0]]
     judge = ast.load(tiny_published.ast(tmp_path))
     assert judge.labels[0] == "Speech"
     assert judge.sample_rate == 16_000

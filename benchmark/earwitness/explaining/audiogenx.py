@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Batch(NamedTuple):
+class PromptBatch(NamedTuple):
     """Items ready to be explained."""
 
     text: Encoded
@@ -137,7 +137,7 @@ class AudioGenX(PromptExplainer):
         rows = [logits[:, : len(item.tokens)] for logits, item in zip(found, items, strict=True)]
         return [self._to_map(row.sigmoid(), row, item) for row, item in zip(rows, items, strict=True)]
 
-    def _losses(self, model: PromptModel, batch: Batch, mask: Tensor, weights: Tensor) -> Tensor:
+    def _losses(self, model: PromptModel, batch: PromptBatch, mask: Tensor, weights: Tensor) -> Tensor:
         """Objective [B] of masks M [B, F, N] with penalties on weights P [B, F, N], as the README says."""
         both = torch.cat([mask * batch.explained, (1 - mask) * batch.explained])
         text = Encoded(torch.cat([batch.text.states] * 2), torch.cat([batch.text.mask] * 2))
@@ -149,7 +149,7 @@ class AudioGenX(PromptExplainer):
         penalty: Tensor = self.size * explained.abs().sum(1) + self.norm * torch.linalg.vector_norm(explained, dim=1)
         return lost - kept + penalty
 
-    def _draw(self, batch: Batch, items: Sequence[PromptItem]) -> tuple[FrameNetworks, Tensor]:
+    def _draw(self, batch: PromptBatch, items: Sequence[PromptItem]) -> tuple[FrameNetworks, Tensor]:
         """Networks as `nn.Linear` and `nn.PReLU` draw them, and logistic noise [B, E, F, N].
 
         Each item draws from its own seed, and never for padding: what stands beside it in the batch does not matter.
@@ -214,17 +214,17 @@ class AudioGenX(PromptExplainer):
 
 
 @torch.no_grad()
-def prepare(model: PromptModel, items: Sequence[PromptItem]) -> Batch:
+def prepare(model: PromptModel, items: Sequence[PromptItem]) -> PromptBatch:
     """Encode items and run the unmasked pass once."""
     text = model.encode([item.prompt for item in items])
     codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
     explained = torch.zeros(len(items), 1, text.states.shape[1], device=model.device)
     for row, item in zip(explained, items, strict=True):
         row[0, : len(item.tokens)] = torch.as_tensor(~item.special, device=model.device)
-    return Batch(text, codes, model.hidden(codes, text), explained)
+    return PromptBatch(text, codes, model.hidden(codes, text), explained)
 
 
-def single_steps(model: PromptModel, batch: Batch, mask: Tensor) -> Tensor:
+def single_steps(model: PromptModel, batch: PromptBatch, mask: Tensor) -> Tensor:
     """Hidden states [F, D] of one prompt's frames, each a sequence of length 1 at position 0, under mask [F, N].
 
     White box, for a decoder in the layout of transformers' MusicGen. The unconditional half runs along, unused.

@@ -37,12 +37,21 @@ class Contract(Protocol):
         """Arrays, or lists of them, that a record gives when it is asked for them, by what they are."""
 
 
+def there(track: str) -> bool:
+    """Whether a track has a contract."""
+    return find_spec(_name(track)) is not None
+
+
 def of(track: str) -> Contract:
     """The contract of a track; raises EarwitnessError where it has none."""
-    name = f"{tracks.load(track).scoring}.contract"
-    if find_spec(name) is None:
+    name = _name(track)
+    if not there(track):
         raise EarwitnessError(f"the track {track} says nothing of what its models and datasets must do: no {name}")
     return cast("Contract", import_module(name))
+
+
+def _name(track: str) -> str:
+    return f"{tracks.load(track).scoring}.contract"
 
 
 def drawn(response: Response, random: np.random.Generator) -> tuple[Any, ...]:

@@ -94,10 +94,11 @@ def wrong_records(records: Sequence[Any], kind: type[Any]) -> Iterator[str]:
 
 
 def _track(records: Sequence[Any]) -> str:
-    """The track whose records these are."""
-    found = [name for name in tracks.names() if isinstance(records[0], contracts.of(name).RECORD)]
+    """The track whose records these are, of those that say what their records are."""
+    known = {name: contracts.of(name).RECORD for name in tracks.names() if contracts.there(name)}
+    found = [name for name, kind in known.items() if isinstance(records[0], kind)]
     if not found:
-        kinds = ", ".join(f"{contracts.of(name).RECORD.__name__} ({name})" for name in tracks.names())
+        kinds = ", ".join(f"{kind.__name__} ({name})" for name, kind in known.items())
         raise EarwitnessError(f"its records are {type(records[0]).__name__}; a track has one of {kinds}")
     return found[0]
 
