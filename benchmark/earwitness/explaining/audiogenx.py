@@ -138,7 +138,7 @@ class AudioGenX(PromptExplainer):
         return [self._to_map(row.sigmoid(), row, item) for row, item in zip(rows, items, strict=True)]
 
     def _losses(self, model: PromptModel, batch: PromptBatch, mask: Tensor, weights: Tensor) -> Tensor:
-        """Objective [B] of masks M [B, F, N] with penalties on weights P [B, F, N], as the README says."""
+        """Objective [B] of masks M [B, F, N] with penalties on weights P [B, F, N], as the submission's page has it."""
         both = torch.cat([mask * batch.explained, (1 - mask) * batch.explained])
         text = Encoded(torch.cat([batch.text.states] * 2), torch.cat([batch.text.mask] * 2))
         hidden = model.hidden(torch.cat([batch.codes] * 2), text, both, Removal(self.removal))

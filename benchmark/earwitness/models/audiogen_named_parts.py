@@ -9,6 +9,7 @@ import torch
 
 from earwitness.errors import ModelError
 from earwitness.models.audiogen_files import LANGUAGE
+from earwitness.models.musicgen_files import TOKENIZER_FILES
 from earwitness.models.pretrained_files import (
     attempt,
     quiet,
@@ -17,13 +18,12 @@ from earwitness.models.pretrained_files import (
     require_tokenizer_file,
     settle,
 )
+from earwitness.models.prompt_tokens import require_fast
 
 if TYPE_CHECKING:
     from torch import nn
 
     from earwitness.models.audiogen_files import AudiocraftCheckpoint
-
-TOKENIZER_FILES = ("tokenizer.json", "spiece.model")
 
 
 def place_of(source: str, name: str) -> str:
@@ -57,8 +57,7 @@ def read_text_encoder(checkpoint: AudiocraftCheckpoint) -> tuple[nn.Module, Any]
         raise ModelError(
             f"the text encoder {name} of {source}: {error}; it may lie in a folder of that name beside {LANGUAGE}"
         ) from error
-    if not tokenizer.is_fast:
-        raise ModelError(f"the tokenizer of {place} cannot say which characters a token covers; save a fast tokenizer")
+    require_fast(tokenizer, f"tokenizer of {place}")
     return module, tokenizer
 
 

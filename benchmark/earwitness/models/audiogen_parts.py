@@ -157,13 +157,13 @@ def _filled(place: str, module: nn.Module, weights: dict[str, Tensor]) -> nn.Mod
 
 
 @contextmanager
-def _text_encoder(name: str, text_encoder: nn.Module, tokenizer: Any) -> Iterator[None]:
+def _text_encoder(name: str, text_encoder: Any, tokenizer: Any) -> Iterator[None]:
     """While it lasts, audiocraft's conditioner finds this T5 and this tokenizer under a name.
 
     Its own table lists published names alone, and it would not see where a file lacks tensors.
     """
     conditioners = audiocraft("modules.conditioners")
-    kind, width = conditioners.T5Conditioner, text_encoder.config.d_model  # type: ignore[union-attr]
+    kind, width = conditioners.T5Conditioner, text_encoder.config.d_model
     with _LOCK:
         before = kind.MODELS, kind.MODELS_DIMS, conditioners.T5Tokenizer, conditioners.T5EncoderModel
         kind.MODELS, kind.MODELS_DIMS = [name], {name: width}

@@ -11,6 +11,7 @@ from earwitness.errors import ModelError
 from earwitness.models.cache_argument import take_either_name
 from earwitness.models.pipeline_files import quiet_diffusers, read_index, read_pipeline, settled
 from earwitness.models.pretrained_files import attempt, named, quiet
+from earwitness.models.prompt_tokens import require_fast
 from earwitness.tracks.band import Text
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
     index = read_index(source, revision, AudioLDM2Pipeline)
     _require_classes(source, index)
     pipeline = read_pipeline(source, revision, AudioLDM2Pipeline, index)
-    if not getattr(pipeline.tokenizer_2, "is_fast", False):
-        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
+    require_fast(pipeline.tokenizer_2, f"T5 tokenizer of {source}")
     pipeline.register_modules(language_model=_with_head(pipeline.language_model))
     settled(source, pipeline, device)
     _require_prompts(source, pipeline, torch.device(device))

@@ -16,6 +16,7 @@ from earwitness.models.pretrained_files import (
     require_tokenizer_file,
     settle,
 )
+from earwitness.models.prompt_tokens import require_fast
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,8 +45,7 @@ def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]
         tokenizer = attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))
     require_all(source, module, report)
     settle(source, module)
-    if not tokenizer.is_fast:
-        raise ModelError(f"the tokenizer of {source} cannot say which characters a token covers; save a fast tokenizer")
+    require_fast(tokenizer, f"tokenizer of {source}")
     return module.to(device), tokenizer
 
 

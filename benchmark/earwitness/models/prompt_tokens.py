@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from earwitness.errors import InvalidItemError
+from earwitness.errors import InvalidItemError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +76,15 @@ class PromptTokens:
         names = tuple(self._tokenizer.convert_ids_to_tokens(read["input_ids"]))
         special = tuple(map(bool, read["special_tokens_mask"]))
         return _Tokens(tuple(read["input_ids"]), names, special, tuple(map(tuple, read["offset_mapping"])))
+
+
+def require_fast(tokenizer: Any, whose: str) -> None:
+    """Raise ModelError unless a tokenizer of transformers is a fast one, which knows where its tokens lie in a text.
+
+    `whose` names it: "tokenizer of facebook/musicgen-small".
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(f"the {whose} cannot say which characters a token covers; save a fast tokenizer")
 
 
 def _count_until(ends: list[int], start: int, end: int) -> int:

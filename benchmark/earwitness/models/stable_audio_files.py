@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import ModelError
 from earwitness.models.pipeline_files import read_index, read_pipeline, settled
+from earwitness.models.prompt_tokens import require_fast
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,8 +25,7 @@ def load_pipeline(source: str, revision: str, device: str) -> Any:
     index = read_index(source, revision, StableAudioPipeline)
     _require_scheduler(source, index["scheduler"][1])
     pipeline = read_pipeline(source, revision, StableAudioPipeline, index)
-    if not getattr(pipeline.tokenizer, "is_fast", False):
-        raise ModelError(f"the T5 tokenizer of {source} cannot say which characters a token covers; save a fast one")
+    require_fast(pipeline.tokenizer, f"T5 tokenizer of {source}")
     if not hasattr(pipeline.scheduler, "precondition_outputs"):
         raise ModelError(f"the scheduler of {source} is no EDM one, {type(pipeline.scheduler).__name__}; save another")
     return settled(source, pipeline, device)
