@@ -9,6 +9,8 @@ WORKERS ?= 3
 PIPFLAGS := --quiet --disable-pip-version-check --no-compile
 # Two threads make tiny models slower on a shared machine; work is spread over processes instead.
 export OMP_NUM_THREADS ?= 1
+# Where byte code is never kept, each of the processes that tests start compiles torch again, for ten seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint types kernels unit audiogen clean
 
