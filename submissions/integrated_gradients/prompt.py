@@ -23,7 +23,7 @@ class IntegratedGradients(PromptExplainer):
     Over all tokens a window's attributions add up to its log-likelihood minus that under states of zero.
     """
 
-    steps: int = 16
+    steps: int = 50
     """Points on the straight path from zero to the states, at the middles of equal parts."""
     window: int = 0
     """Frames whose log-likelihood is summed before the gradient is taken, one backward pass a window; 0 for all."""

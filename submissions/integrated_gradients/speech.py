@@ -23,7 +23,7 @@ class IntegratedGradients(SpeechExplainer):
     tokens' to its log-probability minus that without context.
     """
 
-    steps: int = 16
+    steps: int = 50
     """Points on each straight path, at the middles of equal parts."""
     batch: int = 16
     """Spectrograms a pass."""

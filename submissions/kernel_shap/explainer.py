@@ -30,7 +30,7 @@ class Coalitions(NamedTuple):
 class KernelShap(PromptExplainer):
     """Shapley values of the words for each frame's teacher-forced log-likelihood, special tokens being out."""
 
-    coalitions: int = 128
+    coalitions: int = 2048
     """Sets of words evaluated a prompt; all 2^W of them where there are no more, and the values then are exact."""
     removal: str = "scale"
     """How a word is removed: a value of `Removal`."""

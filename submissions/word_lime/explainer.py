@@ -18,7 +18,7 @@ class WordLime(SpeechExplainer):
     Segments come from the model's own cross-attention, aligned in time: an explainer knows no other alignment.
     """
 
-    masks: int = 256
+    masks: int = 1000
     """Random neighbours of the utterance, itself included."""
     p: float = 0.5
     """Probability that a segment, or an earlier token, is left out."""

@@ -11,8 +11,8 @@ from earwitness.submission import read_submission
 from earwitness.tracks.speech import SpeechMap
 from speech_baselines import SPEECH_IDS, SUBMISSIONS, cut, fake_items, fake_model, quick_speech
 
-ISSUE = "random energy attention gradient_input integrated_gradients occlusion word_lime rise spes"
-DRAWS = {"random", "word_lime", "rise", "spes"}
+ISSUE = "random energy attention gradient_input integrated_gradients occlusion word_lime rise spes spes_2k"
+DRAWS = {"random", "word_lime", "rise", "spes", "spes_2k"}
 
 
 def same(first: SpeechMap, second: SpeechMap) -> bool:
