@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from earwitness import plugins, tracks
 from earwitness.closure import code_hash, is_there
 from earwitness.identity import digest, files_of, of_files
+from earwitness.results.audits import AUDIT
 from earwitness.scoring.columns import read_columns
 
 if TYPE_CHECKING:
     from earwitness.task import JudgeCard, Task
 
 CEILINGS = "ceiling.parquet"
-"""File of the truth that no row depends on: calibrated values do, and the board makes those."""
+NOT_READ = (CEILINGS, AUDIT)
+"""Files of the truth that no row depends on: calibrated values and ranks do, and the board makes those."""
 
 
 def measured(task: Task) -> dict[str, str]:
@@ -48,10 +50,10 @@ def measured(task: Task) -> dict[str, str]:
 
 
 def _stored(truth: Path | None) -> str:
-    """Identity of the stored truth without ceilings; that of no files where there is none."""
+    """Identity of the stored truth without ceilings and audit; that of no files where there is none."""
     if truth is None or not truth.is_dir():
         return of_files(Path(), [])
-    return of_files(truth, [path for path in files_of(truth) if path.name != CEILINGS])
+    return of_files(truth, [path for path in files_of(truth) if path.name not in NOT_READ])
 
 
 def listening(task: Task) -> str:
