@@ -16,7 +16,7 @@ from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variants
 from earwitness.results.cube import FLOOR
-from earwitness.results.rows import FRESH, SCHEMA
+from earwitness.results.rows import SCHEMA
 from earwitness.stats.intervals import DEFAULT, FEWEST_CLUSTERS, Resampling
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAU
 def _tables(
     measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path, sampling: Resampling
 ) -> dict[str, list[Record]]:
-    own = measured.variant.seed == 0 and FRESH not in measured.variant.task_hash
+    own = measured.variant.of_the_card
     summary = Summary(measured.cube, measured.facts, measured.task.ends, own, sampling)
     directions = {metric.id: metric.direction for metric in measured.facts}
     costs = _costs(measured)
