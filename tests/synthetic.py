@@ -17,8 +17,10 @@ import soundfile
 from safetensors.numpy import save_file
 
 from earwitness import metrics
+from earwitness.results.audits import Audit, MetricAudit, ScoreWeights, write_audit
 from earwitness.results.rows import Row, Status, write_part
 from earwitness.results.task_hashes import parted
+from earwitness.task import read_task
 from manifests import listed
 
 WORDS = ("a", "loud", "bark", "then", "a", "quiet", "siren", "far", "away")
@@ -54,6 +56,11 @@ class Plan:
     masks: tuple[str, ...] = ("top30",)
     changes: bool = False
     """Whether metrics under another judge and another removal operator are there."""
+    audited: bool = True
+    unaudited: tuple[str, ...] = ()
+    """Metrics that the audit does not know."""
+    weights: dict[str, float] | None = None
+    """Of headline metrics, stored with the audit."""
 
 
 def metric_cards(plan: Plan) -> list[dict[str, object]]:
@@ -218,7 +225,19 @@ def write_task(registry: Path, plan: Plan) -> Path:
         for item, value in zip(item_ids(plan), planted(plan, metric, skill, rng), strict=True)
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "truth" / "ceiling.parquet")
+    if plan.audited:
+        write_audit(folder / "truth", audit(plan, read_task(folder).data_hash))
     return folder
+
+
+def audit(plan: Plan, data_hash: str) -> Audit:
+    """What the audit of a planted task says: that dull metrics are uninformative, and all others informative."""
+    ids = [metric_id(entry) for entry in metric_cards(plan)]
+    found = {id: MetricAudit(informative=id not in plan.dull) for id in ids if id not in plan.unaudited}
+    weights = (
+        None if plan.weights is None else ScoreWeights(headline=plan.weights, entrants=["random"], items=plan.items)
+    )
+    return Audit(task=plan.task, data_hash=data_hash, items=plan.items, metrics=found, weights=weights)
 
 
 def _toml(card: dict[str, object]) -> str:
