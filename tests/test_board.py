@@ -350,6 +350,12 @@ def test_explainer_seeds_are_pooled_in_an_item(tmp_path, planted):
     ]
     assert len(set(rows)) == 3
     assert table(pooled, f"SELECT value FROM item_values WHERE {mine}") == [{"value": pytest.approx(np.mean(rows))}]
+    shares = "share_item, share_generation, share_explainer FROM results WHERE metric = 'fid_cf@top30'"
+    (of_one,) = table(once, f"SELECT {shares} AND entrant = 'attention'")
+    assert of_one == {"share_item": 1.0, "share_generation": None, "share_explainer": None}
+    (of_three,) = table(pooled, f"SELECT {shares} AND entrant = 'attention'")
+    assert of_three["share_generation"] is None
+    assert of_three["share_item"] + of_three["share_explainer"] == pytest.approx(1)
 
 
 def test_rows_of_another_version_of_the_task_never_meet_the_registered(tmp_path, planted):

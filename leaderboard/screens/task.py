@@ -45,7 +45,7 @@ def ends(picked: Record) -> None:
     st.caption(
         "The floor is the random explainer; the ceiling is the best explanation that search finds, the truth "
         "among them. Where the truth itself is scored as an explanation, it has a column of its own. "
-        "Where their intervals touch, the metric is uninformative on this task and enters no rank."
+        "Whether the metric is informative on this task, the task's audit has decided; one that is not enters no rank."
     )
     says = {True: "yes", False: "no", None: "–"}
     rows = [

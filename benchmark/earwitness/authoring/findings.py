@@ -80,7 +80,7 @@ def everything(random: Array, forms: Array, blind: Mapping[str, Array]) -> Array
 def found(evidence: Evidence) -> MetricAudit:
     """The audit of one metric."""
     if not evidence.sign:
-        return MetricAudit(informative=False, shares=_shares(components(_cells(evidence.random))))
+        return MetricAudit(informative=False, shares=_shares(components(evidence.random)))
     gap = gap_of(evidence)
     ladder, gaming = ladder_of(evidence), gaming_of(evidence)
     retest = retest_of(evidence)
@@ -92,7 +92,7 @@ def found(evidence: Evidence) -> MetricAudit:
         gap=gap,
         ladder=ladder,
         reliability=_finite(retest.reliability),
-        shares=_shares(components(_cells(evidence.random))),
+        shares=_shares(components(evidence.random)),
         truth=None if evidence.truth is None else against_truth(evidence.tried, evidence.truth),
         survival=survival,
         gaming=gaming,
@@ -138,7 +138,7 @@ def retest_of(evidence: Evidence) -> Components:
     """Components of the values of every pair of item and explanation under each generation seed."""
     cells = [_mean_last(evidence.random), *(evidence.forms[:, step] for step in range(FORMS - 1))]
     cells += [evidence.blind[name] for name in BLIND]
-    return components(_cells(np.concatenate(cells)[:, :, None]))
+    return components(np.concatenate(cells)[:, :, None])
 
 
 def against_truth(values: Array, truth: Array) -> Against:
@@ -152,9 +152,10 @@ def against_truth(values: Array, truth: Array) -> Against:
     seen = [(value, true) for value, true in pairs if np.ptp(value) > 0 and np.ptp(true) > 0]
     if not seen:
         return Against(value=None)
-    mean = float(np.mean([_one(value, true) for value, true in seen]))
-    chance = [float(np.mean([_one(rng.permutation(value), true) for value, true in seen])) for _ in range(NULLS)]
-    low, high = np.quantile(chance, [0.025, 0.975])
+    ranks = [(_unit_ranks(value), _unit_ranks(true)) for value, true in seen]
+    mean = float(np.mean([value @ true for value, true in ranks]))
+    shuffled = [rng.permuted(np.tile(value, (NULLS, 1)), axis=1) @ true for value, true in ranks]
+    low, high = np.quantile(np.mean(shuffled, axis=0), [0.025, 0.975])
     return Against(value=mean, low=float(low), high=float(high), items=len(seen))
 
 
@@ -225,10 +226,16 @@ def spearman(values: Array, others: Array) -> Array:
 
 
 def _one(value: Array, other: Array) -> float:
-    first, second = rankdata(value), rankdata(other)
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
+    if np.ptp(value) == 0 or np.ptp(other) == 0:
         return float("nan")
-    return round(float(np.corrcoef(first, second)[0, 1]), 12)
+    return round(float(_unit_ranks(value) @ _unit_ranks(other)), 12)
+
+
+def _unit_ranks(values: Array) -> Array:
+    """Ranks [E] of values that are not all equal, centred and of length 1: their products are Spearman's."""
+    ranks = rankdata(values) - (len(values) + 1) / 2
+    unit: Array = ranks / np.linalg.norm(ranks)
+    return unit
 
 
 def _shares(found: Components) -> Shares | None:
@@ -238,12 +245,6 @@ def _shares(found: Components) -> Shares | None:
     # What both seeds do together is put to the explainer's: it is no other value under either alone.
     explainer = explainer if np.isnan(rest) else explainer + rest
     return Shares(item=item, generation=_finite(generation), explainer=_finite(explainer))
-
-
-def _cells(cells: Array) -> Array:
-    """Cells [N, G, X] without the seeds under which nothing has a value."""
-    there = ~np.isnan(cells)
-    return np.asarray(cells[:, there.any(axis=(0, 2))][:, :, there.any(axis=(0, 1))])
 
 
 def _mean(values: Array) -> Array:

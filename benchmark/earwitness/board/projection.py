@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from earwitness.board.across import across, contest
+from earwitness.board.audits import audit_records, variance_record
 from earwitness.board.contrasts import contrasts
 from earwitness.board.facts import task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
@@ -61,7 +62,18 @@ def _tables(
             {"position": position, "parameters": json.dumps(metric.parameters), **record}
             for position, (metric, record) in enumerate(zip(measured.facts, summary.metrics(), strict=True))
         ],
-        "results": [_named(measured, {**r, "direction": directions[r["metric"]]}) for r in summary.results()],
+        "results": [
+            _named(
+                measured,
+                {
+                    **variance_record(measured.cube, r["entrant"], measured.cube.metrics.index(r["metric"])),
+                    **r,
+                    "direction": directions[r["metric"]],
+                },
+            )
+            for r in summary.results()
+        ],
+        "audits": audit_records(measured),
         "ranks": [_named(measured, {**r, **costs[r["entrant"]]}) for r in summary.ranks()],
         "changes": [_named(measured, record) for record in summary.changes()],
         "without": [_named(measured, record) for record in summary.without()],

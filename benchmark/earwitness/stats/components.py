@@ -55,14 +55,17 @@ class Components:
 def components(cells: Array) -> Components:
     """Components of variance of values `[N, G, X]` of N items under G generation and X explainer seeds.
 
-    Items that lack a value (NaN) are left out. A value is its item's, and within the item a generation seed's effect,
-    an explainer seed's, and what both have together: mean squares of a balanced layout, seeds nested in items, solved
-    for variances (Searle, Casella and McCulloch 1992, chapter 4); estimates below 0 count as 0.
+    Seeds under which no item has a value (NaN) are left out, then items that lack one. A value is its item's, and
+    within the item a generation seed's effect, an explainer seed's, and what both have together: mean squares of a
+    balanced layout, seeds nested in items, solved for variances (Searle, Casella and McCulloch 1992, chapter 4);
+    estimates below 0 count as 0.
 
     >>> same_items = components(np.array([[[0.0], [2.0]], [[0.0], [2.0]]]))
     >>> [round(share, 3) for share in same_items.shares[:2]]
     [0.0, 1.0]
     """
+    there = ~np.isnan(cells)
+    cells = cells[:, there.any(axis=(0, 2))][:, :, there.any(axis=(0, 1))]
     whole = cells[~np.isnan(cells).any(axis=(1, 2))]
     count, generations, explainers = whole.shape
     nothing = float("nan")
