@@ -282,7 +282,8 @@ def raw_order(path: Path) -> None:
     assert all(r["score"] is None for r in found.values())
     assert all(r["calibrated"] is None for e in found.values() for r in e["results"].values())
     assert table(path, "SELECT ranked_by, headline FROM tasks") == [{"ranked_by": "raw", "headline": []}]
-    assert not table(path, "SELECT * FROM without") and not table(path, "SELECT * FROM changes")
+    assert not table(path, "SELECT * FROM without")
+    assert not table(path, "SELECT * FROM changes")
 
 
 def test_without_ceilings_entrants_are_ranked_raw_by_the_main_metric(tmp_path):
