@@ -34,8 +34,8 @@ def parts(measured: list[Record], left: list[Record]) -> None:
     rows = [
         {
             "Metric": f"{metric['metric']} {ARROWS[metric['direction']]}",
-            "Share": metric["share"],
-            "Weight": metric["weight"],
+            "Share": round(metric["share"], 2),
+            "Weight": round(metric["weight"], 2),
             "τ without it": number(tau.get(metric["metric"])),
         }
         for metric in made
