@@ -80,7 +80,7 @@ def ranking(key: str) -> list[Record]:
         LEFT JOIN results ON results.task_key = ranks.task_key AND results.entrant = ranks.entrant
             AND results.metric = tasks.main_metric
         WHERE ranks.task_key = ?
-        ORDER BY ranks.rank NULLS LAST, score DESC NULLS LAST,
+        ORDER BY ranks.rank NULLS LAST, ranks.note <> '', score DESC NULLS LAST,
             CASE results.direction WHEN 'lower' THEN mean ELSE -mean END, ranks.entrant
         """,
         key,

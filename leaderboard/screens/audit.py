@@ -8,14 +8,15 @@ from reading import Record, audits, metrics, parsed, task
 from wording import ARROWS, with_interval
 
 READING = """
-* **Gap**: how much more faithful the ceiling is than random weights on the same items; a metric whose gap is not told from
-  chance is uninformative and ranks nobody.
-* **Degraded forms**: from the ceiling to noise in six steps, a fifth of it lost at each. Spearman's correlation of the metric with what is
-  left, of the means over items and on single items: 1 where it falls at every step.
+* **Gap**: how much more faithful the ceiling is than random weights on the same items; a metric whose gap is not
+  told from chance is uninformative and ranks nobody.
+* **Forms**: from the ceiling to noise in six steps, a fifth of it lost at each. Spearman's correlation of the
+  metric with what is left, of the means over items and on single items: 1 where it falls at every step.
 * **Reliability**: how far another set of generation seeds would give the same values.
-* **Model truth**: agreement on single items with what intervention on this very model shows, and what it would be by chance.
+* **Model truth**: agreement on single items with what intervention on this very model shows, and what it would be
+  by chance.
 * **Survives**: Kendall's tau of the order of all that was tried, with another judge, operator or noise.
-* **Gamed**: the most that an explanation that knows nothing gets, on the way from random weights (0) to the ceiling (1).
+* **Gamed**: the most that an explanation that knows nothing gets, from random weights (0) to the ceiling (1).
 """
 
 
@@ -75,7 +76,7 @@ def show() -> None:
     if not found:
         st.caption(picked["title"])
         st.info(
-            "No audit of these weights and items is stored with the task, so that nothing is known of its metrics here: "
+            "No audit of these weights and items is stored with the task, and nothing is known of its metrics: "
             f"`earwitness audit {picked['task']}` makes one."
         )
         return

@@ -12,13 +12,14 @@ from earwitness.stats.intervals import FEWEST_CLUSTERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from earwitness.board.facts import TaskFacts
     from earwitness.board.summary import Summary
     from earwitness.board.variants import MeasuredVariant
 
 
 def task_note(measured: MeasuredVariant, summary: Summary, own: bool) -> str:
     """All notes on a variant, in one text."""
-    parts = (_ranking(measured, summary), _score(summary), _origin(measured, summary, own))
+    parts = (_ranking(measured, summary), _score(measured.task, summary), _origin(measured, summary, own))
     return " ".join([*(note for part in parts for note in part), *measured.cube.notes])
 
 
@@ -54,7 +55,7 @@ def _raw(measured: MeasuredVariant, summary: Summary) -> Iterator[str]:
         yield f"{why}: ranked raw, by {summary.main.facts.id} alone; nothing is calibrated."
 
 
-def _score(summary: Summary) -> Iterator[str]:
+def _score(task: TaskFacts, summary: Summary) -> Iterator[str]:
     """Which headline metrics are no part of the score, which one decides, and who defines one."""
     if summary.ranked_by == CALIBRATED:
         left = [column for column in summary.columns if column.facts.headline and column.part is None]
@@ -73,10 +74,9 @@ def _score(summary: Summary) -> Iterator[str]:
         if len(summary.headline) < FEWEST_PARTS:
             yield f"{metric} decides: it carries {100 * share:.0f} % of the score's variance between entrants."
         elif share > MOST:
-            yield (
-                f"{metric} carries {100 * share:.0f} % of the score's variance between entrants: the metrics' weights "
-                "are of other entrants, or none are stored with the audit."
-            )
+            stored = task.audit is not None and task.audit.weights is not None
+            why = "stored weights are of other entrants" if stored else "no weights are stored with the task's audit"
+            yield f"{metric} carries {100 * share:.0f} % of the score's variance between entrants: {why}."
     for entrant, metrics in summary.defined.items():
         name, these = summary.cube.entrants[entrant][0], ", ".join(metrics)
         score = "with a score over the other headline metrics" if summary.ranked_by == CALIBRATED else "without a rank"

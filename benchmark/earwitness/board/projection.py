@@ -37,10 +37,12 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAU
     records: dict[str, list[Record]] = defaultdict(list)
     recipes = [run.recipe for run in runs]
     found = variants(rows)
-    tasks = {v.task_hash: task_facts(v.task, v.task_hash, recipes) for v in found}
+    # Cards of several ids may ask the same of the same items and differ in their metrics alone: they share a hash.
+    facts = {(v.task, v.task_hash): task_facts(v.task, v.task_hash, recipes) for v in found}
+    tasks = {task_hash: known for (_, task_hash), known in facts.items()}
     contests = []
     for variant, key in zip(found, keys(found, tasks), strict=True):
-        measured = measured_variant(key, variant, tasks[variant.task_hash], rows, recipes)
+        measured = measured_variant(key, variant, facts[variant.task, variant.task_hash], rows, recipes)
         summary = Summary(measured.cube, measured.facts, measured.task, measured.variant.of_the_card, sampling)
         contests += [met] if (met := contest(measured, summary)) else []
         for name, part_records in _tables(measured, summary, runs, board).items():

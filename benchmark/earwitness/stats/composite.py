@@ -19,6 +19,8 @@ AIM = 0.4
 """Share that weights bring the largest down to: below `MOST`, since items and entrants of other boards differ."""
 FEWEST_PARTS = 3
 """With fewer, one part has at least half."""
+FEWEST_ENTRANTS = 3
+"""With fewer, a spread between entrants is that of a single difference."""
 STEPS = 200
 
 
@@ -45,9 +47,9 @@ def balanced(parts: Array, aim: float = AIM) -> Array:
     """
     count = parts.shape[1]
     weights = np.ones(count)
-    centred = parts - parts.mean(axis=0)
-    if count < FEWEST_PARTS or len(parts) < FEWEST_PARTS or not centred.any():
+    if count < FEWEST_PARTS or len(parts) < FEWEST_ENTRANTS or not np.ptp(parts, axis=0).any():
         return weights / count
+    centred = parts - parts.mean(axis=0)
     for _ in range(STEPS):
         found = variance_shares(parts, weights)
         largest = int(np.argmax(found))
