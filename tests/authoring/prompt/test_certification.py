@@ -155,6 +155,7 @@ def test_what_was_never_certified_is_not_completed(some: Task, capsys: pytest.Ca
     assert main(["micro_speech"]) == main([]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "task micro_speech: ceilings of the speech track are computed as a whole, by `earwitness train`",
-        "usage: python -m earwitness.authoring TASK",
+        "task micro_speech: ceilings of the speech track are computed as a whole; do that with "
+        "`python -m earwitness.authoring micro_speech --ceilings`",
+        "usage: python -m earwitness.authoring TASK [--ceilings]",
     ]
