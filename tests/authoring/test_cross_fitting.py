@@ -76,7 +76,7 @@ def noise(draw: int) -> Any:
 
 
 def test_a_metric_of_pure_noise_has_a_ceiling_no_better_than_random(tmp_path: Path) -> None:
-    draws, ahead, optimistic = 150, 0, 0
+    draws, ahead, optimistic = 100, 0, 0
     for draw in range(draws):
         worth = noise(draw)
         search, _ = searching(worth, [column("noise")])
