@@ -9,6 +9,7 @@ import pytest
 from earwitness import metrics, registry
 from earwitness.board import weighing
 from earwitness.board.across import Contest, across
+from earwitness.board.export import export
 from earwitness.errors import EarwitnessError
 from earwitness.results import filling
 from earwitness.results.audits import read_audit
@@ -239,3 +240,6 @@ def test_win_rates_are_of_registered_tasks_on_their_own_items_alone(tmp_path, pl
     assert rows["occlusion"]["low"] <= rows["occlusion"]["win_rate"] <= rows["occlusion"]["high"]
     assert "Across 2 tasks of the track prompt" in printed(path)
     assert max(len(line) for line in printed(path).splitlines()) <= 120
+    page = export(path, tmp_path / "export").read_text(encoding="utf-8")
+    assert "Across 2 tasks of the track prompt" in page
+    assert page.count(" of 2</td>") == 5
