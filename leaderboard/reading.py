@@ -62,6 +62,13 @@ def metrics(key: str) -> list[Record]:
     return query("SELECT * FROM metrics WHERE task_key = ? ORDER BY position", key)
 
 
+def audits(key: str) -> list[Record]:
+    """What the task's audit says of each metric, in the card's order; empty where no audit is used."""
+    return query(
+        "SELECT audits.* FROM audits JOIN metrics USING (task_key, metric) WHERE task_key = ? ORDER BY position", key
+    )
+
+
 def ranking(key: str) -> list[Record]:
     """A task's entrants, best first; by the main metric where nothing is ranked."""
     return query(

@@ -338,6 +338,26 @@ def test_fresh_items_and_other_seeds_rank_apart_from_the_cards_items(tmp_path, p
     assert ranking(path, "planted~fresh7")["gradient_input"]["score"] == pytest.approx(0.8, abs=0.15)
 
 
+def test_explainer_seeds_are_pooled_in_an_item(tmp_path, planted):
+    several = replace(planted, explainer_seeds=(0, 1, 2))
+    once, pooled = build(tmp_path / "one", planted), build(tmp_path / "three", several)
+    assert table(pooled, "SELECT task_key, items, clusters FROM tasks") == table(
+        once, "SELECT task_key, items, clusters FROM tasks"
+    )
+    mine = "entrant = 'attention' AND item = 'test-0007' AND metric = 'fid_cf@top30'"
+    rows = [
+        row["value"] for row in table(pooled, f"SELECT value FROM rows WHERE {mine.replace('entrant', 'submission')}")
+    ]
+    assert len(set(rows)) == 3
+    assert table(pooled, f"SELECT value FROM item_values WHERE {mine}") == [{"value": pytest.approx(np.mean(rows))}]
+    shares = "share_item, share_generation, share_explainer FROM results WHERE metric = 'fid_cf@top30'"
+    (of_one,) = table(once, f"SELECT {shares} AND entrant = 'attention'")
+    assert of_one == {"share_item": 1.0, "share_generation": None, "share_explainer": None}
+    (of_three,) = table(pooled, f"SELECT {shares} AND entrant = 'attention'")
+    assert of_three["share_generation"] is None
+    assert of_three["share_item"] + of_three["share_explainer"] == pytest.approx(1)
+
+
 def test_rows_of_another_version_of_the_task_never_meet_the_registered(tmp_path, planted):
     old = replace(planted, task_hash="0123456789abcdef", skill={"random": 0.0, "attention": 0.9})
     path = build(tmp_path, planted, old)

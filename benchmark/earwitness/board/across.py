@@ -14,7 +14,6 @@ import numpy as np
 from scipy.stats import rankdata
 
 from earwitness.board.columns import number
-from earwitness.results.rows import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +48,7 @@ def contest(measured: MeasuredVariant, summary: Summary) -> Contest | None:
     Of several versions of one submission the registered one counts, else none: they are no opponents of each other.
     """
     found, variant = summary.placings, measured.variant
-    own = measured.task.registered and FRESH not in variant.task_hash and not variant.seed and not variant.inline
+    own = measured.task.registered and variant.of_the_card and not variant.inline
     if not own or found is None or found.ranks is None or measured.task.card is None:
         return None
     names = [measured.submissions[entrant].id for entrant in found.entrants]

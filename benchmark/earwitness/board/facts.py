@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from earwitness import metrics, registry
 from earwitness.errors import EarwitnessError, short
 from earwitness.results.audits import Audit, read_audit
-from earwitness.results.rows import FRESH
+from earwitness.results.task_hashes import parted
 from earwitness.submission import SubmissionCard, by_track
 from earwitness.task import Card, TaskCard
 
@@ -83,7 +83,7 @@ class SubmissionFacts:
 
 def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFacts:
     """Facts of the task of that hash: from the registry if it is the same, else from a recipe's copy of the card."""
-    base = hash.split(FRESH)[0]
+    base = parted(hash).base
     try:
         task = registry.task(id)
     except EarwitnessError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from earwitness.board.across import across, contest
+from earwitness.board.audits import audit_records, variance_record
 from earwitness.board.contrasts import contrasts
 from earwitness.board.facts import task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
@@ -17,7 +18,7 @@ from earwitness.board.notes import task_note
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variants
-from earwitness.results.rows import FRESH, SCHEMA
+from earwitness.results.rows import SCHEMA
 from earwitness.stats.intervals import DEFAULT, Resampling
 
 if TYPE_CHECKING:
@@ -42,18 +43,13 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAU
     contests = []
     for variant, key in zip(found, keys(found, tasks), strict=True):
         measured = measured_variant(key, variant, facts[variant.task, variant.task_hash], rows, recipes)
-        summary = Summary(measured.cube, measured.facts, measured.task, _own(measured), sampling)
+        summary = Summary(measured.cube, measured.facts, measured.task, measured.variant.of_the_card, sampling)
         contests += [met] if (met := contest(measured, summary)) else []
         for name, part_records in _tables(measured, summary, runs, board).items():
             records[name] += [{"task_key": key, **record} for record in part_records]
     records["across"] = across(contests, sampling.level, sampling.seed)
     tables = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
     return {"rows": rows, **tables}
-
-
-def _own(measured: MeasuredVariant) -> bool:
-    """Whether the task's known ends are of the very items and seeds that were measured."""
-    return measured.variant.seed == 0 and FRESH not in measured.variant.task_hash
 
 
 def _tables(
@@ -68,7 +64,18 @@ def _tables(
             {"position": position, "parameters": json.dumps(metric.parameters), **record}
             for position, (metric, record) in enumerate(zip(measured.facts, summary.metrics(), strict=True))
         ],
-        "results": [_named(measured, {**r, "direction": directions[r["metric"]]}) for r in summary.results()],
+        "results": [
+            _named(
+                measured,
+                {
+                    **variance_record(measured.cube, r["entrant"], measured.cube.metrics.index(r["metric"])),
+                    **r,
+                    "direction": directions[r["metric"]],
+                },
+            )
+            for r in summary.results()
+        ],
+        "audits": audit_records(measured),
         "ranks": [_named(measured, {**r, **costs[r["entrant"]]}) for r in summary.ranks()],
         "changes": [_named(measured, record) for record in summary.changes()],
         "without": [_named(measured, record) for record in summary.without()],
@@ -107,7 +114,7 @@ def _task(measured: MeasuredVariant, summary: Summary) -> Record:
         "floor": None if cube.floor is None else measured.labels[cube.floor],
         "level": summary.sampling.level,
         "draws": summary.sampling.draws,
-        "note": task_note(measured, summary, _own(measured)),
+        "note": task_note(measured, summary),
         "card": card.model_dump_json() if card else "",
         "certificate": measured.task.certificate,
         "readme": measured.task.readme,
