@@ -62,3 +62,7 @@ def test_without_seeds_or_items_nothing_is_said() -> None:
     assert np.isnan(components(np.ones((1, 3, 3))).shares[0])
     assert np.isnan(components(np.ones((4, 3, 3))).shares[0])
     assert components(np.array([[[1.0]], [[np.nan]], [[3.0]]])).item == 2.0
+
+
+def test_a_metric_without_any_value_varies_by_nothing() -> None:
+    assert np.isnan(components(np.full((5, 2, 1), np.nan)).item)
