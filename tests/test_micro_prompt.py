@@ -21,7 +21,8 @@ def test_what_ships_is_within_its_size() -> None:
 
 @pytest.mark.parametrize("metric", HEADLINE, ids=lambda metric: metric.id)
 def test_the_ceiling_is_told_apart_from_the_anti_oracle_on_every_headline_metric(metric: MetricCard) -> None:
-    assert len(ends(TASK, metric.id, "anti")) == len(ends(TASK, metric.id, "ceiling")) == TASK.card.dataset.items
+    for kind in ("anti", "ceiling"):
+        assert len(ends(TASK, metric.id, kind)) == TASK.card.dataset.items
     assert told_apart(TASK, metric)
 
 

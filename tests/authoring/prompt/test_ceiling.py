@@ -30,9 +30,9 @@ FIDS = [
 NOISES = ceiling.Noises((7, 8), {0: 10})
 
 
-def part(column: Column) -> ceiling.Part:
+def part(column: Column) -> ceiling.Judged:
     """Of the answers under the first noise that sets are chosen under."""
-    return ceiling.Part() if column.id.startswith("logit") else ceiling.Part(NOISES.selection)
+    return ceiling.Judged() if column.id.startswith("logit") else ceiling.Judged(NOISES.selection)
 
 
 def searched(prompt: str = PROMPT) -> ceiling.Searched:
@@ -119,7 +119,7 @@ class PureNoise:
     def ask(self, questions: Iterable[object]) -> None:
         pass
 
-    def value(self, column: Column, words: tuple[int, ...], part: ceiling.Part) -> float:
+    def value(self, column: Column, words: tuple[int, ...], part: ceiling.Judged) -> float:
         return float(np.mean([derive(self.item.id, noise, *words) / 2**63 for noise in part.noises]))
 
 
@@ -130,7 +130,7 @@ def test_a_metric_of_pure_noise_has_a_ceiling_no_better_than_random(tmp_path: Pa
     for draw in range(draws):
         some = [PureNoise(f"{draw}-{number}") for number in range(15)]
         rows = [ceiling.search(each, [column], noises)[0] for each in some]  # type: ignore[arg-type]
-        values = [[each.value(column, words, ceiling.Part((10,))) for words in each.sets] for each in some]
+        values = [[each.value(column, words, ceiling.Judged((10,))) for words in each.sets] for each in some]
         random = [derive(each.item.id, "random") / 2**63 for each in some]
         gain = [row["value"] - floor for row, floor in zip(rows, random, strict=True)]
         best = [max(own) - floor for own, floor in zip(values, random, strict=True)]

@@ -63,7 +63,7 @@ class Noises:
 
 
 @dataclass(frozen=True)
-class Part:
+class Judged:
     """What of the answers a set of words is judged by."""
 
     noises: tuple[int, ...] = (0,)
@@ -77,7 +77,7 @@ class Part:
         return logits[:, self.first :: self.step]
 
 
-EVEN, ODD = Part(step=2), Part(first=1, step=2)
+EVEN, ODD = Judged(step=2), Judged(first=1, step=2)
 """The two halves of teacher-forced answers."""
 
 
@@ -133,11 +133,11 @@ class Searched:
         if logits:
             self._logits |= self.respondent.guided_logits(list(logits.values()))
 
-    def value(self, column: Column, words: Words, part: Part) -> float:
+    def value(self, column: Column, words: Words, part: Judged) -> float:
         """The metric's value if these words are the explanation, mean over the part's noises; ask first."""
         return float(np.mean([self._value(column, words, noise, part) for noise in part.noises]))
 
-    def _value(self, column: Column, words: Words, noise: int, part: Part) -> float:
+    def _value(self, column: Column, words: Words, noise: int, part: Judged) -> float:
         key = self._question(column, words, noise).key
         if isinstance(column.response, Logits):
             return column.value(part.of(self._original), part.of(self._logits[key]))
@@ -197,11 +197,11 @@ def _directions(column: Column) -> list[tuple[str, int]]:
     return [(BEST, larger), (WORST, -larger)]
 
 
-def _chosen_by(column: Column, noises: Noises) -> tuple[Part, ...]:
+def _chosen_by(column: Column, noises: Noises) -> tuple[Judged, ...]:
     """The parts of the answers that sets of words are chosen by, each for itself."""
     if isinstance(column.response, Logits):
         return EVEN, ODD
-    return (Part(noises.selection),)
+    return (Judged(noises.selection),)
 
 
 def _sampled(
@@ -210,7 +210,7 @@ def _sampled(
     """Generation seed, value and choice of a set that was chosen under other noise."""
     (words,) = sets
     for seed in column.seeds(tuple(noises.generation)):
-        yield seed, searched.value(column, words, Part((noises.generation[seed],))), _numbers(words)
+        yield seed, searched.value(column, words, Judged((noises.generation[seed],))), _numbers(words)
 
 
 def _forced(
@@ -227,7 +227,7 @@ def _numbers(words: Words) -> str:
     return " ".join(map(str, words))
 
 
-def best(searched: Searched, column: Column, towards: int, part: Part) -> Words:
+def best(searched: Searched, column: Column, towards: int, part: Judged) -> Words:
     """The set of words whose value is largest (`towards` 1) or smallest (-1) by a part of the answers; ask first."""
     sets = searched.candidates(column.response.mask)
     if sets is None:
@@ -235,7 +235,7 @@ def best(searched: Searched, column: Column, towards: int, part: Part) -> Words:
     return max(sets, key=lambda words: towards * searched.value(column, words, part))
 
 
-def greedy(searched: Searched, column: Column, towards: int, part: Part) -> Words:
+def greedy(searched: Searched, column: Column, towards: int, part: Judged) -> Words:
     """The set made by adding, one by one, the word that helps most, until the mask keeps its number of tokens."""
     share_kept = share(column.response.mask)
     assert share_kept is not None
