@@ -60,7 +60,8 @@ class TrackSanity(ABC):
 
     @abstractmethod
     def agreement(self, item: Any, first: Any, second: Any, back: NDArray[np.int64] | None = None) -> float:
-        """How alike two explanations are, 1 where they say the same and about 0 where they have nothing in common.
+        """How alike two explanations are, 1 where they say the same and about 0 where they have nothing in common; NaN
+        where the item has nothing to tell apart.
 
         `back` says where the second has the parts of the item; without it they are compared place by place.
         """
@@ -90,7 +91,8 @@ def of_track(name: str) -> TrackSanity:
 def rank_agreement(first: Sequence[NDArray[Any]], second: Sequence[NDArray[Any]]) -> float:
     """Spearman's correlation of two lists of scores, each with its counterpart, averaged over the list.
 
-    Where scores are all equal there is no rank: 1 if both are the same all the same, else 0.
+    Where scores are all equal there is no rank: 1 if both are the same all the same, else 0. NaN where there is one
+    score alone, which says nothing either way.
 
     >>> rank_agreement([np.array([1.0, 2.0, 3.0])], [np.array([10.0, 30.0, 20.0])])
     0.5
@@ -102,6 +104,8 @@ def rank_agreement(first: Sequence[NDArray[Any]], second: Sequence[NDArray[Any]]
 
 def _spearman(first: NDArray[Any], second: NDArray[Any]) -> float:
     one, other = (rankdata(values) - (values.size + 1) / 2 for values in (first, second))
+    if first.size < 2:
+        return float("nan")
     scale = float(np.sqrt((one @ one) * (other @ other)))
     if scale == 0:
         return float(np.array_equal(first, second))

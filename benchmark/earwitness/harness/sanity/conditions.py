@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +67,8 @@ def prepare(job: ConditionsJob) -> Conditions:
     """
     run = job.run
     sanity = of_track(run.task.card.track)
-    setting = score.resolve(replace(run.setting, items=min(job.items, run.setting.items or job.items)))
-    scoring: Any = score.load(setting)
-    items = tuple(scoring.items()[0])
+    scoring: Any = score.load(score.resolve(run.setting))
+    items = tuple(scoring.items(list(scoring.clusters())[: job.items])[0])
     if not items:
         raise EarwitnessError(f"task {run.task.id}: none of its first {job.items} items can be explained")
     model = scoring.model

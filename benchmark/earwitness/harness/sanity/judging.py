@@ -121,11 +121,12 @@ class _Judging:
     ) -> dict[str, float]:
         """How alike the explanation of each item is to that of the trained model."""
         trained, others = (self._given.explanations.get(name, {}) for name in (TRAINED, condition))
-        return {
+        found = {
             id: self._sanity.agreement(item, trained[id], others[id], back(id))
             for id, item in self._items.items()
             if id in trained and id in others
         }
+        return {id: value for id, value in found.items() if not np.isnan(value)}
 
     def _spread(self, condition: str, measure: Callable[[NDArray[np.float64]], float]) -> dict[str, float]:
         """A measure of each explanation's magnitudes, averaged over what it tells apart; those without any left out."""
@@ -149,9 +150,7 @@ class _Judging:
             "p": p,
             "items": len(shared),
             "flagged": check.decides and p is not None and p >= LEVEL,
-            "skipped": ""
-            if p is not None
-            else f"too few items to tell: {len(shared)}, of fewer than {FEWEST} clusters",
+            "skipped": "" if p is not None else f"too few items to tell: {len(shared)} of less than {FEWEST} clusters",
         }
         return check.model_copy(update=numbers)
 

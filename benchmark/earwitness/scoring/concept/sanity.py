@@ -101,8 +101,8 @@ def matched(first: NDArray[Any], second: NDArray[Any]) -> float:
     count 0, and with nothing to match dictionaries agree where neither has anything.
 
     >>> x = np.array([[0.0, 3.0], [1.0, 1.0], [2.0, 2.0]])
-    >>> matched(x, x[:, ::-1]), matched(x, x[:, :1]), matched(x, np.zeros((3, 2)))
-    (1.0, 0.5, 0.0)
+    >>> [round(matched(x, other), 6) for other in (x[:, ::-1], x[:, :1], np.zeros((3, 2)))]
+    [1.0, 0.5, 0.0]
     """
     one, other = _ranks(first), _ranks(second)
     if not one.shape[1] or not other.shape[1]:
