@@ -12,6 +12,7 @@ import pyarrow as pa
 from earwitness.board.contrasts import contrasts
 from earwitness.board.facts import task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
+from earwitness.board.sanity import sanity_records
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variants
@@ -66,6 +67,7 @@ def _tables(
             for record in contrasts(measured.cube, _controls(measured), headline, summary.spans())
         ],
         "submissions": [_submission(measured, entrant) for entrant in range(len(measured.labels))],
+        "sanity": sanity_records(measured, runs),
         "item_values": item_values(measured),
         **item_tables(measured, runs, board),
         "runs": run_records(measured, runs, board),

@@ -103,6 +103,22 @@ SCHEMAS: dict[str, pa.Schema] = {
     "submissions": _schema(
         entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
     ),
+    "sanity": _schema(
+        entrant=TEXT,
+        position=COUNT,
+        check=TEXT,
+        share=NUMBER,
+        agreement=NUMBER,
+        itself=NUMBER,
+        back=NUMBER,
+        p=NUMBER,
+        items=COUNT,
+        entropy=NUMBER,
+        rise_p=NUMBER,
+        gini=NUMBER,
+        flag=TEXT,
+        skipped=TEXT,
+    ),
     "inputs": _schema(
         item=TEXT,
         cluster=TEXT,
