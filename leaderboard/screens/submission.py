@@ -82,9 +82,9 @@ def sanity(entrant: str) -> None:
     st.caption(
         "Agreement: Spearman's correlation with the explanations of the trained model, item by item, for the first "
         f"{plural(max(row['items'] for row in found), 'item')}. With itself: under another explainer seed. p: of a "
-        "one-sided sign-flip test that the agreement falls by more than .05. Brought back: with the moved parts at their places "
-        "again. Entropy: 1 where an explanation is spread evenly; it rises where what was learnt is gone and the "
-        "explanation was of that. Gini: 0 where it is spread evenly."
+        "one-sided sign-flip test that the agreement falls by more than .05. Brought back: with the moved parts at "
+        "their places again. Entropy: 1 where an explanation is spread evenly; it rises where what was learnt is gone "
+        "and the explanation was of that. Gini: 0 where it is spread evenly."
     )
 
 
