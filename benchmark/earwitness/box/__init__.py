@@ -57,6 +57,8 @@ class Brief:
     redrawn: tuple[str, ...] = ()
     """Submodules of the model whose parameters are drawn anew before the submission sees it: `models.redrawing`."""
     redraw_seed: int = 0
+    budget: int = 0
+    """On the submission's curve; 0 for the card's own."""
 
     def fields(self) -> dict[str, Any]:
         """The brief as JSON types."""

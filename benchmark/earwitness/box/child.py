@@ -64,7 +64,8 @@ def _set_up(brief: Brief) -> Bench:
     )
     if brief.redrawn:
         redraw(model.module, brief.redrawn, brief.redraw_seed)
-    explainer = load_explainer(read_submission(Path(brief.submission)), brief.track)
+    submission = read_submission(Path(brief.submission))
+    explainer = load_explainer(submission.at(brief.budget) if brief.budget else submission, brief.track)
     return Bench(tracks.load(brief.track), model, explainer)
 
 
