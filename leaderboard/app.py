@@ -19,6 +19,7 @@ PAGES = [
     st.Page("screens/ranking.py", title="Ranking", url_path="ranking", default=True),
     st.Page("screens/item.py", title="Listen", url_path="item"),
     st.Page("screens/task.py", title="Task", url_path="task"),
+    st.Page("screens/audit.py", title="Metrics", url_path="metrics"),
     st.Page("screens/submission.py", title="Submission", url_path="submission"),
 ]
 page = st.navigation(PAGES, position="top")

@@ -62,6 +62,13 @@ def metrics(key: str) -> list[Record]:
     return query("SELECT * FROM metrics WHERE task_key = ? ORDER BY position", key)
 
 
+def audits(key: str) -> list[Record]:
+    """What the task's audit says of each metric, in the card's order; empty where no audit is used."""
+    return query(
+        "SELECT audits.* FROM audits JOIN metrics USING (task_key, metric) WHERE task_key = ? ORDER BY position", key
+    )
+
+
 def ranking(key: str) -> list[Record]:
     """A task's entrants, best first; by the main metric where nothing is ranked."""
     return query(
@@ -73,7 +80,7 @@ def ranking(key: str) -> list[Record]:
         LEFT JOIN results ON results.task_key = ranks.task_key AND results.entrant = ranks.entrant
             AND results.metric = tasks.main_metric
         WHERE ranks.task_key = ?
-        ORDER BY ranks.rank NULLS LAST, score DESC NULLS LAST,
+        ORDER BY ranks.rank NULLS LAST, ranks.note <> '', score DESC NULLS LAST,
             CASE results.direction WHEN 'lower' THEN mean ELSE -mean END, ranks.entrant
         """,
         key,

@@ -30,6 +30,14 @@ def rank_interval(record: Record) -> str:
     return str(low) if low == high else f"{low}–{high}"
 
 
+def place(record: Record) -> str:
+    """The place and the ranks that are not ruled out."""
+    if record["rank"] is None:
+        return "–"
+    interval = rank_interval(record)
+    return f"{record['rank']}" + (f" ({interval})" if "–" in interval else "")
+
+
 def metric_label(metric: Record) -> str:
     """Id, direction, and whether it says anything on the task."""
     marks = ["headline"] if metric["headline"] else []

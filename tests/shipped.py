@@ -4,8 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from earwitness import metrics
-from earwitness.stats.calibration import scale
-from earwitness.stats.intervals import Interval, mean_interval
+from earwitness.stats.calibration import ceiling_gap
 from earwitness.task import MetricCard, Task
 
 
@@ -17,10 +16,6 @@ def ends(task: Task, metric: str, kind: str) -> np.ndarray:
 
 
 def told_apart(task: Task, metric: MetricCard) -> bool:
-    """Whether anti-oracle and ceiling of a metric have intervals that do not touch."""
-    anti, ceiling = (_interval(ends(task, metric.id, kind)) for kind in ("anti", "ceiling"))
-    return scale(anti, ceiling, metrics.get(metric.metric).direction).informative
-
-
-def _interval(values: np.ndarray) -> Interval:
-    return mean_interval(values, np.arange(len(values)))
+    """Whether the ceiling of a metric is more faithful than its anti-oracle, by a paired test."""
+    ceiling, anti = (ends(task, metric.id, kind) for kind in ("ceiling", "anti"))
+    return ceiling_gap(ceiling, anti, np.arange(len(ceiling)), metrics.get(metric.metric).direction).informative

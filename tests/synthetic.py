@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from zlib import crc32
 
@@ -16,8 +17,11 @@ import soundfile
 from safetensors.numpy import save_file
 
 from earwitness import metrics
+from earwitness.results.audits import Audit, MetricAudit, ScoreWeights, write_audit
 from earwitness.results.rows import Row, Status, write_part
 from earwitness.results.sanity import Complexity, Sanity, SanityCheck, write_sanity
+from earwitness.results.task_hashes import parted
+from earwitness.task import read_task
 from manifests import listed
 
 WORDS = ("a", "loud", "bark", "then", "a", "quiet", "siren", "far", "away")
@@ -44,6 +48,7 @@ class Plan:
     task: str = "planted"
     task_hash: str = "aaaabbbbccccdddd"
     seed: int = 0
+    explainer_seeds: tuple[int, ...] = (0,)
     failing: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Items by number on which a submission fails."""
     dull: tuple[str, ...] = ()
@@ -52,6 +57,11 @@ class Plan:
     masks: tuple[str, ...] = ("top30",)
     changes: bool = False
     """Whether metrics under another judge and another removal operator are there."""
+    audited: bool = True
+    unaudited: tuple[str, ...] = ()
+    """Metrics that the audit does not know."""
+    weights: dict[str, float] | None = None
+    """Of headline metrics, stored with the audit."""
 
 
 def metric_cards(plan: Plan) -> list[dict[str, object]]:
@@ -116,16 +126,18 @@ def write_run(out: Path, plan: Plan, submission: str) -> Path:
     rng = np.random.default_rng(sum(map(ord, submission)) + plan.seed)
     base = Row(
         submission=submission, submission_hash=f"{sum(map(ord, submission)):016x}", task=plan.task, task_version=1,
-        task_hash=plan.task_hash, metric="", item="", cluster="", generation_seed=plan.seed, explainer_seed=plan.seed,
+        task_hash=parted(plan.task_hash)._replace(seed=plan.seed).text, metric="", item="", cluster="",
+        generation_seed=plan.seed, explainer_seed=plan.seed,
         value=None, status=Status.OK, reason="", seconds=0.1, forwards=20, backwards=2, peak_bytes=1000,
         isolation="process", run=name,
     )  # fmt: skip
     rows = []
-    for entry in metric_cards(plan):
+    for seed, entry in product(plan.explainer_seeds, metric_cards(plan)):
         metric = metric_id(entry)
         values = planted(plan, metric, plan.skill[submission], rng)
         for number, item in enumerate(item_ids(plan)):
             row = replace(base, metric=metric, item=item, cluster=f"c{number}", value=float(values[number]))
+            row = replace(row, explainer_seed=plan.seed + seed)
             if number in plan.failing.get(submission, ()):
                 row = replace(row, value=None, status=Status.FAILED, reason="the explainer raised ValueError: planted")
             rows.append(row)
@@ -233,7 +245,19 @@ def write_task(registry: Path, plan: Plan) -> Path:
         for item, value in zip(item_ids(plan), planted(plan, metric, skill, rng), strict=True)
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "truth" / "ceiling.parquet")
+    if plan.audited:
+        write_audit(folder / "truth", audit(plan, read_task(folder).data_hash))
     return folder
+
+
+def audit(plan: Plan, data_hash: str) -> Audit:
+    """What the audit of a planted task says: that dull metrics are uninformative, and all others informative."""
+    ids = [metric_id(entry) for entry in metric_cards(plan)]
+    found = {id: MetricAudit(informative=id not in plan.dull) for id in ids if id not in plan.unaudited}
+    weights = (
+        None if plan.weights is None else ScoreWeights(headline=plan.weights, entrants=["random"], items=plan.items)
+    )
+    return Audit(task=plan.task, data_hash=data_hash, items=plan.items, metrics=found, weights=weights)
 
 
 def _toml(card: dict[str, object]) -> str:

@@ -235,13 +235,15 @@ def test_a_run_over_fewer_items_does_not_count_twice(tmp_path, planted):
     assert after == before
 
 
-def test_a_metric_whose_ceiling_touches_random_is_uninformative_and_not_ranked(standard):
+def test_a_metric_that_the_audit_calls_uninformative_is_shown_and_not_ranked(standard):
     path = standard.path
     flags = {r["metric"]: r["informative"] for r in table(path, "SELECT metric, informative FROM metrics")}
     assert flags["kl_f@top30"] is False
     assert flags["fid_f@top30"] is True
     assert ranking(path)["occlusion"]["results"]["kl_f@top30"]["calibrated"] is None
-    assert table(path, "SELECT headline FROM tasks")[0]["headline"] == ["fid_f@top30", "fid_cf@top30", "kl_cf@top30"]
+    (task,) = table(path, "SELECT headline, ranked_by, note FROM tasks")
+    assert (task["headline"], task["ranked_by"]) == (["fid_f@top30", "fid_cf@top30", "kl_cf@top30"], "calibrated")
+    assert "Uninformative by the task's audit, and left out of the score: kl_f@top30." in task["note"]
     assert "Uninformative here" in printed(path)
 
 
@@ -252,6 +254,8 @@ def test_what_is_stored_with_a_task_lies_on_the_calibrated_scale_of_informative_
             place = metric[f"{kind}_calibrated"]
             if metric["informative"] and metric[kind] is not None:
                 span = metric["ceiling"] - metric["floor"]
+                if kind == "anti":
+                    span = np.sign(span) * max(abs(span), abs(metric["floor"] - metric["anti"]))
                 assert place == pytest.approx((metric[kind] - metric["floor"]) / span)
             else:
                 assert place is None
@@ -271,11 +275,59 @@ def test_without_random_raw_values_are_shown_and_nothing_is_ranked(tmp_path, pla
     assert "No rows of 'random'" in printed(path)
 
 
-def test_without_ceilings_raw_values_are_shown_and_nothing_is_ranked(tmp_path):
+def raw_order(path: Path) -> None:
+    found = ranking(path)
+    assert list(found)[:3] == ["gradient_input", "occlusion", "attention"]
+    assert [r["rank"] for r in found.values()] == [1, 1, 3, 4, 4]
+    assert all(r["score"] is None for r in found.values())
+    assert all(r["calibrated"] is None for e in found.values() for r in e["results"].values())
+    assert table(path, "SELECT ranked_by, headline FROM tasks") == [{"ranked_by": "raw", "headline": []}]
+    assert not table(path, "SELECT * FROM without")
+    assert not table(path, "SELECT * FROM changes")
+
+
+def test_without_ceilings_entrants_are_ranked_raw_by_the_main_metric(tmp_path):
     path = build(tmp_path, Plan())
-    assert all(r["rank"] is None for r in ranking(path).values())
-    assert "No ceiling" in printed(path)
+    raw_order(path)
+    assert "No ceiling is stored with the task: ranked raw, by fid_cf@top30 alone" in printed(path).replace("\n", " ")
     assert table(path, "SELECT title FROM tasks")[0]["title"] == "Planted effects"
+
+
+def test_without_an_audit_entrants_are_ranked_raw_and_it_is_said_how_to_make_one(tmp_path, monkeypatch):
+    path = build(tmp_path, shelved(tmp_path, monkeypatch, Plan(audited=False)))
+    raw_order(path)
+    (task,) = table(path, "SELECT note FROM tasks")
+    assert "No audit is stored with the task (`earwitness audit planted` makes one): ranked raw" in task["note"]
+
+
+@pytest.mark.parametrize(("audit", "said"), [
+    ('{"task": "planted", "data_hash": "0123", "items": 30, "metrics": {}}', "of other weights or items"),
+    ('{"task": "planted"', "is no audit of a task"),
+])  # fmt: skip
+def test_an_audit_that_is_not_of_this_task_is_not_used_and_said_so(tmp_path, planted, audit, said):
+    (tmp_path / "registry" / "planted" / "truth" / "audit.json").write_text(audit)
+    path = build(tmp_path, planted)
+    raw_order(path)
+    (task,) = table(path, "SELECT note FROM tasks")
+    assert said in task["note"]
+    assert "make it again with `earwitness audit" in task["note"]
+    assert "The task has no audit that counts: ranked raw" in task["note"]
+
+
+def test_a_headline_metric_that_the_audit_does_not_know_is_left_out_and_said_so(tmp_path, monkeypatch):
+    path = build(tmp_path, shelved(tmp_path, monkeypatch, Plan(unaudited=("kl_f@top30",))))
+    (task,) = table(path, "SELECT * FROM tasks")
+    assert task["headline"] == ["fid_f@top30", "fid_cf@top30", "kl_cf@top30"]
+    assert "Not audited, and left out of the score until the task is audited again: kl_f@top30." in task["note"]
+    (metric,) = table(path, "SELECT * FROM metrics WHERE metric = 'kl_f@top30'")
+    assert (metric["informative"], metric["weight"], metric["share"]) == (None, None, None)
+
+
+def test_a_score_without_any_informative_metric_ranks_nobody(tmp_path, monkeypatch):
+    plan = Plan(dull=tuple(f"{name}@top30" for name in ("fid_f", "kl_f", "fid_cf", "kl_cf")))
+    path = build(tmp_path, shelved(tmp_path, monkeypatch, plan))
+    assert all(r["rank"] is None for r in ranking(path).values())
+    assert "No headline metric is informative here" in printed(path)
 
 
 def test_fresh_items_and_other_seeds_rank_apart_from_the_cards_items(tmp_path, planted):
@@ -284,6 +336,26 @@ def test_fresh_items_and_other_seeds_rank_apart_from_the_cards_items(tmp_path, p
     counted = {r["task_key"]: r["items"] for r in table(path, "SELECT task_key, items FROM tasks")}
     assert counted == {"planted": 30, "planted~fresh7": 12, "planted~seed1": 30}
     assert ranking(path, "planted~fresh7")["gradient_input"]["score"] == pytest.approx(0.8, abs=0.15)
+
+
+def test_explainer_seeds_are_pooled_in_an_item(tmp_path, planted):
+    several = replace(planted, explainer_seeds=(0, 1, 2))
+    once, pooled = build(tmp_path / "one", planted), build(tmp_path / "three", several)
+    assert table(pooled, "SELECT task_key, items, clusters FROM tasks") == table(
+        once, "SELECT task_key, items, clusters FROM tasks"
+    )
+    mine = "entrant = 'attention' AND item = 'test-0007' AND metric = 'fid_cf@top30'"
+    rows = [
+        row["value"] for row in table(pooled, f"SELECT value FROM rows WHERE {mine.replace('entrant', 'submission')}")
+    ]
+    assert len(set(rows)) == 3
+    assert table(pooled, f"SELECT value FROM item_values WHERE {mine}") == [{"value": pytest.approx(np.mean(rows))}]
+    shares = "share_item, share_generation, share_explainer FROM results WHERE metric = 'fid_cf@top30'"
+    (of_one,) = table(once, f"SELECT {shares} AND entrant = 'attention'")
+    assert of_one == {"share_item": 1.0, "share_generation": None, "share_explainer": None}
+    (of_three,) = table(pooled, f"SELECT {shares} AND entrant = 'attention'")
+    assert of_three["share_generation"] is None
+    assert of_three["share_item"] + of_three["share_explainer"] == pytest.approx(1)
 
 
 def test_rows_of_another_version_of_the_task_never_meet_the_registered(tmp_path, planted):

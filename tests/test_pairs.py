@@ -152,7 +152,7 @@ def test_disjoint_items_are_not_comparable(make: Make, tmp_path: Path) -> None:
         pair(first, second, tmp_path)
 
 
-@pytest.mark.parametrize("column", ["task", "task_hash", "explainer_seed", "generation_seed"])
+@pytest.mark.parametrize("column", ["task", "task_hash", "generation_seed"])
 def test_runs_of_another_task_or_seed_are_not_comparable(make: Make, tmp_path: Path, column: str) -> None:
     other = {column: 7 if column.endswith("seed") else "other"}
     with pytest.raises(NotComparableError, match=f"differ in {column}") as caught:

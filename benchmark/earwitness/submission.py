@@ -107,6 +107,8 @@ class SubmissionCard(Card):
     licence: Name
     kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
+    stochastic: bool | None = None
+    """Whether explanations hang on the explainer's seed; where they do not, one seed stands for all."""
     explainers: dict[str, ExplainerCard] = Field(min_length=1)
     """By track."""
     paper: Paper | None = None

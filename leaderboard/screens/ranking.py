@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import charts
 import pandas as pd
+import stability
 import streamlit as st
+from controls import against
 from reading import Record, metrics, parsed, query, ranking, results, task
 from state import pick
+from win_rates import across
 from wording import ARROWS, metric_label, number, plural, rank_interval, with_interval
 
 from earwitness.board.printing import ties
@@ -122,9 +125,10 @@ def _reading(metric: Record, shown: str) -> str:
     """What a chart of a metric shows, in words."""
     text = metric["summary"]
     if metric["informative"] is False and metric["direction"] != "none":
-        text += " **Uninformative on this task**: the intervals of ceiling and random touch, so it enters no rank."
+        text += " **Uninformative on this task**: its audit cannot tell the ceiling from random, so it enters no rank."
     elif metric["informative"] is None and metric["direction"] != "none":
-        text += " No ceiling is known here, so it is not calibrated."
+        why = "No ceiling is known here" if metric["ceiling"] is None else "It is not audited on this task"
+        text += f" {why}, so it is not calibrated."
     if shown == CALIBRATED:
         text += " Calibrated: 0 is the random explainer, 1 is the ceiling."
     return str(text)
@@ -144,7 +148,9 @@ def _table(
             "Score": with_interval(entrant, "score", "score_"),
         }
         for metric in columns:
-            row[_heading(metric)] = with_interval(found.get((entrant["entrant"], metric["metric"])), name, prefix)
+            result = found.get((entrant["entrant"], metric["metric"]))
+            own = " †" if result and result["defines"] else ""
+            row[_heading(metric)] = with_interval(result, name, prefix) + own
         row |= {
             "CPU s": entrant["seconds"],
             "Forwards": entrant["forwards"],
@@ -175,7 +181,12 @@ def _table(
     if unranked:
         st.caption(f"Without a rank: {'; '.join(unranked)}.")
     if any("°" in title for title in frame.columns):
-        st.caption("° Uninformative on this task: ceiling and random cannot be told apart, so it enters no rank.")
+        st.caption("° Uninformative on this task: its audit cannot tell ceiling from random, so it enters no rank.")
+    if any(found.get((e["entrant"], m["metric"]), {}).get("defines") for e in entrants for m in columns):
+        st.caption("† The metric's own definition, which it never ranks.")
+    flagged = [f"{entrant['entrant']} has the same values {entrant['flag']}" for entrant in entrants if entrant["flag"]]
+    if flagged:
+        st.caption(f"One method under two names? {'; '.join(flagged)}.")
 
 
 def _end(name: str, end: str, columns: list[Record], scale: str) -> Record:
@@ -190,84 +201,6 @@ def _end(name: str, end: str, columns: list[Record], scale: str) -> Record:
 def _heading(metric: Record) -> str:
     dull = metric["informative"] is False and metric["direction"] != "none"
     return f"{metric['metric']} {ARROWS[metric['direction']]}" + (" °" if dull else "")
-
-
-def survival(found: list[Record], entrants: list[Record]) -> None:
-    """Ranks under other judges and removal operators."""
-    st.subheader("Ranks under a change")
-    st.caption(
-        "Places under another judge, removal, mask or comparison; τ (Kendall's) compares with the same headline "
-        "metrics, in brackets with where it would lie by chance if those who share a place were tied."
-    )
-    titles = {row["change"]: f"{row['change']} (τ {number(row['tau'])}{_by_chance(row)})" for row in found}
-    changed = {(row["entrant"], row["change"]): row for row in found}
-    ranked = [entrant for entrant in entrants if entrant["rank"] is not None]
-    rows = []
-    for entrant in ranked:
-        row = {"Submission": entrant["entrant"], "Headline": _place(entrant)}
-        for change, title in titles.items():
-            placed = changed.get((entrant["entrant"], change))
-            row[title] = "–" if placed is None else _place(placed)
-        rows.append(row)
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
-
-
-@st.fragment
-def against(picked: Record, entrants: list[Record], measured: list[Record]) -> None:
-    """Which entrants beat a control, metric by metric."""
-    found = query("SELECT * FROM contrasts WHERE task_key = ?", picked["task_key"])
-    names = {row["control"] for row in found}
-    controls = [entrant["entrant"] for entrant in entrants if entrant["entrant"] in names]
-    if not controls:
-        return
-    st.subheader("Who beats the controls?")
-    control = pick("Control", controls, "control", controls[0], str)
-    compared = [row for row in found if row["control"] == control and row["gain"] is not None]
-    rows = {(row["entrant"], row["metric"]): row for row in compared}
-    shown = [m for m in measured if m["headline"] and any(metric == m["metric"] for _, metric in rows)]
-    family = max((row["family"] for row in compared if row["metric"] in {m["metric"] for m in shown}), default=0)
-    for metric in shown:
-        st.markdown(_verdict(control, metric["metric"], rows))
-    st.caption(
-        f"How much more faithful than {control} on the same items, with intervals; above 0 is more faithful, whichever "
-        "way the metric points. ▲ better, ▼ worse and = equivalent (within 5 % of the way from the random explainer to "
-        f"the ceiling), by sign-flip tests on clusters, adjusted over {family} comparisons (max-T); intervals agree."
-    )
-    others = [entrant["entrant"] for entrant in entrants if entrant["entrant"] != control]
-    table = [
-        {"Submission": name, **{m["metric"]: _gain(rows.get((name, m["metric"]))) for m in shown}} for name in others
-    ]
-    st.dataframe(pd.DataFrame(table), hide_index=True, height="content")
-
-
-def _verdict(control: str, metric: str, rows: dict[tuple[str, str], Record]) -> str:
-    """One sentence on a metric."""
-    own = {name: row["verdict"] for (name, of), row in rows.items() if of == metric}
-    better = sorted(name for name, verdict in own.items() if verdict == "better")
-    if better:
-        return f"**{metric}**: better than {control}: {', '.join(better)}."
-    if own and set(own.values()) == {"too few items"}:
-        return f"**{metric}**: too few items: not even a gain on every one of them would be told from chance."
-    return f"**{metric}**: no submission is better than {control}."
-
-
-def _gain(row: Record | None) -> str:
-    if row is None or row["gain"] is None:
-        return "–"
-    mark = {"better": " ▲", "worse": " ▼", "equivalent": " ="}.get(row["verdict"], "")
-    return with_interval(row, "gain", "") + mark
-
-
-def _place(row: Record) -> str:
-    """The place and the ranks that are not ruled out."""
-    if row["rank"] is None:
-        return "–"
-    interval = rank_interval(row)
-    return f"{row['rank']}" + (f" ({interval})" if "–" in interval else "")
-
-
-def _by_chance(row: Record) -> str:
-    return "" if row["tau_low"] is None else f", {number(row['tau_low'])} to {number(row['tau_high'])}"
 
 
 def cost(entrants: list[Record]) -> None:
@@ -365,15 +298,23 @@ def show() -> None:
     entrants, measured = ranking(picked["task_key"]), metrics(picked["task_key"])
     header(picked, entrants)
     values(picked, entrants, measured)
+    left = query("SELECT * FROM without WHERE task_key = ?", picked["task_key"])
+    if left:
+        first, second = st.columns([2, 3], gap="large")
+        with first:
+            stability.parts(measured, left)
+        with second:
+            stability.without(left, entrants)
     halves = iter(st.columns(2, gap="large"))
     changes = query("SELECT * FROM changes WHERE task_key = ? ORDER BY change", picked["task_key"])
     if changes:
         with next(halves):
-            survival(changes, entrants)
+            stability.survival(changes, entrants)
     with next(halves):
         cost(entrants)
     against(picked, entrants, measured)
     curves(picked, entrants, measured)
+    across(picked)
     failures(picked)
     provenance(picked)
 

@@ -45,14 +45,16 @@ def ends(picked: Record) -> None:
     st.caption(
         "The floor is the random explainer; the ceiling is the best explanation that search finds, the truth "
         "among them. Where the truth itself is scored as an explanation, it has a column of its own. "
-        "Where their intervals touch, the metric is uninformative on this task and enters no rank."
+        "Whether a metric is informative was decided when the task was audited, by a paired test of the ceiling's gain "
+        "over random; one that is not enters no rank. Share: of the score's variance between this board's entrants."
     )
-    says = {True: "yes", False: "no", None: "–"}
+    says = {True: "yes", False: "no", None: "not audited"}
     rows = [
         {
             "Metric": f"{metric['metric']} {ARROWS[metric['direction']]}",
             "Headline": bool(metric["headline"]),
             "Informative": says[metric["informative"]] if metric["direction"] != "none" else "–",
+            "Share": None if metric["share"] is None else f"{100 * metric['share']:.0f} %",
             "Random": with_interval(metric, "floor", "floor_"),
             "Ceiling": with_interval(metric, "ceiling", "ceiling_"),
             "Truth": with_interval(metric, "truth", "truth_"),

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Rise(SpeechExplainer):
     """The mean of random masks, weighted by the probability that each token keeps under them."""
 
-    masks: int = 8000
+    masks: int = 4000
     """Random masks of the spectrogram."""
-    prefix_masks: int = 800
+    prefix_masks: int = 400
     """Random masks of the earlier tokens."""
     frames: int = 16
     """Frames of a cell of the grid that masks are drawn on."""

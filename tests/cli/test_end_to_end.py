@@ -118,7 +118,13 @@ def test_the_recipe_says_what_was_run(folder: Path, first: subprocess.CompletedP
     assert known["state"] == "done"
     assert known["device"] == "cpu"
     assert known["arguments"]["typed"] == {"device": "cpu"}
-    assert known["arguments"]["defaulted"] == {"items": None, "seed": 0, "fresh": None, "isolation": "process"}
+    assert known["arguments"]["defaulted"] == {
+        "items": None,
+        "seed": 0,
+        "fresh": None,
+        "isolation": "process",
+        "explainer_seeds": [0],
+    }
     assert known["submission"]["card"]["id"] == "random"
     assert known["started"] <= known["finished"]
 

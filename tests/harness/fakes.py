@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,8 @@ def make_item(name: str, seed: int = 0) -> PromptItem:
 
 
 def make_map(item: PromptItem) -> TokenMap:
-    return TokenMap(np.array([number(item.id, token) for token in range(len(item.tokens))]))
+    drawn = (item.explainer_seed,) if item.explainer_seed else ()
+    return TokenMap(np.array([number(item.id, token, *drawn) for token in range(len(item.tokens))]))
 
 
 class FakeBox:
@@ -145,6 +147,9 @@ class FakeScoring:
         items = [make_item(name, self.setting.seed) for name in wanted if name != self.problem]
         problems = [Problem(name, "the prompt has no words") for name in wanted if name == self.problem]
         return items, problems
+
+    def seeded(self, item: PromptItem, seed: int) -> PromptItem:
+        return replace(item, explainer_seed=self.setting.seed + seed)
 
     def clusters(self) -> dict[str, str]:
         return {name: f"cluster-{i // 2}" for i, name in enumerate(self.names())}

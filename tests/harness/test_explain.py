@@ -52,7 +52,7 @@ def test_a_box_that_cannot_be_opened_fails_every_item_and_is_tried_once(make_run
         raise BoxError("cannot start: SyntaxError: invalid syntax")
 
     box.open = refuse
-    explain.explain(run, explain.shards(ITEMS))
+    explain.explain(run, explain.shards({0: ITEMS}))
     described, arrays, _ = explain.read(explain.path_of(run, "00000"))
     assert {entry.reason for entry in described.values()} == {"cannot start: SyntaxError: invalid syntax"}
     assert len(described) == 6
@@ -73,9 +73,9 @@ def test_a_submission_may_keep_what_it_has_until_its_shard_is_stored(make_run: A
 
     box.behave = interrupted
     with pytest.raises(KeyboardInterrupt):
-        explain.explain(run, explain.shards(ITEMS))
+        explain.explain(run, explain.shards({0: ITEMS}))
     box.behave = lambda item: found.append((run.scratch / item.id).exists())
-    explain.explain(run, explain.shards(ITEMS))
+    explain.explain(run, explain.shards({0: ITEMS}))
     assert found
     assert all(found)
     assert not run.scratch.exists()
@@ -84,7 +84,7 @@ def test_a_submission_may_keep_what_it_has_until_its_shard_is_stored(make_run: A
 def test_explanations_come_back_from_their_file(make_run: Any, box: Any) -> None:
     run = make_run()
     box.behave = lambda item: "invalid" if item.id == "item-1" else None
-    explain.explain(run, explain.shards(ITEMS))
+    explain.explain(run, explain.shards({0: ITEMS}))
     described, arrays, fields = explain.read(explain.path_of(run, "00000"))
     assert list(described) == [item.id for item in ITEMS]
     assert described["item-0"].cost.forwards == 3
@@ -95,7 +95,7 @@ def test_explanations_come_back_from_their_file(make_run: Any, box: Any) -> None
 
 def test_a_shard_is_sixteen_items_named_by_its_first() -> None:
     items = [make_item(str(i)) for i in range(33)]
-    assert [(shard.name, len(shard.items)) for shard in explain.shards(items)] == [
+    assert [(shard.name, len(shard.items)) for shard in explain.shards({0: items})] == [
         ("00000", 16),
         ("00016", 16),
         ("00032", 1),

@@ -21,7 +21,7 @@ def test_a_recipe_comes_back_and_its_run_with_it(make_run: Any) -> None:
     assert (again.name, again.arguments, again.task_hash) == (run.name, run.arguments, run.task_hash)
     assert recipe.read(run.folder)["seeds"] == {
         "generation": [2],
-        "explainer": 2,
+        "explainer": [2],
         "fresh": None,
         "seed_key": run.task.seed_key,
     }

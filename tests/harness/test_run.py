@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -38,6 +39,37 @@ def test_a_run_leaves_recipe_explanations_and_a_row_for_each_item_and_metric(
     assert known["arguments"]["defaulted"]["seed"] == 0
     assert known["task"]["hash"] == run.task.hash
     assert {"torch", "python", "earwitness"} <= set(known["versions"])
+
+
+def test_each_item_is_explained_under_each_explainer_seed(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:
+    scoring.problem = "item-003"
+    run = make_run(explainer_seeds=(0, 2), seed=5)
+    (outcome,) = execute([run], engine)
+    assert (outcome.items, outcome.failed, outcome.done) == (40, 1, True)
+    assert outcome.seconds == pytest.approx(2 * 0.5 * 39)
+    names = [f"{i:05d}" for i in (0, 16, 32)]
+    parts = sorted([*names, *(f"{name}-seed2" for name in names)])
+    assert sorted(path.stem for path in run.explanations.iterdir()) == parts
+    table = rows.read_run(run.folder)
+    by_seed = {seed: table.filter(pc.equal(table["explainer_seed"], seed)) for seed in (5, 7)}
+    assert {seed: len(set(some["item"].to_pylist())) for seed, some in by_seed.items()} == {5: 40, 7: 39}
+    means = [some.filter(pc.equal(some["status"], "ok"))["value"].to_numpy() for some in by_seed.values()]
+    assert not np.array_equal(*means)
+    assert set(table["task_hash"].to_pylist()) == {f"{run.task.hash}-seed5"}
+    assert recipe.reopen(run.folder).arguments == run.arguments
+    (run.explanations / "00016-seed2.safetensors").unlink()
+    (run.rows / "00016-seed2.parquet").unlink()
+    recipe.write(run.folder, {**recipe.read(run.folder), "state": "running"})
+    box.batches.clear()
+    execute([run], engine)
+    assert len(box.batches) == 1
+    assert rows.fingerprint(rows.read_run(run.folder)) == rows.fingerprint(table)
+
+
+def test_a_run_under_one_explainer_seed_is_called_what_it_was_before_there_were_several(make_run: Any) -> None:
+    one, more = make_run(), make_run(explainer_seeds=(0, 1))
+    assert "explainer_seeds" not in one.arguments.described
+    assert one.name != more.name
 
 
 def test_a_finished_run_is_left_alone(make_run: Any, engine: Any, box: Any, scoring: Any) -> None:

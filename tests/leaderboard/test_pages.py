@@ -96,6 +96,16 @@ def test_the_ranking_page_says_who_beats_the_chosen_control(app):
         assert "[" in gains["gradient_input"]
 
 
+def test_the_ranking_page_shows_what_makes_the_score_and_places_without_each_metric(app):
+    assert "% of the score's variance between entrants" in text(app)
+    shares = next(frame.value for frame in app.dataframe if "Share" in frame.value.columns)
+    assert shares["Metric"].tolist() == ["fid_f@top30 ↓", "fid_cf@top30 ↑", "kl_cf@top30 ↑"]
+    assert shares["Share"].sum() == pytest.approx(1, abs=0.02)
+    left = next(frame.value for frame in app.dataframe if "without fid_f@top30" in frame.value.columns)
+    assert left["Submission"].tolist()[0] == "gradient_input"
+    assert left["without fid_f@top30"].tolist()[0] == "1"
+
+
 def test_every_number_leads_to_its_runs_and_recipes(app):
     runs = next(frame.value for frame in app.dataframe if "Fingerprint" in frame.value.columns)
     assert len(runs) == 5
@@ -194,6 +204,33 @@ def test_an_entrant_that_ran_some_items_alone_is_shown_without_a_rank(tmp_path, 
     survived = next(frame.value for frame in app.dataframe if "Headline" in frame.value.columns)
     assert "occlusion" not in survived["Submission"].tolist()
     opened(app, "submission")
+
+
+def test_win_rates_over_two_tasks_are_shown_and_a_task_without_audit_is_ranked_raw(tmp_path, page, monkeypatch):
+    registered = tmp_path / "registry"
+    home = registry.home
+    monkeypatch.setattr(registry, "home", lambda kind: registered if kind == "tasks" else home(kind))
+    for plan in (Plan(items=12), Plan(items=12, task="second", audited=False, skill={"random": 0.0, "occlusion": 0.7})):
+        task_hash = read_task(write_task(registered, plan)).hash
+        for submission in plan.skill:
+            write_run(tmp_path / "runs", replace(plan, task_hash=task_hash), submission)
+    board.build(tmp_path / "runs", tmp_path / "board", Resampling(draws=50))
+    monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board"))
+    app = started(page, monkeypatch)
+    assert "Across tasks" in text(app)
+    assert "on their own items: planted, second." in text(app)
+    fewer = next(frame.value for frame in app.dataframe if "Win rate" in frame.value.columns)
+    assert fewer[["Submission", "Tasks"]].values.tolist()[0] == ["gradient_input", "1 of 2"]
+    app.selectbox(key="task").set_value("second").run()
+    assert not app.exception
+    assert "ranked raw, by fid_cf@top30 alone" in text(app)
+    assert "It is not audited on this task, so it is not calibrated." in text(app)
+    table = app.dataframe[0].value
+    assert table["Place"].tolist()[1:3] == [1, 2]
+    assert table["Score"].tolist()[1:3] == ["–", "–"]
+    opened(app, "task")
+    ends = next(frame.value for frame in app.dataframe if "Anti-oracle" in frame.value.columns)
+    assert set(ends["Informative"]) == {"not audited", "–"}
 
 
 def test_without_a_board_the_page_says_how_to_make_one(tmp_path, page, monkeypatch):

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from earwitness import metrics
+from earwitness import metrics, registry
 from earwitness.errors import EarwitnessError
 from earwitness.metrics.arrays import UndefinedError, real
 
@@ -57,6 +57,14 @@ def test_a_metric_says_what_it_is_and_what_it_reads(name: str) -> None:
     assert metric.direction in get_args(metrics.Direction)
     assert metric.range[0] < metric.range[1]
     assert not math.isnan(sum(metric.range)) or metric.range == (-math.inf, math.inf)
+
+
+def test_what_defines_a_metric_is_a_submission_of_its_track() -> None:
+    defined = {name: metrics.get(name).defined_by for name in NAMES if metrics.get(name).defined_by}
+    assert {"swap_corr", "shapley_spearman"} <= set(defined)
+    for name, submissions in defined.items():
+        for submission in submissions:
+            assert metrics.get(name).track in registry.submission(submission).card.explainers
 
 
 def test_a_misspelt_metric_is_answered_with_the_nearest() -> None:

@@ -17,7 +17,7 @@ def example(weights: object, *, needed: int, given: str = "a") -> float:
 
 
 def spec(response: type = TokenWeights, direction: Direction = "lower") -> MetricSpec:
-    return MetricSpec("example", response, direction, (0, math.inf), example)
+    return MetricSpec("example", response, direction, (0, math.inf), example, ("a", "b"))
 
 
 def test_the_page_is_what_the_declarations_give() -> None:
@@ -40,6 +40,7 @@ def test_a_row_says_what_is_declared_and_a_bar_ends_no_cell() -> None:
         "range": "[0, ∞)",
         "reads": KeptSound.summary(),
         "parameters": '`mask = "soft"`, `removal = "scale"`, `judge = ""`, `needed = ...`, `given = "a"`',
+        "defined by": "`a`, `b`",
     }
 
 

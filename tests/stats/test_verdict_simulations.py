@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from earwitness.stats import verdicts
-from earwitness.stats.calibration import calibrated, shares
+from earwitness.stats.calibration import Anchors, calibrated, shares
 from earwitness.stats.intervals import Resampling, interval, mean_interval
 from earwitness.stats.ranks import ranks
 from earwitness.stats.verdicts import Gains, Verdict, judged, order
@@ -183,10 +183,10 @@ def covered(kind: str, clusters: int, shape: str, repeats: int) -> tuple[float, 
         truth = 0.5 if kind == "bounded" else 0.0
         mean = mean_interval(scores[:, 0], numbers, sampling)
         # Floor and ceiling of the same items: the truth of the calibrated value is (0 + 2 - 0) / (5 - 0).
-        floor, values, ceiling = scores[:, 1], scores[:, [0]] + 2, scores[:, 2] + 5
-        ratio = interval(calibrated(values, floor, ceiling, numbers), clusters, sampling, np.bincount(numbers))
+        values, ends = scores[:, [0]] + 2, Anchors(scores[:, 1], scores[:, 2] + 5, scores[:, 2] - 9)
+        ratio = interval(calibrated(values, ends, numbers), clusters, sampling, np.bincount(numbers))
         hits.append((mean.low <= truth <= mean.high, ratio.low[0] <= 0.4 <= ratio.high[0]))
-        assert shares(values, floor, ceiling).mean(axis=0) == pytest.approx(ratio.value)
+        assert shares(values, ends).mean(axis=0) == pytest.approx(ratio.value)
     return tuple(np.mean(hits, axis=0))
 
 

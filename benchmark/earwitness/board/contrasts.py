@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earwitness.results.filling import direction
+from earwitness.results.filling import definers, direction
 from earwitness.stats.verdicts import Gains, Verdicts, judged
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def contrasts(
 
     Gains are counted so that above 0 is more faithful. Of each control the gains of all entrants on all headline
     metrics are one family, as they are shown side by side; those on any other metric are one each. spans are distances
-    from floor to ceiling by metric, of which `MARGIN` is equivalent.
+    from floor to ceiling by metric, of which `MARGIN` is equivalent. A metric says nothing of who defines it.
     """
     columns = [number for number, metric in enumerate(cube.metrics) if direction(metric)]
     shown = [number for number in columns if cube.metrics[number] in headline]
@@ -47,8 +47,12 @@ def contrasts(
 def _family(cube: Cube, control: int, metrics: Sequence[int], spans: Mapping[str, float]) -> list[Record]:
     others = [entrant for entrant in range(len(cube.entrants)) if entrant != control]
     margins = np.tile([MARGIN * abs(spans.get(cube.metrics[number], np.nan)) for number in metrics], len(others))
-    found = judged(gains_over(cube, others, control, metrics), cube.ways, margins)
     pairs = [(entrant, cube.metrics[number]) for entrant in others for number in metrics]
+    own = np.array([cube.entrants[entrant][0] in definers(metric) for entrant, metric in pairs])
+    gains = gains_over(cube, others, control, metrics)
+    # That a metric's own definition is ahead by it says nothing.
+    sides = (np.where(own, np.nan, side) for side in (gains.value, gains.least, gains.most))
+    found = judged(Gains(*sides), cube.ways, margins)
     return [
         {"control": control, "entrant": entrant, "metric": metric, **verdict_record(found, place)}
         for place, (entrant, metric) in enumerate(pairs)

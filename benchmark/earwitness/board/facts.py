@@ -10,13 +10,16 @@ import pyarrow.parquet as pq
 
 from earwitness import metrics, registry
 from earwitness.errors import EarwitnessError, short
-from earwitness.results.rows import FRESH
+from earwitness.results.audits import Audit, read_audit
+from earwitness.results.task_hashes import parted
 from earwitness.submission import SubmissionCard, by_track
 from earwitness.task import Card, TaskCard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from earwitness.task import Task
 
 Ends = dict[str, dict[str, dict[str, float]]]
 """Values of known ends by kind (ceiling, anti), metric and item."""
@@ -33,6 +36,8 @@ class MetricFacts:
     summary: str
     headline: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
+    defined_by: tuple[str, ...] = ()
+    """Submissions that it never ranks, since it is their method."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,10 @@ class TaskFacts:
     certificate: str = ""
     """JSON, empty where there is none."""
     ends: Ends = field(default_factory=dict)
+    audit: Audit | None = None
+    """Of this very model and these items."""
+    audit_problem: str = ""
+    """Why an audit that is stored is not used, and what to do."""
 
     def metrics(self, ids: Iterable[str]) -> list[MetricFacts]:
         """The task's metrics that rows have, in the card's order, then those that the card does not list."""
@@ -74,12 +83,13 @@ class SubmissionFacts:
 
 def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFacts:
     """Facts of the task of that hash: from the registry if it is the same, else from a recipe's copy of the card."""
-    base = hash.split(FRESH)[0]
+    base = parted(hash).base
     try:
         task = registry.task(id)
     except EarwitnessError:
         task = None
     if task is not None and task.hash == base:
+        audit, problem = _audit(task)
         return TaskFacts(
             id,
             hash,
@@ -89,6 +99,8 @@ def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFac
             readme=_text(task.folder / "README.md"),
             certificate=_certificate(task.folder),
             ends=_ends(task.folder),
+            audit=audit,
+            audit_problem=problem,
         )
     recipes = list(recipes)
     card: TaskCard | None = _copied(recipes, "task", base, TaskCard)
@@ -138,7 +150,23 @@ def _metric(id: str, listed: Any) -> MetricFacts:
         return MetricFacts(id, name, "none", (float("-inf"), float("inf")), "Not declared in this version.")
     headline = bool(listed and listed.headline)
     parameters = dict(listed.parameters) if listed else {}
-    return MetricFacts(id, name, declared.direction, declared.range, declared.summary, headline, parameters)
+    return MetricFacts(
+        id, name, declared.direction, declared.range, declared.summary, headline, parameters, declared.defined_by
+    )
+
+
+def _audit(task: Task) -> tuple[Audit | None, str]:
+    """The audit that is stored with a task where it is of the task's own data, and why it is not used elsewhere."""
+    try:
+        found = read_audit(task.folder / "truth")
+    except EarwitnessError as error:
+        return None, str(error)
+    if found is None or found.data_hash == task.data_hash:
+        return found, ""
+    return None, (
+        f"the stored audit is of other weights or items (data hash {found.data_hash}, not {task.data_hash}) and is not "
+        f"used; make it again with `earwitness audit {task.id}`"
+    )
 
 
 def _text(path: Path) -> str:

@@ -44,7 +44,7 @@ def item_tables(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Pat
     """Inputs, what each entrant left of each, and the exhibits of both: paths are relative to the board's folder."""
     inputs: dict[str, seen.Input] = {}
     for place in dict.fromkeys(run.folder.parent for run in runs):
-        inputs = seen.inputs(place, measured.variant.task_hash, measured.variant.seed) | inputs
+        inputs = seen.inputs(place, measured.variant.task_hash) | inputs
     first = dict(zip(measured.rows["item"].to_pylist(), measured.rows["cluster"].to_pylist(), strict=True))
     described, shown = [], []
     for item in measured.cube.items:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 
 from earwitness.board.manifests import Record, exhibits
-from earwitness.results.rows import FRESH
+from earwitness.results.file_names import OF_SEED
+from earwitness.results.task_hashes import parted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +39,9 @@ class Input:
     """What people see and hear of it, whoever explains it (see `manifests.exhibits`)."""
 
 
-def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
+def inputs(out: Path, task_hash: str) -> dict[str, Input]:
     """Inputs of a variant's items that scoring left on disk, by item id."""
-    base, _, fresh = task_hash.partition(FRESH)
-    folder = out / ORIGINALS / (f"{base}-seed{seed}" + (f"{FRESH}{fresh}" if fresh else ""))
+    folder = out / ORIGINALS / parted(task_hash).originals
     found: dict[str, Input] = {}
     for path in sorted(folder.glob("items-*.safetensors")):
         described = _fields(path)
@@ -57,9 +57,11 @@ def inputs(out: Path, task_hash: str, seed: int) -> dict[str, Input]:
 
 
 def explanations(run: Path) -> dict[str, Path]:
-    """File of a run that holds each item's explanation, by item id."""
+    """File of a run that holds each item's explanation, by item id: that of its first explainer seed."""
     found: dict[str, Path] = {}
     for path in sorted((run / "explanations").glob("*.safetensors")):
+        if OF_SEED in path.stem:
+            continue
         try:
             with safe_open(path, framework="numpy") as file:
                 found |= {key.rsplit("/", 1)[0]: path for key in file.keys()}  # noqa: SIM118

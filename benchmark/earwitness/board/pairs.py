@@ -238,22 +238,16 @@ def _floor(tables: Sequence[pa.Table], runs: Sequence[StoredRun], key: Key) -> p
     if not floors:
         return tables[0].slice(0, 0)
     largest = max(floors, key=len)
-    for column in ("generation_seed", "explainer_seed"):
-        largest = largest.filter(pc.is_in(largest[column], value_set=pc.unique(tables[0][column])))
-    return largest
+    return largest.filter(pc.is_in(largest["generation_seed"], value_set=pc.unique(tables[0]["generation_seed"])))
 
 
 def _refuse_other_seeds(names: tuple[str, str], tables: Sequence[pa.Table], task: str) -> None:
     """A failed item has a row of its first generation seed alone, so that only rows with values tell of those."""
-    for column in ("explainer_seed", "generation_seed"):
-        seeds = []
-        for table in tables:
-            rows = table.filter(pc.equal(table["status"], Status.OK.value)) if column == "generation_seed" else table
-            seeds.append(sorted(pc.unique(rows[column]).to_pylist()))
-        if seeds[0] != seeds[1] and all(seeds):
-            raise NotComparableError(
-                f"{names[0]} and {names[1]} differ in {column} on {task}: {seeds[0]} and {seeds[1]}"
-            )
+    column = "generation_seed"
+    ok = [table.filter(pc.equal(table["status"], Status.OK.value)) for table in tables]
+    seeds = [sorted(pc.unique(rows[column]).to_pylist()) for rows in ok]
+    if seeds[0] != seeds[1] and all(seeds):
+        raise NotComparableError(f"{names[0]} and {names[1]} differ in {column} on {task}: {seeds[0]} and {seeds[1]}")
 
 
 def _listed(names: set[str]) -> str:

@@ -8,10 +8,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from earwitness.board import lines
+from earwitness.board.cells import short, value
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
 from earwitness.metrics import name_of, values_of
-from earwitness.stats.verdicts import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,8 @@ def print_ranking(path: Path, console: Console) -> None:
     try:
         for task in tasks_of(connection):
             _print_task(connection, task, console)
+        for table in _across(connection):
+            console.print(table)
     finally:
         connection.close()
 
@@ -70,14 +73,14 @@ def entrants_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
     return sorted(entrants, key=lambda entrant: _order(entrant, task["main_metric"]))
 
 
-def _order(entrant: Record, main: str) -> tuple[float, float, str]:
-    """By score; by the main metric where nothing is ranked."""
+def _order(entrant: Record, main: str) -> tuple[float, float, float, str]:
+    """By score, or by the main metric where nobody has one; who stands apart comes last."""
     if entrant["score"] is not None:
-        return (0, -entrant["score"], entrant["entrant"])
+        return (0, bool(entrant["note"]), -entrant["score"], entrant["entrant"])
     result = entrant["results"].get(main)
-    value = result["mean"] if result and result["mean"] is not None else None
+    mean = result["mean"] if result and result["mean"] is not None else None
     sign = -1 if result and result["direction"] == "higher" else 1
-    return (1, float("inf") if value is None else sign * value, entrant["entrant"])
+    return (1, bool(entrant["note"]), float("inf") if mean is None else sign * mean, entrant["entrant"])
 
 
 def _others(metrics: list[Record]) -> list[Record]:
@@ -102,7 +105,12 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
         console.print(Text(shared))
     for note in _notes(task, headline + others, entrants):
         console.print(Text(note, style="dim"))
-    for line in (*_survival(connection, task), *_against(connection, task, headline, entrants)):
+    for line in (
+        *lines.made_of(metrics),
+        *lines.without(connection, task),
+        *lines.survival(connection, task),
+        *lines.against(connection, task, headline, entrants),
+    ):
         console.print(line)
     console.print()
 
@@ -114,20 +122,25 @@ def _headline_table(task: Record, metrics: list[Record], entrants: list[Record])
         table.add_column(name, no_wrap=True)
     for metric in metrics:
         table.add_column(_title(metric), no_wrap=True)
-    table.add_row("", Text("CEILING", style="bold"), "", *(_value(m, "ceiling", "ceiling_") for m in metrics))
+    table.add_row("", Text("CEILING", style="bold"), "", *(value(m, "ceiling", "ceiling_") for m in metrics))
     group = None
     for entrant in entrants:
         if group is None or entrant["rank_group"] != group:
             table.add_section()
         group = entrant["rank_group"] or 0
-        cells = [_value(entrant["results"].get(m["metric"], {}), "mean", "") for m in metrics]
-        score = _value(entrant, "score", "score_")
+        cells = [_result(entrant["results"].get(m["metric"], {})) for m in metrics]
+        score = value(entrant, "score", "score_")
         table.add_row(_place(entrant), _name(entrant, task), score, *cells, style=_style(entrant))
     for kind, title in MARKS.items():
         if any(metric[kind] is not None for metric in metrics):
             table.add_section()
-            table.add_row("", Text(title.upper(), style="bold"), "", *(_value(m, kind, f"{kind}_") for m in metrics))
+            table.add_row("", Text(title.upper(), style="bold"), "", *(value(m, kind, f"{kind}_") for m in metrics))
     return table
+
+
+def _result(result: Record) -> str:
+    """A mean with its interval, marked where the entrant defines the metric."""
+    return value(result, "mean", "") + (" †" if result.get("defines") else "")
 
 
 def _table(title: str | None = None) -> Table:
@@ -141,14 +154,14 @@ def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) ->
         table.add_column(_title(metric), justify="right")
     for title in ("first", "CPU s", "forwards", "failed"):
         table.add_column(title, justify="right")
-    table.add_row(Text("CEILING", style="bold"), *(_short(m["ceiling"]) for m in metrics), "", "", "", "")
+    table.add_row(Text("CEILING", style="bold"), *(short(m["ceiling"]) for m in metrics), "", "", "", "")
     table.add_section()
     for entrant in entrants:
         failed = entrant["failed"]
         table.add_row(
             _name(entrant, task),
-            *(_short(entrant["results"].get(m["metric"], {}).get("mean")) for m in metrics),
-            "" if entrant["first"] is None else _short(entrant["first"]),
+            *(short(entrant["results"].get(m["metric"], {}).get("mean")) for m in metrics),
+            "" if entrant["first"] is None else short(entrant["first"]),
             f"{entrant['seconds']:.2f}",
             f"{entrant['forwards']:.0f}",
             Text(str(failed), style="bold red") if failed else "0",
@@ -165,12 +178,15 @@ def _notes(task: Record, metrics: list[Record], entrants: list[Record]) -> list[
         for metric in metrics
         if metric["headline"] and metric["clusters"] < task["clusters"]
     ]
+    scored = any(entrant["score"] is not None for entrant in entrants)
     notes = [
         f"{task['items']} items, {task['rows']} rows; {share} % intervals over {clusters}"
         + (f", fewer for {', '.join(fewer)}" if fewer else "")
-        + "; + higher is more faithful, - lower is. Score: mean calibrated headline metric, 0 the random "
-        "explainer, 1 the ceiling.",
+        + "; + higher is more faithful, - lower is."
+        + (" Score: mean calibrated headline metric, 0 the random explainer, 1 the ceiling." if scored else ""),
     ]
+    if any(entrant["results"].get(m["metric"], {}).get("defines") for entrant in entrants for m in metrics):
+        notes.append("† The metric's own definition, which it never ranks.")
     if any(entrant["rank"] is not None for entrant in entrants) and len(entrants) > 1:
         notes.append(
             "Place: shared by those that are not parted into better and worse; in brackets the ranks that are not "
@@ -179,32 +195,12 @@ def _notes(task: Record, metrics: list[Record], entrants: list[Record]) -> list[
         )
     dull = [metric["metric"] for metric in metrics if metric["informative"] is False]
     if dull:
-        notes.append(f"Uninformative here (° ceiling and random cannot be told apart; not ranked): {', '.join(dull)}.")
+        notes.append(
+            f"Uninformative here (° the task's audit cannot tell ceiling from random; not ranked): {', '.join(dull)}."
+        )
     if any(entrant["failed"] for entrant in entrants) and task["floor"]:
         notes.append("Failed items count as the random explainer's.")
     return [*notes, task["note"]] if task["note"] else notes
-
-
-def _survival(connection: DuckDBPyConnection, task: Record) -> list[Text]:
-    query = """
-        SELECT change, any_value(tau) AS tau, any_value(tau_low) AS tau_low, any_value(tau_high) AS tau_high,
-        count(*) AS entrants, count(*) FILTER (rank = rank_before) AS same
-        FROM changes WHERE task_key = ? GROUP BY change ORDER BY change
-    """
-    return [
-        Text(
-            f"Under {r['change']}: Kendall's tau {_short(r['tau'])}{_by_chance(r)}, {r['same']} of {r['entrants']} "
-            "places as before"
-        )
-        for r in records(connection, query, task["task_key"])
-    ]
-
-
-def _by_chance(change: Record) -> str:
-    """Where the tau would lie if the entrants of each tie group were tied; empty where none are."""
-    if change["tau_low"] is None:
-        return ""
-    return f" ({_short(change['tau_low'])} to {_short(change['tau_high'])} by chance)"
 
 
 def ties(task: Record, entrants: list[Record]) -> str:
@@ -222,44 +218,6 @@ def ties(task: Record, entrants: list[Record]) -> str:
         f"{len(leaders)} submissions share the places 1 to {len(leaders)}: {task['items']} items do not part them into "
         f"better and worse. {whom}; the cheapest is {cheapest['entrant']} with {cost}."
     )
-
-
-def _against(
-    connection: DuckDBPyConnection, task: Record, headline: list[Record], entrants: list[Record]
-) -> list[Text]:
-    """Who is better than the best control, a line for each headline metric."""
-    query = "SELECT * FROM contrasts WHERE task_key = ?"
-    rows = records(connection, query, task["task_key"])
-    best = next((e["entrant"] for e in entrants if any(row["control"] == e["entrant"] for row in rows)), None)
-    lines = []
-    for metric in headline:
-        own = [row for row in rows if (row["control"], row["metric"]) == (best, metric["metric"])]
-        own = [row for row in own if row["gain"] is not None]
-        whole = max((row["items"] for row in own), default=0)
-        better = [_lead(row, whole) for row in own if row["verdict"] == Verdict.BETTER]
-        nobody = "none" if any(row["verdict"] != Verdict.TOO_FEW for row in own) else str(Verdict.TOO_FEW)
-        if own:
-            lines.append(Text(f"{metric['metric']}: better than the control {best}: {', '.join(better) or nobody}"))
-    family = {row["family"] for row in rows if (row["control"] == best and row["metric"] in _ids(headline))}
-    if lines and family:
-        lines.append(
-            Text(
-                f"Better by sign-flip tests on clusters, adjusted (max-T) over {max(family)} comparisons with {best}, "
-                "at p < .05; intervals agree with them.",
-                style="dim",
-            )
-        )
-    return lines
-
-
-def _ids(metrics: list[Record]) -> set[str]:
-    return {metric["metric"] for metric in metrics}
-
-
-def _lead(row: Record, whole: int) -> str:
-    """Who is ahead by how much, and on how many items where they are fewer than the most."""
-    few = "" if row["items"] == whole else f" on {row['items']} items"
-    return f"{row['entrant']} by {_value(row, 'gain', '')}{few}"
 
 
 def _title(metric: Record) -> Text:
@@ -283,6 +241,41 @@ def _wrapped(name: str) -> str:
     return "\n".join(lines)
 
 
+def across_of(connection: DuckDBPyConnection) -> dict[str, list[Record]]:
+    """Win rates by track, and over all under an empty name: those of at least two tasks."""
+    found: dict[str, list[Record]] = {}
+    for record in records(connection, "SELECT * FROM across"):
+        if record["most"] > 1:
+            found.setdefault(record["track"], []).append(record)
+    return found
+
+
+def _across(connection: DuckDBPyConnection) -> list[Table | Text]:
+    """Tables of win rates, with a line on what they are."""
+    tables: list[Table | Text] = []
+    for track, rates in across_of(connection).items():
+        where = f"the track {track}" if track else "all tracks"
+        table = _table(title=f"Across {rates[0]['most']} tasks of {where}")
+        for name in ("submission", "win rate", "tasks"):
+            table.add_column(name, no_wrap=True)
+        covered = rates[0]["tasks"]
+        for rate in rates:
+            if rate["tasks"] != covered:
+                table.add_section()
+            covered = rate["tasks"]
+            table.add_row(rate["submission"], value(rate, "win_rate", ""), f"{covered} of {rate['most']}")
+        tables.append(table)
+    if tables:
+        tables.append(
+            Text(
+                "Win rate: share of the other ranked submissions of a task that the score beats, ties by half, mean "
+                "over tasks; intervals over tasks and items. Who covers fewer tasks met others, and stands apart.",
+                style="dim",
+            )
+        )
+    return tables
+
+
 def _name(entrant: Record, task: Record) -> Text:
     floor = " (floor)" if entrant["entrant"] == task["floor"] else ""
     return Text(entrant["entrant"] + floor)
@@ -295,26 +288,6 @@ def _style(entrant: Record) -> str:
 def _place(entrant: Record) -> str:
     """The place that its group shares, with the ranks that are not ruled out; why there is none."""
     if entrant["rank"] is None:
-        return str(entrant["note"])
+        return "apart" if entrant["score"] is not None and entrant["note"] else str(entrant["note"])
     low, high = entrant["rank_low"], entrant["rank_high"]
     return f"{entrant['rank']:2d}" + ("" if low == high else f" ({low}-{high})")
-
-
-def _value(record: Record, name: str, prefix: str) -> str:
-    """A value with its interval: `.25 [.20 .31]`."""
-    value, low, high = (record.get(key) for key in (name, f"{prefix}low", f"{prefix}high"))
-    return _short(value) if low is None else f"{_short(value)} [{_short(low)} {_short(high)}]"
-
-
-def _short(value: float | None) -> str:
-    """Two decimals without a leading zero, one from ten on: four columns with intervals fit a terminal.
-
-    >>> _short(0.25), _short(-0.254), _short(1.5), _short(11.85), _short(None)
-    ('.25', '-.25', '1.50', '11.8', '-')
-    """
-    if value is None:
-        return "-"
-    if abs(value) >= 9.995:
-        return f"{value:.1f}"
-    text = f"{round(value, 2) + 0.0:.2f}"
-    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

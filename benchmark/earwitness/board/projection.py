@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from earwitness.board.across import across, contest
+from earwitness.board.audits import audit_records, variance_record
 from earwitness.board.contrasts import contrasts
 from earwitness.board.facts import task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
+from earwitness.board.notes import task_note
 from earwitness.board.sanity import sanity_records
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
 from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variants
-from earwitness.results.cube import FLOOR
-from earwitness.results.rows import FRESH, SCHEMA
-from earwitness.stats.intervals import DEFAULT, FEWEST_CLUSTERS, Resampling
+from earwitness.results.rows import SCHEMA
+from earwitness.stats.intervals import DEFAULT, Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,32 +38,48 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAU
     records: dict[str, list[Record]] = defaultdict(list)
     recipes = [run.recipe for run in runs]
     found = variants(rows)
-    tasks = {v.task_hash: task_facts(v.task, v.task_hash, recipes) for v in found}
+    # Cards of several ids may ask the same of the same items and differ in their metrics alone: they share a hash.
+    facts = {(v.task, v.task_hash): task_facts(v.task, v.task_hash, recipes) for v in found}
+    tasks = {task_hash: known for (_, task_hash), known in facts.items()}
+    contests = []
     for variant, key in zip(found, keys(found, tasks), strict=True):
-        measured = measured_variant(key, variant, tasks[variant.task_hash], rows, recipes)
-        for name, part_records in _tables(measured, runs, board, sampling).items():
+        measured = measured_variant(key, variant, facts[variant.task, variant.task_hash], rows, recipes)
+        summary = Summary(measured.cube, measured.facts, measured.task, measured.variant.of_the_card, sampling)
+        contests += [met] if (met := contest(measured, summary)) else []
+        for name, part_records in _tables(measured, summary, runs, board).items():
             records[name] += [{"task_key": key, **record} for record in part_records]
+    records["across"] = across(contests, sampling.level, sampling.seed)
     tables = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
     return {"rows": rows, **tables}
 
 
 def _tables(
-    measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path, sampling: Resampling
+    measured: MeasuredVariant, summary: Summary, runs: Sequence[StoredRun], board: Path
 ) -> dict[str, list[Record]]:
-    own = measured.variant.seed == 0 and FRESH not in measured.variant.task_hash
-    summary = Summary(measured.cube, measured.facts, measured.task.ends, own, sampling)
     directions = {metric.id: metric.direction for metric in measured.facts}
     costs = _costs(measured)
     headline = {metric.id for metric in measured.facts if metric.headline}
     return {
-        "tasks": [_task(measured, summary, own)],
+        "tasks": [_task(measured, summary)],
         "metrics": [
             {"position": position, "parameters": json.dumps(metric.parameters), **record}
             for position, (metric, record) in enumerate(zip(measured.facts, summary.metrics(), strict=True))
         ],
-        "results": [_named(measured, {**r, "direction": directions[r["metric"]]}) for r in summary.results()],
+        "results": [
+            _named(
+                measured,
+                {
+                    **variance_record(measured.cube, r["entrant"], measured.cube.metrics.index(r["metric"])),
+                    **r,
+                    "direction": directions[r["metric"]],
+                },
+            )
+            for r in summary.results()
+        ],
+        "audits": audit_records(measured),
         "ranks": [_named(measured, {**r, **costs[r["entrant"]]}) for r in summary.ranks()],
         "changes": [_named(measured, record) for record in summary.changes()],
+        "without": [_named(measured, record) for record in summary.without()],
         "contrasts": [
             {**_named(measured, record), "control": measured.labels[record["control"]]}
             for record in contrasts(measured.cube, _controls(measured), headline, summary.spans())
@@ -78,33 +96,8 @@ def _named(measured: MeasuredVariant, record: Record) -> Record:
     return {**record, "entrant": measured.labels[record["entrant"]]}
 
 
-def _task(measured: MeasuredVariant, summary: Summary, own: bool) -> Record:
+def _task(measured: MeasuredVariant, summary: Summary) -> Record:
     card, cube = measured.task.card, measured.cube
-    notes = []
-    if cube.floor is None:
-        notes.append(f"No rows of {FLOOR!r}: nothing is calibrated or ranked; failed items count as the worst value.")
-    elif not measured.task.ends:
-        notes.append("No ceiling is stored with the task: nothing is calibrated or ranked, raw values only.")
-    elif not summary.headline:
-        notes.append("No headline metric is informative here: nothing is ranked.")
-    elif summary.placings is not None and summary.placings.ranks is None:
-        notes.append(
-            f"Too few items for ranks: {summary.size} clusters, on which not even the same gain on every item would be "
-            "told."
-        )
-    if measured.task.ends and not own:
-        notes.append("Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals.")
-    if 0 < summary.size < FEWEST_CLUSTERS:
-        notes.append(f"Too few items for intervals of means: {summary.size} clusters.")
-    if measured.variant.inline:
-        notes.append(
-            "These rows were made in the caller's own process: nothing kept the explainer from what scores it."
-        )
-    if measured.task.other_model:
-        notes.append(f"The task with another model, {measured.task.model}: these rows meet no others.")
-    elif not measured.task.registered:
-        notes.append("These rows belong to a version of the task that is not registered.")
-    notes += cube.notes
     return {
         "task": measured.variant.task,
         "task_hash": measured.variant.task_hash,
@@ -114,6 +107,7 @@ def _task(measured: MeasuredVariant, summary: Summary, own: bool) -> Record:
         "model": measured.task.model,
         "track": card.track if card else "",
         "main_metric": card.main_metric if card else measured.facts[0].id if measured.facts else "",
+        "ranked_by": summary.ranked_by,
         "headline": [column.facts.id for column in summary.headline],
         "items": len(cube.items),
         "clusters": summary.size,
@@ -122,7 +116,7 @@ def _task(measured: MeasuredVariant, summary: Summary, own: bool) -> Record:
         "floor": None if cube.floor is None else measured.labels[cube.floor],
         "level": summary.sampling.level,
         "draws": summary.sampling.draws,
-        "note": " ".join(notes),
+        "note": task_note(measured, summary, measured.variant.of_the_card),
         "card": card.model_dump_json() if card else "",
         "certificate": measured.task.certificate,
         "readme": measured.task.readme,

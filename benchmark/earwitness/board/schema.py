@@ -1,4 +1,4 @@
-"""Columns of the board's tables; every table but `rows` names the variant of the task it belongs to."""
+"""Columns of the board's tables; every table but `rows` and `across` names the variant of the task it belongs to."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         model=TEXT,
         track=TEXT,
         main_metric=TEXT,
+        ranked_by=TEXT,
         headline=pa.list_(TEXT),
         items=COUNT,
         clusters=COUNT,
@@ -56,6 +57,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         summary=TEXT,
         headline=FLAG,
         informative=FLAG,
+        weight=NUMBER,
+        share=NUMBER,
         items=COUNT,
         clusters=COUNT,
         **_with_interval("floor", "floor_"),
@@ -70,16 +73,48 @@ SCHEMAS: dict[str, pa.Schema] = {
         direction=TEXT,
         n=COUNT,
         failed=COUNT,
+        defines=FLAG,
         **_with_interval("mean", ""),
         **_with_interval("calibrated", "calibrated_"),
+        **{f"share_{name}": NUMBER for name in ("item", "generation", "explainer", "both")},
+    ),
+    "audits": _schema(
+        metric=TEXT,
+        items=COUNT,
+        informative=FLAG,
+        **_with_interval("gap", "gap_"),
+        p=NUMBER,
+        **_with_interval("ladder_items", "ladder_"),
+        ladder=NUMBER,
+        reliability=NUMBER,
+        **{f"share_{name}": NUMBER for name in ("item", "generation", "explainer")},
+        **_with_interval("truth", "truth_"),
+        survival=TEXT,
+        gaming=TEXT,
+        flags=pa.list_(TEXT),
     ),
     "ranks": _schema(
-        entrant=TEXT, **RANK, **_with_interval("score", "score_"), items=COUNT, failed=COUNT, note=TEXT, **COST
+        entrant=TEXT,
+        **RANK,
+        **_with_interval("score", "score_"),
+        items=COUNT,
+        failed=COUNT,
+        note=TEXT,
+        flag=TEXT,
+        **COST,
     ),
     "changes": _schema(
         change=TEXT,
         metrics=TEXT,
         **_with_interval("tau", "tau_"),
+        entrant=TEXT,
+        rank_before=COUNT,
+        **RANK,
+        **_with_interval("score", "score_"),
+    ),
+    "without": _schema(
+        metric=TEXT,
+        tau=NUMBER,
         entrant=TEXT,
         rank_before=COUNT,
         **RANK,
@@ -138,5 +173,15 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "exhibits": _schema(entrant=TEXT, item=TEXT, kind=TEXT, label=TEXT, part=TEXT, path=TEXT, position=COUNT),
     "item_values": _schema(entrant=TEXT, item=TEXT, metric=TEXT, value=NUMBER, failed=FLAG),
+    "across": pa.schema(
+        {
+            "track": TEXT,
+            "submission": TEXT,
+            **_with_interval("win_rate", ""),
+            "tasks": COUNT,
+            "most": COUNT,
+            "names": pa.list_(TEXT),
+        }
+    ),
     "runs": _schema(entrant=TEXT, run=TEXT, folder=TEXT, rows=COUNT, fingerprint=TEXT, isolation=TEXT, recipe=TEXT),
 }

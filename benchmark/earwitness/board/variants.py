@@ -13,7 +13,8 @@ from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, subm
 from earwitness.errors import EarwitnessError
 from earwitness.results.coding import once
 from earwitness.results.cube import FLOOR, Cube, cube
-from earwitness.results.rows import FRESH, INLINE
+from earwitness.results.rows import INLINE
+from earwitness.results.task_hashes import parted
 from earwitness.results.versions import Preferred
 
 if TYPE_CHECKING:
@@ -26,14 +27,23 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, order=True)
 class Variant:
-    """Rows that may meet in one rank: of one task, one identity (fresh items have their own), one explainer seed; those
-    that were made in the caller's process stand apart.
+    """Rows that may meet in one rank: of one task and one identity (shifted seeds and fresh items have their own);
+    those that were made in the caller's process stand apart.
     """
 
     task: str
     task_hash: str
-    seed: int
     inline: bool = False
+
+    @property
+    def seed(self) -> int:
+        """What all seeds were shifted by."""
+        return parted(self.task_hash).seed
+
+    @property
+    def of_the_card(self) -> bool:
+        """Whether items and seeds are the card's."""
+        return parted(self.task_hash).text == parted(self.task_hash).base
 
 
 @dataclass(frozen=True)
@@ -55,13 +65,13 @@ class MeasuredVariant:
 
 def variants(rows: pa.Table) -> list[Variant]:
     """The variants that rows belong to."""
-    keys = rows.group_by(["task", "task_hash", "explainer_seed", "isolation"]).aggregate([]).to_pylist()
+    keys = rows.group_by(["task", "task_hash", "isolation"]).aggregate([]).to_pylist()
     return sorted({variant_of(key) for key in keys})
 
 
 def variant_of(row: Mapping[str, Any]) -> Variant:
     """The variant that a row belongs to."""
-    return Variant(row["task"], row["task_hash"], row["explainer_seed"], row["isolation"] == INLINE)
+    return Variant(row["task"], row["task_hash"], row["isolation"] == INLINE)
 
 
 def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
@@ -71,13 +81,13 @@ def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
     """
     hashes: dict[str, set[str]] = defaultdict(set)
     for variant in found:
-        hashes[variant.task].add(variant.task_hash.split(FRESH)[0])
+        hashes[variant.task].add(parted(variant.task_hash).base)
     names = []
     for variant in found:
-        base, _, fresh = variant.task_hash.partition(FRESH)
+        base, shift, fresh = parted(variant.task_hash)
         other = len(hashes[variant.task]) > 1 and not tasks[variant.task_hash].registered
-        parts = [variant.task, base[:6] if other else "", f"fresh{fresh}" if fresh else ""]
-        seed, inline = f"seed{variant.seed}" if variant.seed else "", "inline" if variant.inline else ""
+        parts = [variant.task, base[:6] if other else "", "" if fresh is None else f"fresh{fresh}"]
+        seed, inline = f"seed{shift}" if shift else "", "inline" if variant.inline else ""
         names.append("~".join(filter(None, [*parts, seed, inline])))
     return names
 
@@ -99,8 +109,7 @@ def measured_variant(
 def _of_variant(rows: pa.Table, variant: Variant) -> pa.Table:
     mine = pc.and_(pc.equal(rows["task"], variant.task), pc.equal(rows["task_hash"], variant.task_hash))
     inline = pc.equal(rows["isolation"], INLINE)
-    same = pc.and_(pc.equal(rows["explainer_seed"], variant.seed), inline if variant.inline else pc.invert(inline))
-    return rows.filter(pc.and_(mine, same))
+    return rows.filter(pc.and_(mine, inline if variant.inline else pc.invert(inline)))
 
 
 def _registered_floor(track: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from earwitness.cli import baseline, board, cards, check, run, submit, train
+from earwitness.cli import audit, baseline, board, cards, check, run, submit, train
 from earwitness.cli.faults import report
 from earwitness.cli.output import one_line_of
 from earwitness.errors import FAULT, USAGE, EarwitnessError, shortened
@@ -76,6 +76,7 @@ for verb in (
     submit.new,
     submit.validate,
     train.train,
+    audit.audit,
 ):
     app.command()(interruptible(verb))
 baselines = typer.Typer(

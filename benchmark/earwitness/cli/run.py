@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from earwitness.cli.output import Json, print_json, print_table, progress, writable
-from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError
+from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError, shortened
 
 if TYPE_CHECKING:
     from earwitness.harness.recipe import Arguments, Run
@@ -20,6 +21,8 @@ ALL = "all"
 MAX_SEED = 2**63 - 1
 """Rows hold seeds in 64 bits."""
 MOST_ITEMS = 2**31 - 1
+MOST_SEEDS = 10**6
+"""Of an explainer seed."""
 SHOWN = 5
 """Reasons, or differing rows, that are printed."""
 
@@ -33,7 +36,10 @@ def run(
         str, typer.Option(metavar="ID_OR_PATH[,..]", help="Submissions: ids, folders, or `all` of the task's track.")
     ],
     items: Annotated[int | None, typer.Option(min=1, max=MOST_ITEMS, help="The first N items instead of all.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seeds generation and explainers.")] = 0,
+    explainer_seeds: Annotated[
+        str, typer.Option(metavar="0,1,2", help="Explain each item under each of them, where that changes anything.")
+    ] = "0",
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Shifts the seeds of generation and explainers.")] = 0,
     fresh: Annotated[
         int | None, typer.Option(min=0, max=MAX_SEED, metavar="SEED", help="Draw other items of a made world.")
     ] = None,
@@ -60,7 +66,7 @@ def run(
     from earwitness.harness.run import execute
 
     _refuse(device, isolation, untrusted)
-    arguments = Arguments(items, seed, fresh, device, isolation)
+    arguments = Arguments(items, seed, fresh, device, isolation, seeds_of(explainer_seeds))
     typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
     tasks = _tasks(_names(task, "--task"), model, source or [])
     runs = _runs(tasks, submission, arguments, writable(out, "--out"), typed)
@@ -133,6 +139,19 @@ def _refuse(device: str, isolation: str, untrusted: bool) -> None:
         )
 
 
+def seeds_of(text: str) -> tuple[int, ...]:
+    """The explainer seeds that an option lists; raises EarwitnessError."""
+    names = [part.strip() for part in text.split(",")]
+    if not all(name.isascii() and name.isdigit() and int(name) <= MOST_SEEDS for name in names):
+        raise EarwitnessError(
+            f"--explainer-seeds {shortened(text)!r} is no list of numbers from 0 to {MOST_SEEDS}: 0,1,2"
+        )
+    found = tuple(map(int, names))
+    if len(set(found)) < len(found):
+        raise EarwitnessError(f"--explainer-seeds {shortened(text)!r} lists a seed twice")
+    return found
+
+
 def _is_typed(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
@@ -163,11 +182,14 @@ def _runs(tasks: list[Task], submissions: str, arguments: Arguments, out: Path, 
 
     found: dict[str, Run] = {}
     for task in tasks:
-        highest = max(task.card.generation_seeds, default=0)
+        highest = max(*task.card.generation_seeds, *arguments.explainer_seeds)
         if arguments.seed + highest > MAX_SEED:
             raise EarwitnessError(f"--seed {arguments.seed}: task {task.id} adds up to {highest}; at most {MAX_SEED}")
         for submission in _submissions(task, _names(submissions, "--submission")):
-            entry = Run(task, submission, arguments, out, typed)
+            asked = arguments
+            if submission.card.stochastic is False:
+                asked = replace(arguments, explainer_seeds=arguments.explainer_seeds[:1])
+            entry = Run(task, submission, asked, out, typed)
             found.setdefault(entry.name, entry)
     return list(found.values())
 

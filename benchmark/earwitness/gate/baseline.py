@@ -21,7 +21,6 @@ from earwitness.results.folders import declare_metrics, unfinished
 from earwitness.results.former import translated
 from earwitness.results.rows import (
     COSTS,
-    FRESH,
     KEY,
     RECIPE,
     SCHEMA,
@@ -33,6 +32,7 @@ from earwitness.results.rows import (
     write_table,
 )
 from earwitness.results.schema_version import NewerSchemaError
+from earwitness.results.task_hashes import parted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -177,7 +177,7 @@ def update_baseline(path: Path, rows: pa.Table) -> Changes:
     changes = tuple(_change(pair, rows_of(old, *pair), rows_of(rows, *pair)) for pair in pairs)
     kept = [rows_of(old, *pair) for pair in _pairs(old) if pair not in pairs]
     together = ordered(pa.concat_tables([part.replace_schema_metadata(None) for part in (*kept, rows)]))
-    hashes = {name.split(FRESH)[0] for name in pc.unique(together["task_hash"]).to_pylist()}
+    hashes = {parted(name).base for name in pc.unique(together["task_hash"]).to_pylist()}
     known = {name: parts for name, parts in {**attached(old), **attached(rows)}.items() if name in hashes}
     write_table(attach(together, known), path)
     return Changes(path, changes, sum(map(len, kept)), len(together))

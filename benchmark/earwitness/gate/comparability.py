@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from earwitness.errors import NotComparableError
-from earwitness.results.rows import FRESH, Status
+from earwitness.results.rows import Status
+from earwitness.results.task_hashes import parted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,11 +95,14 @@ def _version(baseline: pa.Table, run: pa.Table) -> list[str]:
 
 def _fingerprints(before: str, after: str, known: Fingerprints, now: Fingerprints) -> list[str]:
     """What differs between two hashes of a task."""
-    (old, _, old_fresh), (new, _, new_fresh) = (text.partition(FRESH) for text in (before, after))
+    (old, *old_seeds), (new, *new_seeds) = (parted(text) for text in (before, after))
     complaints = []
-    if old_fresh != new_fresh:
-        names = [f"fresh items of seed {seed}" if seed else "the card's items" for seed in (old_fresh, new_fresh)]
+    if old_seeds[1] != new_seeds[1]:
+        fresh = [side[1] for side in (old_seeds, new_seeds)]
+        names = ["the card's items" if seed is None else f"fresh items of seed {seed}" for seed in fresh]
         complaints.append(f"data: {names[0]} and {names[1]}")
+    if old_seeds[0] != new_seeds[0]:
+        complaints.append(f"seeds shifted by {old_seeds[0]} and by {new_seeds[0]}")
     if old != new:
         first, second = known.get(old, {}), now.get(new, {})
         differ = sorted(part for part in first.keys() & second.keys() if first[part] != second[part])

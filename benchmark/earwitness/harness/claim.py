@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from contextlib import suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import EarwitnessError, unwritten
@@ -123,8 +122,8 @@ def _of_first_format(folder: Path, run: Run) -> dict[str, Any] | None:
 
 def _same_run(stored: dict[str, Any], run: Run) -> bool:
     arguments = {**stored["arguments"]["typed"], **stored["arguments"]["defaulted"]}
-    described = (recipe.data_hash(stored), recipe.submission_hash(stored, run), arguments)
-    return described == (run.task.data_hash, run.submission_hash, asdict(run.arguments))
+    described = (recipe.data_hash(stored), recipe.submission_hash(stored, run), recipe.Arguments.of(arguments))
+    return described == (run.task.data_hash, run.submission_hash, run.arguments)
 
 
 def _convert(folder: Path, stored: dict[str, Any], run: Run) -> None:

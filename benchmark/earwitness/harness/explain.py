@@ -13,11 +13,12 @@ from safetensors import SafetensorError, safe_open
 from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.errors import EarwitnessError, one_line
+from earwitness.results.file_names import OF_SEED
 from earwitness.results.rows import Status
 from earwitness.scoring.files import write_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -34,10 +35,11 @@ LOST_IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive items with the name of their files."""
+    """Consecutive items with the name of their files, and the number of the explainer seed that they carry."""
 
     name: str
     items: tuple[Item, ...]
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,18 @@ class Explained:
     cost: Cost
 
 
-def shards(items: Sequence[Item]) -> list[Shard]:
-    """The items in shards, in their order."""
-    return [Shard(f"{start:05d}", tuple(items[start : start + SHARD])) for start in range(0, len(items), SHARD)]
+def shards(items: Mapping[int, Sequence[Item]]) -> list[Shard]:
+    """The items in shards, in their order, under one explainer seed after the other."""
+    first = next(iter(items), 0)
+    return [
+        Shard(
+            f"{start:05d}" if seed == first else f"{start:05d}{OF_SEED}{seed}",
+            tuple(some[start : start + SHARD]),
+            seed,
+        )
+        for seed, some in items.items()
+        for start in range(0, len(some), SHARD)
+    ]
 
 
 def path_of(run: Run, shard: str) -> Path:
@@ -59,7 +70,7 @@ def path_of(run: Run, shard: str) -> Path:
     return run.explanations / f"{shard}.safetensors"
 
 
-def missing(run: Run, items: Sequence[Item]) -> list[Shard]:
+def missing(run: Run, items: Mapping[int, Sequence[Item]]) -> list[Shard]:
     """Shards that are not explained yet."""
     return [shard for shard in shards(items) if not path_of(run, shard.name).is_file()]
 
@@ -86,11 +97,16 @@ def explain(
                 answers = answers_of(box, shard.items)
             else:
                 answers = [_lost(item, refusal) for item in shard.items]
-            write(path_of(run, shard.name), answers, {"run": run.name, "isolation": box.isolation})
+            write(path_of(run, shard.name), answers, described(run, box.isolation, shard))
             shutil.rmtree(run.scratch, ignore_errors=True)
             on_shard(len(shard.items))
     finally:
         box.close()
+
+
+def described(run: Run, isolation: str, shard: Shard) -> dict[str, Any]:
+    """What a shard's file says beside its explanations."""
+    return {"run": run.name, "isolation": isolation, "explainer_seed": shard.seed + run.arguments.seed}
 
 
 def _opened(box: Box) -> BoxError | None:
@@ -172,6 +188,7 @@ def read(path: Path) -> tuple[dict[str, Explained], dict[str, dict[str, np.ndarr
             for item, entry in fields.pop("items").items()
         }
         str(fields["isolation"])
+        int(fields.get("explainer_seed", 0))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = one_line(error) if isinstance(error, SafetensorError | OSError) else "it is not what a run wrote"
         raise EarwitnessError(f"{path} holds no explanations: {reason}; delete it and run the same command") from error

@@ -173,7 +173,7 @@ def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
     box = InlineBox(bench, explain.guard_of(run))
     for shard in todo:
         answered = explain.answers_of(box, shard.items)
-        explain.write(explain.path_of(run, shard.name), answered, {"run": run.name, "isolation": box.isolation})
+        explain.write(explain.path_of(run, shard.name), answered, explain.described(run, box.isolation, shard))
 
 
 def open_bench(explainer: Any, task: Task, device: str) -> Bench:

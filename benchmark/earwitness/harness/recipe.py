@@ -21,7 +21,8 @@ from earwitness.identity import digest
 from earwitness.results import former
 from earwitness.results.curves import RecordedBudget
 from earwitness.results.documents import read_document
-from earwitness.results.rows import FRESH, RECIPE, RowsCard
+from earwitness.results.rows import RECIPE, RowsCard
+from earwitness.results.task_hashes import TaskHash
 from earwitness.results.writing import moved_into_place
 from earwitness.scoring import Setting
 from earwitness.scoring.measured import measured
@@ -29,6 +30,8 @@ from earwitness.submission import read_submission
 from earwitness.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from earwitness.submission import Submission
     from earwitness.task import Task
 
@@ -39,6 +42,8 @@ PACKAGES = (
     *("datasets", "hear21passt"),
 )
 """Packages whose version can change a row."""
+ONE_SEED = (0,)
+"""Explainer seeds of a run that asks for no others."""
 FORMAT = 2
 """Of recipes. The first had no such key, and one hash for all that a task's folder holds."""
 
@@ -62,6 +67,7 @@ class _Some(BaseModel):
 
     items: int | None = None
     seed: int = 0
+    explainer_seeds: list[int] = [0]
     fresh: int | None = None
     device: str = ""
     isolation: str = ""
@@ -94,9 +100,26 @@ class Arguments:
 
     items: int | None = None
     seed: int = 0
+    """Shifts all seeds."""
     fresh: int | None = None
     device: str = "auto"
     isolation: str = "process"
+    explainer_seeds: tuple[int, ...] = ONE_SEED
+    """Each item is explained under each of them."""
+
+    @classmethod
+    def of(cls, recorded: Mapping[str, Any]) -> Arguments:
+        """Those of a recipe."""
+        seeds = tuple(recorded.get("explainer_seeds", ONE_SEED))
+        return cls(**{**recorded, "explainer_seeds": seeds})
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """As identities hold them: a run under one explainer seed is what it was before there were several."""
+        known = asdict(self)
+        if self.explainer_seeds == ONE_SEED:
+            del known["explainer_seeds"]
+        return known
 
 
 @dataclass(frozen=True)
@@ -121,7 +144,7 @@ class Run:
 
         The task's code is no part of it: a run whose code has changed keeps its name, so that it is found and moved.
         """
-        return digest([self.task.data_hash, self.submission_hash, asdict(self.arguments)])
+        return digest([self.task.data_hash, self.submission_hash, self.arguments.described])
 
     @property
     def folder(self) -> Path:
@@ -160,9 +183,8 @@ class Run:
 
     @cached_property
     def task_hash(self) -> str:
-        """Identity of the task in rows: fresh items never meet the card's."""
-        fresh = self.arguments.fresh
-        return self.explained if fresh is None else f"{self.explained}{FRESH}{fresh}"
+        """Identity of the task in rows: fresh items never meet the card's, nor do other seeds."""
+        return TaskHash(self.explained, self.arguments.seed, self.arguments.fresh).text
 
     @property
     def setting(self) -> Setting:
@@ -173,7 +195,7 @@ class Run:
 
 def describe(run: Run, command: list[str]) -> dict[str, Any]:
     """The recipe of a run that begins now."""
-    arguments = asdict(run.arguments)
+    arguments = {**asdict(run.arguments), "explainer_seeds": list(run.arguments.explainer_seeds)}
     return {
         "format": FORMAT,
         "run": run.name,
@@ -188,7 +210,7 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
         },
         "seeds": {
             "generation": [seed + run.arguments.seed for seed in run.task.card.generation_seeds],
-            "explainer": run.arguments.seed,
+            "explainer": [seed + run.arguments.seed for seed in run.arguments.explainer_seeds],
             "fresh": run.arguments.fresh,
             "seed_key": run.task.seed_key,
         },
@@ -302,7 +324,7 @@ def reopen(folder: Path) -> Run:
     """
     recipe = read(folder)
     typed = recipe["arguments"]["typed"]
-    arguments = Arguments(**typed, **recipe["arguments"]["defaulted"])
+    arguments = Arguments.of({**typed, **recipe["arguments"]["defaulted"]})
     task = _task(folder, recipe["task"])
     submission = _submission(recipe["submission"])
     run = Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))

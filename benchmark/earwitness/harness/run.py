@@ -174,9 +174,8 @@ def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
     groups: dict[tuple[Any, ...], list[Run]] = {}
     for run in runs:
         asked = run.arguments
-        groups.setdefault(
-            (run.explained, str(run.task.folder), asked.items, asked.seed, asked.fresh, asked.device), []
-        ).append(run)
+        of_items = (asked.items, asked.seed, asked.fresh, asked.device, asked.explainer_seeds)
+        groups.setdefault((run.explained, str(run.task.folder), *of_items), []).append(run)
     drop_stale_originals(runs[0].out)
     advance = session.progress.bar("originals", len(groups))
     found: dict[str, Prepared] = {}
@@ -279,14 +278,15 @@ def _finish(outcome: RunOutcome, prepared: Prepared | None) -> None:
 
 def _count(outcome: RunOutcome, table: pa.Table) -> None:
     """Items, failures and CPU seconds from the rows."""
-    items: dict[str, float] = {}
+    spent: dict[tuple[str, int], float] = {}
     failed: dict[str, str] = {}
-    columns = ("item", "seconds", "status", "reason")
-    for item, seconds, status, reason in zip(*(table[column].to_pylist() for column in columns), strict=True):
-        items[item] = seconds
+    columns = ("item", "explainer_seed", "seconds", "status", "reason")
+    for item, seed, seconds, status, reason in zip(*(table[column].to_pylist() for column in columns), strict=True):
+        spent[item, seed] = seconds
         if status not in (Status.OK, Status.SKIPPED):
             failed[item] = reason
-    outcome.items, outcome.failed, outcome.seconds = len(items), len(failed), sum(items.values())
+    outcome.items, outcome.failed = len({item for item, _ in spent}), len(failed)
+    outcome.seconds = sum(spent.values())
     outcome.reasons = dict(Counter(failed.values()).most_common())
 
 

@@ -14,7 +14,7 @@ from earwitness.results.rows import Row, Status, write_part
 from earwitness.scoring import Problem, Scoring, Setting, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -33,7 +33,8 @@ _OPENED: dict[tuple[Any, ...], Scoring] = {}
 class Prepared:
     """The public items of a setting, and what rows need to know of them."""
 
-    items: tuple[Item, ...]
+    items: Mapping[int, tuple[Item, ...]]
+    """By the number of the explainer seed that they carry, in the run's order."""
     problems: tuple[Problem, ...]
     device: str
 
@@ -72,8 +73,10 @@ def prepare(run: Run) -> Prepared:
     Raises EarwitnessError where model or dataset cannot be read.
     """
     resolved = resolve(run.setting)
-    items, problems = load(resolved).items()
-    return Prepared(tuple(items), tuple(problems), resolved.device)
+    opened = load(resolved)
+    items, problems = opened.items()
+    seeded = {seed: tuple(opened.seeded(item, seed) for item in items) for seed in run.arguments.explainer_seeds}
+    return Prepared(seeded, tuple(problems), resolved.device)
 
 
 def resolve(setting: Setting) -> Setting:
@@ -108,13 +111,15 @@ def score_shard(job: ScoreJob) -> int:
     answered = list(explanations)
     by_id = {item.id: item for item in opened.items(answered)[0]} if answered else {}
     pairs = [(by_id[item], explanations[item]) for item in answered]
-    folder = run.folder / EXHIBITS if job.exhibits else None
+    seed = int(fields.get("explainer_seed", run.arguments.seed))
+    shown = job.exhibits and seed == first_seed(run)
+    folder = run.folder / EXHIBITS if shown else None
     values = dict(zip(answered, opened.score(pairs, folder), strict=True)) if pairs else {}
     clusters = opened.clusters()
     rows = [
         row
         for item, explained in described.items()
-        for row in _item_rows(_Place(run, item, clusters[item], fields["isolation"]), explained, values.get(item))
+        for row in _item_rows(_Place(run, item, clusters[item], fields["isolation"], seed), explained, values.get(item))
     ]
     write_part(rows, rows_path(run, job.shard))
     return len(described) - len(answered)
@@ -143,7 +148,9 @@ def write_problems(job: ProblemJob) -> int:
         row
         for problem in job.problems
         for row in _item_rows(
-            _Place(run, problem.item, clusters.get(problem.item, problem.item), run.arguments.isolation),
+            _Place(
+                run, problem.item, clusters.get(problem.item, problem.item), run.arguments.isolation, first_seed(run)
+            ),
             Explained(Status.INVALID, short(problem.reason), Cost()),
             None,
         )
@@ -160,6 +167,12 @@ class _Place:
     item: str
     cluster: str
     isolation: str
+    explainer_seed: int
+
+
+def first_seed(run: Run) -> int:
+    """The explainer seed, as rows have it, whose explanations people see and hear."""
+    return run.arguments.explainer_seeds[0] + run.arguments.seed
 
 
 def _item_rows(place: _Place, explained: Explained, values: list[Value] | None) -> list[Row]:
@@ -184,7 +197,7 @@ def _row(place: _Place, cost: Cost, value: Value) -> Row:
         item=place.item,
         cluster=place.cluster,
         generation_seed=value.generation_seed,
-        explainer_seed=run.arguments.seed,
+        explainer_seed=place.explainer_seed,
         value=value.value,
         status=str(value.status),
         reason=value.reason,

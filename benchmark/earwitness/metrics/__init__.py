@@ -60,6 +60,8 @@ class MetricSpec:
     range: tuple[float, float]
     function: Callable[..., float]
     """Takes the arrays of the response, and its own parameters by keyword."""
+    defined_by: tuple[str, ...] = ()
+    """Submissions whose method is the metric's own definition: it never ranks them."""
 
     @property
     def track(self) -> str:
@@ -116,9 +118,13 @@ FEW = 5
 
 
 def metric(
-    *, reads: type[Response], direction: Direction, range: tuple[float, float] = (-math.inf, math.inf)
+    *,
+    reads: type[Response],
+    direction: Direction,
+    range: tuple[float, float] = (-math.inf, math.inf),
+    defined_by: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
-    """Declare a pure function a metric under its own name.
+    """Declare a pure function a metric under its own name; `defined_by` names submissions whose method it is.
 
     Raises EarwitnessError where a metric of another module has that name.
     """
@@ -128,7 +134,7 @@ def metric(
         if before is not None and before.function.__module__ != function.__module__:
             modules = f"{before.function.__module__} and {function.__module__}"
             raise EarwitnessError(f"two metrics are called {name}: of {modules}; rename one")
-        _REGISTRY[name] = MetricSpec(name, reads, direction, range, function)
+        _REGISTRY[name] = MetricSpec(name, reads, direction, range, function, defined_by)
         return function
 
     return declare

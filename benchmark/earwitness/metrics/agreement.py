@@ -64,7 +64,7 @@ def interval_top1(weights: ArrayLike, intervals: ArrayLike, times: ArrayLike) ->
     return float((right.sum(1) / top.sum(1))[alone].mean())
 
 
-@metric(reads=WordShapley, direction="higher", range=(-1.0, 1.0))
+@metric(reads=WordShapley, direction="higher", range=(-1.0, 1.0), defined_by=("kernel_shap",))
 def shapley_spearman(weights: ArrayLike, shapley: ArrayLike) -> float:
     """Spearman correlation of the words' weights with their exact Shapley values (model truth).
 

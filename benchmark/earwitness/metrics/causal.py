@@ -18,7 +18,7 @@ HEARD = 0.5
 """Presence above which a judge hears an instrument."""
 
 
-@metric(reads=WordDifference, direction="higher", range=(-1.0, 1.0))
+@metric(reads=WordDifference, direction="higher", range=(-1.0, 1.0), defined_by=("swap",))
 def swap_corr(maps: ArrayLike, difference: ArrayLike) -> float:
     """Pearson correlation over cells of a word's map with |loudness with the word - loudness without it|.
 

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 HEAD = """# Metrics
 
 Every metric with the track that it scores, which of its values are more faithful (`none` marks a description, which
-never ranks), their range, the arrays that it reads, and the parameters that a card may give, with their defaults. Made
-of the declarations by `python -m earwitness.metrics.table`.
+never ranks), their range, the arrays that it reads, the parameters that a card may give, with their defaults, and the
+submissions whose method is the metric's own definition: it never ranks them. Made of the declarations by
+`python -m earwitness.metrics.table`.
 """
-COLUMNS = ("metric", "value", "direction", "range", "reads", "parameters")
+COLUMNS = ("metric", "value", "direction", "range", "reads", "parameters", "defined by")
 
 
 def shipped() -> list[MetricSpec]:
@@ -43,7 +44,8 @@ def row(spec: MetricSpec) -> tuple[str, ...]:
     ('none', '[-1, 1]')
     """
     parameters = ", ".join(f"`{name} = {value}`" for name, value in _defaults(spec).items())
-    cells = (f"`{spec.name}`", spec.summary, spec.direction, interval(spec.range), spec.reads, parameters)
+    definers = ", ".join(f"`{name}`" for name in spec.defined_by)
+    cells = (f"`{spec.name}`", spec.summary, spec.direction, interval(spec.range), spec.reads, parameters, definers)
     return tuple(cell.replace("|", r"\|") for cell in cells)
 
 

@@ -90,6 +90,16 @@ class MetricAudit(_Part):
     """What speaks against the metric, one line each."""
 
 
+class ScoreWeights(_Part):
+    """What each headline metric weighs in the task's score, so that none makes it alone."""
+
+    headline: dict[str, float]
+    """By the metric's id; they add up to 1."""
+    entrants: list[str]
+    """Registered submissions by whose spread they were found."""
+    items: int
+
+
 class Audit(_Part):
     """What is known of the metrics of a task."""
 
@@ -99,6 +109,8 @@ class Audit(_Part):
     items: int
     metrics: dict[str, MetricAudit]
     """By the metric's id."""
+    weights: ScoreWeights | None = None
+    """None where all headline metrics weigh alike."""
 
 
 def read_audit(folder: Path) -> Audit | None:

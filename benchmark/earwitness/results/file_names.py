@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 LONGEST = 100
 """Characters of an id in a name: a file system takes 255, and an id, a part, a label and an ending share them."""
+OF_SEED = "-seed"
+"""In the name of a run's part, before the explainer seed where it is not the run's first."""
 DIGITS = 32
 """Hex digits that tell longer ids apart."""
 

@@ -33,6 +33,16 @@ def direction(metric: str) -> int:
     return {"higher": 1, "lower": -1, "none": 0}[declaration.direction if declaration else "none"]
 
 
+def definers(metric: str) -> tuple[str, ...]:
+    """Submissions whose method is a metric's own definition, so that it never ranks them.
+
+    >>> definers("swap_corr"), definers("fid_f@top30")
+    (('swap',), ())
+    """
+    declaration = _declaration(metric)
+    return declaration.defined_by if declaration else ()
+
+
 def _declaration(metric: str) -> declared.MetricSpec | None:
     """The declaration of a metric; one that is not known yet is looked for again, since a run may bring it later."""
     if metric not in _KNOWN:

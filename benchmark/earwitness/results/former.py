@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from earwitness.results.rows import FRESH, UNKNOWN, with_texts
+from earwitness.results.rows import UNKNOWN, with_texts
+from earwitness.results.task_hashes import parted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ def submission(hash: str, track: str) -> str | None:
 
 def translated(rows: pa.Table) -> pa.Table:
     """The rows under today's hashes of tasks, submissions and metrics; those that are not listed stay as they are."""
-    named = {hash.partition(FRESH)[0] for hash in rows["task_hash"].unique().to_pylist()}
+    named = {parted(hash).base for hash in rows["task_hash"].unique().to_pylist()}
     if UNKNOWN not in rows["metric_hash"].unique().to_pylist() or not any(task(hash) for hash in named):
         return rows
     columns = ("task_hash", "submission_hash", "metric", "metric_hash")
@@ -59,12 +60,12 @@ def translated(rows: pa.Table) -> pa.Table:
 
 def _now(task_hash: str, submission_hash: str, metric: str, metric_hash: str) -> tuple[str, str, str]:
     """Hashes of task, submission and metric of a row as they are today."""
-    base, mark, fresh = task_hash.partition(FRESH)
-    known = task(base)
+    named = parted(task_hash)
+    known = task(named.base)
     if known is None or metric_hash != UNKNOWN:
         return task_hash, submission_hash, metric_hash
     own = submission(submission_hash, known.track) or submission_hash
-    return f"{known.hash}{mark}{fresh}", own, known.metrics.get(metric, UNKNOWN)
+    return named._replace(base=known.hash).text, own, known.metrics.get(metric, UNKNOWN)
 
 
 def folder_hash(folder: Path) -> str:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 RECIPE = "run.json"
 """File of a run's folder from which its rows can be made again."""
-FRESH = "-fresh"
-"""Separates a task's hash from the seed of fresh items in rows."""
 INLINE = "none"
 """Isolation of rows that were made where explainer and scoring share a process."""
 

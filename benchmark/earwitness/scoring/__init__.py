@@ -62,6 +62,9 @@ class Scoring(Protocol):
     def items(self, ids: Sequence[str] | None = None) -> tuple[list[Item], list[Problem]]:
         """Public items in the dataset's order, and those that cannot be explained; of the given ids, if given."""
 
+    def seeded(self, item: Item, seed: int) -> Item:
+        """An item as an explainer gets it under the explainer seed of that number, 0 being that of `items`."""
+
     def clusters(self) -> dict[str, str]:
         """Cluster of each item, by item id, items with a problem included."""
 

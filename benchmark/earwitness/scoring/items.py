@@ -58,6 +58,10 @@ class Items(Generic[RecordT, ItemT]):
         chosen = set(wanted)
         return [item for item in items if item.id in chosen], [each for each in problems if each.item in chosen]
 
+    def seeded(self, item: ItemT, seed: int) -> ItemT:
+        """An item as an explainer gets it under the explainer seed of that number, 0 being that of `items`."""
+        return self._originals.seeded(item, seed) if seed else item
+
     def clusters(self) -> dict[str, str]:
         """Cluster of each item, by item id, items with a problem included."""
         return {record.id: record.cluster for record in self.records[: self.setting.items]}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 
 from earwitness.errors import ModelError
+from earwitness.results.task_hashes import TaskHash
 from earwitness.scoring import Problem
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.seeds import derive
@@ -61,8 +63,7 @@ class Originals(ABC, Generic[RecordT, ItemT]):
 
     def __init__(self, setting: Setting, records: Sequence[RecordT]) -> None:
         task = setting.task
-        fresh = "" if setting.fresh is None else f"-fresh{setting.fresh}"
-        self.folder: Path = setting.cache / f"{task.hash}-seed{setting.seed}{fresh}"
+        self.folder: Path = setting.cache / TaskHash(task.hash, setting.seed, setting.fresh).originals
         self.seeds = tuple(seed + setting.seed for seed in task.card.generation_seeds)
         self.seed_key = task.seed_key
         self._explainer_seed = setting.seed
@@ -76,9 +77,13 @@ class Originals(ABC, Generic[RecordT, ItemT]):
         """What the page shows of records beside their items, by item id; no explainer sees it."""
         return {}
 
-    def explainer_seed(self, item: str) -> int:
-        """Seed that an explainer is handed with an item."""
-        return derive(self.seed_key, item, "explainer", self._explainer_seed)
+    def explainer_seed(self, item: str, number: int = 0) -> int:
+        """Seed that an explainer is handed with an item, of that number."""
+        return derive(self.seed_key, item, "explainer", self._explainer_seed + number)
+
+    def seeded(self, item: ItemT, number: int) -> ItemT:
+        """The item with the explainer seed of that number in place of the first."""
+        return replace(item, explainer_seed=self.explainer_seed(item.id, number))  # type: ignore[type-var]
 
     def chunk_of(self, index: int) -> int:
         """Number of the chunk that holds the record of this index."""

@@ -104,7 +104,7 @@ def _explained(run: Run, prepared: Prepared) -> list[Answer]:
     box = boxes.create(run.arguments.isolation, explain.brief_of(run), explain.guard_of(run), log)
     try:
         box.open()
-        return explain.answers_of(box, prepared.items)
+        return explain.answers_of(box, prepared.items[0])
     except BoxError as error:
         raise EarwitnessError(str(error)) from error
     finally:

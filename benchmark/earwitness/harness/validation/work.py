@@ -64,7 +64,7 @@ def prepare(job: Job) -> Prepared:
     """Make the first items of a task; raises EarwitnessError where model or dataset cannot be read."""
     setting = score.resolve(job.setting)
     items, problems = score.load(setting).items()
-    return score.Prepared(tuple(items), tuple(problems), setting.device)
+    return score.Prepared({0: tuple(items)}, tuple(problems), setting.device)
 
 
 def make(job: Job) -> Making:

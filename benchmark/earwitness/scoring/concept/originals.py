@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,6 +93,13 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             }
         return self._held_out[chunk]
 
+    def seeded(self, item: ConceptItem, number: int) -> ConceptItem:
+        """The item with other seeds for its dictionaries."""
+        return replace(item, explainer_seeds=self._seeds(item.id, number))
+
+    def _seeds(self, item: str, number: int) -> tuple[int, ...]:
+        return tuple(derive(self.seed_key, item, "explainer", self._seed + number, fit) for fit in range(FITS))
+
     def _path(self, chunk: int) -> Any:
         return self.folder / f"known-{chunk:04d}.safetensors"
 
@@ -110,9 +118,7 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
             id=record.id,
             kind=str(model.kind),
             frame_rate=model.frame_rate,
-            explainer_seeds=tuple(
-                derive(self.seed_key, record.id, "explainer", self._seed, fit) for fit in range(FITS)
-            ),
+            explainer_seeds=self._seeds(record.id, 0),
             train=train,
         )
         of_train, of_test = factors_of(record.train, names, len(train)), factors_of(record.test, names, len(test))

@@ -1,0 +1,27 @@
+"""Numbers as the printed tables write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def value(record: Record, name: str, prefix: str) -> str:
+    """A value with its interval: `.25 [.20 .31]`."""
+    found, low, high = (record.get(key) for key in (name, f"{prefix}low", f"{prefix}high"))
+    return short(found) if low is None else f"{short(found)} [{short(low)} {short(high)}]"
+
+
+def short(value: float | None) -> str:
+    """Two decimals without a leading zero, one from ten on: four columns with intervals fit a terminal.
+
+    >>> short(0.25), short(-0.254), short(1.5), short(11.85), short(None)
+    ('.25', '-.25', '1.50', '11.8', '-')
+    """
+    if value is None:
+        return "-"
+    if abs(value) >= 9.995:
+        return f"{value:.1f}"
+    text = f"{round(value, 2) + 0.0:.2f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
