@@ -29,7 +29,7 @@ class Paper(Card):
     """Figures the paper reports, shown as reported, not reproduced."""
 
 
-class Curve(Card):
+class BudgetCurve(Card):
     """Budgets that an explainer is run at, to see what each is worth."""
 
     parameter: str = Field(pattern=r"^[A-Za-z_]\w*$", max_length=80)
@@ -58,10 +58,8 @@ class ExplainerCard(Card):
     """Class in the file, or `package.module:Class` of an installed package."""
     file: str = Field(pattern=r"^[a-z_]\w*\.py$", max_length=200, default="explainer.py")
     parameters: Parameters = Field(default_factory=dict)
-    curve: Curve | None = None
+    curve: BudgetCurve | None = None
     """Text for people, as far as identity goes."""
-    stochastic: bool | None = None
-    """Whether its explanations hang on the explainer seed; None where the card does not say. Text for people, too."""
 
     @model_validator(mode="after")
     def _on_its_curve(self) -> Self:
@@ -108,7 +106,7 @@ class SubmissionCard(Card):
     kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
     stochastic: bool | None = None
-    """Whether explanations hang on the explainer's seed; where they do not, one seed stands for all."""
+    """Whether explanations hang on the explainer seed; where they do not, one seed stands for all. None: not said."""
     explainers: dict[str, ExplainerCard] = Field(min_length=1)
     """By track."""
     paper: Paper | None = None
@@ -168,7 +166,7 @@ class Submission:
         installed = [named] if named and is_there(named) else []
         return digest(
             {
-                "explainer": card.model_dump(mode="json", exclude={"curve", "stochastic"}) if card else None,
+                "explainer": card.model_dump(mode="json", exclude={"curve"}) if card else None,
                 "files": of_files(self.folder, [path for path in files if path not in code]),
                 # The tracks' own files are in the identity of what is explained.
                 "code": code_hash(
@@ -216,7 +214,7 @@ def by_track(card: dict[str, Any]) -> dict[str, Any]:
     missing = " and ".join(key for key in ("track", "explainer") if not isinstance(card.get(key), str))
     if missing:
         raise ValueError(f"no {missing}: a method of one track names both, another has [explainers.<track>] tables")
-    own = {key: card[key] for key in ("explainer", "parameters", "curve", "stochastic") if key in card}
+    own = {key: card[key] for key in ("explainer", "parameters", "curve") if key in card}
     rest = {key: value for key, value in card.items() if key not in {*own, "track"}}
     return {**rest, "explainers": {card["track"]: own}}
 

@@ -32,8 +32,8 @@ class KernelShap(PromptExplainer):
     """Shapley values of the words for each frame's teacher-forced log-likelihood, special tokens being out."""
 
     coalitions: Annotated[int, Field(ge=4)] = 2048
-    """Sets of words evaluated a prompt, the empty one, the full one and a pair at least; all 2^W of them where there are
-    no more, and the values then are exact."""
+    """Sets of words evaluated a prompt, the empty one, the full one and a pair at least; all 2^W of them where there
+    are no more, and the values then are exact."""
     removal: str = "scale"
     """How a word is removed: a value of `Removal`."""
     framewise: bool = False

@@ -145,24 +145,8 @@ def test_features_are_matched_whatever_their_order() -> None:
         )
     )
     assert sanity.agreement(item, own, turned) == pytest.approx(1)
-    other = fitted("random_relu", sanity.reseeded(item))  # type: ignore[arg-type]
+    other = fitted("random_relu", replace(item, explainer_seeds=(7, 8)))
     assert sanity.agreement(item, own, other) < 0.95
-
-
-@pytest.mark.parametrize("name", ["prompt", "speech", "band", "concept"])
-def test_another_seed_is_all_that_a_reseeded_item_has_otherwise(name: str) -> None:
-    item: Any = {
-        "prompt": lambda: tiny_items()[0],
-        "speech": lambda: fake_items()[0],
-        "band": lambda: band_items()[0],
-        "concept": lambda: concept_world()[1],
-    }[name]()
-    again: Any = of_track(name).reseeded(item)
-    before, after = item.fields(), again.fields()
-    changed = {key for key in before if before[key] != after[key]}
-    assert len(changed) == 1
-    assert changed <= {"explainer_seed", "explainer_seeds"}
-    assert all(again.arrays()[key] is array for key, array in item.arrays().items())
 
 
 def test_a_pass_calls_the_layers_of_every_tracks_model() -> None:

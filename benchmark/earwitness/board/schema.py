@@ -138,6 +138,30 @@ SCHEMAS: dict[str, pa.Schema] = {
     "submissions": _schema(
         entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
     ),
+    "curves": _schema(
+        entrant=TEXT,
+        parameter=TEXT,
+        budget=COUNT,
+        own=FLAG,
+        submission=TEXT,
+        submission_hash=TEXT,
+        passes=NUMBER,
+        seconds=NUMBER,
+        **_with_interval("score", "score_"),
+        convergence=NUMBER,
+        items=COUNT,
+        front=FLAG,
+        front_seconds=FLAG,
+        note=TEXT,
+    ),
+    "curve_results": _schema(
+        entrant=TEXT,
+        budget=COUNT,
+        own=FLAG,
+        metric=TEXT,
+        **_with_interval("mean", ""),
+        **_with_interval("calibrated", "calibrated_"),
+    ),
     "sanity": _schema(
         entrant=TEXT,
         position=COUNT,

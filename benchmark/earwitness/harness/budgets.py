@@ -11,6 +11,7 @@ from earwitness import tracks
 from earwitness.errors import EarwitnessError, InvalidExplanationError
 from earwitness.harness import explain, score
 from earwitness.harness.run import LOG
+from earwitness.harness.score import first_seed
 from earwitness.results.curves import Convergence, Settled, write_convergence
 from earwitness.results.rows import Status
 from earwitness.scoring.sanity import of_track
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
     from earwitness.harness.run import Progress, RunOutcome
-    from earwitness.submission import Curve
+    from earwitness.submission import BudgetCurve
     from earwitness.tracks import Explanation
 
 
@@ -38,7 +39,7 @@ def at_budgets(runs: Sequence[Run]) -> list[Run]:
     return found
 
 
-def _curve(run: Run) -> Curve | None:
+def _curve(run: Run) -> BudgetCurve | None:
     return None if run.submission.budget else run.submission.card.explainers[run.task.card.track].curve
 
 
@@ -121,10 +122,13 @@ def settled(job: _CurveJob) -> Convergence:
 
 
 def _explanations(run: Run, shard: str) -> dict[str, Explanation]:
-    """The explanations of a shard that are any, by item."""
+    """The explanations of a shard, by item; none of a shard of another explainer seed than the first."""
     path: Path = run.explanations / shard
-    kind, found = tracks.load(run.task.card.track).explanation, {}
-    described, arrays, _ = explain.read(path)
+    kind = tracks.load(run.task.card.track).explanation
+    found: dict[str, Explanation] = {}
+    described, arrays, fields = explain.read(path)
+    if int(fields.get("explainer_seed", first_seed(run))) != first_seed(run):
+        return found
     for item, each in described.items():
         if each.status == Status.OK:
             try:

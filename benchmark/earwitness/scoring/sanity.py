@@ -51,10 +51,6 @@ class TrackSanity(ABC):
         """One pass of what is explained, from the input to the output: it calls every layer that takes part."""
 
     @abstractmethod
-    def reseeded(self, item: Any) -> Item:
-        """The item with another explainer seed, derived from its own."""
-
-    @abstractmethod
     def permuted(self, item: Any, scoring: Any, seed: int) -> Permuted:
         """The item with its parts moved about; raises InvalidItemError where that cannot be."""
 

@@ -16,6 +16,7 @@ from earwitness.harness import explain, recipe
 from earwitness.harness.run import LOG, Silent
 from earwitness.harness.sanity.conditions import SEED, TRAINED, Condition, Conditions, ConditionsJob, prepare
 from earwitness.harness.sanity.judging import Answered, Given, judge
+from earwitness.harness.score import first_seed
 from earwitness.results.rows import RECIPE
 from earwitness.results.sanity import Sanity, write_sanity
 
@@ -132,6 +133,8 @@ def _kept(run: Run, condition: Condition) -> Answered | None:
     files = sorted(run.explanations.glob("*.safetensors")) if own else [path] if path.is_file() else []
     for path in files:
         some, theirs, fields = explain.read(path)
+        if own and int(fields.get("explainer_seed", first_seed(run))) != first_seed(run):
+            continue
         if not own and {key: fields.get(key) for key in _stamp(run, condition)} != _stamp(run, condition):
             return None
         described |= {item: each for item, each in some.items() if item in wanted}

@@ -77,9 +77,10 @@ def prepare(job: ConditionsJob) -> Conditions:
         raise EarwitnessError(
             f"task {run.task.id}: a pass calls no layer of its model's module, so none can be redrawn"
         )
-    again = tuple(sanity.reseeded(item) for item in items)
+    seed = run.arguments.explainer_seeds[0]
+    trained, again = (tuple(scoring.seeded(item, number) for item in items) for number in (seed, seed + 1))
     moved, unmoved = _moved(sanity, again, scoring)
-    found = [Condition(TRAINED, items), Condition(AGAIN, again)]
+    found = [Condition(TRAINED, trained), Condition(AGAIN, again)]
     found += _stages(run, names, again, scoring)
     if moved:
         found.append(Condition(MOVED, tuple(moved[item.id].item for item in again if item.id in moved)))

@@ -14,7 +14,6 @@ import torch
 
 from earwitness.errors import InvalidItemError
 from earwitness.scoring.sanity import Permuted, TrackSanity, moved_blocks, rank_agreement
-from earwitness.seeds import derive
 from earwitness.tracks.band import generate
 
 if TYPE_CHECKING:
@@ -34,10 +33,6 @@ class BandSanity(TrackSanity):
             latents = model.latents(torch.as_tensor(item.mel, device=model.device)[None])
             step = model.steps - 1
             model.denoised(model.noised(latents, [item.seed], step), step, model.encode([item.prompt]))
-
-    def reseeded(self, item: BandItem) -> BandItem:
-        """The item with another explainer seed."""
-        return replace(item, explainer_seed=derive(item.explainer_seed, "again"))
 
     def permuted(self, item: BandItem, scoring: Any, seed: int) -> Permuted:
         """The sound of the same prompt and noise that starts from the clip's frames in another order.

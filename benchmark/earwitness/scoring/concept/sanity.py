@@ -46,10 +46,6 @@ class ConceptSanity(TrackSanity):
         with torch.no_grad():
             model.encode(noise.to(model.device) - 0.5, model.kind)
 
-    def reseeded(self, item: ConceptItem) -> ConceptItem:
-        """The item with as many other explainer seeds."""
-        return replace(item, explainer_seeds=tuple(derive(seed, "again") for seed in item.explainer_seeds))
-
     def under(self, item: ConceptItem, scoring: Any, model: Callable[[], ConceptModel]) -> ConceptItem:
         """The item with its training clips encoded by another model, each latent with the mean and deviation it had."""
         return replace(item, train=alike(encoded(scoring.record(item.id).train, model()), item.train))
@@ -75,12 +71,12 @@ class ConceptSanity(TrackSanity):
 
 def some_frames(item: ConceptItem) -> NDArray[np.float64]:
     """[P, D] at most `FRAMES` of an item's latent frames."""
-    frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
+    frames: NDArray[np.float64] = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
     return frames[np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).astype(np.int64)]
 
 
 def _sizes(dictionary: Dictionary, frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.abs(dictionary.encode(frames))
+    return np.asarray(np.abs(dictionary.encode(frames)), dtype=np.float64)
 
 
 def alike(latents: NDArray[np.float32], model: NDArray[np.float32]) -> NDArray[np.float32]:

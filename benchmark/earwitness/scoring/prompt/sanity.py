@@ -14,7 +14,6 @@ import torch
 
 from earwitness.errors import InvalidItemError
 from earwitness.scoring.sanity import Permuted, TrackSanity, deranged, rank_agreement
-from earwitness.seeds import derive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +30,6 @@ class PromptSanity(TrackSanity):
         """Text encoder and decoder, teacher-forced; the codec makes no part of what is explained."""
         with torch.no_grad():
             model.logits(torch.as_tensor(item.codes, device=model.device)[None], model.encode([item.prompt]))
-
-    def reseeded(self, item: PromptItem) -> PromptItem:
-        """The item with another explainer seed."""
-        return replace(item, explainer_seed=derive(item.explainer_seed, "again"))
 
     def permuted(self, item: PromptItem, scoring: Any, seed: int) -> Permuted:
         """The same sound with its prompt's words in another order.

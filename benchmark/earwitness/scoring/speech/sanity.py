@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from earwitness.scoring.sanity import Permuted, TrackSanity, moved_blocks, rank_agreement
-from earwitness.seeds import derive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +30,6 @@ class SpeechSanity(TrackSanity):
         features, tokens = (torch.as_tensor(each, device=model.device)[None] for each in (item.features, item.tokens))
         with torch.no_grad():
             model.logits(features, tokens)
-
-    def reseeded(self, item: SpeechItem) -> SpeechItem:
-        """The item with another explainer seed."""
-        return replace(item, explainer_seed=derive(item.explainer_seed, "again"))
 
     def permuted(self, item: SpeechItem, scoring: Any, seed: int) -> Permuted:
         """The same transcript with the spectrogram's frames in another order."""
