@@ -9,10 +9,12 @@ from earwitness.task import MetricCard, Task
 
 
 def ends(task: Task, metric: str, kind: str) -> np.ndarray:
-    """Values of one of a metric's stored ends, by item."""
-    rows = pq.read_table(task.folder / "truth" / "ceiling.parquet").to_pylist()
-    values = {row["item"]: row["value"] for row in rows if (row["kind"], row["metric"]) == (kind, metric)}
-    return np.array([values[item] for item in sorted(values)])
+    """Values of one of a metric's stored ends by item, each the mean over generation seeds."""
+    values: dict[str, list[float]] = {}
+    for row in pq.read_table(task.folder / "truth" / "ceiling.parquet").to_pylist():
+        if (row["kind"], row["metric"]) == (kind, metric):
+            values.setdefault(row["item"], []).append(row["value"])
+    return np.array([np.mean(values[item]) for item in sorted(values)])
 
 
 def told_apart(task: Task, metric: MetricCard) -> bool:

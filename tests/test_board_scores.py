@@ -9,6 +9,8 @@ import pytest
 from earwitness import metrics, registry
 from earwitness.board import weighing
 from earwitness.board.across import Contest, across
+from earwitness.board.export import export
+from earwitness.board.variants import measured_variant
 from earwitness.errors import EarwitnessError
 from earwitness.results import filling
 from earwitness.results.audits import read_audit
@@ -81,8 +83,7 @@ def test_a_metric_that_makes_the_score_alone_is_told_and_weighing_the_task_mends
     assert "kl_cf@top30 carries " in task["note"]
     with pytest.MonkeyPatch.context() as patch:
         # Made-up submissions count as registered ones.
-        facts = weighing.measured_variant
-        patch.setattr(weighing, "measured_variant", lambda *given: _registered(facts(*given)))
+        patch.setattr(weighing, "measured_variant", lambda *given: _registered(measured_variant(*given)))
         weighing.main(["planted", "--runs", str(tmp_path / "runs")])
     assert "kl_cf@top30: 0." in capsys.readouterr().out
     audit = read_audit(tmp_path / "registry" / "planted" / "truth")
@@ -239,3 +240,6 @@ def test_win_rates_are_of_registered_tasks_on_their_own_items_alone(tmp_path, pl
     assert rows["occlusion"]["low"] <= rows["occlusion"]["win_rate"] <= rows["occlusion"]["high"]
     assert "Across 2 tasks of the track prompt" in printed(path)
     assert max(len(line) for line in printed(path).splitlines()) <= 120
+    page = export(path, tmp_path / "export").read_text(encoding="utf-8")
+    assert "Across 2 tasks of the track prompt" in page
+    assert page.count(" of 2</td>") == 5

@@ -25,6 +25,9 @@ LATENTS = {CODEC.id: (48, 25), QUANTISED.id: (48, 25), OOBLECK.id: (16, 200)}
 """Latents of a frame, and frames a second."""
 KILOBYTES = 64
 MODEL_KILOBYTES = 512
+DULL = {CODEC.id: {"steer@brightness+4"}}
+"""Headline metrics of which the dictionaries that were best and worst on fresh studies are not told apart on the task's
+own: what they differed by was noise, and the audit calls them uninformative."""
 COMES_BACK, SILENCE = 6.0, 20.0
 """dB that decoded clips lie from their originals where these are heard, at most, and that silence lies from them."""
 
@@ -81,4 +84,4 @@ def test_ceiling_and_anti_oracle_are_told_apart_on_headline_metrics(task: Task) 
             assert not all(role["certified"] for role in read_certificate(task)["roles"].values())
             continue
         assert len(ceiling) == task.card.dataset.items * 2 // 3
-        assert told_apart(task, metric)
+        assert told_apart(task, metric) is (metric.id not in DULL.get(task.id, ()))

@@ -62,3 +62,7 @@ def test_without_seeds_or_items_nothing_is_said() -> None:
     assert np.isnan(components(np.ones((1, 3, 3))).shares[0])
     assert np.isnan(components(np.ones((4, 3, 3))).shares[0])
     assert components(np.array([[[1.0]], [[np.nan]], [[3.0]]])).item == 2.0
+    assert np.isnan(components(np.full((4, 2, 2), np.nan)).item)
+    several = np.array([[[1.0, np.nan]], [[2.0, np.nan]]])
+    assert np.isnan(components(several).explainer)
+    assert components(several).item == 0.5

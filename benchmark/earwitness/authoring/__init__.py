@@ -6,7 +6,7 @@ Nothing that explains or scores imports it, and its code is in no row's identity
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import EarwitnessError
 
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 def certify(task: Task) -> None:
     """Compute and store the truth of a task; resumes where it was stopped."""
-    import_module(f"{__name__}.{task.card.track}").certify(task)
+    _of(task).certify(task)
+
+
+def renew(task: Task) -> int:
+    """Compute and store the ceilings of a task anew, nothing else of its truth, and return their rows.
+
+    Resumes where it was stopped.
+    """
+    rows: int = _of(task).renew(task)
+    return rows
 
 
 def complete(task: Task) -> int:
@@ -25,10 +34,24 @@ def complete(task: Task) -> int:
     What is stored stays as it is; resumes where it was stopped. Raises EarwitnessError on a track whose ceilings are
     computed as a whole.
     """
-    module = import_module(f"{__name__}.{task.card.track}")
+    module = _of(task)
     if not hasattr(module, "complete"):
         raise EarwitnessError(
-            f"task {task.id}: ceilings of the {task.card.track} track are computed as a whole, by `earwitness train`"
+            f"task {task.id}: ceilings of the {task.card.track} track are computed as a whole; do that with "
+            f"`python -m earwitness.authoring {task.id} --ceilings`"
         )
     added: int = module.complete(task)
     return added
+
+
+def chosen(scoring: Any, item: Any, choice: str) -> Any:
+    """The explanation of a scoring's item that a `choice` of the stored ceilings names.
+
+    Raises EarwitnessError where it names none.
+    """
+    return _of(scoring.setting.task).chosen(scoring, item, choice)
+
+
+def _of(task: Task) -> Any:
+    """What authors run on the task's track."""
+    return import_module(f"{__name__}.{task.card.track}")

@@ -1,21 +1,28 @@
-"""`python -m earwitness.authoring TASK`: ceilings of metrics that joined the card of a certified task."""
+"""`python -m earwitness.authoring TASK`: ceilings of metrics that joined the card of a certified task, or all anew."""
 
 from __future__ import annotations
 
 import sys
 
-from earwitness.authoring import complete
+from earwitness.authoring import complete, renew
 from earwitness.errors import EarwitnessError
 from earwitness.registry import task
 
+ANEW = "--ceilings"
+"""Compute all ceilings anew, nothing else of the truth."""
+
 
 def main(arguments: list[str]) -> int:
-    """Complete the truth of the one task that is named; the exit code."""
-    if len(arguments) != 1:
-        print("usage: python -m earwitness.authoring TASK", file=sys.stderr)
+    """Complete the ceilings of the one task that is named, or compute them all anew; the exit code."""
+    anew, names = ANEW in arguments, [each for each in arguments if each != ANEW]
+    if len(names) != 1 or names[0].startswith("-"):
+        print(f"usage: python -m earwitness.authoring TASK [{ANEW}]", file=sys.stderr)
         return EarwitnessError.exit_code
     try:
-        print(f"{complete(task(arguments[0]))} rows added to the ceilings of {arguments[0]}")
+        if anew:
+            print(f"{renew(task(names[0]))} rows are the ceilings of {names[0]}")
+        else:
+            print(f"{complete(task(names[0]))} rows added to the ceilings of {names[0]}")
     except EarwitnessError as error:
         print(error, file=sys.stderr)
         return error.exit_code

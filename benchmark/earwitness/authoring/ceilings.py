@@ -1,4 +1,4 @@
-"""Ceilings: the best and the worst value of each metric on each item that search finds, stored with a task."""
+"""Ceilings: the best and the worst of each metric on each item, by what search chose, stored with a task."""
 
 from __future__ import annotations
 
@@ -25,15 +25,25 @@ SCHEMA = pa.schema(
         pa.field("item", pa.string()),
         pa.field("generation_seed", pa.int64()),
         pa.field("value", pa.float64()),
+        pa.field("choice", pa.string()),
     ]
 )
+"""`choice` names the explanation that has the value, as `authoring.<track>.chosen` reads it; null in files of before
+it was kept."""
 BEST, WORST, TRUTH = "ceiling", "anti", "truth"
 """Kinds of rows: the ends that search finds, and what the known truth itself scores as an explanation."""
 
 
-def row(kind: str, metric: str, item: str, seed: int, value: float) -> dict[str, Any]:
+def row(kind: str, metric: str, item: str, seed: int, value: float, choice: str) -> dict[str, Any]:
     """A row of `SCHEMA`."""
-    return {"kind": kind, "metric": metric, "item": item, "generation_seed": seed, "value": value}
+    return {
+        "kind": kind,
+        "metric": metric,
+        "item": item,
+        "generation_seed": seed,
+        "value": value,
+        "choice": choice,
+    }
 
 
 def read(task: Task) -> list[dict[str, Any]]:

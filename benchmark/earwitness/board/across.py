@@ -105,5 +105,5 @@ def _rate(name: str, contests: Sequence[Contest], most: int, level: float, seed:
 
 def _wins(scores: Array) -> Array:
     """[R, E] share of the others whose score [R, E] is lower, ties by half; NaN where a score is missing."""
-    below: Array = rankdata(np.round(scores, DECIMALS), axis=1) - 1
-    return below / (scores.shape[1] - 1)
+    beaten: Array = (rankdata(np.round(scores, DECIMALS), axis=1) - 1) / (scores.shape[1] - 1)
+    return beaten

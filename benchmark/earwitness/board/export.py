@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
-from earwitness.board.printing import entrants_of, metrics_of, tasks_of, ties
+from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of, ties
 from earwitness.board.store import connect, current
 from earwitness.errors import EarwitnessError
 
@@ -37,6 +37,7 @@ def export(path: Path, folder: Path) -> Path:
     connection = connect(file)
     try:
         parts = [_task(connection, task, file.parent, folder) for task in tasks_of(connection)]
+        parts += [_across(track, rates) for track, rates in across_of(connection).items()]
     finally:
         connection.close()
     page = (
@@ -81,6 +82,23 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
     best = next((entrant["entrant"] for entrant in entrants), "")
     return title + facts + table + gallery(connection, task, best, board, folder)
+
+
+def _across(track: str, rates: list[Record]) -> str:
+    """Win rates over the tasks of a track, or over all; who covers fewer tasks is dim."""
+    where = f"the track {track}" if track else "all tracks"
+    rows = [
+        _row(
+            [html.escape(rate["submission"]), _value(rate, "win_rate", ""), f"{rate['tasks']} of {rate['most']}"],
+            "" if rate["tasks"] == rates[0]["tasks"] else "control",
+        )
+        for rate in rates
+    ]
+    return (
+        f"<h2>Across {rates[0]['most']} tasks of {html.escape(where)}</h2><p>Win rate: share of the other ranked "
+        "submissions of a task that the score beats, mean over tasks; who covers fewer tasks stands apart.</p>"
+        f"<table><tr><th>Submission</th><th>Win rate</th><th>Tasks</th></tr>{''.join(rows)}</table>"
+    )
 
 
 def _title(metric: Record) -> str:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from earwitness.board.variants import MeasuredVariant
 
 
-def task_note(measured: MeasuredVariant, summary: Summary, own: bool) -> str:
+def task_note(measured: MeasuredVariant, summary: Summary) -> str:
     """All notes on a variant, in one text."""
-    parts = (_ranking(measured, summary), _score(measured.task, summary), _origin(measured, summary, own))
+    parts = (_ranking(measured, summary), _score(measured.task, summary), _origin(measured, summary))
     return " ".join([*(note for part in parts for note in part), *measured.cube.notes])
 
 
@@ -85,9 +85,9 @@ def _score(task: TaskFacts, summary: Summary) -> Iterator[str]:
         yield f"{summary.cube.entrants[entrant][0]} has the same values {likeness}: one method under two names?"
 
 
-def _origin(measured: MeasuredVariant, summary: Summary, own: bool) -> Iterator[str]:
+def _origin(measured: MeasuredVariant, summary: Summary) -> Iterator[str]:
     task = measured.task
-    if task.ends and not own:
+    if task.ends and not measured.variant.of_the_card:
         yield "Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals."
     if 0 < summary.size < FEWEST_CLUSTERS:
         yield f"Too few items for intervals of means: {summary.size} clusters."

@@ -128,7 +128,7 @@ def _task(measured: MeasuredVariant, summary: Summary) -> Record:
         "floor": None if cube.floor is None else measured.labels[cube.floor],
         "level": summary.sampling.level,
         "draws": summary.sampling.draws,
-        "note": task_note(measured, summary, measured.variant.of_the_card),
+        "note": task_note(measured, summary),
         "card": card.model_dump_json() if card else "",
         "certificate": measured.task.certificate,
         "readme": measured.task.readme,

@@ -69,7 +69,7 @@ def components(cells: Array) -> Components:
     whole = cells[~np.isnan(cells).any(axis=(1, 2))]
     count, generations, explainers = whole.shape
     nothing = float("nan")
-    if count < 2:
+    if count < 2 or not whole.size:
         return Components(nothing, nothing, nothing, nothing, generations, explainers)
     mean = whole.mean(axis=(1, 2))
     by_generation = whole.mean(axis=2) - mean[:, None]

@@ -46,9 +46,9 @@ def balanced(parts: Array, aim: float = AIM) -> Array:
     where there are fewer than three parts, or the entrants are too few or too alike to say anything.
     """
     count = parts.shape[1]
-    weights = np.ones(count)
+    weights: Array = np.full(count, 1 / count)
     if count < FEWEST_PARTS or len(parts) < FEWEST_ENTRANTS or not np.ptp(parts, axis=0).any():
-        return weights / count
+        return weights
     centred = parts - parts.mean(axis=0)
     for _ in range(STEPS):
         found = variance_shares(parts, weights)
@@ -57,7 +57,7 @@ def balanced(parts: Array, aim: float = AIM) -> Array:
             break
         others = centred @ np.where(np.arange(count) == largest, 0.0, weights)
         weights[largest] = min(weights[largest], _lowered(centred[:, largest], others, aim))
-    return weights / weights.sum()
+    return _normed(count, weights)
 
 
 def _lowered(part: Array, others: Array, aim: float) -> float:

@@ -13,9 +13,8 @@ import pytest
 from band_fakes import FakeBandModel
 from band_scoring_fakes import METRICS, FakeJudge, records, task
 from earwitness import authoring
-from earwitness.authoring import ceilings, work
+from earwitness.authoring import ceilings, cross_fitting, work
 from earwitness.authoring.band import certification as stage
-from earwitness.authoring.band.ceiling import search
 from earwitness.datasets import BandRecord
 from earwitness.errors import EarwitnessError
 from earwitness.metrics import get
@@ -112,24 +111,46 @@ def test_a_random_map_lies_between_the_ends_on_average(some: Task, tmp_path: Pat
 
 
 def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = search, []
+    real, seen = cross_fitting.ends, []
 
-    def dying(opened: Any, item: Any) -> Any:
+    def dying(search: Any, opened: Any, item: Any, choices: Any) -> Any:
         seen.append(item.id)
         if len(seen) == 2:
             raise KeyboardInterrupt
-        return real(opened, item)
+        return real(search, opened, item, choices)
 
-    monkeypatch.setattr(stage, "search", dying)
+    monkeypatch.setattr(cross_fitting, "ends", dying)
     with pytest.raises(KeyboardInterrupt):
         stage.certify(some, progress=False)
     assert (certificates.folder(some) / work.FILE).is_file()
+    monkeypatch.setattr(cross_fitting, "trial", lambda *of: pytest.fail("tried twice"))
     stage.certify(some, progress=False)
     assert seen == ["clip-0", "clip-1", "clip-1"]
     resumed = stored(some)
-    monkeypatch.setattr(stage, "search", real)
+    monkeypatch.undo()
+    assert set(resumed) == {"ceiling", "anti", "truth"}
+
+
+def test_ceilings_made_anew_leave_the_rest_of_the_truth_and_can_be_built_again(some: Task, tmp_path: Path) -> None:
     stage.certify(some, progress=False)
-    assert stored(some) == resumed
+    folder = certificates.folder(some)
+    certificate, before = (folder / certificates.CERTIFICATE).read_bytes(), stored(some)
+    (folder / ceilings.CEILING).unlink()
+    assert authoring.renew(some) == sum(map(len, before.values()))
+    assert stored(some) == before
+    assert (folder / certificates.CERTIFICATE).read_bytes() == certificate
+    assert {path.name for path in folder.iterdir()} == {certificates.CERTIFICATE, ceilings.CEILING}
+    opened = open_scoring(Setting(some, cache=tmp_path / "cache"))
+    item = opened.items()[0][0]
+    own = [row for row in ceilings.read(some) if row["item"] == item.id]
+    for choice in {row["choice"] for row in own}:
+        explanation = authoring.chosen(opened, item, choice)
+        values = {value.metric: value.value for value in opened.score([(item, explanation)])[0]}
+        for row in own:
+            if row["choice"] == choice:
+                assert values[row["metric"]] == pytest.approx(row["value"], abs=1e-6)
+    with pytest.raises(EarwitnessError, match="no explanation 'nothing' among its ceiling's candidates: truth, not tr"):
+        authoring.chosen(opened, item, "nothing")
 
 
 def test_a_role_of_which_nothing_was_seen_is_not_certified() -> None:

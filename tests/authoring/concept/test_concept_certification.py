@@ -11,9 +11,9 @@ import pytest
 
 from concept_fakes import FakeConceptModel, fake_record, planted
 from concept_scoring_fakes import estimators, holding, task
-from earwitness.authoring import certify
+from earwitness.authoring import certify, cross_fitting
 from earwitness.authoring.concept import ceiling, certification
-from earwitness.authoring.concept.ceiling import candidates, of_classes, of_factors, of_lessons
+from earwitness.authoring.concept.ceiling import candidates, chosen, of_classes, of_factors, of_lessons
 from earwitness.errors import EarwitnessError
 from earwitness.metrics.probing import sparse_probe_r2
 from earwitness.plugins import Adapter
@@ -106,15 +106,15 @@ def test_a_certification_that_was_stopped_goes_on_to_the_same_rows(
     whole, part = task(tmp_path / "whole", CARDS), task(tmp_path / "part", CARDS)
     certify(whole)
     asked = []
-    search = ceiling.search
+    ends = cross_fitting.ends
 
-    def stopping(scoring, item):  # type: ignore[no-untyped-def]
+    def stopping(search, scoring, item, choices):  # type: ignore[no-untyped-def]
         asked.append(item.id)
         if len(asked) == 2:
             raise KeyboardInterrupt
-        return search(scoring, item)
+        return ends(search, scoring, item, choices)
 
-    monkeypatch.setattr(certification, "search", stopping)
+    monkeypatch.setattr(cross_fitting, "ends", stopping)
     with pytest.raises(KeyboardInterrupt):
         certify(part)
     certify(part)
@@ -142,10 +142,10 @@ def test_dictionaries_that_know_the_factors_hold_them(
         if name != "pitch":  # which lies in directions, not along one
             assert np.corrcoef(read[:, column], known.test[:, column])[0, 1] > 0.95
     assert of_classes(item, known, mean).features > 20
-    pairs = list(candidates(item, known, "x"))
-    assert len(pairs) == 6
-    for pair in pairs:
-        Dictionaries(pair).check(item)
+    pairs = candidates(scoring, item)
+    assert list(pairs) == ["latents", "factors", "classes", "lessons", "noise", "silence"]
+    for name in pairs:
+        chosen(scoring, item, name).check(item)
 
 
 def test_lessons_find_a_factor_that_latents_hold_without_a_mean() -> None:

@@ -4,13 +4,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from earwitness.authoring import ceilings
+from earwitness.authoring import __main__ as main_module
+from earwitness.authoring import ceilings, chosen
 from earwitness.authoring import work as working
 from earwitness.authoring.__main__ import main
 from earwitness.authoring.prompt import certification as stage
 from earwitness.errors import EarwitnessError
-from earwitness.scoring import certificates
+from earwitness.scoring import Setting, certificates
 from earwitness.scoring.prompt import truth
+from earwitness.scoring.prompt.scoring import open_scoring
 from earwitness.task import Task
 from scoring_fakes import FakeModel, served, task
 
@@ -129,6 +131,51 @@ def test_ceilings_that_lack_are_added_and_what_is_stored_stays(some: Task, tmp_p
     assert added == [row for row in stored(whole, ceilings.CEILING) if row["metric"] == "kl_cf@top30"]
 
 
+def test_a_file_of_before_choices_were_kept_is_read_and_completed(some: Task) -> None:
+    stage.certify(some, progress=False)
+    path = certificates.folder(some) / ceilings.CEILING
+    pq.write_table(pq.read_table(path).drop_columns(["choice"]), path)
+    before = ceilings.read(some)
+    assert {row["choice"] for row in before} == {None}
+    more = task(some.folder, [*METRICS, {"metric": "kl_cf", "parameters": {"mask": "top30"}}])
+    stage.complete(more, progress=False)
+    found = stored(more, ceilings.CEILING)
+    assert found[: len(before)] == before
+    assert all(row["choice"] for row in found[len(before) :])
+
+
+def test_ceilings_made_anew_are_those_of_the_certification_and_nothing_else_moves(
+    some: Task, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.certify(some, progress=False)
+    before = {path.name: path.read_bytes() for path in certificates.folder(some).iterdir()}
+    (certificates.folder(some) / ceilings.CEILING).unlink()
+    monkeypatch.setattr(main_module, "task", lambda name: some)
+    assert main(["fake", "--ceilings"]) == 0
+    assert {path.name: path.read_bytes() for path in certificates.folder(some).iterdir()} == before
+    count = len(stored(some, ceilings.CEILING))
+    assert capsys.readouterr().out.splitlines()[-1] == f"{count} rows are the ceilings of fake"
+
+
+def test_what_is_stored_names_the_explanation_that_has_the_value(some: Task, tmp_path: Path) -> None:
+    dataset = {"adapter": "soundscape", "identity": "fake@1", "items": 6, "parameters": {"order": True}}
+    some = task(some.folder, METRICS, dataset=dataset)
+    stage.certify(some, progress=False)
+    scoring = open_scoring(Setting(some, cache=tmp_path / "cache"))
+    items = {item.id: item for item in scoring.items()[0]}
+    rows = ceilings.read(some)
+    assert {row["metric"] for row in rows} >= {*(column.id for column in scoring.metrics)} - {"null_word_mass"}
+    assert {row["choice"] for row in rows if row["metric"] == "interval_top1"} == {"sounding", "silent"}
+    for item in list(items.values())[:2]:
+        own = [row for row in rows if row["item"] == item.id]
+        for choice in {row["choice"] for row in own}:
+            (values,) = scoring.score([(item, chosen(scoring, item, choice))])
+            told = {(value.metric, value.generation_seed): value.value for value in values}
+            for row in own:
+                if row["choice"] == choice:
+                    assert told[row["metric"], row["generation_seed"]] == pytest.approx(row["value"], abs=1e-6)
+
+
 def test_a_killed_completion_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.certify(some, progress=False)
     more = task(some.folder, [*METRICS, {"metric": "kl_cf", "parameters": {"mask": "top30"}}])
@@ -155,6 +202,7 @@ def test_what_was_never_certified_is_not_completed(some: Task, capsys: pytest.Ca
     assert main(["micro_speech"]) == main([]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == [
-        "task micro_speech: ceilings of the speech track are computed as a whole, by `earwitness train`",
-        "usage: python -m earwitness.authoring TASK",
+        "task micro_speech: ceilings of the speech track are computed as a whole; do that with "
+        "`python -m earwitness.authoring micro_speech --ceilings`",
+        "usage: python -m earwitness.authoring TASK [--ceilings]",
     ]

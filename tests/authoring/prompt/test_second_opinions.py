@@ -29,8 +29,8 @@ def rows(task_hash: str = TASK.hash, turned: str = "", entrants: tuple[str, ...]
     """Values of each entrant under each judge: skill and noise; one judge may rank the other way round."""
     rng = np.random.default_rng(0)
     base = Row(
-        submission="", submission_hash="", task=TASK.id, task_version=2, task_hash=task_hash, metric="", item="",
-        cluster="", generation_seed=0, explainer_seed=0, value=0.0, status=Status.OK, reason="", seconds=0.1,
+        submission="", submission_hash="", task=TASK.id, task_version=TASK.card.version, task_hash=task_hash, metric="",
+        item="", cluster="", generation_seed=0, explainer_seed=0, value=0.0, status=Status.OK, reason="", seconds=0.1,
         forwards=1, backwards=0, peak_bytes=1, isolation="process", run="run",
     )  # fmt: skip
     return [

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from earwitness import authoring
-from earwitness.authoring import ceilings, work
+from earwitness.authoring import ceilings, cross_fitting, work
 from earwitness.authoring.speech import certification as stage
-from earwitness.authoring.speech.search import ROUNDS, greedy, search
+from earwitness.authoring.speech import search
+from earwitness.authoring.speech.search import ROUNDS, greedy
 from earwitness.errors import EarwitnessError
 from earwitness.metrics import get
 from earwitness.scoring import Setting, certificates, loading
@@ -81,9 +82,11 @@ def test_the_truth_itself_is_scored_beside_the_ends_where_it_is_known(some: Task
     known = {metric for metric, _ in told["truth"]}
     assert "deletion_token@mean" in known
     assert "deletion_prefix" not in known
+    names = {(row["kind"], row["metric"]): row["choice"] for row in stored(some)}
+    assert {name for (kind, _), name in names.items() if kind == "truth"} == {"word"}
     for key, value in told["truth"].items():
-        ends = sorted([told["ceiling"][key], told["anti"][key]])
-        assert ends[0] <= value <= ends[1]
+        if names["ceiling", key[0]] == "word":
+            assert told["ceiling"][key] == value
 
 
 def test_no_random_map_lies_outside_the_ends_of_deletion(some: Task, tmp_path: Path) -> None:
@@ -107,20 +110,33 @@ def test_no_random_map_lies_outside_the_ends_of_deletion(some: Task, tmp_path: P
 
 
 def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seen = search, []
+    real, seen = cross_fitting.ends, []
 
-    def dying(scoring: Any, item: Any) -> Any:
+    def dying(search: Any, scoring: Any, item: Any, choices: Any) -> Any:
         seen.append(item.id)
         if len(seen) == 2:
             raise KeyboardInterrupt
-        return real(scoring, item)
+        return real(search, scoring, item, choices)
 
-    monkeypatch.setattr(stage, "search", dying)
+    monkeypatch.setattr(cross_fitting, "ends", dying)
     with pytest.raises(KeyboardInterrupt):
         stage.certify(some, progress=False)
     assert (certificates.folder(some) / work.FILE).is_file()
     authoring.certify(some)
     assert seen == [seen[0], seen[1], seen[1]]
+
+
+def test_a_map_and_its_reverse_share_what_is_searched(
+    some: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_scoring(Setting(some, cache=tmp_path / "cache"))
+    item, made = opened.items()[0][0], []
+    monkeypatch.setattr(search, "greedy", lambda *of, **more: made.append(of) or greedy(*of, **more))
+    found = search.candidates(opened, item)
+    assert not made
+    one, other = found["tokens"](), found["not tokens"]()
+    np.testing.assert_allclose(one.spectrogram + other.spectrogram, 1)
+    assert len(made) == 1
 
 
 def test_records_without_truth_cannot_be_certified(

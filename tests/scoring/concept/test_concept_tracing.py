@@ -14,9 +14,9 @@ import torch
 
 from concept_fakes import FakeConceptModel, fake_record, planted
 from concept_scoring_fakes import dataset, estimators, raw, task, untrained
-from earwitness.authoring import certificates
+from earwitness.authoring import certificates, cross_fitting
 from earwitness.authoring.concept import ceiling
-from earwitness.authoring.concept.ceiling import of_traces, search
+from earwitness.authoring.concept.ceiling import SEARCH, of_traces
 from earwitness.errors import ModelError
 from earwitness.exhibits.concept import traces
 from earwitness.metrics.tracing import settling, trace_error
@@ -201,7 +201,9 @@ def test_what_moves_nowhere_or_has_no_estimator_has_no_curve(opened: Any, model:
 def test_the_ceiling_of_the_error_is_below_its_worst(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ceiling, "LESSONS", 5)
     scoring = opened()
-    rows = search(scoring, scoring.items()[0][0])
+    (item, *_), _ = scoring.items()
+    choices = cross_fitting.choose(cross_fitting.trial(SEARCH, scoring, item), scoring.metrics)
+    rows = cross_fitting.ends(SEARCH, scoring, item, choices)
     found = {row["kind"]: row["value"] for row in rows if row["metric"] == "trace_error@loudness"}
     assert not [row for row in rows if row["metric"].startswith("trace@")]
     best, worst = sorted(found.values())

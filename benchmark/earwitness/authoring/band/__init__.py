@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from earwitness.authoring.band.certification import certify
+from earwitness.authoring.band.ceiling import chosen
+from earwitness.authoring.band.certification import certify, renew
 
-__all__ = ["certify"]
+__all__ = ["certify", "chosen", "renew"]

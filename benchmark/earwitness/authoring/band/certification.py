@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earwitness.authoring import ceilings, certificates, work
-from earwitness.authoring.band.ceiling import search
+from earwitness.authoring import ceilings, certificates, cross_fitting, work
+from earwitness.authoring.band.ceiling import SEARCH
+from earwitness.authoring.cross_fitting import cross_fitted
 from earwitness.errors import EarwitnessError
 from earwitness.metrics.causal import HEARD
 from earwitness.scoring import Setting
@@ -75,10 +76,13 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         roles = {role: verdict(role, tried) for role in THRESHOLDS}
         certificates.write_certificate(task, {"task": task.seed_key, "roles": roles})
         # Opened again: what was just stored is part of what is scored.
-        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
-        highs = work.each(bars, "ceilings", scoring.items()[0], done, lambda item: search(scoring, item))
-        ceilings.write(task, highs)
+        ceilings.write(task, cross_fitted(SEARCH, Setting(task, device=device, cache=Path(cache)), bars, done))
         done.path.unlink(missing_ok=True)
+
+
+def renew(task: Task, device: str = "cpu", progress: bool = True) -> int:
+    """Write `truth/ceiling.parquet` anew, as `cross_fitting.renew`."""
+    return cross_fitting.renew(SEARCH, task, device, progress)
 
 
 def trial(scoring: BandScoring, item: BandItem) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from earwitness.authoring.concept.certification import certify
+from earwitness.authoring.concept.ceiling import chosen
+from earwitness.authoring.concept.certification import certify, renew
 
-__all__ = ["certify"]
+__all__ = ["certify", "chosen", "renew"]

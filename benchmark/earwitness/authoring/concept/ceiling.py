@@ -1,31 +1,33 @@
-"""Ceilings of a concept task: the best and the worst that is known to be reached on an item.
+"""Ceilings of a concept task: the best and the worst that is known to be reached.
 
 A few dictionaries are tried that no submission could fit, since they know the factors of the training clips: one
 feature for each factor's own direction, one for each class of each factor, and some that are trained to tell each
 factor by what clips have of them on average; where generations are traced, one that knows what is heard at each step,
 too. Beside them stand the latents themselves, and dictionaries of noise, one that is active and one that never is. Each
-is scored by the code that scores entrants, and each metric takes its best and its worst.
+is scored by the code that scores entrants; which of them is a metric's ceiling is chosen on fresh studies
+(`authoring.cross_fitting`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from earwitness.authoring.ceilings import BEST, WORST, row
+from earwitness.authoring import cross_fitting
 from earwitness.explaining.l1 import activity
 from earwitness.explaining.training import Adam
 from earwitness.metrics.responses.concept import TracedProbeAndSound
-from earwitness.results.rows import Status
 from earwitness.scoring.columns import of_response
+from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.scoring.concept.steering import patterns
 from earwitness.seeds import derive
 from earwitness.tracks.concept import Activation, Dictionaries, Dictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -44,46 +46,59 @@ LESSONS, CLIPS, RATE = 300, 100, 0.03
 """Steps of that training, clips a step, and Adam's step, which falls to 0 over the second half."""
 SLACK = 1e-2
 """Ridge of the regression that a step reads the factor by."""
+NEVER = -1e6
+"""Bias of features that are never active."""
+FRESH = 6
+"""Fresh studies that the candidates are chosen on."""
 TRACED = 3.0
 """Weight of a step of a traced generation against a training clip in that regression."""
 
 
-def search(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:
-    """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction."""
-    found: dict[str, list[float]] = {}
-    directions = {column.id: column.metric.direction for column in scoring.metrics}
+def candidates(scoring: ConceptScoring, item: ConceptItem) -> dict[str, Callable[[], Dictionaries]]:
+    """Dictionaries that are tried, by name, each under two seeds; where nothing is random both are one."""
     known = scoring.originals.held_out(scoring.chunk_of(item.id), scoring.model)[item.id]
-    tried = list(candidates(item, known, scoring.setting.task.seed_key))
-    if known.traced is not None and any(of_response(scoring.metrics, TracedProbeAndSound)):
-        informed = of_traces(item, known, known.traced, scoring.tracing.heard(item.id, known))
-        tried.append((informed, informed))
-    for first, second in tried:
-        for value in scoring.score([(item, Dictionaries((first, second)))])[0]:
-            if value.status == Status.OK and value.value is not None and directions[value.metric] != "none":
-                found.setdefault(value.metric, []).append(value.value)
-    rows, seed = [], scoring.originals.seeds[0]
-    for metric, values in found.items():
-        low, high = min(values), max(values)
-        best, worst = (high, low) if directions[metric] == "higher" else (low, high)
-        rows += [row(BEST, metric, item.id, seed, best), row(WORST, metric, item.id, seed, worst)]
-    return rows
+    seed_key = scoring.setting.task.seed_key
+    found: dict[str, Callable[[], Dictionaries]] = {
+        "latents": lambda: _alike(of_latents(_mean(item))),
+        "factors": lambda: _alike(of_factors(item, known, _mean(item))),
+        "classes": lambda: _alike(of_classes(item, known, _mean(item))),
+        "lessons": lambda: _fitted(lambda fit: of_lessons(item, known, derive(seed_key, item.id, "lessons", fit))),
+        "noise": lambda: _fitted(lambda fit: of_noise(item, derive(seed_key, item.id, "draws", fit), 0.0)),
+        "silence": lambda: _fitted(lambda fit: of_noise(item, derive(seed_key, item.id, "draws", fit), NEVER)),
+    }
+    traced = known.traced
+    if traced is not None and any(of_response(scoring.metrics, TracedProbeAndSound)):
+        heard = partial(scoring.tracing.heard, item.id, known)
+        found["traces"] = lambda: _alike(of_traces(item, known, traced, heard()))
+    return found
 
 
-def candidates(item: ConceptItem, known: HeldOut, seed_key: str) -> Iterator[tuple[Dictionary, Dictionary]]:
-    """Dictionaries that are tried, each under two seeds; where nothing is random both are one."""
-    frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
-    mean, width = frames.mean(0), frames.shape[1]
-    raw = Dictionary(np.eye(width), np.zeros(width), np.eye(width), mean, Activation.IDENTITY)
-    yield raw, raw
-    for informed in (of_factors(item, known, mean), of_classes(item, known, mean)):
-        yield informed, informed
-    one, other = (of_lessons(item, known, derive(seed_key, item.id, "lessons", number)) for number in range(2))
-    yield one, other
-    rng = np.random.default_rng(derive(seed_key, item.id, "draws"))
-    drawn = [rng.normal(size=(8 * width, width)) / width for _ in range(2)]
-    for bias in (0.0, -1e6):
-        one, other = (Dictionary(rows.T, np.full(8 * width, bias), rows, mean, Activation.RELU) for rows in drawn)
-        yield one, other
+def _alike(dictionary: Dictionary) -> Dictionaries:
+    return Dictionaries((dictionary, dictionary))
+
+
+def _fitted(fit: Callable[[int], Dictionary]) -> Dictionaries:
+    return Dictionaries((fit(0), fit(1)))
+
+
+def _mean(item: ConceptItem) -> NDArray[np.float64]:
+    """[D] of the training frames."""
+    mean: NDArray[np.float64] = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64).mean(0)
+    return mean
+
+
+def of_latents(mean: NDArray[np.float64]) -> Dictionary:
+    """The latents themselves."""
+    width = len(mean)
+    return Dictionary(np.eye(width), np.zeros(width), np.eye(width), mean, Activation.IDENTITY)
+
+
+def of_noise(item: ConceptItem, seed: int, bias: float) -> Dictionary:
+    """Rectified features along random directions, eight times as many as latents, all of one bias."""
+    mean = _mean(item)
+    width = len(mean)
+    rows = np.random.default_rng(seed).normal(size=(8 * width, width)) / width
+    return Dictionary(rows.T, np.full(8 * width, bias), rows, mean, Activation.RELU)
 
 
 def of_factors(item: ConceptItem, known: HeldOut, mean: NDArray[np.float64]) -> Dictionary:
@@ -175,3 +190,12 @@ def of_traces(item: ConceptItem, known: HeldOut, traced: NDArray[np.float32], he
     penalty[-2:] = 1e-9
     read = np.linalg.solve(gram + np.diag(penalty), rows.T @ wanted)[:-2]
     return Dictionary(read, np.zeros(len(spread)), np.linalg.pinv(read), mean, Activation.IDENTITY)
+
+
+SEARCH = cross_fitting.Search(open_scoring, candidates, FRESH)
+
+
+def chosen(scoring: ConceptScoring, item: ConceptItem, choice: str) -> Dictionaries:
+    """The explanation that a choice of `ceilings.SCHEMA` names; raises EarwitnessError where it names none."""
+    explanation: Dictionaries = cross_fitting.chosen(SEARCH, scoring, item, choice)
+    return explanation

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from earwitness.authoring import ceilings, certificates, work
-from earwitness.authoring.concept.ceiling import search
+from earwitness.authoring import ceilings, certificates, cross_fitting, work
+from earwitness.authoring.concept.ceiling import SEARCH
+from earwitness.authoring.cross_fitting import cross_fitted
 from earwitness.errors import EarwitnessError
 from earwitness.scoring import Setting
 from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
@@ -52,10 +53,13 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         names = sorted({row["factor"] for row in heard})
         roles = {name: verdict([row["correlation"] for row in heard if row["factor"] == name]) for name in names}
         certificates.write_certificate(task, {"task": task.seed_key, "roles": roles})
-        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
-        highs = work.each(bars, "ceilings", scoring.items()[0], done, lambda item: search(scoring, item))
-        ceilings.write(task, highs)
+        ceilings.write(task, cross_fitted(SEARCH, Setting(task, device=device, cache=Path(cache)), bars, done))
         done.path.unlink(missing_ok=True)
+
+
+def renew(task: Task, device: str = "cpu", progress: bool = True) -> int:
+    """Write `truth/ceiling.parquet` anew, as `cross_fitting.renew`."""
+    return cross_fitting.renew(SEARCH, task, device, progress)
 
 
 def trial(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:

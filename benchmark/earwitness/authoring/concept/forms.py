@@ -50,7 +50,7 @@ def blind(model: ConceptModel, item: ConceptItem, rng: np.random.Generator) -> d
     mean = item.train.reshape(-1, width).mean(0, dtype=np.float64)
     nothing = Dictionary(np.zeros((width, width)), np.zeros(width), np.zeros((width, width)), mean, Activation.IDENTITY)
     direction = rng.normal(size=width)
-    direction /= np.linalg.norm(direction)
+    direction = direction / float(np.linalg.norm(direction))
     encoder, decoder = np.zeros((width, width)), np.zeros((width, width))
     encoder[:, 0], decoder[0] = direction, direction
     found = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from earwitness.authoring.prompt.certification import certify, complete
+from earwitness.authoring.prompt.ceiling import chosen
+from earwitness.authoring.prompt.certification import certify, complete, renew
 
-__all__ = ["certify", "complete"]
+__all__ = ["certify", "chosen", "complete", "renew"]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem
 
+CEILINGS = "ceilings"
+"""Stage of the work."""
 NULL_EVIDENCE = 0.5 * log(10)
 """Nats: a word is certified to have no influence on a sound if it changes the sound's likelihood by less in every
 coalition. The change is the log Bayes factor for the word; up to half a power of ten it is "not worth more than a bare
@@ -46,7 +48,7 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         items, _ = scoring.items()
         done = work.Work.of(task)
         words = work.each(bars, "Shapley values", items, done, lambda item: _word_rows(scoring, item))
-        highs = work.each(bars, "ceilings", items, done, lambda item: _ceiling_rows(scoring, item))
+        highs = work.each(bars, CEILINGS, items, done, lambda item: _ceiling_rows(scoring, item))
         ceilings.write_table(folder(task) / truth.SHAPLEY, words, truth.SHAPLEY_SCHEMA)
         roles = _roles(scoring, words)
         bar = bars.add_task("certificate", total=1)
@@ -79,6 +81,22 @@ def complete(task: Task, device: str = "cpu", progress: bool = True) -> int:
     return len(added)
 
 
+def renew(task: Task, device: str = "cpu", progress: bool = True) -> int:
+    """Write `truth/ceiling.parquet` anew, nothing else of the truth, and return its rows; resumes where it was stopped.
+
+    Raises EarwitnessError where the file cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
+        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
+        items, _ = scoring.items()
+        done = work.Work.of(task)
+        rows = work.each(bars, CEILINGS, items, done, lambda item: _ceiling_rows(scoring, item))
+        rows += list(oracle_rows(scoring, items, scoring.metrics))
+        ceilings.write(task, rows)
+        done.path.unlink(missing_ok=True)
+    return len(rows)
+
+
 def _word_rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, Any]]:
     texts = item.prompt.split()
     if len(texts) > MOST_WORDS:
@@ -105,10 +123,10 @@ def _ceiling_rows(
     scoring: PromptScoring, item: PromptItem, columns: Sequence[Column] | None = None
 ) -> list[dict[str, Any]]:
     """Rows of some of the card's metrics, or of all."""
-    originals = scoring.originals
-    heard = originals.judge_answers(scoring.chunk_of(item.id), scoring.respondent)[item.id]
-    searched = ceiling.Searched(scoring.respondent, item, heard, originals.noise)
-    return ceiling.search(searched, scoring.metrics if columns is None else columns, originals.seeds)
+    heard = scoring.originals.judge_answers(scoring.chunk_of(item.id), scoring.respondent)[item.id]
+    searched = ceiling.Searched(scoring.respondent, item, heard)
+    noises = ceiling.Noises.of(scoring, item)
+    return ceiling.search(searched, scoring.metrics if columns is None else columns, noises)
 
 
 def _roles(scoring: PromptScoring, words: Iterable[dict[str, Any]]) -> list[str]:

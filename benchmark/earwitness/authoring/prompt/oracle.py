@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.authoring import ceilings
+from earwitness.authoring.prompt.choices import token_map, written
 from earwitness.metrics.responses.prompt import NullWords, WordIntervals, WordRoles, WordShapley
 from earwitness.results.rows import Status
 from earwitness.scoring.columns import of_response
@@ -29,42 +30,55 @@ if TYPE_CHECKING:
 TRUTHS = (WordRoles, WordIntervals, WordShapley, NullWords)
 
 
+SOUNDING, SILENT = "sounding", "silent"
+"""Choices that mark words while their events sound, and while they do not."""
+
+
 def oracle_rows(
     scoring: PromptScoring, items: Sequence[PromptItem], columns: Sequence[Column]
 ) -> Iterator[dict[str, Any]]:
     """Rows of `ceilings.SCHEMA`: the values of the truth as an explanation, and of its reverse."""
+    seed = scoring.originals.seeds[0]
     for column in of_response(columns, TRUTHS):
         for item in items:
-            words = oracle(scoring, column.response, item)
-            if words is None:
-                continue
-            owner, frames = scoring.model.words([item.prompt])[0], item.codes.shape[1]
-            weights = np.where(owner >= 0, words[:, owner], 0.0)
-            for kind, found in ((ceilings.BEST, weights), (ceilings.WORST, 1 - weights)):
-                explanation = TokenMap(np.broadcast_to(found, (frames, len(owner))).copy())
+            owner = scoring.model.words([item.prompt])[0]
+            for kind, choice in choices(scoring, column.response, item).items():
+                explanation = in_time(scoring, item, choice) or token_map(item, owner, choice)
                 batch = Batch(scoring.context, [column], [(item, explanation)], [scoring.record(item.id)], {})
-                seed = scoring.originals.seeds[0]
                 value = value_of(column, seed, partial(batch.number, 0, column, seed))
                 if value.status == Status.OK and value.value is not None:
-                    yield ceilings.row(kind, column.id, item.id, value.generation_seed, value.value)
+                    yield ceilings.row(kind, column.id, item.id, value.generation_seed, value.value, choice)
 
 
-def oracle(scoring: PromptScoring, response: Response, item: PromptItem) -> NDArray[np.float64] | None:
-    """Weights [F, W] or [1, W] of the words that say what the truth says; None where no truth is known."""
+def choices(scoring: PromptScoring, response: Response, item: PromptItem) -> dict[str, str]:
+    """By kind, what says what the truth says, and its reverse; nothing where no truth is known."""
     data, stored = scoring.record(item.id).truth, scoring.stored.words.get(item.id)
-    if isinstance(response, WordRoles | WordIntervals):
+    if isinstance(response, WordIntervals):
+        return {} if data is None else {ceilings.BEST: SOUNDING, ceilings.WORST: SILENT}
+    if isinstance(response, WordRoles):
         if data is None:
-            return None
-        if isinstance(response, WordIntervals):
-            return _sounding(data, item.codes.shape[1], scoring.model.frame_rate)
+            return {}
         roles = scoring.stored.causal_roles() if response.roles == "causal" else {"class"}
-        return np.array([[role in roles for role in data.roles]], dtype=np.float64)
-    if stored is None:
+        weights = np.array([role in roles for role in data.roles], dtype=np.float64)
+    elif stored is None:
+        return {}
+    elif isinstance(response, NullWords):
+        weights = (~stored.null).astype(np.float64)
+    else:
+        ranks = np.unique(stored.shapley, return_inverse=True)[1].reshape(-1)
+        weights = ranks / max(1, int(ranks.max()))
+    return {ceilings.BEST: written(weights), ceilings.WORST: written(1 - weights)}
+
+
+def in_time(scoring: PromptScoring, item: PromptItem, choice: str) -> TokenMap | None:
+    """The map of a choice that marks words by when their events sound; None if it is none of these."""
+    truth = scoring.record(item.id).truth
+    if choice not in {SOUNDING, SILENT} or truth is None:
         return None
-    if isinstance(response, NullWords):
-        return (~stored.null).astype(np.float64)[None]
-    ranks = np.unique(stored.shapley, return_inverse=True)[1].reshape(1, -1)
-    return np.asarray(ranks / max(1, int(ranks.max())), dtype=np.float64)
+    owner, frames = scoring.model.words([item.prompt])[0], item.codes.shape[1]
+    words = _sounding(truth, frames, scoring.model.frame_rate)
+    marked = words if choice == SOUNDING else 1 - words
+    return TokenMap(np.where(owner >= 0, marked[:, owner], 0.0))
 
 
 def _sounding(truth: PromptTruth, frames: int, frame_rate: float) -> NDArray[np.float64]:

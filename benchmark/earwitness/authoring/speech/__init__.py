@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from earwitness.authoring.speech.certification import certify
+from earwitness.authoring.speech.certification import certify, renew
+from earwitness.authoring.speech.search import chosen
 
-__all__ = ["certify"]
+__all__ = ["certify", "chosen", "renew"]

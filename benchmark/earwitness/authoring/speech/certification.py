@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earwitness.authoring import ceilings, certificates, work
-from earwitness.authoring.speech.search import mean_filled, search
+from earwitness.authoring import ceilings, certificates, cross_fitting, work
+from earwitness.authoring.cross_fitting import cross_fitted
+from earwitness.authoring.speech.search import SEARCH, mean_filled
 from earwitness.authoring.speech.training_speech import summarise, write_training
 from earwitness.errors import EarwitnessError
 from earwitness.metrics.responses.speech import PHONEME, WORD
@@ -63,12 +64,14 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         certificates.write_certificate(task, {"task": task.seed_key, "roles": roles})
         bars.advance(bar)
         # Opened again: what was just stored is part of what is scored.
-        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
         done = work.Work.of(task)
-        items, _ = scoring.items()
-        highs = work.each(bars, "ceilings", items, done, lambda item: search(scoring, item))
-        ceilings.write(task, highs)
+        ceilings.write(task, cross_fitted(SEARCH, Setting(task, device=device, cache=Path(cache)), bars, done))
         done.path.unlink(missing_ok=True)
+
+
+def renew(task: Task, device: str = "cpu", progress: bool = True) -> int:
+    """Write `truth/ceiling.parquet` anew, as `cross_fitting.renew`."""
+    return cross_fitting.renew(SEARCH, task, device, progress)
 
 
 def _spectrograms(task: Task, model: SpeechModel) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:

@@ -1,25 +1,26 @@
-"""Ceilings of a speech task: the best and the worst that a search for explanations finds on an item.
+"""Ceilings of a speech task: the best and the worst that a search for explanations finds.
 
 A greedy search removes, round by round, the cells whose removal lowers the probability of a token most (or of all
 tokens together), or puts back those that raise it most, to first order: the gradient is taken anew each round, at
 points on the way from what is left to nothing. What it finds, and what the truth says, are explanations like any other
-and are scored by the same code; each metric takes its best and its worst. The true intervals' own values are kept
-beside them.
+and are scored by the same code; which of them is a metric's ceiling is chosen on fresh utterances
+(`authoring.cross_fitting`). The true intervals' own values are kept beside them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.authoring.ceilings import BEST, TRUTH, WORST, row
+from earwitness.authoring import cross_fitting
 from earwitness.metrics.responses.speech import PHONEME, WORD
-from earwitness.results.rows import Status
+from earwitness.scoring.speech.scoring import open_scoring
 from earwitness.tracks.speech import SpeechMap, utterance_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -31,50 +32,48 @@ ROUNDS = 20
 """Rounds of a search: a twentieth of the cells each, as the metrics' curves have it."""
 WAY = (0.125, 0.375, 0.625, 0.875)
 """Shares of the way, in each round, at which the gradient is taken."""
-
+FRESH = 20
+"""Fresh utterances that the candidates are chosen on."""
 UNKNOWN = ("deletion_prefix", "size_prefix")
 """Metrics of prefix maps, of which no truth is known."""
 
 
-def search(scoring: SpeechScoring, item: SpeechItem) -> list[dict[str, Any]]:
-    """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a direction, and the true intervals' own."""
-    found: dict[str, list[float]] = {}
-    seed = scoring.originals.seeds[0]
-    rows = []
-    for name, explanation in candidates(scoring, item):
-        for value in scoring.score([(item, explanation)])[0]:
-            if value.status == Status.OK and value.value is not None:
-                found.setdefault(value.metric, []).append(value.value)
-                if name == WORD and value.metric not in UNKNOWN:
-                    rows.append(row(TRUTH, value.metric, item.id, seed, value.value))
-    for column in scoring.metrics:
-        values = found.get(column.id, [])
-        if values and column.metric.direction != "none":
-            low, high = min(values), max(values)
-            best, worst = (high, low) if column.metric.direction == "higher" else (low, high)
-            rows += [row(BEST, column.id, item.id, seed, best), row(WORST, column.id, item.id, seed, worst)]
-    return rows
-
-
-def candidates(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str, SpeechMap]]:
+def candidates(scoring: SpeechScoring, item: SpeechItem) -> dict[str, Callable[[], SpeechMap]]:
     """Explanations that a search or the truth suggests, by name, and the reverse of each."""
-    prefix = prefix_map(scoring.respondent, item)
-    for name, spectrogram in spectrograms(scoring, item):
-        yield name, SpeechMap(spectrogram, prefix)
-        yield f"not {name}", SpeechMap(1 - spectrogram, np.tril(1 - prefix, -1))
+    prefix = cache(lambda: prefix_map(scoring.respondent, item))
+    found: dict[str, Callable[[], SpeechMap]] = {}
+    for name, make in spectrograms(scoring, item).items():
+        found[name] = partial(_map, make, prefix)
+        found[f"not {name}"] = partial(_reverse, make, prefix)
+    return found
 
 
-def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    """Maps [O, T, M] of spectrograms, by name, that a search or the truth suggests."""
+def _map(spectrogram: Callable[[], NDArray[np.float64]], prefix: Callable[[], NDArray[np.float64]]) -> SpeechMap:
+    return SpeechMap(spectrogram(), prefix())
+
+
+def _reverse(spectrogram: Callable[[], NDArray[np.float64]], prefix: Callable[[], NDArray[np.float64]]) -> SpeechMap:
+    return SpeechMap(1 - spectrogram(), np.tril(1 - prefix(), -1))
+
+
+def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> dict[str, Callable[[], NDArray[np.float64]]]:
+    """Maps [O, T, M] of spectrograms, by name, that a search or the truth suggests; each is made once."""
     count, respondent = len(item.tokens), scoring.respondent
-    yield "tokens", greedy(respondent, item, np.eye(count), removing=True)
-    for removing in (True, False):
-        whole = greedy(respondent, item, np.ones((1, count)), removing)
-        yield "removed" if removing else "put back", np.repeat(whole, count, 0)
+    found: dict[str, Callable[[], NDArray[np.float64]]] = {
+        "tokens": lambda: greedy(respondent, item, np.eye(count), removing=True),
+        "removed": lambda: np.repeat(greedy(respondent, item, np.ones((1, count)), removing=True), count, 0),
+        "put back": lambda: np.repeat(greedy(respondent, item, np.ones((1, count)), removing=False), count, 0),
+    }
     for level in (WORD, PHONEME):
         known = scoring.inside(item, level)
         if known is not None and known.any():
-            yield level, np.repeat(known[:, :, None], item.features.shape[1], 2).astype(np.float64)
+            found[level] = partial(_over_bins, known, item.features.shape[1])
+    return {name: cache(make) for name, make in found.items()}
+
+
+def _over_bins(frames: NDArray[np.bool_], bins: int) -> NDArray[np.float64]:
+    """Frames [O, T] as cells [O, T, M]."""
+    return np.repeat(frames[:, :, None], bins, 2).astype(np.float64)
 
 
 def greedy(
@@ -124,3 +123,12 @@ def mean_filled(item: SpeechItem, frames: NDArray[np.bool_]) -> NDArray[np.float
     """The item's spectrogram with whole frames [n, T] removed: [n, T, M]."""
     fill = np.broadcast_to(utterance_mean(item.features), item.features.shape)
     return np.where(frames[:, :, None], fill[None], item.features[None]).astype(np.float32)
+
+
+SEARCH = cross_fitting.Search(open_scoring, candidates, FRESH, truth=WORD, unknown=UNKNOWN)
+
+
+def chosen(scoring: SpeechScoring, item: SpeechItem, choice: str) -> SpeechMap:
+    """The explanation that a choice of `ceilings.SCHEMA` names; raises EarwitnessError where it names none."""
+    explanation: SpeechMap = cross_fitting.chosen(SEARCH, scoring, item, choice)
+    return explanation
