@@ -83,13 +83,23 @@ def legend(shown: list[str], order: list[str]) -> Layers:
 
 
 def cost(frame: pd.DataFrame, unit: str) -> Layers:
-    """Score against cost on a logarithmic scale; columns: entrant, kind, cost, score."""
+    """Score against cost on a logarithmic scale; columns: entrant, kind, budget, parameter, own, front, cost, score.
+
+    An entrant's budgets are joined; so are the points of the front, by a dashed line that rises where a point stands.
+    """
+    tip = ["entrant:N", "budget:Q", "parameter:N", *(alt.Tooltip(f"{n}:Q", format=".3~g") for n in ("cost", "score"))]
     base = alt.Chart(frame).encode(
         x=alt.X("cost:Q", scale=alt.Scale(type="log"), title=unit, axis=alt.Axis(gridOpacity=0.35, tickCount=5)),
         y=alt.Y("score:Q", title="score", axis=alt.Axis(gridOpacity=0.35)),
-        tooltip=["entrant:N", alt.Tooltip("cost:Q", format=".3~g"), alt.Tooltip("score:Q", format=".3f")],
+        tooltip=tip,
     )
     colour = alt.Color("kind:N", scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values())), legend=None)
-    points = base.mark_point(filled=True, size=95, opacity=1).encode(color=colour)
-    names = base.mark_text(align="left", dx=8, fontSize=12, color=GREY).encode(text="entrant:N")
-    return alt.layer(points, names).properties(height=300)
+    front = base.transform_filter("datum.front").mark_line(
+        interpolate="step-after", strokeDash=[5, 4], strokeWidth=1.4, color=GREY
+    )
+    curves = base.mark_line(strokeWidth=1.5, opacity=0.6).encode(detail="entrant:N", order="cost:Q", color=colour)
+    others = base.transform_filter("!datum.own").mark_point(size=45, opacity=1).encode(color=colour)
+    own = base.transform_filter("datum.own")
+    points = own.mark_point(filled=True, size=95, opacity=1).encode(color=colour)
+    names = own.mark_text(align="left", dx=8, fontSize=12, color=GREY).encode(text="entrant:N")
+    return alt.layer(front, curves, others, points, names).properties(height=300)

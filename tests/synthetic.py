@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from earwitness import metrics
 from earwitness.results.audits import Audit, MetricAudit, ScoreWeights, write_audit
 from earwitness.results.rows import Row, Status, write_part
+from earwitness.results.sanity import Complexity, Sanity, SanityCheck, write_sanity
 from earwitness.results.task_hashes import parted
 from earwitness.task import read_task
 from manifests import listed
@@ -161,6 +162,25 @@ def write_run(out: Path, plan: Plan, submission: str) -> Path:
             sounds = [("sound", label, "", f"{item}.{label}.ogg") for label in ("kept", "removed")]
             listed(folder / "exhibits", item, *sounds)
     return folder
+
+
+def look_at(folder: Path, plan: Plan, submission: str, agreement: float) -> Sanity:
+    """Beside a run, a look at an entrant whose explanations agree so much with those of a spoiled model."""
+    flagged = agreement > 0.95
+    words = "the parameters of 4 of 4 layers are drawn anew"
+    found = Sanity(
+        run=folder.name, task=plan.task, task_hash=plan.task_hash, submission=submission,
+        submission_hash=f"{sum(map(ord, submission)):016x}", items=8, layers=4, itself=1.0,
+        checks=[
+            SanityCheck(check=words, share=1.0, agreement=agreement, itself=1.0, p=0.9 if flagged else 0.004, items=8,
+                        decides=True, flagged=flagged),
+            SanityCheck(check="the words of the prompt change places", decides=True, skipped="the prompt has one word"),
+        ],
+        complexity=Complexity(entropy=0.5, gini=0.6, redrawn=0.7, p=0.004, items=8),
+        flags=[f"They do not change when {words}: no drop was found"] if flagged else [],
+    )  # fmt: skip
+    write_sanity(folder, found)
+    return found
 
 
 def write_maps(folder: Path, plan: Plan, submission: str) -> None:

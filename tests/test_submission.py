@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from earwitness import closure
+from earwitness import closure, registry
 from earwitness.errors import InvalidCardError
-from earwitness.submission import Submission, load_explainer, read_submission
+from earwitness.submission import Budget, Submission, load_explainer, read_submission
 
 CARD = """
 id = "mine"
@@ -183,3 +183,68 @@ def test_a_method_of_two_tracks_has_a_file_for_each(folder: Path) -> None:
 def test_a_card_of_no_track_says_what_it_lacks(folder: Path) -> None:
     with pytest.raises(InvalidCardError, match="no track: a method of one track names both"):
         write(folder, CARD.replace('track = "prompt"', ""))
+
+
+CURVE = """
+[curve]
+parameter = "masks"
+values = [10, 20, 50, 100]
+along = { prefix_masks = 0.1 }
+"""
+MASKED = CARD.replace("power = 2.0", "masks = 50\nprefix_masks = 5") + CURVE
+MASKED_CODE = CODE.replace("power: float = 1.0", "masks: int = 1\n    prefix_masks: int = 1")
+
+
+def test_a_curve_is_no_part_of_an_identity_and_a_budget_is(folder: Path) -> None:
+    plain = write(folder, MASKED.replace(CURVE, ""), MASKED_CODE).hash_for("prompt")
+    mine = write(folder, MASKED, MASKED_CODE)
+    assert mine.hash_for("prompt") == plain
+    said = MASKED.replace("title", "stochastic = true\ntitle")
+    assert write(folder, said, MASKED_CODE).hashes == {"prompt": plain}
+    small = mine.at(20)
+    assert (small.id, small.card.title, small.budget) == ("mine_at_20", "Mine, at 20 masks", Budget("mine", 20))
+    assert small.card.explainers["prompt"].parameters == {"masks": 20, "prefix_masks": 2}
+    assert small.card.explainers["prompt"].curve is None
+    assert small.hash_for("prompt") != plain
+    typed = MASKED.replace("masks = 50\nprefix_masks = 5", "masks = 20\nprefix_masks = 2")
+    assert write(folder, typed, MASKED_CODE).hash_for("prompt") == small.hash_for("prompt")
+
+
+def test_an_explainer_is_built_at_a_budget(folder: Path) -> None:
+    explainer = load_explainer(write(folder, MASKED, MASKED_CODE).at(10), "prompt")
+    assert (explainer.masks, explainer.prefix_masks) == (10, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("[10, 20, 50, 100]", "[10, 20, 50]", "at least 4 items"),
+        ("[10, 20, 50, 100]", "[10, 50, 20, 100]", "must ascend"),
+        ("[10, 20, 50, 100]", "[10, 20, 50, 50]", "must ascend"),
+        ("[10, 20, 50, 100]", "[0, 20, 50, 100]", "greater than or equal to 1"),
+        ("[10, 20, 50, 100]", "[10, 20, 40, 100]", "the card's own masks, 50, is none of its values"),
+        ("masks = 50", "masks = 50.5", "is none of its values"),
+        ("prefix_masks = 5", "prefix_masks = 6", "with 50 masks go 5 prefix_masks; the card has 6"),
+        ('parameter = "masks"', 'parameter = "mask"', "the card's own mask, None, is none of its values"),
+    ],
+)
+def test_a_curve_that_does_not_fit_its_card_is_refused(folder: Path, before: str, after: str, says: str) -> None:
+    with pytest.raises(InvalidCardError, match=says):
+        write(folder, MASKED.replace(before, after, 1), MASKED_CODE)
+
+
+def test_a_submission_without_a_curve_has_no_budgets(folder: Path) -> None:
+    with pytest.raises(InvalidCardError, match="no curve says what a budget of mine is"):
+        write(folder).at(10)
+    with pytest.raises(InvalidCardError, match="no curve says what a budget of mine_at_10 is"):
+        write(folder, MASKED, MASKED_CODE).at(10).at(20)
+    with pytest.raises(InvalidCardError, match="0 is no budget"):
+        write(folder, MASKED, MASKED_CODE).at(0)
+
+
+def test_an_id_may_name_a_budget() -> None:
+    small = registry.submission("spes_at_500")
+    assert small.budget == Budget("spes", 500)
+    assert small.card.explainers["speech"].parameters["prefix_masks"] == 50
+    with pytest.raises(InvalidCardError, match="no curve says what a budget of occlusion is"):
+        registry.submission("occlusion_at_5")

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 from earwitness import metrics, plugins, tracks
 from earwitness.errors import EarwitnessError, nearest, short, shortened
 from earwitness.plugins import KINDS as KINDS
+from earwitness.submission import AT, Submission, read_submission
 from earwitness.submission import CARD as SUBMISSION_CARD
-from earwitness.submission import Submission, read_submission
 from earwitness.task import CARD as TASK_CARD
 from earwitness.task import Task, read_task
 
@@ -99,7 +99,14 @@ def task(id_or_path: str) -> Task:
 
 
 def submission(id_or_path: str) -> Submission:
-    """The submission of that id or in that folder; raises EarwitnessError and offers the nearest id."""
+    """The submission of that id or in that folder, or at another budget (`spes_at_500`) where its card has a curve.
+
+    Raises EarwitnessError and offers the nearest id.
+    """
+    base, _, budget = id_or_path.rpartition(AT)
+    there = os.path.isdir(id_or_path) or id_or_path in _folders("submissions")
+    if base and budget.isascii() and budget.isdigit() and not there:
+        return read_submission(_find("submissions", base)).at(int(budget))
     return read_submission(_find("submissions", id_or_path))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from earwitness import plugins, tracks
 from earwitness.closure import code_hash, is_there
@@ -28,6 +29,28 @@ class Paper(Card):
     """Figures the paper reports, shown as reported, not reproduced."""
 
 
+class BudgetCurve(Card):
+    """Budgets that an explainer is run at, to see what each is worth."""
+
+    parameter: str = Field(pattern=r"^[A-Za-z_]\w*$", max_length=80)
+    """The parameter that is its budget (masks, epochs, steps); a greater value costs more."""
+    values: tuple[Annotated[int, Field(ge=1, le=10**9)], ...] = Field(min_length=4, max_length=20)
+    """Ascending, the card's own among them."""
+    along: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    """Parameters that grow with it, as shares of it: whole numbers, and never less than 1."""
+
+    @field_validator("values")
+    @classmethod
+    def _ascending(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if list(values) != sorted(set(values)):
+            raise ValueError(f"must ascend; found {list(values)}")
+        return values
+
+    def at(self, value: int) -> dict[str, int]:
+        """The parameters that make a budget."""
+        return {self.parameter: value, **{name: max(1, round(share * value)) for name, share in self.along.items()}}
+
+
 class ExplainerCard(Card):
     """The explainer of one track."""
 
@@ -35,6 +58,37 @@ class ExplainerCard(Card):
     """Class in the file, or `package.module:Class` of an installed package."""
     file: str = Field(pattern=r"^[a-z_]\w*\.py$", max_length=200, default="explainer.py")
     parameters: Parameters = Field(default_factory=dict)
+    curve: BudgetCurve | None = None
+    """Text for people, as far as identity goes."""
+
+    @model_validator(mode="after")
+    def _on_its_curve(self) -> Self:
+        if self.curve is None:
+            return self
+        own = self.parameters.get(self.curve.parameter)
+        if own not in self.curve.values:
+            raise ValueError(
+                f"curve: the card's own {self.curve.parameter}, {shortened(str(own))}, is none of its values "
+                f"{list(self.curve.values)}"
+            )
+        for name, value in self.curve.at(int(str(own))).items():
+            if self.parameters.get(name) != value:
+                found = shortened(str(self.parameters.get(name)))
+                raise ValueError(
+                    f"curve: along with {own} {self.curve.parameter} go {value} {name}; the card has {found}"
+                )
+        return self
+
+    @property
+    def budget(self) -> int | None:
+        """Its own place on its curve; None where it has none."""
+        return None if self.curve is None else int(str(self.parameters[self.curve.parameter]))
+
+    def at(self, value: int) -> ExplainerCard:
+        """The explainer at another budget; raises ValueError where it has no curve."""
+        if self.curve is None:
+            raise ValueError("the card has no curve")
+        return self.model_copy(update={"parameters": {**self.parameters, **self.curve.at(value)}, "curve": None})
 
 
 class SubmissionCard(Card):
@@ -52,7 +106,7 @@ class SubmissionCard(Card):
     kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
     stochastic: bool | None = None
-    """Whether explanations hang on the explainer's seed; where they do not, one seed stands for all."""
+    """Whether explanations hang on the explainer seed; where they do not, one seed stands for all. None: not said."""
     explainers: dict[str, ExplainerCard] = Field(min_length=1)
     """By track."""
     paper: Paper | None = None
@@ -66,12 +120,27 @@ class SubmissionCard(Card):
         return explainers
 
 
+AT = "_at_"
+"""Between a submission's id and a budget, in the id that it has there."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Which submission another is, at which budget."""
+
+    of: str
+    """Its id."""
+    value: int
+
+
 class Submission:
     """A submission card with the folder it was read from."""
 
-    def __init__(self, card: SubmissionCard, folder: Path) -> None:
+    def __init__(self, card: SubmissionCard, folder: Path, budget: Budget | None = None) -> None:
         self.card = card
         self.folder = folder
+        self.budget = budget
+        """None of a submission as it is handed in."""
 
     def __repr__(self) -> str:
         return f"Submission({self.card.id!r}, version={self.card.version})"
@@ -97,7 +166,7 @@ class Submission:
         installed = [named] if named and is_there(named) else []
         return digest(
             {
-                "explainer": card.model_dump(mode="json") if card else None,
+                "explainer": card.model_dump(mode="json", exclude={"curve"}) if card else None,
                 "files": of_files(self.folder, [path for path in files if path not in code]),
                 # The tracks' own files are in the identity of what is explained.
                 "code": code_hash(
@@ -106,6 +175,25 @@ class Submission:
                 ),
             }
         )
+
+    def at(self, value: int) -> Submission:
+        """The submission at another budget, under an id that says so: of each of its explainers that has a curve.
+
+        Raises InvalidCardError where none has one, or the value is no budget.
+        """
+        path = self.folder / CARD
+        of_curves = {track: card for track, card in self.card.explainers.items() if card.curve is not None}
+        if self.budget is not None or not of_curves:
+            raise InvalidCardError(f"{path}: no curve says what a budget of {self.id} is; add a table [curve]")
+        if value < 1:
+            raise InvalidCardError(f"{path}: {value} is no budget; it is a whole number of at least 1")
+        names = sorted({card.curve.parameter for card in of_curves.values() if card.curve is not None})
+        update = {
+            "id": f"{self.id}{AT}{value}",
+            "title": f"{self.card.title}, at {value:,} {' or '.join(names)}",
+            "explainers": {track: card.at(value) for track, card in of_curves.items()},
+        }
+        return Submission(self.card.model_copy(update=update), self.folder, Budget(self.id, value))
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -126,7 +214,7 @@ def by_track(card: dict[str, Any]) -> dict[str, Any]:
     missing = " and ".join(key for key in ("track", "explainer") if not isinstance(card.get(key), str))
     if missing:
         raise ValueError(f"no {missing}: a method of one track names both, another has [explainers.<track>] tables")
-    own = {key: card[key] for key in ("explainer", "parameters") if key in card}
+    own = {key: card[key] for key in ("explainer", "parameters", "curve") if key in card}
     rest = {key: value for key, value in card.items() if key not in {*own, "track"}}
     return {**rest, "explainers": {card["track"]: own}}
 

@@ -33,6 +33,9 @@ COLUMNS = {
     "Backwards": st.column_config.NumberColumn(format="%.0f", help="Median backward passes of an explanation"),
     "Failed": st.column_config.NumberColumn(format="%d", help="Failed items count as the random explainer's"),
 }
+COSTS = {"passes": ("passes", "front", 0.5), "CPU seconds": ("seconds", "front_seconds", 0.001)}
+# Columns of a cost and of its Pareto front, and what stands for nothing on a logarithmic scale. A backward pass counts
+# two.
 Point = tuple[Record, Record | None, str, str]
 # An entrant, the record that its value is from, the column of the value, and what begins those of its interval.
 
@@ -203,19 +206,45 @@ def _heading(metric: Record) -> str:
     return f"{metric['metric']} {ARROWS[metric['direction']]}" + (" °" if dull else "")
 
 
-def cost(entrants: list[Record]) -> None:
-    """Score against cost."""
-    rows = [e for e in entrants if e["score"] is not None]
-    if not rows:
+def cost(picked: Record, entrants: list[Record]) -> None:
+    """Score against cost, with the other budgets of those that were run at several."""
+    kinds = {entrant["entrant"]: entrant["kind"] for entrant in entrants}
+    points = query("SELECT * FROM curves WHERE task_key = ? AND score IS NOT NULL", picked["task_key"])
+    if not points:
         return
     st.subheader("What does it cost?")
     unit = st.segmented_control(
-        "Cost", ["CPU seconds", "forwards"], default="CPU seconds", key="cost", bind="query-params",
+        "Cost", list(COSTS), default=next(iter(COSTS)), key="cost", bind="query-params",
         label_visibility="collapsed", required=True,
-    )  # fmt: skip
-    column = "seconds" if unit == "CPU seconds" else "forwards"
-    frame = pd.DataFrame([{**e, "cost": max(e[column], 0.001 if column == "seconds" else 0.5)} for e in rows])
+    ) or next(iter(COSTS))  # fmt: skip
+    column, front, least = COSTS[unit]
+    frame = pd.DataFrame(
+        [
+            {**p, "cost": max(p[column], least), "front": p[front], "kind": kinds.get(p["entrant"], "entrant")}
+            for p in points
+        ]
+    )
     st.altair_chart(charts.cost(frame, f"{unit} an explanation (median)"), width="stretch")
+    st.caption("The dashed line joins those that nothing beats at no more cost (Pareto front).")
+    several = {point["entrant"] for point in points if not point["own"]}
+    shown = sorted((p for p in points if p["entrant"] in several), key=lambda p: (p["entrant"], p["budget"] or 0))
+    if shown:
+        st.dataframe(pd.DataFrame([_budget(point) for point in shown]), hide_index=True, height="content")
+        st.caption(
+            "Budgets: filled points are submissions' own, which are ranked; the others are not. Like the largest: "
+            "Spearman's correlation of a map with that at the largest budget, mean over items."
+        )
+
+
+def _budget(point: Record) -> Record:
+    return {
+        "Submission": point["entrant"],
+        "Budget": f"{point['budget'] or 0:,} {point['parameter']}" + (" (its own)" if point["own"] else ""),
+        "Passes": round(point["passes"]),
+        "CPU s": round(point["seconds"], 2),
+        "Score": with_interval(point, "score", "score_"),
+        "Like the largest": number(point["convergence"]),
+    }
 
 
 @st.fragment
@@ -311,7 +340,7 @@ def show() -> None:
         with next(halves):
             stability.survival(changes, entrants)
     with next(halves):
-        cost(entrants)
+        cost(picked, entrants)
     against(picked, entrants, measured)
     curves(picked, entrants, measured)
     across(picked)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from reading import Record, parsed, query
 from state import pick
-from wording import rank_interval, with_interval
+from wording import number, plain, plural, rank_interval, with_interval
 
 
 def facts(record: Record, card: Record) -> None:
@@ -53,6 +53,41 @@ def placings(record: Record) -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True)
 
 
+def sanity(entrant: str) -> None:
+    """What became of its explanations when the model or the input was spoiled; what speaks against them first."""
+    found = query(
+        "SELECT * FROM sanity WHERE task_key = ? AND entrant = ? ORDER BY position", st.session_state["task"], entrant
+    )
+    if not found:
+        return
+    st.subheader("Sanity")
+    for row in found:
+        if row["flag"]:
+            st.warning(plain(row["flag"]))
+    rows = [
+        {
+            "When": row["check"],
+            "Agreement": number(row["agreement"]),
+            "With itself": number(row["itself"]),
+            "Brought back": number(row["back"]),
+            "p": number(row["p"], 3),
+            "Entropy": number(row["entropy"]),
+            "Gini": number(row["gini"]),
+            "Items": row["items"],
+            "": row["skipped"],
+        }
+        for row in found
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
+    st.caption(
+        "Agreement: Spearman's correlation with the explanations of the trained model, item by item, for the first "
+        f"{plural(max(row['items'] for row in found), 'item')}. With itself: under another explainer seed. p: of a "
+        "one-sided sign-flip test that the agreement falls by more than .05. Brought back: with the moved parts at "
+        "their places again. Entropy: 1 where an explanation is spread evenly; it rises where what was learnt is gone "
+        "and the explanation was of that. Gini: 0 where it is spread evenly."
+    )
+
+
 def show() -> None:
     found = query("SELECT * FROM submissions WHERE task_key = ? ORDER BY entrant", st.session_state["task"])
     by_name = {row["entrant"]: row for row in found}
@@ -60,6 +95,7 @@ def show() -> None:
     record = by_name[chosen]
     facts(record, parsed(record["card"]) or {})
     placings(record)
+    sanity(chosen)
     if record["readme"]:
         st.divider()
         st.markdown(record["readme"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from earwitness.explaining.prompt_likelihoods import masked_likelihoods
 from earwitness.explaining.token_maps import positive_map, words_to_tokens
@@ -30,8 +31,9 @@ class Coalitions(NamedTuple):
 class KernelShap(PromptExplainer):
     """Shapley values of the words for each frame's teacher-forced log-likelihood, special tokens being out."""
 
-    coalitions: int = 2048
-    """Sets of words evaluated a prompt; all 2^W of them where there are no more, and the values then are exact."""
+    coalitions: Annotated[int, Field(ge=4)] = 2048
+    """Sets of words evaluated a prompt, the empty one, the full one and a pair at least; all 2^W of them where there
+    are no more, and the values then are exact."""
     removal: str = "scale"
     """How a word is removed: a value of `Removal`."""
     framewise: bool = False

@@ -35,7 +35,7 @@ def test_an_item_that_fails_is_a_finding_with_its_reason(report_of: Any, box: An
     report = report_of()
     assert not report.valid
     assert report.findings == ("item-001: it gives no explanation of its track: TokenMap.weights must be finite",)
-    assert report.unchecked == ("its explanations of 2 items of fake_task once more, in another box",)
+    assert report.unchecked == ("its explanations of 2 items of fake_task again, in another box and by two seeds",)
 
 
 def test_a_submission_that_does_not_start_is_a_finding(report_of: Any, box: Any) -> None:
@@ -65,6 +65,51 @@ def test_an_explanation_that_differs_the_second_time_is_a_finding(
     assert report_of().findings == (
         "item-001: a second explanation differs; draw randomness from item.explainer_seed alone",
     )
+
+
+class Steady(FakeBox):
+    """Weights that no seed moves."""
+
+    def explain(self, items: Sequence[Any]) -> list[Answer]:
+        answers = super().explain(items)
+        for answer in answers:
+            answer.arrays["weights"][:] = 0.5
+        return answers
+
+
+class Seeded(FakeBox):
+    """Weights that the explainer seed decides."""
+
+    def explain(self, items: Sequence[Any]) -> list[Answer]:
+        answers = super().explain(items)
+        for item, answer in zip(items, answers, strict=True):
+            answer.arrays["weights"][0] = number(item.explainer_seed)
+        return answers
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "finding", "note"),
+    [
+        (Seeded, "false", "item-000: another explainer seed gives another explanation; say stochastic = true", ""),
+        (Seeded, "true", "", ""),
+        (Steady, "false", "", ""),
+        (Steady, "true", "", "2 explanations are the same under two seeds"),
+        (Seeded, "", "", "stochastic = true, it seems"),
+        (Steady, "", "", "stochastic = false, it seems"),
+    ],
+)
+def test_whether_a_submission_hangs_on_the_explainer_seed_is_tried(
+    tmp_path: Path, engine: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch, kind: Any, said: str, finding: str,
+    note: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(earwitness.box, "create", lambda *_: kind())
+    task, folder = make_task(tmp_path / "fake_task"), make_submission(tmp_path / "mine").folder
+    with (folder / "submission.toml").open("a") as card:
+        card.write(f"stochastic = {said}\n" if said else "")
+    report = validate(read_submission(folder), Options(), lambda _: None, engine, {"prompt": task})
+    assert [line.startswith(finding) for line in report.findings] == ([True] if finding else [])
+    told = [line for line in report.notes if "stochastic" in line]
+    assert [note in line for line in told] == ([True] if note else [])
 
 
 def test_a_wrong_card_is_an_error(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from earwitness import board, registry
 from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
-from synthetic import SKILL, Plan, write_originals, write_run, write_task
+from synthetic import SKILL, Plan, look_at, write_originals, write_run, write_task
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,9 @@ def planted_board(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(registry, "home", lambda kind: folder / "registry" if kind == "tasks" else home(kind))
         for variant in (plan, replace(plan, task_hash=f"{plan.task_hash}-fresh7", sounds=False)):
             for submission in variant.skill:
-                write_run(folder / "runs", variant, submission)
+                run = write_run(folder / "runs", variant, submission)
+                if submission == "uniform":
+                    look_at(run, variant, submission, 1.0)
             write_originals(folder / "runs", variant)
         board.build(folder / "runs", folder / "board", Resampling(draws=200))
     return folder / "board"

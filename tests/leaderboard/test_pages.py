@@ -170,6 +170,22 @@ def test_the_submission_page_shows_its_results_on_every_task(app):
     assert app.dataframe[0].value["Task"].tolist() == ["planted", "planted~fresh7"]
 
 
+def test_the_submission_page_says_what_speaks_against_an_entrant(app):
+    opened(app, "submission")
+    app.selectbox(key="entrant").set_value("uniform").run()
+    assert not app.exception
+    assert [str(each.value).replace("\\", "") for each in app.warning] == [
+        "They do not change when the parameters of 4 of 4 layers are drawn anew: no drop was found"
+    ]
+    checks = app.dataframe[1].value
+    assert checks["When"].tolist()[0] == "another explainer seed is drawn"
+    assert checks["Agreement"].tolist() == ["1.00", "1.00", "–"]
+    assert checks["Entropy"].tolist() == ["0.50", "0.70", "–"]
+    assert checks[""].tolist() == ["", "", "the prompt has one word"]
+    app.selectbox(key="entrant").set_value("occlusion").run()
+    assert not app.warning
+
+
 def test_an_entrant_that_ran_some_items_alone_is_shown_without_a_rank(tmp_path, page, monkeypatch):
     plan = Plan(items=12, changes=True)
     task = write_task(tmp_path / "registry", plan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earwitness.board.curves import parted
 from earwitness.board.export import export
 from earwitness.board.pairs import Difference, Pair, compare
 from earwitness.board.printing import print_ranking, ranking_records
@@ -52,8 +53,8 @@ def build(
     """Build the board from every run in a folder, or in several, and return its file; `say` is told of runs that have
     no rows yet.
 
-    Raises EarwitnessError where there is no run with rows, and UnreadRunsError, once the board of the others is built,
-    where a run cannot be read.
+    Raises EarwitnessError where there is no run with rows but at other budgets, and UnreadRunsError, once the board of
+    the others is built, where a run cannot be read.
     """
     places = [runs] if isinstance(runs, Path) else list(runs)
     for place in places:
@@ -67,6 +68,9 @@ def build(
         why = f" that can be read ({'; '.join(reasons)})" if reasons else ""
         names = ", ".join(map(str, places))
         raise EarwitnessError(f"no run with rows under {names}{why}; make one with `earwitness run`")
+    if not parted(found)[0]:
+        names = sorted({run.recipe["submission"]["budget"]["of"] for run in found})
+        raise EarwitnessError(f"every run here is another budget of {', '.join(names)}; run these themselves, too")
     for line in begun:
         say(f"left out: {line}")
     path = write(project(found, board, sampling), board)

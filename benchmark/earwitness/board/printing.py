@@ -10,6 +10,7 @@ from rich.text import Text
 
 from earwitness.board import lines
 from earwitness.board.cells import short, value
+from earwitness.board.curve_printing import print_curves
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
 from earwitness.metrics import name_of, values_of
@@ -112,6 +113,7 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) 
         *lines.against(connection, task, headline, entrants),
     ):
         console.print(line)
+    print_curves(connection, task, console)
     console.print()
 
 

@@ -12,12 +12,14 @@ import pyarrow as pa
 from earwitness.board.across import across, contest
 from earwitness.board.audits import audit_records, variance_record
 from earwitness.board.contrasts import contrasts
+from earwitness.board.curves import Budgets, curve_tables, parted
 from earwitness.board.facts import task_facts
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
 from earwitness.board.notes import task_note
+from earwitness.board.sanity import sanity_records
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
-from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variants
+from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variant_of, variants
 from earwitness.results.rows import SCHEMA
 from earwitness.stats.intervals import DEFAULT, Resampling
 
@@ -33,7 +35,10 @@ Record = dict[str, Any]
 
 def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAULT) -> dict[str, pa.Table]:
     """All tables of the board, by name."""
-    rows = pa.concat_tables([run.rows for run in runs]) if runs else SCHEMA.empty_table()
+    own, budgets = parted(runs)
+    every = _rows(runs)
+    rows = _rows(own) if budgets else every
+    with_budgets = {variant_of(run.rows.slice(0, 1).to_pylist()[0]) for run in budgets}
     records: dict[str, list[Record]] = defaultdict(list)
     recipes = [run.recipe for run in runs]
     found = variants(rows)
@@ -45,11 +50,19 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAU
         measured = measured_variant(key, variant, facts[variant.task, variant.task_hash], rows, recipes)
         summary = Summary(measured.cube, measured.facts, measured.task, measured.variant.of_the_card, sampling)
         contests += [met] if (met := contest(measured, summary)) else []
-        for name, part_records in _tables(measured, summary, runs, board).items():
+        beside = measured
+        if variant in with_budgets:
+            beside = measured_variant(key, variant, facts[variant.task, variant.task_hash], every, recipes)
+        curves = curve_tables(Budgets(measured, summary, beside, runs))
+        for name, part_records in {**_tables(measured, summary, own, board), **curves}.items():
             records[name] += [{"task_key": key, **record} for record in part_records]
     records["across"] = across(contests, sampling.level, sampling.seed)
     tables = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
-    return {"rows": rows, **tables}
+    return {"rows": every, **tables}
+
+
+def _rows(runs: Sequence[StoredRun]) -> pa.Table:
+    return pa.concat_tables([run.rows for run in runs]) if runs else SCHEMA.empty_table()
 
 
 def _tables(
@@ -84,6 +97,7 @@ def _tables(
             for record in contrasts(measured.cube, _controls(measured), headline, summary.spans())
         ],
         "submissions": [_submission(measured, entrant) for entrant in range(len(measured.labels))],
+        "sanity": sanity_records(measured, runs),
         "item_values": item_values(measured),
         **item_tables(measured, runs, board),
         "runs": run_records(measured, runs, board),

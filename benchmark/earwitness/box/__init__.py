@@ -54,6 +54,11 @@ class Brief:
     """auto, cpu or cuda; asked of torch in the box."""
     scratch: str = ""
     """Folder in which a submission may keep what it has until its answers are stored; empty for none."""
+    redrawn: tuple[str, ...] = ()
+    """Submodules of the model whose parameters are drawn anew before the submission sees it: `models.redrawing`."""
+    redraw_seed: int = 0
+    budget: int = 0
+    """On the submission's curve; 0 for the card's own."""
 
     def fields(self) -> dict[str, Any]:
         """The brief as JSON types."""

@@ -23,6 +23,7 @@ from earwitness.box.devices import resolve
 from earwitness.box.meter import Meter, Usage
 from earwitness.box.orphan import end_with
 from earwitness.errors import InvalidExplanationError, one_line
+from earwitness.models.redrawing import redraw
 from earwitness.results.rows import Status
 from earwitness.seeds import derive
 from earwitness.submission import load_explainer, read_submission
@@ -61,7 +62,10 @@ def _set_up(brief: Brief) -> Bench:
     model = plugins.adapter("models", brief.adapter).entry(
         brief.source, revision=brief.revision, device=resolve(brief.device), **brief.parameters
     )
-    explainer = load_explainer(read_submission(Path(brief.submission)), brief.track)
+    if brief.redrawn:
+        redraw(model.module, brief.redrawn, brief.redraw_seed)
+    submission = read_submission(Path(brief.submission))
+    explainer = load_explainer(submission.at(brief.budget) if brief.budget else submission, brief.track)
     return Bench(tracks.load(brief.track), model, explainer)
 
 

@@ -54,12 +54,14 @@ def run(
     isolation: Annotated[str, typer.Option(metavar="process", help="What a submission runs in.")] = "process",
     engine: Annotated[str, typer.Option(metavar="local", help="Where the work is done.")] = "local",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
+    budgets: Annotated[bool, typer.Option("--budgets", help="Each at every budget of its card's curve, too.")] = False,
     untrusted: Annotated[bool, typer.Option("--untrusted", help="Refuse to run without isolation.")] = False,
     json: Json = False,
 ) -> None:
     """Explain and score submissions on tasks; the same command resumes."""
     from earwitness.box.devices import require
     from earwitness.harness import engines
+    from earwitness.harness.budgets import at_budgets, settle
     from earwitness.harness.recipe import Arguments
     from earwitness.harness.run import execute
 
@@ -68,10 +70,13 @@ def run(
     typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
     tasks = _tasks(_names(task, "--task"), model, source or [])
     runs = _runs(tasks, submission, arguments, writable(out, "--out"), typed)
+    runs = at_budgets(runs) if budgets else runs
     local = engines.get(engine)
     require(device)
     with progress() as shown:
         outcomes = execute(runs, local, shown)
+        if budgets:
+            settle(outcomes, local, shown)
     _report(outcomes, json)
 
 

@@ -120,7 +120,7 @@ def _opened(box: Box) -> BoxError | None:
 
 def brief_of(run: Run) -> Brief:
     """All that the box is told."""
-    card = run.task.card
+    card, budget = run.task.card, run.submission.budget
     return Brief(
         track=card.track,
         adapter=card.model.adapter,
@@ -129,6 +129,7 @@ def brief_of(run: Run) -> Brief:
         parameters=card.model.parameters,
         submission=str(run.submission.folder),
         device=run.arguments.device,
+        budget=0 if budget is None else budget.value,
     )
 
 

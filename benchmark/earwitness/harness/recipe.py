@@ -19,12 +19,14 @@ from earwitness import registry
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.identity import digest
 from earwitness.results import former
+from earwitness.results.curves import RecordedBudget
 from earwitness.results.documents import read_document
 from earwitness.results.rows import RECIPE, RowsCard
 from earwitness.results.task_hashes import TaskHash
 from earwitness.results.writing import moved_into_place
 from earwitness.scoring import Setting
 from earwitness.scoring.measured import measured
+from earwitness.submission import read_submission
 from earwitness.version import VERSION
 
 if TYPE_CHECKING:
@@ -56,6 +58,10 @@ class _Data(BaseModel):
     copies: dict[str, str] = {}
 
 
+class _Entrant(_Data):
+    budget: RecordedBudget | None = None
+
+
 class _Some(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -78,7 +84,7 @@ class _Whole(BaseModel):
     run: str
     state: str
     task: _Data
-    submission: _Data
+    submission: _Entrant
     arguments: _Asked
     identity: str = ""
     command: list[str] = []
@@ -226,10 +232,20 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
             "hash": run.submission_hash,
             "folder": str(run.submission.folder),
             "card": run.submission.card.model_dump(mode="json"),
+            "budget": _budget(run),
         },
         "measured": run.measured,
         **environment(),
     }
+
+
+def _budget(run: Run) -> dict[str, Any] | None:
+    """Of which submission the run's is a budget; None where it is one by itself."""
+    budget, track = run.submission.budget, run.task.card.track
+    if budget is None:
+        return None
+    of = read_submission(run.submission.folder)
+    return RecordedBudget(of=budget.of, of_hash=of.hash_for(track), value=budget.value).model_dump()
 
 
 def environment() -> dict[str, Any]:
@@ -310,7 +326,7 @@ def reopen(folder: Path) -> Run:
     typed = recipe["arguments"]["typed"]
     arguments = Arguments.of({**typed, **recipe["arguments"]["defaulted"]})
     task = _task(folder, recipe["task"])
-    submission = _found("submission", recipe["submission"], registry.submission)
+    submission = _submission(recipe["submission"])
     run = Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
     for kind, then, now in (
         ("task", data_hash(recipe), task.data_hash),
@@ -320,6 +336,16 @@ def reopen(folder: Path) -> Run:
             name = recipe[kind]["id"]
             raise NotComparableError(f"{kind} {name} has changed since the run (hash {then}, now {now}); run again")
     return run
+
+
+def _submission(recorded: dict[str, Any]) -> Submission:
+    """The submission that a recipe names, at its budget."""
+    budget = recorded.get("budget")
+    if budget is None:
+        found: Submission = _found("submission", recorded, registry.submission)
+        return found
+    of: Submission = _found("submission", {**recorded, "id": budget["of"]}, registry.submission)
+    return of.at(budget["value"])
 
 
 def _task(folder: Path, recorded: dict[str, Any]) -> Task:

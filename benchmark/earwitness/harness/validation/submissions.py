@@ -17,7 +17,7 @@ from earwitness.harness import explain
 from earwitness.harness.recipe import Arguments, Run
 from earwitness.harness.validation.pace import for_items
 from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
-from earwitness.harness.validation.work import ITEMS, Job, in_worker, prepare
+from earwitness.harness.validation.work import ITEMS, SEEDS, Job, in_worker, prepare
 from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def validate(
         for number, track in enumerate(asked, 1):
             task = (tasks or {}).get(track) or micro_task(track)
             runs.append(Run(task, submission, Arguments(items=ITEMS, device=options.device), Path(temporary)))
-            steps += _steps(runs[-1], engine, 2 * (len(asked) - number))
+            steps += _steps(runs[-1], engine, 3 * (len(asked) - number))
         found = report("submission", submission.id, steps, say)
         return found if found.valid else Report(**{**vars(found), "log": _last_lines(runs)})
 
@@ -81,34 +81,55 @@ def _steps(run: Run, engine: Engine, rounds: int) -> list[Step]:
         yield from ()
 
     def explains() -> Iterator[str]:
-        state.first = _explained(run, state.prepared)
+        (state.first,) = _explained(run, state.prepared, 0)
         yield from _wrong(state.first)
         seconds = max((answer.cost.seconds for answer in state.first), default=0.0)
         yield ReportNote(for_items("an explanation, in CPU time,", seconds, task.card.dataset.items, task.id))
 
     def explains_again() -> Iterator[str]:
-        second = _explained(run, state.prepared)
-        yield from _wrong(second)
-        yield from _unlike(state.first, second)
+        second, other = _explained(run, state.prepared, *SEEDS)
+        yield from _wrong([*second, *other])
+        unlike = list(_unlike(state.first, second))
+        yield from unlike or _of_seed(run, second, other)
 
     return [
         Step(f"{ITEMS} items of {task.id}, made with its model", prepares, trusted=True),
-        Step(f"its explanations of {ITEMS} items of {task.id}, in a box", explains, ahead=1 + rounds),
-        Step(f"its explanations of {ITEMS} items of {task.id} once more, in another box", explains_again),
+        Step(f"its explanations of {ITEMS} items of {task.id}, in a box", explains, ahead=2 + rounds),
+        Step(f"its explanations of {ITEMS} items of {task.id} again, in another box and by two seeds", explains_again),
     ]
 
 
-def _explained(run: Run, prepared: Prepared) -> list[Answer]:
-    """Explanations of the items by a new box; raises EarwitnessError where it does not start."""
+def _explained(run: Run, prepared: Prepared, *seeds: int) -> list[list[Answer]]:
+    """Explanations of the items by a new box, under each of some explainer seeds; raises EarwitnessError where it does
+    not start.
+    """
     log = run.folder / "explain.log"
     box = boxes.create(run.arguments.isolation, explain.brief_of(run), explain.guard_of(run), log)
     try:
         box.open()
-        return explain.answers_of(box, prepared.items[0])
+        return [explain.answers_of(box, prepared.items[seed]) for seed in seeds]
     except BoxError as error:
         raise EarwitnessError(str(error)) from error
     finally:
         box.close()
+
+
+def _of_seed(run: Run, first: list[Answer], second: list[Answer]) -> Iterator[str]:
+    """Whether explanations hang on the explainer seed as the card says.
+
+    Where they are the same the card may still be right: others may differ (a sample that is the whole on few words).
+    """
+    said = run.submission.card.stochastic
+    differing = [before.item for before, after in zip(first, second, strict=True) if not _alike(before, after)]
+    if said is False and differing:
+        yield f"{differing[0]}: another explainer seed gives another explanation; say stochastic = true in the card"
+    elif said and not differing:
+        yield ReportNote(f"its card says stochastic = true, and {ITEMS} explanations are the same under two seeds")
+    elif said is None:
+        found = "true" if differing else "false"
+        yield ReportNote(
+            f"its card does not say whether it hangs on the explainer seed: stochastic = {found}, it seems"
+        )
 
 
 def _wrong(answers: list[Answer]) -> Iterator[str]:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 ITEMS = 2
 """First items of a task that are looked at."""
+SEEDS = (0, 1)
+"""Numbers of the explainer seeds that they are handed out under."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,15 @@ def in_worker(engine: Engine, function: Callable[[Job], R], job: Job) -> R:
 
 
 def prepare(job: Job) -> Prepared:
-    """Make the first items of a task; raises EarwitnessError where model or dataset cannot be read."""
+    """Make the first items of a task, under two explainer seeds.
+
+    Raises EarwitnessError where model or dataset cannot be read.
+    """
     setting = score.resolve(job.setting)
-    items, problems = score.load(setting).items()
-    return score.Prepared({0: tuple(items)}, tuple(problems), setting.device)
+    opened = score.load(setting)
+    items, problems = opened.items()
+    seeded = {seed: tuple(opened.seeded(item, seed) for item in items) for seed in SEEDS}
+    return score.Prepared(seeded, tuple(problems), setting.device)
 
 
 def make(job: Job) -> Making:
