@@ -1,16 +1,18 @@
-"""`earwitness audit`: which metrics of a task can be trusted."""
+"""`earwitness audit`: which metrics of a task can be trusted, and whether entrants explain its model at all."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from earwitness.cli.output import Json, print_json, print_table
+from earwitness.cli.output import Json, print_json, print_table, progress
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
     from earwitness.results.audits import Audit, MetricAudit
+    from earwitness.results.sanity import Sanity
 
 MOST_ITEMS = 10**6
 
@@ -23,13 +25,23 @@ class UninformativeError(EarwitnessError):
 
 def audit(
     task: Annotated[str, typer.Argument(metavar="TASK", help="Id or folder of a task.")],
-    items: Annotated[
-        int | None, typer.Option(min=2, max=MOST_ITEMS, metavar="N", help="The first N items; 40 by default.")
+    submission: Annotated[
+        str | None,
+        typer.Option(metavar="ID[,ID]", help="Of these entrants' runs: do explanations change with the model?"),
     ] = None,
+    items: Annotated[
+        int | None,
+        typer.Option(min=2, max=MOST_ITEMS, metavar="N", help="The first N items; 40 by default, 8 of an entrant."),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entrants' runs.")] = Path("runs"),
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
     json: Json = False,
 ) -> None:
-    """Find out which metrics of a task can be trusted, and store that with the task; the same command resumes."""
+    """Find out which metrics of a task can be trusted, and store that with the task; the same command resumes.
+
+    With --submission: whether explanations of entrants change when the model, or what is explained, is spoiled; stored
+    with their runs.
+    """
     from earwitness import registry
     from earwitness.authoring.audit import ITEMS
     from earwitness.authoring.audit import audit as audit_task
@@ -37,6 +49,9 @@ def audit(
 
     devices.require(device)
     found = registry.task(task)
+    if submission is not None:
+        _entrants(found.id, submission, items, out, json)
+        return
     result = audit_task(found, items or ITEMS, devices.resolve(device))
     if json:
         print_json(result.model_dump(mode="json"))
@@ -48,6 +63,50 @@ def audit(
             f"task {found.id}: its headline {', '.join(dull)} is not told from the random explainer here, and ranks "
             "nobody; choose another headline, or more items"
         )
+
+
+def _entrants(task: str, submissions: str, items: int | None, out: Path, json: bool) -> None:
+    """Look at the sanity of entrants, of their finished runs on a task under a folder."""
+    from earwitness.cli.run import names_of
+    from earwitness.harness import engines
+    from earwitness.harness.sanity import ITEMS, done_runs, of_run
+
+    chosen = []
+    for name in names_of(submissions, "--submission"):
+        runs = done_runs(out, task, name)
+        if not runs:
+            raise EarwitnessError(
+                f"no finished run of {name} on {task} under {out}; make one with `earwitness run --task {task} "
+                f"--submission {name} --out {out}`"
+            )
+        chosen.append(runs[0])
+    found = []
+    with progress() as shown:
+        for folder in chosen:
+            found.append(of_run(folder, engines.get("local"), shown, items or ITEMS))
+    if json:
+        print_json([sanity.model_dump(mode="json") for sanity in found])
+        return
+    for sanity in found:
+        show_sanity(sanity)
+
+
+def show_sanity(sanity: Sanity) -> None:
+    """Print the sanity of an entrant as a table, and what speaks against it below."""
+    records = [
+        [
+            f"when {check.check}",
+            _number(check.agreement),
+            _number(check.itself),
+            "" if check.p is None else f"{check.p:.3f}",
+            check.skipped or ("no drop found" if check.flagged else ""),
+        ]
+        for check in sanity.checks
+    ]
+    title = f"sanity of {sanity.submission} on {sanity.task}, {sanity.items} items"
+    print_table(title, ["explanations", "alike", "itself", "p", ""], records)
+    for flag in sanity.flags:
+        print(f"{sanity.submission}: {flag}")
 
 
 def show(result: Audit) -> None:

@@ -68,7 +68,7 @@ def run(
     _refuse(device, isolation, untrusted)
     arguments = Arguments(items, seed, fresh, device, isolation, seeds_of(explainer_seeds))
     typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
-    tasks = _tasks(_names(task, "--task"), model, source or [])
+    tasks = _tasks(names_of(task, "--task"), model, source or [])
     runs = _runs(tasks, submission, arguments, writable(out, "--out"), typed)
     runs = at_budgets(runs) if budgets else runs
     local = engines.get(engine)
@@ -185,7 +185,7 @@ def _runs(tasks: list[Task], submissions: str, arguments: Arguments, out: Path, 
         highest = max(*task.card.generation_seeds, *arguments.explainer_seeds)
         if arguments.seed + highest > MAX_SEED:
             raise EarwitnessError(f"--seed {arguments.seed}: task {task.id} adds up to {highest}; at most {MAX_SEED}")
-        for submission in _submissions(task, _names(submissions, "--submission")):
+        for submission in _submissions(task, names_of(submissions, "--submission")):
             asked = arguments
             if submission.card.stochastic is False:
                 asked = replace(arguments, explainer_seeds=arguments.explainer_seeds[:1])
@@ -194,7 +194,8 @@ def _runs(tasks: list[Task], submissions: str, arguments: Arguments, out: Path, 
     return list(found.values())
 
 
-def _names(text: str, option: str) -> list[str]:
+def names_of(text: str, option: str) -> list[str]:
+    """The names that an option lists; raises EarwitnessError where it names nothing."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise EarwitnessError(f"{option} names nothing")
