@@ -87,7 +87,8 @@ def cost(frame: pd.DataFrame, unit: str) -> Layers:
 
     An entrant's budgets are joined; so are the points of the front, by a dashed line that rises where a point stands.
     """
-    tip = ["entrant:N", "budget:Q", "parameter:N", *(alt.Tooltip(f"{n}:Q", format=".3~g") for n in ("cost", "score"))]
+    numbers = [alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("cost", "score")]
+    tip = [alt.Tooltip("entrant:N"), alt.Tooltip("budget:Q"), alt.Tooltip("parameter:N"), *numbers]
     base = alt.Chart(frame).encode(
         x=alt.X("cost:Q", scale=alt.Scale(type="log"), title=unit, axis=alt.Axis(gridOpacity=0.35, tickCount=5)),
         y=alt.Y("score:Q", title="score", axis=alt.Axis(gridOpacity=0.35)),

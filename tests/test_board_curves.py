@@ -108,7 +108,7 @@ def test_other_budgets_are_no_entrants_and_move_no_number_of_those(shelf: Path, 
 
 
 def test_every_entrant_is_a_point_and_every_budget_is_one_of_its_submissions_curve(path: Path) -> None:
-    points = table(path, "SELECT * FROM curves ORDER BY entrant, budget")
+    points = table(path, "SELECT * FROM budgets ORDER BY entrant, budget")
     mine = [point for point in points if point["entrant"] == "occlusion"]
     assert [(p["budget"], p["own"], p["submission"]) for p in mine] == [
         (10, False, "occlusion_at_10"),

@@ -28,7 +28,7 @@ DOORS = frozenset(
     f"{OWN}.{name}"
     for name in (
         *("tracks", "metrics", "plugins", "authoring", "scoring"),
-        *("box", "harness.engines"),
+        *("box", "harness.engines", "authoring.tried", "scoring.sanity"),
     )
 )
 """Modules that import by a name which a card gives. What the card names is a root of the closure itself."""

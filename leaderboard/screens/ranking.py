@@ -209,7 +209,7 @@ def _heading(metric: Record) -> str:
 def cost(picked: Record, entrants: list[Record]) -> None:
     """Score against cost, with the other budgets of those that were run at several."""
     kinds = {entrant["entrant"]: entrant["kind"] for entrant in entrants}
-    points = query("SELECT * FROM curves WHERE task_key = ? AND score IS NOT NULL", picked["task_key"])
+    points = query("SELECT * FROM budgets WHERE task_key = ? AND score IS NOT NULL", picked["task_key"])
     if not points:
         return
     st.subheader("What does it cost?")

@@ -14,7 +14,8 @@ from earwitness.box import frames
 def main() -> None:
     behaviour, read, write = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     brief = frames.read(read).fields
-    assert set(brief) == {"track", "adapter", "source", "revision", "parameters", "submission", "device", "scratch"}
+    of_model = {"track", "adapter", "source", "revision", "parameters", "redrawn", "redraw_seed"}
+    assert set(brief) == {*of_model, "submission", "budget", "device", "scratch"}
     if behaviour == "refuses":
         frames.write(write, frames.pack({"error": "SyntaxError: invalid\nsyntax"}, {}))
         sys.exit()

@@ -262,11 +262,11 @@ def test_making_items_is_timed_by_the_batch_that_is_made(monkeypatch: pytest.Mon
 
     task = registry.task("micro_prompt")
     job = Job(task, "cpu", tmp_path)
-    originals: Any = SimpleNamespace(chunk_of=lambda index: index // 3, items=items)
+    originals: Any = SimpleNamespace(chunk_of=lambda index: index // 3, items=items, seeded=lambda item, seed: item)
     monkeypatch.setattr("earwitness.harness.score.load", lambda setting: Small(setting, records(), originals))
     monkeypatch.setattr("earwitness.harness.validation.work.monotonic", lambda: clock[0])
     made = make(job)
-    assert (made.reading, made.seconds, made.made, len(made.prepared.items)) == (2.0, 5.0, 3, 2)
+    assert (made.reading, made.seconds, made.made, len(made.prepared.items[0])) == (2.0, 5.0, 3, 2)
 
 
 class Judge:

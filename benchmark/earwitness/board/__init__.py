@@ -69,8 +69,8 @@ def build(
         names = ", ".join(map(str, places))
         raise EarwitnessError(f"no run with rows under {names}{why}; make one with `earwitness run`")
     if not parted(found)[0]:
-        names = sorted({run.recipe["submission"]["budget"]["of"] for run in found})
-        raise EarwitnessError(f"every run here is another budget of {', '.join(names)}; run these themselves, too")
+        parents = sorted({run.recipe["submission"]["budget"]["of"] for run in found})
+        raise EarwitnessError(f"every run here is another budget of {', '.join(parents)}; run these themselves, too")
     for line in begun:
         say(f"left out: {line}")
     path = write(project(found, board, sampling), board)

@@ -22,10 +22,10 @@ COLUMNS = ("budget", "passes", "CPU s")
 def curves_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
     """Score, and main metric where there are several budgets, against cost: all entrants, and their other budgets."""
     query = """
-        SELECT curves.*, mean, low, high
-        FROM curves LEFT JOIN curve_results AS main ON curves.task_key = main.task_key AND main.metric = ?
-            AND curves.entrant = main.entrant AND curves.budget = main.budget AND curves.own = main.own
-        WHERE curves.task_key = ? ORDER BY curves.entrant, curves.budget, passes
+        SELECT budgets.*, mean, low, high
+        FROM budgets LEFT JOIN curve_results AS main ON budgets.task_key = main.task_key AND main.metric = ?
+            AND budgets.entrant = main.entrant AND budgets.budget = main.budget AND budgets.own = main.own
+        WHERE budgets.task_key = ? ORDER BY budgets.entrant, budgets.budget, passes
     """
     return records(connection, query, task["main_metric"], task["task_key"])
 

@@ -70,7 +70,7 @@ def curve_tables(budgets: Budgets) -> dict[str, list[Record]]:
     several = {point["entrant"] for point in points if not point["own"]}
     shown = [point for point in points if point["entrant"] in several]
     return {
-        "curves": [{key: value for key, value in point.items() if key != "results"} for point in points],
+        "budgets": [{key: value for key, value in point.items() if key != "results"} for point in points],
         "curve_results": [
             {"entrant": point["entrant"], "budget": point["budget"], "own": point["own"], **result}
             for point in shown

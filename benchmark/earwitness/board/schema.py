@@ -138,7 +138,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "submissions": _schema(
         entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
     ),
-    "curves": _schema(
+    "budgets": _schema(
         entrant=TEXT,
         parameter=TEXT,
         budget=COUNT,
