@@ -282,7 +282,7 @@ def raw_order(path: Path) -> None:
     assert all(r["score"] is None for r in found.values())
     assert all(r["calibrated"] is None for e in found.values() for r in e["results"].values())
     assert table(path, "SELECT ranked_by, headline FROM tasks") == [{"ranked_by": "raw", "headline": []}]
-    assert not table(path, "SELECT * FROM without")
+    assert not table(path, "SELECT * FROM exclusions")
     assert not table(path, "SELECT * FROM changes")
 
 

@@ -128,7 +128,7 @@ def test_with_two_headline_metrics_it_is_said_which_decides(tmp_path, monkeypatc
 
 def test_ranks_are_shown_without_each_headline_metric_in_turn(tmp_path, planted):
     path = build(tmp_path, planted)
-    found, rows = ranking(path), table(path, "SELECT * FROM without")
+    found, rows = ranking(path), table(path, "SELECT * FROM exclusions")
     assert [r["metric"] for r in rows[:: len(found)]] == HEADS
     for row in rows:
         entrant = found[row["entrant"]]
@@ -153,7 +153,7 @@ def test_who_defines_a_headline_metric_stands_apart_with_a_score_over_the_others
     for entrant, record in found.items():
         if entrant != "occlusion":
             assert record["score"] == pytest.approx(before[entrant]["score"])
-    assert "occlusion" not in {r["entrant"] for r in table(path, "SELECT entrant FROM without")}
+    assert "occlusion" not in {r["entrant"] for r in table(path, "SELECT entrant FROM exclusions")}
     assert (
         "occlusion is the definition of kl_cf@top30: it stands apart"
         in table(path, "SELECT note FROM tasks")[0]["note"]

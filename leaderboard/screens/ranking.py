@@ -260,7 +260,7 @@ def curves(picked: Record, entrants: list[Record], measured: list[Record]) -> No
     st.caption("Every explanation keeps the same share of words in every frame: a dense one gains nothing by density.")
     order = [entrant["entrant"] for entrant in entrants]
     preset = [e for n, e in enumerate(order) if n < 4 or e == picked["floor"]]
-    shown = st.multiselect("Submissions", order, default=preset, key="curves", label_visibility="collapsed")
+    shown = st.multiselect("Submissions", order, default=preset, key="shown_submissions", label_visibility="collapsed")
     panels = list(dict.fromkeys(name_of(metric) for metric in known))
     for column, panel in zip(st.columns(len(panels)), panels, strict=True):
         rows = [
@@ -327,7 +327,7 @@ def show() -> None:
     entrants, measured = ranking(picked["task_key"]), metrics(picked["task_key"])
     header(picked, entrants)
     values(picked, entrants, measured)
-    left = query("SELECT * FROM without WHERE task_key = ?", picked["task_key"])
+    left = query("SELECT * FROM exclusions WHERE task_key = ?", picked["task_key"])
     if left:
         first, second = st.columns([2, 3], gap="large")
         with first:

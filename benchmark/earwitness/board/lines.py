@@ -32,7 +32,7 @@ def without(connection: DuckDBPyConnection, task: Record) -> list[Text]:
     """Whether places survive without each metric of the score."""
     query = """
         SELECT metric, any_value(tau) AS tau, count(*) AS entrants, count(*) FILTER (rank = rank_before) AS same
-        FROM without JOIN metrics USING (task_key, metric) WHERE task_key = ?
+        FROM exclusions JOIN metrics USING (task_key, metric) WHERE task_key = ?
         GROUP BY metric ORDER BY any_value(position)
     """
     return [

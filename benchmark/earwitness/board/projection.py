@@ -91,7 +91,7 @@ def _tables(
         "audits": audit_records(measured),
         "ranks": [_named(measured, {**r, **costs[r["entrant"]]}) for r in summary.ranks()],
         "changes": [_named(measured, record) for record in summary.changes()],
-        "without": [_named(measured, record) for record in summary.without()],
+        "exclusions": [_named(measured, record) for record in summary.without()],
         "contrasts": [
             {**_named(measured, record), "control": measured.labels[record["control"]]}
             for record in contrasts(measured.cube, _controls(measured), headline, summary.spans())

@@ -112,7 +112,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         **RANK,
         **_with_interval("score", "score_"),
     ),
-    "without": _schema(
+    "exclusions": _schema(
         metric=TEXT,
         tau=NUMBER,
         entrant=TEXT,
