@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from earwitness.tracks.band import BandExplainer, BandItem, BandMap, BandModel
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
 class Gradient(BandExplainer):
     """Size of each cell's derivative along the word's states, in what the model foretells of the noised sound."""
 
-    steps: int = 4
+    steps: Annotated[int, Field(ge=1)] = 4
     """Noise levels, spread evenly over the steps that the item's generation runs."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1; found {self.steps}")
 
     # No inference mode: its tensors can carry no derivative.
     @torch.no_grad()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from earwitness.explaining.state_gradients import state_attributions
 from earwitness.explaining.token_maps import positive_map, scores_in_batches
@@ -23,7 +24,7 @@ class IntegratedGradients(PromptExplainer):
     Over all tokens a window's attributions add up to its log-likelihood minus that under states of zero.
     """
 
-    steps: int = 50
+    steps: Annotated[int, Field(ge=1)] = 50
     """Points on the straight path from zero to the states, at the middles of equal parts."""
     window: int = 0
     """Frames whose log-likelihood is summed before the gradient is taken, one backward pass a window; 0 for all."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
@@ -23,7 +24,7 @@ class IntegratedGradients(SpeechExplainer):
     tokens' to its log-probability minus that without context.
     """
 
-    steps: int = 50
+    steps: Annotated[int, Field(ge=1)] = 50
     """Points on each straight path, at the middles of equal parts."""
     batch: int = 16
     """Spectrograms a pass."""

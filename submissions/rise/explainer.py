@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch.nn.functional import interpolate
 
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 class Rise(SpeechExplainer):
     """The mean of random masks, weighted by the probability that each token keeps under them."""
 
-    masks: int = 4000
+    masks: Annotated[int, Field(ge=1)] = 4000
     """Random masks of the spectrogram."""
-    prefix_masks: int = 400
+    prefix_masks: Annotated[int, Field(ge=1)] = 400
     """Random masks of the earlier tokens."""
     frames: int = 16
     """Frames of a cell of the grid that masks are drawn on."""

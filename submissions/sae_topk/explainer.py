@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from earwitness.explaining.latents import count, scaled
 from earwitness.explaining.sparse import SparseAutoencoder, of_frame
@@ -18,7 +21,7 @@ class SaeTopK(ConceptExplainer):
     """Width of the dictionary; 0: 8 for each latent."""
     k: int = 8
     """Features of a frame that may be active."""
-    epochs: int = 30
+    epochs: Annotated[int, Field(ge=1)] = 30
     """Times that every training frame is seen."""
     batch: int = 512
     """Frames a step."""

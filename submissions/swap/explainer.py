@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from earwitness.tracks.band import BandExplainer, BandItem, BandMap, BandModel, generate, loudness
 
@@ -13,12 +15,8 @@ from earwitness.tracks.band import BandExplainer, BandItem, BandMap, BandModel, 
 class Swap(BandExplainer):
     """The size of the difference that the word makes to the spectrogram, under the same start and noise."""
 
-    seeds: int = 1
+    seeds: Annotated[int, Field(ge=1)] = 1
     """Swap pairs of each word: the first under the item's own noise, the others under noise of the explainer's seed."""
-
-    def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be at least 1; found {self.seeds}")
 
     def explain(self, model: BandModel, item: BandItem) -> BandMap:
         """The map of one item: the mean over pairs of |loudness with the word - loudness without it|."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
@@ -18,7 +20,7 @@ class WordLime(SpeechExplainer):
     Segments come from the model's own cross-attention, aligned in time: an explainer knows no other alignment.
     """
 
-    masks: int = 1000
+    masks: Annotated[int, Field(ge=2)] = 1000
     """Random neighbours of the utterance, itself included."""
     p: float = 0.5
     """Probability that a segment, or an earlier token, is left out."""

@@ -54,11 +54,6 @@ def test_the_gradient_leaves_no_trace_in_the_model() -> None:
     assert all(parameter.grad is None for parameter in model.module.parameters())
 
 
-def test_a_gradient_at_no_level_is_refused() -> None:
-    with pytest.raises(ValueError, match="steps must be at least 1; found 0"):
-        band_baseline("gradient").build(steps=0)
-
-
 def test_swap_under_the_items_own_seed_is_what_the_word_changes() -> None:
     model = band_model()
     for item in band_items():

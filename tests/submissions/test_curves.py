@@ -13,7 +13,7 @@ from baselines import IDS, SUBMISSIONS, baseline, tiny_items, tiny_model
 from concept_baselines import CONCEPT_IDS, concept_baseline, concept_world
 from earwitness import registry
 from earwitness.errors import InvalidCardError
-from earwitness.submission import load_explainer, read_submission
+from earwitness.submission import Submission, load_explainer, read_submission
 from speech_baselines import SPEECH_IDS, fake_items, fake_model, quick_speech
 
 ITERATED = {"epochs", "steps", "masks", "coalitions", "samples", "iterations"}
@@ -47,6 +47,28 @@ def test_a_card_says_whether_explanations_hang_on_the_explainer_seed(name: str, 
     first, second = explained_twice(name, track)
     differs = any(not np.array_equal(first[key], second[key]) for key in first)
     assert said is differs
+
+
+BUDGETS = [
+    (name, track, parameter)
+    for name, track in PAIRS
+    for parameter in sorted(
+        {*ITERATED, "prefix_masks", "seeds"}
+        & set(read_submission(SUBMISSIONS / name).card.explainers[track].parameters)
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "track", "parameter"), BUDGETS)
+def test_a_budget_below_what_a_method_can_do_is_refused_in_one_line(name: str, track: str, parameter: str) -> None:
+    submission = read_submission(SUBMISSIONS / name)
+    card = submission.card.explainers[track]
+    card = card.model_copy(update={"parameters": {**card.parameters, parameter: 0}})
+    explainers = {**submission.card.explainers, track: card}
+    without = Submission(submission.card.model_copy(update={"explainers": explainers}), submission.folder)
+    with pytest.raises(InvalidCardError, match=rf"parameter {parameter} must be greater than or equal to \d") as caught:
+        load_explainer(without, track)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("name", "track"), PAIRS)

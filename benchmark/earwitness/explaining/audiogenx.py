@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn.functional import cosine_similarity, gumbel_softmax, prelu
 
@@ -78,7 +79,7 @@ class AudioGenX(PromptExplainer):
     """causal: one teacher-forced pass with row-wise masks; released: the authors' code, for comparison."""
     framewise: bool = False
     """Whether every frame keeps its row of P; else the rows are averaged (the paper's holistic importance) to [N]."""
-    epochs: int = 50
+    epochs: Annotated[int, Field(ge=1)] = 50
     lr: float = 1e-3
     """Adam's step."""
     weight_decay: float = 1e-3

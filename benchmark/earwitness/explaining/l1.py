@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import torch
+from pydantic import Field
 
 from earwitness.explaining.checkpoints import Kept
 from earwitness.explaining.latents import count, directions, scaled
@@ -59,7 +60,7 @@ class L1Autoencoder(ConceptExplainer):
     """Width of the dictionary; 0: 8 for each latent."""
     penalty: float = 0.5
     """Weight lambda of the penalty."""
-    epochs: int = 30
+    epochs: Annotated[int, Field(ge=1)] = 30
     """Times that every training frame is seen."""
     batch: int = 512
     """Frames a step."""

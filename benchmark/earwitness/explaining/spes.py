@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from earwitness.extras import not_installed
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
@@ -30,9 +31,9 @@ class Spes(SpeechExplainer):
     so that memory does not grow with the number of masks.
     """
 
-    masks: int = 20_000
+    masks: Annotated[int, Field(ge=1)] = 20_000
     """Masks of the spectrogram, shared evenly among the granularities."""
-    prefix_masks: int = 2_000
+    prefix_masks: Annotated[int, Field(ge=1)] = 2_000
     """Masks of the earlier tokens."""
     segments: Sequence[int] = (2000, 2500, 3000)
     """Superpixels of each granularity for `reference` frames; scaled by the utterance's frames."""
