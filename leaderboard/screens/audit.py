@@ -15,7 +15,7 @@ READING = """
 * **Reliability**: how far another set of generation seeds would give the same values.
 * **Model truth**: agreement on single items with what intervention on this very model shows, and what it would be
   by chance.
-* **Survives**: Kendall's tau of the order of all that was tried, with another judge, operator or noise.
+* **Under changes**: Kendall's tau of the order of all that was tried, with another judge, operator or noise.
 * **Gamed**: the most that an explanation that knows nothing gets, from random weights (0) to the ceiling (1).
 """
 
@@ -33,7 +33,7 @@ def table(picked: Record) -> None:
             "Forms, items": with_interval(row, "ladder_items", "ladder_"),
             "Reliability": row["reliability"],
             "Model truth": _against_chance(row),
-            "Survives": _survival(row),
+            "Under changes": _survival(row),
             "Gamed": _gamed(row),
             "Against it": "; ".join(flag.partition(":")[0] for flag in row["flags"]),
         }

@@ -225,7 +225,7 @@ def cost(picked: Record, entrants: list[Record]) -> None:
         ]
     )
     st.altair_chart(charts.cost(frame, f"{unit} an explanation (median)"), width="stretch")
-    st.caption("The dashed line joins those that nothing beats at no more cost (Pareto front).")
+    st.caption("The dashed line joins the Pareto front of the scores as they were measured: no verdict.")
     several = {point["entrant"] for point in points if not point["own"]}
     shown = sorted((p for p in points if p["entrant"] in several), key=lambda p: (p["entrant"], p["budget"] or 0))
     if shown:

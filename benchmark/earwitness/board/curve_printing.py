@@ -51,7 +51,7 @@ def print_curves(connection: DuckDBPyConnection, task: Record, console: Console)
             before = point["entrant"]
     console.print(table)
     leaders = [_named(point) for point in sorted(points, key=lambda point: point["passes"]) if point["front"]]
-    best = f" Nothing is as good for as few passes as: {', '.join(leaders)}." if leaders else ""
+    best = f" Pareto front of the scores as they were measured, no verdict: {', '.join(leaders)}." if leaders else ""
     console.print(
         Text(
             "Bold: the submission's own budget; the others are not ranked. Passes: forward, a backward counts two, an "
