@@ -1,0 +1,81 @@
+"""The audits of the shipped tasks, docs/audits.md, as they are stored: `python -m earwitness.board.audit_page`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from earwitness import metrics, registry
+from earwitness.board.cells import short
+from earwitness.results.audits import read_audit
+from earwitness.scoring.certificates import folder
+
+if TYPE_CHECKING:
+    from earwitness.results.audits import Against, Audit, MetricAudit
+    from earwitness.task import Task
+
+HEAD = """# Audits
+
+What `earwitness audit` found out about the metrics of each shipped task;
+[reading the board](reading.md#which-metric-should-i-trust) says what was asked. Headline metrics are bold. *Gap* is the
+ceiling less random weights, in the metric's own units, with its interval and one-sided p. *Shares* are of the variance
+of a single value of the random explainer: item / generation seed / explainer seed. Numbers in round brackets are where
+an agreement lies by chance. Made of what is stored by `python -m earwitness.board.audit_page`.
+"""
+COLUMNS = (
+    *("metric", "gap", "p", "forms, means", "forms, items", "reliability", "shares", "truth", "under changes"),
+    *("gamed", "against it"),
+)
+
+
+def page() -> str:
+    """The page: a section a task that is audited, a row a metric that has a direction."""
+    audited = [(task, read_audit(folder(task))) for task in map(registry.task, registry.task_ids())]
+    return "\n".join([HEAD, *(section(task, audit) for task, audit in audited if audit is not None)])
+
+
+def section(task: Task, audit: Audit) -> str:
+    """A task's table, in the order of its card."""
+    cards = [card for card in task.card.metrics if card.id in audit.metrics]
+    directed = [card for card in cards if metrics.get(card.metric).direction != "none"]
+    rows = [row(card.id, card.headline, audit.metrics[card.id]) for card in directed]
+    lines = [f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS), *rows)]
+    about = f"Version {task.card.version}, {audit.items} items."
+    if audit.weights is not None:
+        told = ", ".join(f"`{name}` {short(weight)}" for name, weight in audit.weights.headline.items())
+        found = f"{len(audit.weights.entrants)} entrants on {audit.weights.items} items"
+        about += f" Weights in the score, from {found}: {told}."
+    return "\n".join([f"## {task.id}", "", about, "", *lines, ""])
+
+
+def row(name: str, headline: bool, found: MetricAudit) -> tuple[str, ...]:
+    """A metric's cells, one for each of `COLUMNS`."""
+    gap, ladder, shares = found.gap, found.ladder, found.shares
+    gamed = {blind: each.calibrated for blind, each in found.gaming.items() if each.calibrated is not None}
+    most = max(gamed, key=gamed.__getitem__, default=None)
+    return (
+        f"**`{name}`**" if headline else f"`{name}`",
+        "-" if gap is None else _within(gap.mean, gap.low, gap.high),
+        "-" if gap is None else f"{gap.p:.3f}",
+        "-" if ladder is None else short(ladder.means),
+        "-" if ladder is None else _within(ladder.items, ladder.low, ladder.high),
+        short(found.reliability),
+        "-" if shares is None else " / ".join(map(short, (shares.item, shares.generation, shares.explainer))),
+        "-" if found.truth is None else _against(found.truth),
+        "; ".join(f"{change} {_against(each)}" for change, each in found.survival.items()) or "-",
+        "-" if most is None else f"{short(gamed[most])} {most}",
+        ", ".join(flag.partition(":")[0] for flag in found.flags) or "-",
+    )
+
+
+def _within(value: float | None, low: float | None, high: float | None) -> str:
+    return short(value) if low is None or high is None else f"{short(value)} [{short(low)} {short(high)}]"
+
+
+def _against(found: Against) -> str:
+    return (
+        short(found.value) if found.low is None else f"{short(found.value)} ({short(found.low)} to {short(found.high)})"
+    )
+
+
+if __name__ == "__main__":
+    print(page(), end="")
