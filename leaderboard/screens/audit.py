@@ -35,7 +35,7 @@ def table(picked: Record) -> None:
             "Model truth": _against_chance(row),
             "Under changes": _survival(row),
             "Gamed": _gamed(row),
-            "Against it": "; ".join(flag.partition(":")[0] for flag in row["flags"]),
+            "Against it": "; ".join(dict.fromkeys(flag.partition(":")[0] for flag in row["flags"])),
         }
         for row in found
     ]

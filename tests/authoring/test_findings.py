@@ -46,7 +46,7 @@ def test_a_sound_metric_has_no_flag() -> None:
 
 
 def test_a_useless_metric_is_uninformative_and_is_told_so_whatever_its_direction() -> None:
-    p = [gap_of(evidence(0.0, seed=seed)).p for seed in range(20)]
+    p = [gap.p for seed in range(20) if (gap := gap_of(evidence(0.0, seed=seed))) is not None]
     assert sum(value < LEVEL for value in p) <= 3
     told = found(evidence(0.0, seed=int(np.argmax(p))))
     assert not told.informative
@@ -55,6 +55,13 @@ def test_a_useless_metric_is_uninformative_and_is_told_so_whatever_its_direction
     assert not backwards.informative
     described = found(replace(evidence(1.0), direction="none"))
     assert (described.informative, described.flags, described.gap) == (False, [], None)
+
+
+def test_a_metric_without_a_ceiling_has_no_gap_and_is_uninformative_for_want_of_one() -> None:
+    audit = found(replace(evidence(1.0), ceiling=np.full(ITEMS, np.nan)))
+    assert not audit.informative
+    assert audit.gap is None
+    assert audit.flags == ["uninformative: no ceiling is stored that could be told from the random explainer"]
 
 
 def test_a_gameable_metric_names_what_games_it() -> None:

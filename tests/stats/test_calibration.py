@@ -69,6 +69,20 @@ def test_a_ceiling_of_other_items_may_set_the_scale():
     assert found(np.ones((1, 2)))[0] == pytest.approx([0.4])
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_ceiling_and_random_are_one_there_is_no_scale_and_no_value():
+    ends = Anchors(np.array([0.2, 0.0]), np.array([0.2, 2.0]), np.full(2, np.nan))
+    values = np.array([[0.5, 0.1], [1.0, 1.0]])
+    found = calibrated(values, ends, np.array([0, 1]))
+    assert found(np.array([[2.0, 0.0]]))[0] == pytest.approx([np.nan, np.nan], nan_ok=True)
+    assert found(np.ones((1, 2)))[0] == pytest.approx([0.65, 0.45])
+    level = Anchors(ends.floor, ends.floor, ends.anti)
+    assert np.isnan(calibrated(values, level, np.array([0, 1]))(np.ones((1, 2)))).all()
+    assert np.isnan(shares(values, level)).all()
+    interval = calibrated_interval(values, ends, np.array([0, 1]))
+    assert np.isfinite([interval.value, interval.low, interval.high]).all()
+
+
 def test_what_items_add_is_how_the_calibrated_value_moves_when_they_weigh_more():
     random = np.random.default_rng(3)
     ends = Anchors(random.normal(0, 1, 40), random.normal(2, 1, 40), random.normal(-5, 1, 40))

@@ -88,7 +88,7 @@ def found(evidence: Evidence) -> MetricAudit:
         name: tau(evidence.sign * own, evidence.sign * other) for name, (own, other) in evidence.changed.items()
     }
     audit = MetricAudit(
-        informative=gap.p < LEVEL,
+        informative=gap is not None and gap.p < LEVEL,
         gap=gap,
         ladder=ladder,
         reliability=_finite(retest.reliability),
@@ -100,8 +100,10 @@ def found(evidence: Evidence) -> MetricAudit:
     return audit.model_copy(update={"flags": flags(audit)})
 
 
-def gap_of(evidence: Evidence) -> Gap:
-    """The paired gap between the stored ceiling and the random explainer on the same items."""
+def gap_of(evidence: Evidence) -> Gap | None:
+    """The paired gap between the stored ceiling and the random explainer on the same items; None without a ceiling."""
+    if np.isnan(evidence.ceiling).all():
+        return None
     floor = _mean(evidence.random.reshape(len(evidence.random), -1))
     told = ceiling_gap(evidence.ceiling, floor, evidence.clusters, evidence.direction)
     mean = _finite(told.mean)
@@ -183,7 +185,8 @@ def gaming_of(evidence: Evidence) -> dict[str, Gamed]:
     there = {name: values for name, values in own.items() if not np.isnan(values - floor).all()}
     gaps = [ceiling_gap(values, floor, evidence.clusters, evidence.direction) for values in there.values()]
     adjusted = holm(np.array([gap.p for gap in gaps])) if gaps else np.zeros(0)
-    way = gap_of(evidence).mean
+    gap = gap_of(evidence)
+    way = gap.mean if gap else 0.0
     return {
         name: Gamed(calibrated=_finite(gap.mean / way) if way > 0 else None, p=float(p))
         for name, gap, p in zip(there, gaps, adjusted, strict=True)
@@ -193,7 +196,9 @@ def gaming_of(evidence: Evidence) -> dict[str, Gamed]:
 def flags(audit: MetricAudit) -> list[str]:
     """What speaks against a metric, one line each."""
     lines = []
-    if not audit.informative:
+    if audit.gap is None:
+        lines.append("uninformative: no ceiling is stored that could be told from the random explainer")
+    elif not audit.informative:
         lines.append("uninformative: its ceiling is not told from the random explainer")
     ladder = audit.ladder
     if audit.informative and ladder is not None and ladder.means is not None and ladder.means < STEADY:

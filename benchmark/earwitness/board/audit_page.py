@@ -63,7 +63,7 @@ def row(name: str, headline: bool, found: MetricAudit) -> tuple[str, ...]:
         "-" if found.truth is None else _against(found.truth),
         "; ".join(f"{change} {_against(each)}" for change, each in found.survival.items()) or "-",
         "-" if most is None else f"{short(gamed[most])} {most}",
-        ", ".join(flag.partition(":")[0] for flag in found.flags) or "-",
+        ", ".join(dict.fromkeys(flag.partition(":")[0] for flag in found.flags)) or "-",
     )
 
 

@@ -127,9 +127,11 @@ def shares(values: Array, ends: Anchors) -> Array:
 
 
 def _part(rise: Array, up: Array, down: Array) -> Array:
-    """A mean rise over the floor as a share of the way that counts on its side."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(_above(rise, up, down), rise / up, rise / down)
+    """A mean rise over the floor as a share of the way that counts on its side; NaN where that has no length."""
+    way = np.where(_above(rise, up, down), up, down)
+    with np.errstate(invalid="ignore"):
+        share: Array = rise / np.where(way == 0, np.nan, way)
+    return share
 
 
 def _above(rise: Array, up: Array, down: Array) -> Array:
@@ -150,7 +152,7 @@ def _mean(values: Array) -> Array:
 def _linear(rise: Array, way: Array) -> Array:
     """[N, E] what items add to mean(rise `[N, E]`) / mean(way `[N]`)."""
     count, known = len(way), ~np.isnan(way)
-    length = float(way[known].mean()) if known.any() else float("nan")
+    length = (float(way[known].mean()) if known.any() else 0.0) or float("nan")
     present: NDArray[np.bool_] = ~np.isnan(rise)
     with np.errstate(invalid="ignore", divide="ignore"):
         parts = np.where(present, rise, 0.0) * (count / present.sum(axis=0)) / length
