@@ -5,7 +5,6 @@ from pathlib import Path
 from earwitness import registry
 from earwitness.board.audit_page import COLUMNS, page, row
 from earwitness.results.audits import Against, Gamed, Gap, Ladder, MetricAudit, Shares, read_audit
-from earwitness.scoring.certificates import folder
 
 PAGE = Path(__file__).parents[1] / "docs" / "audits.md"
 FOUND = MetricAudit(
@@ -29,7 +28,7 @@ def test_the_page_is_what_is_stored() -> None:
 
 def test_every_audit_is_of_its_tasks_weights_and_items() -> None:
     tasks = [registry.task(name) for name in registry.task_ids()]
-    audits = [(task, audit) for task in tasks if (audit := read_audit(folder(task))) is not None]
+    audits = [(task, audit) for task in tasks if (audit := read_audit(task.folder / "truth")) is not None]
     assert audits
     assert [task.id for task, audit in audits if audit.data_hash != task.data_hash] == []
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from earwitness import metrics, registry
 from earwitness.board.cells import short
 from earwitness.results.audits import read_audit
-from earwitness.scoring.certificates import folder
 
 if TYPE_CHECKING:
     from earwitness.results.audits import Against, Audit, MetricAudit
@@ -29,7 +28,7 @@ COLUMNS = (
 
 def page() -> str:
     """The page: a section a task that is audited, a row a metric that has a direction."""
-    audited = [(task, read_audit(folder(task))) for task in map(registry.task, registry.task_ids())]
+    audited = [(task, read_audit(task.folder / "truth")) for task in map(registry.task, registry.task_ids())]
     return "\n".join([HEAD, *(section(task, audit) for task, audit in audited if audit is not None)])
 
 
