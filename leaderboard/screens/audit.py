@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 from reading import Record, audits, metrics, parsed, task
-from wording import ARROWS, with_interval
+from wording import ARROWS, number, with_interval
 
 READING = """
 * **Gap**: how much more faithful the ceiling is than random weights on the same items; a metric whose gap is not
@@ -28,19 +28,18 @@ def table(picked: Record) -> None:
             "Metric": f"{row['metric']} {ARROWS[directions[row['metric']]['direction']]}",
             "Headline": bool(directions[row["metric"]]["headline"]),
             "Informative": "yes" if row["informative"] else "no",
-            "Gap": with_interval(row, "gap", "gap_"),
-            "Forms, means": row["ladder"],
-            "Forms, items": with_interval(row, "ladder_items", "ladder_"),
-            "Reliability": row["reliability"],
-            "Model truth": _against_chance(row),
-            "Under changes": _survival(row),
-            "Gamed": _gamed(row),
             "Against it": "; ".join(dict.fromkeys(flag.partition(":")[0] for flag in row["flags"])),
+            "Gap": with_interval(row, "gap", "gap_"),
+            "Forms, means": number(row["ladder"]),
+            "Forms, items": with_interval(row, "ladder_items", "ladder_"),
+            "Reliability": number(row["reliability"]),
+            "Model truth": _against_chance(row),
+            "Gamed": _gamed(row),
+            "Under changes": _survival(row),
         }
         for row in found
     ]
-    numbers = {name: st.column_config.NumberColumn(format="%.2f") for name in ("Forms, means", "Reliability")}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=numbers)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
     flagged = [row for row in found if row["flags"]]
     if flagged:
         st.subheader("What speaks against which")
