@@ -60,7 +60,7 @@ def _survival(row: Record) -> str:
 
 
 def _gamed(row: Record) -> str:
-    found = parsed(row["gaming"]) or {}
+    found = (parsed(row["gaming"]) or {}) if row["informative"] else {}
     shares = {name: each["calibrated"] for name, each in found.items() if each["calibrated"] is not None}
     if not shares:
         return "–"

@@ -118,3 +118,10 @@ def test_a_change_is_one_parameter_more_or_otherwise() -> None:
     other = MetricCard(metric="fid_f", parameters={"mask": "top10"})
     assert changes(base, [base, judged, other]) == {"judge cnn": "fid_f@top30+cnn", "mask top10": "fid_f@top10"}
     assert changes(judged, [base]) == {}
+
+
+def test_another_question_is_no_change() -> None:
+    ids = {"loudness": MetricCard(metric="steer", parameters={"factor": "loudness", "k": 4})}
+    ids["fewer"] = MetricCard(metric="steer", parameters={"factor": "loudness", "k": 1})
+    ids["pitch"] = MetricCard(metric="steer", parameters={"factor": "pitch", "k": 4})
+    assert changes(ids["loudness"], list(ids.values())) == {"k 1": ids["fewer"].id}

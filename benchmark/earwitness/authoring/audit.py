@@ -33,6 +33,8 @@ ITEMS = 40
 FILE = ".audit.jsonl"
 """Finished items of an audit that goes on; hidden, so that it is no part of the task's identity."""
 NOISE = "other noise"
+ANOTHER_QUESTION = {"factor", "roles", "level"}
+"""Parameters that say what is asked, not how: another value is no change that an answer should survive."""
 OTHERS = slice(1, None)
 """Generation seeds but the first."""
 
@@ -107,10 +109,14 @@ def of_values(task: Task, tried: Tried, clusters: list[str], stored: list[dict[s
 
 
 def changes(card: MetricCard, others: Sequence[MetricCard]) -> dict[str, str]:
-    """Ids of those metrics that are the card's with one parameter more or otherwise, by what that is."""
+    """Ids of those metrics that are the card's with a parameter more or otherwise, by what that is; those that ask
+    another question are none.
+    """
     found = {}
     for other in others:
         more = {key: value for key, value in other.parameters.items() if card.parameters.get(key) != value}
+        if ANOTHER_QUESTION & more.keys():
+            continue
         if other.metric == card.metric and card.parameters.keys() <= other.parameters.keys() and more:
             found[", ".join(f"{key} {value}" for key, value in more.items())] = other.id
     return found

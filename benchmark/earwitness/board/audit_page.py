@@ -49,7 +49,8 @@ def section(task: Task, audit: Audit) -> str:
 def row(name: str, headline: bool, found: MetricAudit) -> tuple[str, ...]:
     """A metric's cells, one for each of `COLUMNS`."""
     gap, ladder, shares = found.gap, found.ladder, found.shares
-    gamed = {blind: each.calibrated for blind, each in found.gaming.items() if each.calibrated is not None}
+    tried = found.gaming if found.informative else {}  # no way to a ceiling that is not told, and no share of it
+    gamed = {blind: each.calibrated for blind, each in tried.items() if each.calibrated is not None}
     most = max(gamed, key=gamed.__getitem__, default=None)
     return (
         f"**`{name}`**" if headline else f"`{name}`",
