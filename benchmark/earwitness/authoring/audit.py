@@ -102,6 +102,7 @@ def of_values(task: Task, tried: Tried, clusters: list[str], stored: list[dict[s
                 forms=forms,
                 blind=blind,
                 truth=None if true is None or card.id == truth else everything(*true),
+                own_forms=card.id in tried.own,
                 changed=changed,
             )
         )

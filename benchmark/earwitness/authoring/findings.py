@@ -55,6 +55,8 @@ class Evidence:
     """[N, G] by name."""
     truth: Array | None = None
     """[N, E] model truth's values of everything that was tried, higher where it is closer to it; None without one."""
+    own_forms: bool = True
+    """Whether the forms are of this metric's ceiling."""
     changed: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
     """[N, E] values of everything that was tried, and the same with one thing changed, by what was changed."""
 
@@ -118,7 +120,9 @@ def gap_of(evidence: Evidence) -> Gap | None:
 
 
 def ladder_of(evidence: Evidence) -> Ladder | None:
-    """How the metric falls along the six forms; None where no item has them."""
+    """How the metric falls along the six forms of its ceiling; None where no item has them."""
+    if not evidence.own_forms:
+        return None
     values = evidence.sign * np.stack([_mean(evidence.forms[:, step]) for step in range(FORMS)], axis=1)
     whole = ~np.isnan(values).any(axis=1)
     if not whole.any():

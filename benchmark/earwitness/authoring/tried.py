@@ -41,9 +41,11 @@ class Tried:
     random: Array
     """[N, G, X, M] of the random explainer, under X explainer seeds."""
     forms: Array
-    """[N, F, G, M] of the six forms of the ceiling, each metric's own where one is stored; NaN where there is none."""
+    """[N, F, G, M] of the six forms of a ceiling, the metric's own or that of the main metric; NaN without one."""
     blind: dict[str, Array]
     """[N, G, M] by name, of `forms.BLIND`."""
+    own: frozenset[str] = frozenset()
+    """Metrics whose forms are of their own ceiling on every item."""
 
 
 class Trial:
@@ -123,6 +125,7 @@ class Trial:
             np.stack([cells(lambda i, m, n=n: _random_name(n)) for n in EXPLAINER_SEEDS], axis=2),  # type: ignore[misc]
             np.stack([cells(form(step)) for step in range(FORMS)], axis=1),
             {name: cells(lambda i, m, name=name: name) for name in BLIND},  # type: ignore[misc]
+            own_forms(self.task, items),
         )
 
 
@@ -134,18 +137,23 @@ def _form_name(choice: str, step: int) -> str:
     return f"{choice} | {step}"
 
 
-def _choices(task: Task) -> dict[str, dict[str, str]]:
-    """The explanation that each metric's ceiling is, by item and metric.
-
-    A metric's own for headline metrics and for those that share theirs with one; else the main metric's.
-    """
+def _stored(task: Task) -> dict[str, dict[str, str]]:
+    """The explanation that each metric's own ceiling is, by item and metric."""
     own: dict[str, dict[str, str]] = {}
     for row in ceilings.read(task):
         if row["kind"] == ceilings.BEST and row["choice"]:
             own.setdefault(row["item"], {}).setdefault(row["metric"], row["choice"])
+    return own
+
+
+def _choices(task: Task) -> dict[str, dict[str, str]]:
+    """The explanation whose forms each metric is asked about, by item and metric.
+
+    A metric's own ceiling for headline metrics and for those that share theirs with one; else the main metric's.
+    """
     headline = {metric.id for metric in task.card.metrics if metric.headline} | {task.card.main_metric}
     found: dict[str, dict[str, str]] = {}
-    for item, choices in own.items():
+    for item, choices in _stored(task).items():
         tried = {choice for metric, choice in choices.items() if metric in headline}
         main = choices.get(task.card.main_metric)
         for metric in (metric.id for metric in task.card.metrics):
@@ -154,3 +162,15 @@ def _choices(task: Task) -> dict[str, dict[str, str]]:
             if choice is not None:
                 found.setdefault(item, {})[metric] = choice
     return found
+
+
+def own_forms(task: Task, items: Sequence[str]) -> frozenset[str]:
+    """Metrics that are asked about forms of their own ceiling on each of these items that has one."""
+    stored, asked = _stored(task), _choices(task)
+    known = [(stored.get(item, {}), asked.get(item, {})) for item in items]
+    return frozenset(
+        metric.id
+        for metric in task.card.metrics
+        if any(metric.id in own for own, _ in known)
+        and all(own[metric.id] == tried.get(metric.id) for own, tried in known if metric.id in own)
+    )
