@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from band_baselines import band_baseline, band_items, band_model
@@ -73,8 +72,3 @@ def test_further_seeds_of_swap_are_averaged_with_the_items_own() -> None:
         for prompt in (item.prompt, item.without(0))
     ]
     np.testing.assert_allclose(two[0], (one[0] + np.abs(loudness(pair[0]) - loudness(pair[1]))) / 2, atol=1e-5)
-
-
-def test_no_swap_pair_is_refused() -> None:
-    with pytest.raises(ValueError, match="seeds must be at least 1; found 0"):
-        band_baseline("swap").build(seeds=0)
