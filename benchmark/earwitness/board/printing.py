@@ -130,7 +130,7 @@ def _headline_table(task: Record, metrics: list[Record], entrants: list[Record])
         if group is None or entrant["rank_group"] != group:
             table.add_section()
         group = entrant["rank_group"] or 0
-        cells = [_result(entrant["results"].get(m["metric"], {})) for m in metrics]
+        cells = [_marked(value(result, "mean", ""), result) for result in (_of(entrant, m) for m in metrics)]
         score = value(entrant, "score", "score_")
         table.add_row(_place(entrant), _name(entrant, task), score, *cells, style=_style(entrant))
     for kind, title in MARKS.items():
@@ -140,9 +140,15 @@ def _headline_table(task: Record, metrics: list[Record], entrants: list[Record])
     return table
 
 
-def _result(result: Record) -> str:
-    """A mean with its interval, marked where the entrant defines the metric."""
-    return value(result, "mean", "") + (" †" if result.get("defines") else "")
+def _of(entrant: Record, metric: Record) -> Record:
+    """What an entrant has of a metric."""
+    found: Record = entrant["results"].get(metric["metric"], {})
+    return found
+
+
+def _marked(text: str, result: Record) -> str:
+    """A mean, marked where the entrant defines the metric."""
+    return text + (" †" if result.get("defines") else "")
 
 
 def _table(title: str | None = None) -> Table:
@@ -162,7 +168,7 @@ def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) ->
         failed = entrant["failed"]
         table.add_row(
             _name(entrant, task),
-            *(short(entrant["results"].get(m["metric"], {}).get("mean")) for m in metrics),
+            *(_marked(short(result.get("mean")), result) for result in (_of(entrant, m) for m in metrics)),
             "" if entrant["first"] is None else short(entrant["first"]),
             f"{entrant['seconds']:.2f}",
             f"{entrant['forwards']:.0f}",
