@@ -64,6 +64,28 @@ def test_a_metric_without_a_ceiling_has_no_gap_and_is_uninformative_for_want_of_
     assert audit.flags == ["uninformative: no ceiling is stored that could be told from the random explainer"]
 
 
+def test_a_metric_without_any_value_is_uninformative_and_nothing_else() -> None:
+    whole = evidence(1.0)
+    nothing = {name: np.full_like(values, np.nan) for name, values in whole.blind.items()}
+    audit = found(
+        replace(
+            whole,
+            ceiling=np.full(ITEMS, np.nan),
+            random=np.full_like(whole.random, np.nan),
+            forms=np.full_like(whole.forms, np.nan),
+            blind=nothing,
+        )
+    )
+    assert (audit.informative, audit.ladder, audit.reliability, audit.shares, audit.gaming) == (
+        False,
+        None,
+        None,
+        None,
+        {},
+    )
+    assert audit.flags == ["uninformative: no ceiling is stored that could be told from the random explainer"]
+
+
 def test_a_gameable_metric_names_what_games_it() -> None:
     audit = found(evidence(1.0, blind=0.8))
     assert audit.informative

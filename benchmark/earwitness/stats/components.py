@@ -40,6 +40,8 @@ class Components:
         """Share of the variance over items, of means over all seeds, that is not the seeds': what another set of seeds
         would correlate with; NaN where there is one seed of each, or nothing varies.
         """
+        if not self.generations or not self.explainers:
+            return float("nan")
         noise = np.nansum(
             [
                 self.generation / self.generations,
