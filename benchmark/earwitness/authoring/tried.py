@@ -63,7 +63,8 @@ class Trial:
         """Id of the metric that compares with model truth; None where the track has none."""
         self._chosen: Callable[..., Explanation] = import_module(f"{__package__}.{track}").chosen
         self._random = load_explainer(registry.submission(FLOOR), track)
-        self._choices = _choices(task)
+        self._own = _own_choices(task)
+        self._choices = _choices(task, self._own)
 
     def values(self, item: Item) -> list[dict[str, Any]]:
         """Values of everything that is tried on an item, as rows of `name`, `metric`, `seed` and `value`."""
@@ -125,7 +126,16 @@ class Trial:
             np.stack([cells(lambda i, m, n=n: _random_name(n)) for n in EXPLAINER_SEEDS], axis=2),  # type: ignore[misc]
             np.stack([cells(form(step)) for step in range(FORMS)], axis=1),
             {name: cells(lambda i, m, name=name: name) for name in BLIND},  # type: ignore[misc]
-            own_forms(self.task, items),
+            self._own_forms(items),
+        )
+
+    def _own_forms(self, items: Sequence[str]) -> frozenset[str]:
+        """Metrics that are asked about forms of their own ceiling on each of these items that has one."""
+        known = [(self._own.get(item, {}), self._choices.get(item, {})) for item in items]
+        return frozenset(
+            metric
+            for metric in {metric for own, _ in known for metric in own}
+            if all(own[metric] == asked.get(metric) for own, asked in known if metric in own)
         )
 
 
@@ -137,7 +147,7 @@ def _form_name(choice: str, step: int) -> str:
     return f"{choice} | {step}"
 
 
-def _stored(task: Task) -> dict[str, dict[str, str]]:
+def _own_choices(task: Task) -> dict[str, dict[str, str]]:
     """The explanation that each metric's own ceiling is, by item and metric."""
     own: dict[str, dict[str, str]] = {}
     for row in ceilings.read(task):
@@ -146,14 +156,14 @@ def _stored(task: Task) -> dict[str, dict[str, str]]:
     return own
 
 
-def _choices(task: Task) -> dict[str, dict[str, str]]:
+def _choices(task: Task, own: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """The explanation whose forms each metric is asked about, by item and metric.
 
     A metric's own ceiling for headline metrics and for those that share theirs with one; else the main metric's.
     """
     headline = {metric.id for metric in task.card.metrics if metric.headline} | {task.card.main_metric}
     found: dict[str, dict[str, str]] = {}
-    for item, choices in _stored(task).items():
+    for item, choices in own.items():
         tried = {choice for metric, choice in choices.items() if metric in headline}
         main = choices.get(task.card.main_metric)
         for metric in (metric.id for metric in task.card.metrics):
@@ -162,15 +172,3 @@ def _choices(task: Task) -> dict[str, dict[str, str]]:
             if choice is not None:
                 found.setdefault(item, {})[metric] = choice
     return found
-
-
-def own_forms(task: Task, items: Sequence[str]) -> frozenset[str]:
-    """Metrics that are asked about forms of their own ceiling on each of these items that has one."""
-    stored, asked = _stored(task), _choices(task)
-    known = [(stored.get(item, {}), asked.get(item, {})) for item in items]
-    return frozenset(
-        metric.id
-        for metric in task.card.metrics
-        if any(metric.id in own for own, _ in known)
-        and all(own[metric.id] == tried.get(metric.id) for own, tried in known if metric.id in own)
-    )

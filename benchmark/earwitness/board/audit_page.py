@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from earwitness import metrics, registry
-from earwitness.board.cells import short
+from earwitness.board.cells import probability, short, value
 from earwitness.results.audits import read_audit
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def row(name: str, headline: bool, found: MetricAudit) -> tuple[str, ...]:
     most = max(gamed, key=gamed.__getitem__, default=None)
     return (
         f"**`{name}`**" if headline else f"`{name}`",
-        "-" if gap is None else _within(gap.mean, gap.low, gap.high),
-        "-" if gap is None else f"{gap.p:.3f}",
+        "-" if gap is None else value(gap.model_dump(), "mean", ""),
+        "-" if gap is None else probability(gap.p),
         "-" if ladder is None else short(ladder.means),
-        "-" if ladder is None else _within(ladder.items, ladder.low, ladder.high),
+        "-" if ladder is None else value(ladder.model_dump(), "items", ""),
         short(found.reliability),
         "-" if shares is None else " / ".join(map(short, (shares.item, shares.generation, shares.explainer))),
         "-" if found.truth is None else _against(found.truth),
@@ -65,10 +65,6 @@ def row(name: str, headline: bool, found: MetricAudit) -> tuple[str, ...]:
         "-" if most is None else f"{short(gamed[most])} {most}",
         ", ".join(dict.fromkeys(flag.partition(":")[0] for flag in found.flags)) or "-",
     )
-
-
-def _within(value: float | None, low: float | None, high: float | None) -> str:
-    return short(value) if low is None or high is None else f"{short(value)} [{short(low)} {short(high)}]"
 
 
 def _against(found: Against) -> str:

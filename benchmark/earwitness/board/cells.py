@@ -25,3 +25,14 @@ def short(value: float | None) -> str:
         return f"{value:.1f}"
     text = f"{round(value, 2) + 0.0:.2f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def probability(p: float | None) -> str:
+    """A p-value with three decimals; nothing where there is none, and no 0: no test of drawn signs gives one.
+
+    >>> probability(0.0496), probability(0.0002), probability(None)
+    ('0.050', '<.001', '')
+    """
+    if p is None:
+        return ""
+    return f"{p:.3f}" if p >= 0.001 else "<.001"

@@ -93,12 +93,14 @@ def _entrants(task: str, submissions: str, items: int | None, out: Path, json: b
 
 def show_sanity(sanity: Sanity) -> None:
     """Print the sanity of an entrant as a table, and what speaks against it below."""
+    from earwitness.board.cells import probability
+
     records = [
         [
             f"when {check.check}",
             _number(check.agreement),
             _number(check.itself),
-            "" if check.p is None else f"{check.p:.3f}",
+            probability(check.p),
             check.skipped or ("no drop found" if check.flagged else ""),
         ]
         for check in sanity.checks
@@ -120,11 +122,13 @@ def show(result: Audit) -> None:
 
 
 def _cells(metric: MetricAudit) -> list[str]:
+    from earwitness.board.cells import probability
+
     gap, ladder = metric.gap, metric.ladder
     gamed = [each.calibrated for each in metric.gaming.values() if each.calibrated is not None]
     return [
         _number(gap.mean if gap else None),
-        "" if gap is None else f"{gap.p:.3f}",
+        probability(gap.p if gap else None),
         _number(ladder.means if ladder else None),
         _number(ladder.items if ladder else None),
         _number(metric.reliability),

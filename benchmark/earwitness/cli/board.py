@@ -144,12 +144,21 @@ def _print_pair(pair: Pair) -> None:
 
 
 def _cells(found: Difference, items: bool) -> list[str]:
+    from earwitness.board.cells import probability
+
     sign = {"higher": " +", "lower": " -"}.get(found.direction, "")
     interval = f"{found.difference:+.3f} [{found.low:+.3f} {found.high:+.3f}]"
-    p = "" if found.p is None else f"{found.p:.3f}" if found.p >= 0.001 else "<.001"
     share = "" if found.improvement is None else f"{found.improvement:.2f}"
     means = [f"{found.first:.3f}", f"{found.second:.3f}"]
-    cells = [found.metric + sign, *([str(found.items)] if items else []), *means, interval, share, p, _verdict(found)]
+    cells = [
+        found.metric + sign,
+        *([str(found.items)] if items else []),
+        *means,
+        interval,
+        share,
+        probability(found.p),
+        _verdict(found),
+    ]
     return [cell.replace("+nan", "-").replace("nan", "-") for cell in cells]
 
 
