@@ -70,14 +70,14 @@ class Odd(PromptExplainer):
 """
 
 
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+@pytest.fixture(scope="module", params=boxes.LEVELS)
+def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     folder = tmp_path_factory.mktemp("odd")
     (folder / "submission.toml").write_text(CARD)
     (folder / "explainer.py").write_text(CODE)
     model = tiny_musicgen(tmp_path_factory.mktemp("tiny"))
     brief = Brief("prompt", "musicgen", str(model), "main", {}, str(folder), "auto")
-    opened = boxes.create("process", brief, Guard(60.0, 1000), folder / "log")
+    opened = boxes.create(request.param, brief, Guard(60.0, 1000), folder / "log")
     opened.open()
     yield opened
     opened.close()

@@ -172,5 +172,5 @@ def test_no_descriptor_is_left_open(child: Callable[..., ProcessBox]) -> None:
 
 
 def test_an_unknown_isolation_level_is_an_error_that_names_the_levels(tmp_path: Path) -> None:
-    with pytest.raises(EarwitnessError, match="levels: process"):
-        boxes.create("bwrap", BRIEF, GUARD, tmp_path / "log")
+    with pytest.raises(EarwitnessError, match="levels: bwrap, landlock, process"):
+        boxes.create("cage", BRIEF, GUARD, tmp_path / "log")

@@ -31,16 +31,19 @@ def test_an_item_that_hangs_is_timed_out() -> None:
 def test_a_box_that_is_lost_again_and_again_is_given_up_with_a_reason() -> None:
     box = FakeBox(lambda item: "hang" if item.id != "item-0" else None)
     answers = explain.answers_of(box, ITEMS)
-    assert [str(answer.status) for answer in answers] == [
-        "ok",
-        "timed_out",
-        "timed_out",
-        "timed_out",
-        "failed",
-        "failed",
-    ]
-    assert answers[-1].reason == "not tried: the 3 items before it cost the explainer's process"
-    assert len(box.batches) == 5
+    assert [str(answer.status) for answer in answers] == ["ok", *["timed_out"] * 5]
+    assert answers[2].reason == "no answer"
+    assert answers[-1].reason == "not tried: the 2 items before it cost the explainer's process (no answer)"
+    assert len(box.batches) == 4
+
+
+def test_what_is_given_up_stays_given_up_in_the_shards_after_it(make_run: Any, box: Any) -> None:
+    run = make_run()
+    box.behave = lambda item: "hang"
+    explain.explain(run, explain.shards({0: [make_item(str(i)) for i in range(40)]}))
+    found = [explain.read(explain.path_of(run, name))[0] for name in ("00000", "00016", "00032")]
+    assert {entry.status for entries in found for entry in entries.values()} == {Status.TIMED_OUT}
+    assert [len(batch) for batch in box.batches] == [16, 1, 1]
 
 
 def test_a_box_that_cannot_be_opened_fails_every_item_and_is_tried_once(make_run: Any, box: Any) -> None:
@@ -86,7 +89,7 @@ def test_explanations_come_back_from_their_file(make_run: Any, box: Any) -> None
     box.behave = lambda item: "invalid" if item.id == "item-1" else None
     explain.explain(run, explain.shards({0: ITEMS}))
     described, arrays, fields = explain.read(explain.path_of(run, "00000"))
-    assert list(described) == [item.id for item in ITEMS]
+    assert sorted(described) == [item.id for item in ITEMS]
     assert described["item-0"].cost.forwards == 3
     assert sorted(arrays) == [item.id for item in ITEMS if item.id != "item-1"]
     assert arrays["item-0"]["weights"].shape == (4,)

@@ -1,7 +1,7 @@
 """The box: what a submission runs in. It is told public things alone and answers with frames of arrays.
 
-A box never holds truth, judge or metrics. `process` is a plain child process without isolation; stronger boxes fulfil
-the same interface.
+A box never holds truth, judge or scoring. `bwrap` and `landlock` keep everything else from the code inside, too;
+`process` is a plain child process without isolation, for one's own code.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from earwitness.errors import ITEM_FAILED, EarwitnessError
+from earwitness.seeds import derive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from earwitness.tracks import Item
 
-LEVELS = ("process",)
-"""Isolation levels that can be opened, strongest first."""
+LEVELS = ("bwrap", "landlock", "process")
+"""Isolation levels, strongest first."""
 UNISOLATED = ("process",)
 """Levels that keep nothing from the code they run."""
 
@@ -31,10 +32,12 @@ class BoxError(EarwitnessError):
 
     exit_code = ITEM_FAILED
 
-    def __init__(self, message: str, status: str = "failed") -> None:
+    def __init__(self, message: str, status: str = "failed", seconds: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
         """The `rows.Status` of the items that were in the box."""
+        self.seconds = seconds
+        """CPU seconds that the box had used on them."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,15 @@ class Guard:
     """Seconds without any work of its processes after which a box is stopped."""
     patience: float = 10.0
     """Wall seconds granted for each CPU second of the budget."""
+    memory: int = 8 << 30
+    """Bytes that a box may hold; where a GPU is used its own memory is not limited."""
+    threads: int = 256
+    storage: int = 1 << 30
+    """Bytes that a submission may keep in its scratch folder."""
+    files: int = 10_000
+    """Files that it may keep there."""
+    log: int = 8 << 20
+    """Bytes of what it prints that are kept."""
 
     def excess(self, cost: Cost) -> str:
         """How a cost is over the budget, in words; empty where it is not."""
@@ -139,6 +151,11 @@ class Box(Protocol):
         """End the box and everything it started; a closed box may be opened again."""
 
 
+def seed_of(item: str) -> int:
+    """Seed of the global generators while an item is explained: whoever draws from them repeats itself."""
+    return derive("box", item)
+
+
 def create(isolation: str, brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool] = lambda: False) -> Box:
     """A closed box of the given isolation level; what the submission prints goes to `log`.
 
@@ -147,5 +164,6 @@ def create(isolation: str, brief: Brief, guard: Guard, log: Path, stopped: Calla
     """
     if isolation not in LEVELS:
         raise EarwitnessError(f"no isolation level is called {isolation!r}; levels: {', '.join(LEVELS)}")
+    import_module(f"{__name__}.levels").require(isolation)
     box: Box = import_module(f"{__name__}.{isolation}").open_box(brief, guard, log, stopped)
     return box

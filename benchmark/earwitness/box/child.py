@@ -1,7 +1,7 @@
 """The inside of a box: loads a copy of the model and the submission, explains what it is handed, meters the cost.
 
 Run as `python -m earwitness.box.child READ_FD WRITE_FD PARENT_ID`. What the submission prints goes to this process's
-stdout and stderr, frames go through descriptors of their own.
+stdout and stderr, frames go through descriptors of their own. Where PARENT_ID is 0 something else ends it in time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import random
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,7 @@ from earwitness.box.meter import Meter, Usage
 from earwitness.box.orphan import end_with
 from earwitness.errors import InvalidExplanationError, one_line
 from earwitness.models.redrawing import redraw
-from earwitness.results.rows import Status
-from earwitness.seeds import derive
+from earwitness.results.status import Status
 from earwitness.submission import load_explainer, read_submission
 
 
@@ -40,7 +39,8 @@ class Bench:
 
 def main(read_from: int, write_to: int, parent: int) -> None:
     """Answer frames until the other side closes."""
-    end_with(parent)
+    if parent:
+        end_with(parent)
     torch.set_num_threads(1)
     try:
         bench = _set_up(Brief(**frames.read(read_from).fields))
@@ -55,18 +55,25 @@ def main(read_from: int, write_to: int, parent: int) -> None:
             frame = frames.read(read_from)
         except frames.FrameError:
             return
-        frames.write(write_to, _packed(answers(bench, meter, _items(bench.track, frame))))
+        frames.write(write_to, _packed(answers(bench, meter, _items(bench.track, frame), frame.fields["seeds"])))
 
 
 def _set_up(brief: Brief) -> Bench:
+    """The model, then the submission, whose code finds nothing of what was done to the model in any frame above it."""
+    model = _model(brief)
+    brief = replace(brief, redrawn=(), redraw_seed=0)
+    submission = read_submission(Path(brief.submission))
+    explainer = load_explainer(submission.at(brief.budget) if brief.budget else submission, brief.track)
+    return Bench(tracks.load(brief.track), model, explainer)
+
+
+def _model(brief: Brief) -> Any:
     model = plugins.adapter("models", brief.adapter).entry(
         brief.source, revision=brief.revision, device=resolve(brief.device), **brief.parameters
     )
     if brief.redrawn:
         redraw(model.module, brief.redrawn, brief.redraw_seed)
-    submission = read_submission(Path(brief.submission))
-    explainer = load_explainer(submission.at(brief.budget) if brief.budget else submission, brief.track)
-    return Bench(tracks.load(brief.track), model, explainer)
+    return model
 
 
 def _items(track: tracks.Track, frame: frames.Frame) -> list[tracks.Item]:
@@ -78,20 +85,24 @@ def _items(track: tracks.Track, frame: frames.Frame) -> list[tracks.Item]:
     return items
 
 
-def answers(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer]:
-    """Answers for a batch; where the batch fails, each item is explained alone, so that one cannot spoil the others."""
+def answers(bench: Bench, meter: Meter, items: list[tracks.Item], seeds: list[int]) -> list[Answer]:
+    """Answers for a batch; where the batch fails, each item is explained alone, so that one cannot spoil the others.
+
+    `seeds` are those of the global generators, one an item.
+    """
     try:
-        return _explained(bench, meter, items)
+        return _explained(bench, meter, items, seeds[0])
     except Exception as error:
         traceback.print_exc()
         if len(items) > 1:
-            return [answer for item in items for answer in answers(bench, meter, [item])]
+            pairs = zip(items, seeds, strict=True)
+            return [answer for item, seed in pairs for answer in answers(bench, meter, [item], [seed])]
         status = Status.INVALID if isinstance(error, InvalidExplanationError) else Status.FAILED
         return [Answer(items[0].id, status, one_line(error), _share(meter.usage(), 1))]
 
 
-def _explained(bench: Bench, meter: Meter, items: list[tracks.Item]) -> list[Answer]:
-    _seed(items[0].id)
+def _explained(bench: Bench, meter: Meter, items: list[tracks.Item], seed: int) -> list[Answer]:
+    _seed(seed)
     with meter:
         found = bench.explainer.explain_batch(bench.model, items)
         cost = _share(meter.usage(), len(items))
@@ -115,9 +126,8 @@ def _share(usage: Usage, items: int) -> Cost:
     return Cost(usage.seconds / items, forwards, backwards, usage.peak_bytes)
 
 
-def _seed(item: str) -> None:
+def _seed(seed: int) -> None:
     """Fix the global generators: an explainer that draws from them repeats itself, whatever ran before."""
-    seed = derive("box", item)
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     random.seed(seed)

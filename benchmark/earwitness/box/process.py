@@ -10,15 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earwitness import tracks
-from earwitness.box import Answer, BoxError, Brief, Cost, Guard, frames
+from earwitness.box import Answer, BoxError, Brief, Cost, Guard, frames, seed_of
+from earwitness.box.aliases import aliased
 from earwitness.box.endings import ending
+from earwitness.box.logs import CappedLog
 from earwitness.errors import EarwitnessError, short
 from earwitness.explaining.checkpoints import SCRATCH
-from earwitness.results.rows import Status
+from earwitness.results.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +32,18 @@ if TYPE_CHECKING:
 
 START_SECONDS = 1200.0
 """Wall seconds in which a box must have loaded its model."""
+START_CPU_SECONDS = 600.0
+"""CPU seconds in which it must have."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a box has used since it was started, seen from outside."""
+
+    seconds: float
+    """CPU seconds of its processes."""
+    peak_bytes: int = 0
+    """Most memory that they have held."""
 
 
 class ProcessBox:
@@ -47,16 +62,20 @@ class ProcessBox:
         self._stopped = stopped
         self._process: subprocess.Popen[bytes] | None = None
         self._read = self._write = -1
+        self._output: CappedLog | None = None
+        self._base = 0
 
     def open(self) -> None:
         """Start the child, load model and submission; raises BoxError."""
         self.close()
         self._start()
-        answer = self._ask(frames.pack(self._brief.fields(), {}), START_SECONDS, None)
+        answer = self._ask(frames.pack(self._brief.fields(), {}), START_SECONDS, START_CPU_SECONDS)
         if "error" in answer.fields:
             self.close()
             raise BoxError(f"cannot start: {short(str(answer.fields['error']))}")
         self.device = short(str(answer.fields.get("device")))
+        spent = self._spent()
+        self._base = 0 if spent is None else spent.peak_bytes
 
     def explain(self, items: Sequence[Item]) -> list[Answer]:
         """One answer for each item, in their order; raises BoxError where the child dies, hangs or answers nonsense."""
@@ -64,12 +83,15 @@ class ProcessBox:
             # The last child was lost: what it kept would let this one spend the budget again.
             self._forget()
             self.open()
-        arrays = {f"{i}/{name}": array for i, item in enumerate(items) for name, array in item.arrays().items()}
-        question = frames.pack({"items": [item.fields() for item in items]}, arrays)
+        handed = aliased(items)
+        arrays = {f"{i}/{name}": array for i, item in enumerate(handed) for name, array in item.arrays().items()}
+        seeds = [seed_of(item.id) for item in items]
+        question = frames.pack({"items": [item.fields() for item in handed], "seeds": seeds}, arrays)
         budget = self._guard.seconds * len(items)
+        before = self._spent()
         frame = self._ask(question, self._guard.grace + self._guard.patience * budget, self._guard.grace + budget)
         try:
-            return self._checked(items, frame)
+            return self._checked(items, handed, frame, self._since(before))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.close()
             raise BoxError("the explainer's process answered with a frame of the wrong form") from error
@@ -85,6 +107,9 @@ class ProcessBox:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+        if self._output is not None:
+            self._output.close()
+            self._output = None
 
     def _forget(self) -> None:
         if self._brief.scratch:
@@ -96,29 +121,58 @@ class ProcessBox:
         child_read, self._write = os.pipe()
         self._read, child_write = os.pipe()
         os.set_blocking(self._write, False)
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        output = self._output = CappedLog(self._log, self._guard.log)
+        try:
+            self._process = self._launched((child_read, child_write), output.descriptor)
+        finally:
+            os.close(child_read)
+            os.close(child_write)
+            output.started()
+
+    def _launched(self, frame_descriptors: tuple[int, int], output: int) -> subprocess.Popen[bytes]:
+        """The child's process, in a session of its own; it inherits the descriptors and prints to `output`."""
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
         # What a submission prints must not fail for the terminal's letters: it goes into a file.
         environment["PYTHONIOENCODING"] = "utf-8:backslashreplace"
         environment[SCRATCH] = self._brief.scratch
-        command = [sys.executable, *self.child, str(child_read), str(child_write), str(os.getpid())]
-        try:
-            with self._log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                    pass_fds=(child_read, child_write), start_new_session=True,
-                )  # fmt: skip
-        finally:
-            os.close(child_read)
-            os.close(child_write)
+        return subprocess.Popen(
+            [sys.executable, *self.child, *map(str, frame_descriptors), str(os.getpid())], stdin=subprocess.DEVNULL,
+            stdout=output, stderr=output, env=environment, pass_fds=frame_descriptors, start_new_session=True,
+        )  # fmt: skip
 
-    def _ask(self, question: bytes, wall: float, cpu: float | None) -> frames.Frame:
+    def _spent(self) -> Spent | None:
+        """What the child has used so far; None where the system does not tell, or it is gone."""
+        seconds = None if self._process is None else session_seconds(self._process.pid)
+        return None if seconds is None else Spent(seconds)
+
+    def _since(self, before: Spent | None) -> Spent | None:
+        """What was used since then."""
+        now = self._spent()
+        if before is None or now is None:
+            return None
+        return Spent(max(0.0, now.seconds - before.seconds), max(0, now.peak_bytes - self._base))
+
+    def _seconds(self) -> float | None:
+        spent = self._spent()
+        return None if spent is None else spent.seconds
+
+    def _cost(self, told: Cost, used: Spent) -> Cost:
+        """The cost of an item, of what the child tells and what was seen; a plain process is trusted to tell."""
+        return replace(told, seconds=max(told.seconds, used.seconds))
+
+    def _overspent(self) -> str:
+        """What the box may not have that it has, in words; empty where nothing is."""
+        return ""
+
+    def _ask(self, question: bytes, wall: float, cpu: float) -> frames.Frame:
         assert self._process is not None
-        watch = _Watch(self._process.pid, wall, cpu, self._guard.stall)
+        watch = _Watch(self._seconds, wall, cpu, self._guard.stall)
 
         def tick() -> None:
             if self._stopped():
                 raise KeyboardInterrupt
+            if over := self._overspent():
+                raise BoxError(over)
             watch.check()
 
         try:
@@ -127,7 +181,11 @@ class ProcessBox:
         except (frames.FrameError, OSError) as error:
             reason = self._death(str(error))
             self.close()
-            raise BoxError(reason) from error
+            raise BoxError(reason, seconds=watch.used) from error
+        except BoxError as error:
+            error.seconds = watch.used
+            self.close()
+            raise
         except BaseException:
             self.close()
             raise
@@ -139,20 +197,30 @@ class ProcessBox:
             code = self._process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
             return f"the explainer's process gave no answer: {otherwise}"
-        return f"the explainer's process {ending(code)}"
+        return f"the explainer's process {self._ended(code)}"
 
-    def _checked(self, items: Sequence[Item], frame: frames.Frame) -> list[Answer]:
+    def _ended(self, code: int) -> str:
+        """How the child ended, in words."""
+        return ending(code)
+
+    def _checked(
+        self, items: Sequence[Item], handed: Sequence[Item], frame: frames.Frame, used: Spent | None
+    ) -> list[Answer]:
+        """Answers for items that were handed over under other names; what was used is shared evenly."""
         found = frame.fields["answers"]
-        if [answer["item"] for answer in found] != [item.id for item in items]:
+        if [answer["item"] for answer in found] != [item.id for item in handed]:
             raise ValueError("answers for other items")
-        return [
-            self._check(item, i, answer, frame.arrays)
-            for i, (item, answer) in enumerate(zip(items, found, strict=True))
-        ]
+        each = Spent(0.0) if used is None else replace(used, seconds=used.seconds / len(items))
+        answers = []
+        for i, (item, alias, answer) in enumerate(zip(items, handed, found, strict=True)):
+            told = {**answer, "reason": str(answer["reason"]).replace(alias.id, item.id)}
+            answers.append(self._check(item, i, told, self._cost(_cost(answer["cost"]), each), frame.arrays))
+        return answers
 
-    def _check(self, item: Item, index: int, answer: dict[str, Any], arrays: dict[str, np.ndarray]) -> Answer:
+    def _check(
+        self, item: Item, index: int, answer: dict[str, Any], cost: Cost, arrays: dict[str, np.ndarray]
+    ) -> Answer:
         """One answer, validated again on this side and held against the budget."""
-        cost = _cost(answer["cost"])
         status = Status(answer["status"])
         if status != Status.OK:
             return Answer(item.id, status, short(str(answer["reason"])) or "no reason given", cost)
@@ -170,13 +238,19 @@ class ProcessBox:
 class _Watch:
     """Says when a child that gives no answer is given up."""
 
-    def __init__(self, pid: int, wall: float, cpu: float | None, stall: float) -> None:
-        self._pid = pid
+    def __init__(self, clock: Callable[[], float | None], wall: float, cpu: float, stall: float) -> None:
+        """`clock` tells the CPU seconds of the child's processes, or None where that is not known."""
+        self._clock = clock
         self._end = time.monotonic() + wall
         self._cpu = cpu
         self._stall = stall
-        self._first = self._last = session_seconds(pid)
+        self._first = self._last = clock()
         self._moved = self._checked = time.monotonic()
+
+    @property
+    def used(self) -> float:
+        """CPU seconds since the watch began, as last seen."""
+        return 0.0 if self._first is None or self._last is None else self._last - self._first
 
     def check(self) -> None:
         """Raise BoxError where the child is over its time or has stopped working."""
@@ -186,14 +260,14 @@ class _Watch:
         if now - self._checked < min(2.0, self._stall / 4):
             return
         self._checked = now
-        seconds = session_seconds(self._pid)
+        seconds = self._clock()
         if self._first is None or self._last is None or seconds is None:
             return
         if seconds > self._last:
             self._last, self._moved = seconds, now
-        if self._cpu is not None and seconds - self._first > self._cpu:
+        if seconds - self._first > self._cpu:
             raise BoxError("no answer within the CPU seconds that the budget allows", Status.TIMED_OUT)
-        if self._cpu is not None and now - self._moved > self._stall:
+        if now - self._moved > self._stall:
             raise BoxError(f"no answer and no work for {self._stall:g} seconds", Status.TIMED_OUT)
 
 

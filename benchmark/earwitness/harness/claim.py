@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from earwitness.errors import EarwitnessError, unwritten
 from earwitness.harness import recipe
 from earwitness.results import former, rows
+from earwitness.results.seals import is_sealed, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,16 +47,21 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
         say(f"{run.name} is scored again: {_remeasured(stored.get('measured', {}), run.measured)}")
         shutil.rmtree(run.rows, ignore_errors=True)
         recipe.write(run.folder, {**stored, **scored_with(fresh), "state": "running"})
-    elif stored.get("state") == "done" and _has_its_rows(run, stored):
+    elif stored.get("state") == "done" and _has_its_rows(run, stored, say):
         return True
     elif stored.get("state") != "running":
         recipe.write(run.folder, {**stored, "state": "running"})
     return False
 
 
-def _has_its_rows(run: Run, stored: dict[str, Any]) -> bool:
-    """Whether a finished run's rows are those that its recipe names; they go where they are not, to be made again."""
-    if rows.fingerprint(rows.read_run(run.folder)) == (stored.get("rows") or {}).get("fingerprint"):
+def _has_its_rows(run: Run, stored: dict[str, Any], say: Callable[[str], None]) -> bool:
+    """Whether a finished run's rows are those that its recipe names, and were written by this user's runs; they go
+    where they are not, to be made again.
+    """
+    parts = sorted(run.rows.glob("[!.]*.parquet"))
+    if not all(is_sealed(path, run.name) for path in parts):
+        say(f"{run.name} holds rows that no run of yours wrote: made again (`earwitness verify` compares another's)")
+    elif rows.fingerprint(rows.read_run(run.folder)) == (stored.get("rows") or {}).get("fingerprint"):
         return True
     shutil.rmtree(run.rows, ignore_errors=True)
     return False
@@ -150,6 +156,7 @@ def _write_todays(folder: Path, stored: dict[str, Any], run: Run) -> None:
         for name, text in (("submission_hash", run.submission_hash), ("run", run.name)):
             part = rows.with_texts(part, name, [text] * len(part))
         rows.write_table(part, path)
+        seal(path, run.name)
     names = ("state", "started", "finished", "versions", "git", "device", "items", "failed")
     kept: dict[str, Any] = {name: stored[name] for name in names if name in stored}
     table = rows.read_run(folder)

@@ -12,9 +12,12 @@ from safetensors import SafetensorError, safe_open
 
 from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
-from earwitness.errors import EarwitnessError, one_line
+from earwitness.box.aliases import alias
+from earwitness.errors import EarwitnessError, one_line, short
+from earwitness.identity import digest
 from earwitness.results.file_names import OF_SEED
 from earwitness.results.rows import Status
+from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring.files import write_arrays
 
 if TYPE_CHECKING:
@@ -29,8 +32,27 @@ if TYPE_CHECKING:
 
 SHARD = 16
 """Consecutive items of one submission that are explained, stored and scored together."""
-LOST_IN_A_ROW = 3
-"""Items of a shard that may each cost the box before the rest of the shard is given up."""
+LOST_IN_A_ROW = 2
+"""Items that may each cost the box before the rest of the entrant's are given up."""
+
+
+@dataclass
+class Losses:
+    """Items in a row that cost the box, over the shards of an entrant."""
+
+    in_a_row: int = 0
+    last: BoxError | None = None
+
+    def add(self, error: BoxError) -> None:
+        """Count one more."""
+        self.in_a_row, self.last = self.in_a_row + 1, error
+
+    def untried(self, item: Item) -> Answer | None:
+        """What to answer for an item where enough is lost; None where it is to be tried."""
+        if self.in_a_row < LOST_IN_A_ROW or self.last is None:
+            return None
+        reason = f"not tried: the {LOST_IN_A_ROW} items before it cost the explainer's process ({self.last})"
+        return Answer(item.id, self.last.status, short(reason))
 
 
 @dataclass(frozen=True)
@@ -52,7 +74,7 @@ class Explained:
 
 
 def shards(items: Mapping[int, Sequence[Item]]) -> list[Shard]:
-    """The items in shards, in their order, under one explainer seed after the other."""
+    """The items in shards, under one explainer seed after the other; their order tells nothing of the dataset's."""
     first = next(iter(items), 0)
     return [
         Shard(
@@ -60,7 +82,7 @@ def shards(items: Mapping[int, Sequence[Item]]) -> list[Shard]:
             tuple(some[start : start + SHARD]),
             seed,
         )
-        for seed, some in items.items()
+        for seed, some in ((seed, sorted(some, key=alias)) for seed, some in items.items())
         for start in range(0, len(some), SHARD)
     ]
 
@@ -71,8 +93,24 @@ def path_of(run: Run, shard: str) -> Path:
 
 
 def missing(run: Run, items: Mapping[int, Sequence[Item]]) -> list[Shard]:
-    """Shards that are not explained yet."""
-    return [shard for shard in shards(items) if not path_of(run, shard.name).is_file()]
+    """Shards that are not explained yet, or not by a run of this user's."""
+    return [shard for shard in shards(items) if not is_explained(run, shard)]
+
+
+def is_explained(run: Run, shard: Shard) -> bool:
+    """Whether a shard's explanations are there, and are what a run of this user's wrote of these items."""
+    return is_sealed(path_of(run, shard.name), _place(run, shard))
+
+
+def is_there(run: Run, shard: Shard) -> bool:
+    """Whether a shard's file is there, whoever wrote it, and answers for these items."""
+    path = path_of(run, shard.name)
+    return path.is_file() and set(read(path)[0]) == {item.id for item in shard.items}
+
+
+def _place(run: Run, shard: Shard) -> str:
+    """What a shard's seal names beside its file: its run, and its items."""
+    return digest([run.name, [item.id for item in shard.items]])
 
 
 def explain(
@@ -86,22 +124,39 @@ def explain(
     An item that its explainer fails on is stored with a status and a reason. Raises EarwitnessError where a file cannot
     be written.
     """
+    # The folder above is nobody else's: what a submission writes is not to be reached from elsewhere.
     brief = replace(brief_of(run), scratch=str(run.scratch.resolve()))
     box = boxes.create(run.arguments.isolation, brief, guard_of(run), run.folder / "explain.log", stopped)
+    losses = Losses()
     try:
+        _make_scratch(run)
         refusal = _opened(box)
         for shard in todo:
-            with suppress(OSError):
-                run.scratch.mkdir(parents=True, exist_ok=True)
+            _make_scratch(run)
             if refusal is None:
-                answers = answers_of(box, shard.items)
+                answers = answers_of(box, shard.items, losses)
             else:
                 answers = [_lost(item, refusal) for item in shard.items]
-            write(path_of(run, shard.name), answers, described(run, box.isolation, shard))
-            shutil.rmtree(run.scratch, ignore_errors=True)
+            store(run, shard, answers, box.isolation)
+            shutil.rmtree(run.scratch.parent, ignore_errors=True)
             on_shard(len(shard.items))
     finally:
         box.close()
+
+
+def _make_scratch(run: Run) -> None:
+    """Make the folder that a submission may write to; one that another user's programs could reach it is not."""
+    with suppress(OSError):
+        run.scratch.parent.mkdir(parents=True, exist_ok=True)
+        run.scratch.parent.chmod(0o700)
+        run.scratch.mkdir(exist_ok=True)
+
+
+def store(run: Run, shard: Shard, answers: Sequence[Answer], isolation: str) -> None:
+    """Write a shard's explanations and seal them; raises EarwitnessError where they cannot be written."""
+    path = path_of(run, shard.name)
+    write(path, answers, described(run, isolation, shard))
+    seal(path, _place(run, shard))
 
 
 def described(run: Run, isolation: str, shard: Shard) -> dict[str, Any]:
@@ -138,30 +193,41 @@ def guard_of(run: Run) -> Guard:
     return Guard(run.task.card.budget.seconds, run.task.card.budget.forwards)
 
 
-def answers_of(box: Box, items: Sequence[Item]) -> list[Answer]:
-    """One answer for each item; a batch that costs the box is tried again item by item, to find the culprit."""
-    try:
-        return box.explain(items)
-    except BoxError as lost:
-        if len(items) == 1:
-            return [_lost(items[0], lost)]
-    answers, in_a_row = [], 0
-    for item in items:
-        if in_a_row == LOST_IN_A_ROW:
-            reason = f"not tried: the {LOST_IN_A_ROW} items before it cost the explainer's process"
-            answers.append(Answer(item.id, Status.FAILED, reason))
-            continue
+def answers_of(box: Box, items: Sequence[Item], losses: Losses | None = None) -> list[Answer]:
+    """One answer for each item; a batch that costs the box is tried again item by item, to find the culprit.
+
+    `losses` are those of the entrant so far: where two items in a row cost the box no other is tried.
+    """
+    losses = losses or Losses()
+    spent = 0.0
+    if losses.untried(items[0]) is None and len(items) > 1:
         try:
-            answers.extend(box.explain([item]))
-            in_a_row = 0
+            answers = box.explain(items)
         except BoxError as lost:
-            answers.append(_lost(item, lost))
-            in_a_row += 1
-    return answers
+            spent = lost.seconds / len(items)
+        else:
+            losses.in_a_row = 0
+            return answers
+    return [_spending(spent, losses.untried(item) or _alone(box, item, losses)) for item in items]
+
+
+def _spending(seconds: float, answer: Answer) -> Answer:
+    """An answer with what was spent on it in vain."""
+    return replace(answer, cost=replace(answer.cost, seconds=answer.cost.seconds + seconds))
+
+
+def _alone(box: Box, item: Item, losses: Losses) -> Answer:
+    try:
+        (answer,) = box.explain([item])
+    except BoxError as lost:
+        losses.add(lost)
+        return _lost(item, lost)
+    losses.in_a_row = 0
+    return answer
 
 
 def _lost(item: Item, error: BoxError) -> Answer:
-    return Answer(item.id, error.status, str(error))
+    return Answer(item.id, error.status, str(error), Cost(error.seconds))
 
 
 def write(path: Path, answers: Sequence[Answer], fields: dict[str, Any]) -> None:

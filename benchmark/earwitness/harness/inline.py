@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from earwitness import tracks
-from earwitness.box import Answer, devices
+from earwitness.box import Answer, devices, seed_of
 from earwitness.box.child import Bench, answers
 from earwitness.box.meter import Meter
 from earwitness.errors import EarwitnessError, one_line
@@ -98,12 +98,16 @@ class InlineBox:
 
     def explain(self, items: Sequence[Item]) -> list[Answer]:
         """One answer for each item, in their order."""
-        return [self._held(answer) for answer in answers(self._bench, self._meter, list(items))]
+        return [self._held(answer) for answer in answers(self._bench, self._meter, list(items), _seeds(items))]
 
     def _held(self, answer: Answer) -> Answer:
         """The answer, held against the budget."""
         excess = self._guard.excess(answer.cost) if answer.status == Status.OK else ""
         return replace(answer, status=Status.TIMED_OUT, reason=excess, arrays={}) if excess else answer
+
+
+def _seeds(items: Sequence[Item]) -> list[int]:
+    return [seed_of(item.id) for item in items]
 
 
 class InlineEngine:
@@ -172,8 +176,7 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
 def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
     box = InlineBox(bench, explain.guard_of(run))
     for shard in todo:
-        answered = explain.answers_of(box, shard.items)
-        explain.write(explain.path_of(run, shard.name), answered, explain.described(run, box.isolation, shard))
+        explain.store(run, shard, explain.answers_of(box, shard.items), box.isolation)
 
 
 def open_bench(explainer: Any, task: Task, device: str) -> Bench:
@@ -211,7 +214,7 @@ def count_passes(bench: Bench, items: Sequence[Item]) -> list[Passes]:
     meter, passes = Meter(bench.model), []
     with _settled():
         for item in items:
-            (answer,) = answers(bench, meter, [item])
+            (answer,) = answers(bench, meter, [item], _seeds([item]))
             if answer.status != Status.OK:
                 raise EarwitnessError(f"{item.id}: {answer.status}: {answer.reason}")
             passes.append(Passes(item.id, answer.cost.forwards, answer.cost.backwards))

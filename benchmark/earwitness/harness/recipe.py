@@ -159,7 +159,7 @@ class Run:
     @property
     def scratch(self) -> Path:
         """Folder that the submission's box may write to, emptied with every shard that is stored."""
-        return self.folder / "scratch"
+        return self.folder / "scratch" / "kept"
 
     @property
     def rows(self) -> Path:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from earwitness.errors import EarwitnessError, NotComparableError, unwritten
-from earwitness.harness import explain, recipe, score
+from earwitness.harness import explain, recipe, score, watched
 from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
+from earwitness.harness.locks import locked
 from earwitness.harness.score import ProblemJob
 from earwitness.results import rows
 from earwitness.results.rows import RECIPE, Status
+from earwitness.results.seals import drop_unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,6 +92,8 @@ class Session:
     engine: Engine
     progress: Progress
     outcomes: dict[str, RunOutcome] = field(default_factory=dict)
+    explained: Callable[[Run, Shard], bool] = explain.is_explained
+    """Whether a shard of explanations is taken for what it says."""
 
     def of(self, prepared: dict[str, Prepared]) -> list[RunOutcome]:
         """Outcomes of the runs whose items are known."""
@@ -110,9 +114,20 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     """
     session = Session(engine, progress or Silent())
     session.outcomes = {run.name: RunOutcome(run) for run in runs}
+    made = {out: _absent(out) for out in dict.fromkeys(run.out for run in runs)}
+    outcomes = list(session.outcomes.values())
+    try:
+        with locked(runs, session.progress.say):
+            _execute(runs, session)
+    finally:
+        for out, paths in made.items():
+            _drop_made(out, paths, [outcome for outcome in outcomes if outcome.run.out == out])
+    return outcomes
+
+
+def _execute(runs: Sequence[Run], session: Session) -> None:
     outcomes = list(session.outcomes.values())
     new = [outcome for outcome in outcomes if not outcome.run.folder.exists()]
-    made = {out: _absent(out) for out in dict.fromkeys(outcome.run.out for outcome in outcomes)}
     try:
         todo = [run for run in runs if not claimed(run, session.progress.say)]
         prepared: dict[str, Prepared] = {}
@@ -125,9 +140,6 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     finally:
         for outcome in new:
             _drop_unbegun(outcome)
-        for out, paths in made.items():
-            _drop_made(out, paths, [outcome for outcome in outcomes if outcome.run.out == out])
-    return outcomes
 
 
 def _drop_unbegun(outcome: RunOutcome) -> None:
@@ -222,6 +234,7 @@ def _explain(prepared: dict[str, Prepared], session: Session) -> None:
     if not jobs:
         return
     advance = session.progress.bar("explain", total)
+    before = watched.seen([job.run for job in jobs])
 
     def drive(job: ExplainJob) -> None:
         explain.explain(job.run, job.shards, advance, session.engine.stopped)
@@ -229,6 +242,12 @@ def _explain(prepared: dict[str, Prepared], session: Session) -> None:
     for job, result in session.engine.drive(drive, jobs):
         if isinstance(result, Exception):
             session.failed(job.run, result)
+    if touched := watched.changed(before):
+        more = f" and {len(touched) - 1} more" if len(touched) > 1 else ""
+        raise EarwitnessError(
+            f"{touched[0]}{more} changed while submissions were explained, and nothing was scored; restore what was "
+            "changed, and run code that you do not trust with --isolation bwrap"
+        )
 
 
 def _score(prepared: dict[str, Prepared], session: Session) -> None:
@@ -236,9 +255,10 @@ def _score(prepared: dict[str, Prepared], session: Session) -> None:
     jobs: list[ScoreJob | ProblemJob] = []
     for outcome in sorted(session.of(prepared), key=lambda outcome: outcome.run.task.id):
         run, ready = outcome.run, prepared[outcome.run.name]
-        explained = [shard.name for shard in explain.shards(ready.items) if explain.path_of(run, shard.name).is_file()]
+        explained = [shard.name for shard in explain.shards(ready.items) if session.explained(run, shard)]
+        drop_unsealed(run.rows, run.name, "*.parquet")
         jobs += score.missing(run, explained)
-        if ready.problems and not score.rows_path(run, score.PROBLEMS).is_file():
+        if ready.problems and not score.is_scored(run, score.PROBLEMS):
             jobs.append(ProblemJob(run, ready.problems))
     if not jobs:
         return
@@ -261,7 +281,7 @@ def _finish(outcome: RunOutcome, prepared: Prepared | None) -> None:
         expected = [] if prepared is None else [shard.name for shard in explain.shards(prepared.items)]
         if prepared is not None and prepared.problems:
             expected.append(score.PROBLEMS)
-        whole = prepared is not None and all(score.rows_path(run, part).is_file() for part in expected)
+        whole = prepared is not None and all(score.is_scored(run, part) for part in expected)
         _count(outcome, table)
         stored |= {
             "state": "done" if whole else "incomplete",
@@ -293,6 +313,8 @@ def _count(outcome: RunOutcome, table: pa.Table) -> None:
 def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> RunOutcome:
     """Score a run again from its explanations, by all metrics of its card as it is now, and return what became of it.
 
+    Explanations, and what they cost, are what their files say, whoever wrote them.
+
     A folder of the first format is renamed. Raises EarwitnessError where explanations are missing, NotComparableError
     where its submission, or what is explained, has changed.
     """
@@ -308,10 +330,10 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> R
         )
     if stored["state"] != "done" and not stored.get("items"):
         raise EarwitnessError(f"{folder} is not explained yet; run the same `earwitness run` command to finish it")
-    session = Session(engine, progress or Silent(), {run.name: RunOutcome(run)})
+    session = Session(engine, progress or Silent(), {run.name: RunOutcome(run)}, explain.is_there)
     recipe.write(folder, {**stored, "state": "running"})
     prepared = _prepare([run], session)
-    if prepared and explain.missing(run, prepared[run.name].items):
+    if prepared and not all(explain.is_there(run, shard) for shard in explain.shards(prepared[run.name].items)):
         recipe.write(folder, stored)
         raise EarwitnessError(f"{folder} lacks explanations; run the same `earwitness run` command to finish it")
     if prepared:

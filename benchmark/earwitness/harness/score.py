@@ -11,6 +11,7 @@ from earwitness.errors import one_line, short
 from earwitness.harness import explain
 from earwitness.harness.explain import Explained
 from earwitness.results.rows import Row, Status, write_part
+from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring import Problem, Scoring, Setting, Value
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ def rows_path(run: Run, shard: str) -> Path:
 
 def missing(run: Run, shards: Sequence[str]) -> list[ScoreJob]:
     """Explained shards whose rows are not written yet."""
-    return [ScoreJob(run, shard) for shard in shards if not rows_path(run, shard).is_file()]
+    return [ScoreJob(run, shard) for shard in shards if not is_scored(run, shard)]
+
+
+def is_scored(run: Run, shard: str) -> bool:
+    """Whether a shard's rows are there, and are what scoring wrote here."""
+    return is_sealed(rows_path(run, shard), run.name)
 
 
 def prepare(run: Run) -> Prepared:
@@ -121,7 +127,7 @@ def score_shard(job: ScoreJob) -> int:
         for item, explained in described.items()
         for row in _item_rows(_Place(run, item, clusters[item], fields["isolation"], seed), explained, values.get(item))
     ]
-    write_part(rows, rows_path(run, job.shard))
+    _store(run, job.shard, rows)
     return len(described) - len(answered)
 
 
@@ -155,8 +161,14 @@ def write_problems(job: ProblemJob) -> int:
             None,
         )
     ]
-    write_part(rows, rows_path(run, PROBLEMS))
+    _store(run, PROBLEMS, rows)
     return len(job.problems)
+
+
+def _store(run: Run, shard: str, rows: Sequence[Row]) -> None:
+    """Write a shard's rows and seal them; raises EarwitnessError where they cannot be written."""
+    write_part(rows, rows_path(run, shard))
+    seal(rows_path(run, shard), run.name)
 
 
 @dataclass(frozen=True)
