@@ -118,8 +118,8 @@ RUN = ("run", "--task", "musicgen_musiccaps", "--submission", "random")
     [
         (("--engine", "ray"), "engine 'ray' is not available in this version; engines: local"),
         (("--engine", "slurm"), "engine 'slurm' is not available in this version; engines: local"),
-        (("--isolation", "bwrap"), "isolation 'bwrap' is not available in this version; levels: process"),
-        (("--untrusted",), "--untrusted: isolation 'process' keeps nothing from a submission's code"),
+        (("--isolation", "cage"), "no isolation level is called 'cage'; levels: bwrap, landlock, process"),
+        (("--untrusted", "--isolation", "process"), "--untrusted: isolation 'process' keeps nothing from a submission"),
         (("--device", "tpu"), "no device is called 'tpu'; devices: auto, cpu, cuda"),
         (("--submission", "randon"), "did you mean 'random'?"),
         (("--submission", ","), "--submission names nothing"),

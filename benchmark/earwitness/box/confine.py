@@ -53,7 +53,7 @@ class Beneath(ctypes.Structure):
     _fields_ = (("access", ctypes.c_uint64), ("parent", ctypes.c_int32))
 
 
-class Program(ctypes.Structure):
+class FilterProgram(ctypes.Structure):
     """`struct sock_fprog`."""
 
     _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
@@ -134,7 +134,7 @@ def _allow(rules: int, path: str, rights: int) -> None:
 
 def restrict_calls(steps: bytes) -> None:
     """Install a seccomp program for this process and all that it becomes; raises OSError where it cannot."""
-    program = Program(len(steps) // 8, steps)
+    program = FilterProgram(len(steps) // 8, steps)
     _called(LIBC.prctl(SET_SECCOMP, FILTER, ctypes.byref(program), 0, 0), "seccomp")
 
 

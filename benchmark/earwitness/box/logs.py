@@ -13,7 +13,7 @@ _CHUNK = 1 << 16
 
 
 class CappedLog:
-    """A pipe to print into; a thread appends what comes to a file, up to a number of bytes."""
+    """A pipe to print into; a thread appends what comes to a file, until that holds a number of bytes."""
 
     def __init__(self, path: Path, most: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,8 +34,8 @@ class CappedLog:
             self._thread.join(patience)
 
     def _drain(self) -> None:
-        left = self._most
         with self._path.open("ab", buffering=0) as file:
+            left = max(0, self._most - file.tell())
             while chunk := os.read(self._read, _CHUNK):
                 file.write(chunk[:left])
                 if left and len(chunk) >= left:

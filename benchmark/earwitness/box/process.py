@@ -177,7 +177,10 @@ class ProcessBox:
 
         try:
             frames.write(self._write, question, tick)
-            return frames.read(self._read, tick)
+            answer = frames.read(self._read, tick)
+            if over := self._overspent():
+                raise BoxError(over)
+            return answer
         except (frames.FrameError, OSError) as error:
             reason = self._death(str(error))
             self.close()

@@ -120,7 +120,9 @@ def _around(tree: Path, hidden: tuple[Path, ...], readable: list[Path], listable
         return
     listable.append(tree)
     for path in sorted(tree.iterdir()):
-        _around(path, hidden, readable, listable)
+        # A link inside is followed to what is in sight, and must not lead to what is not.
+        if not path.is_symlink():
+            _around(path, hidden, readable, listable)
 
 
 def _outermost(paths: list[Path]) -> list[Path]:

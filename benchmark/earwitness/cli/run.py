@@ -26,6 +26,15 @@ MOST_SEEDS = 10**6
 SHOWN = 5
 """Reasons, or differing rows, that are printed."""
 
+Isolation = Annotated[
+    str | None,
+    typer.Option(
+        metavar="bwrap|landlock|process", help="What a submission runs in; the strongest that is to be had by default."
+    ),
+]
+TrustTask = Annotated[
+    bool, typer.Option("--trust-task", help="Let a task from outside run the code that its folder holds.")
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 
 
@@ -51,24 +60,28 @@ def run(
         list[str] | None, typer.Option(metavar="HUB_ID=FOLDER", help="Where a local copy of a hub id lies.")
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
-    isolation: Annotated[str, typer.Option(metavar="process", help="What a submission runs in.")] = "process",
+    isolation: Isolation = None,
     engine: Annotated[str, typer.Option(metavar="local", help="Where the work is done.")] = "local",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
     budgets: Annotated[bool, typer.Option("--budgets", help="Each at every budget of its card's curve, too.")] = False,
     untrusted: Annotated[bool, typer.Option("--untrusted", help="Refuse to run without isolation.")] = False,
+    trust_task: TrustTask = False,
     json: Json = False,
 ) -> None:
     """Explain and score submissions on tasks; the same command resumes."""
-    from earwitness.box.devices import require
+    from earwitness.box.devices import DEVICES, require
     from earwitness.harness import engines
     from earwitness.harness.budgets import at_budgets, settle
     from earwitness.harness.recipe import Arguments
     from earwitness.harness.run import execute
 
-    _refuse(device, isolation, untrusted)
-    arguments = Arguments(items, seed, fresh, device, isolation, seeds_of(explainer_seeds))
+    if device not in DEVICES:
+        raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
+    level = isolated(isolation, untrusted)
+    arguments = Arguments(items, seed, fresh, device, level, seeds_of(explainer_seeds))
     typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
     tasks = _tasks(names_of(task, "--task"), model, source or [])
+    trusted(tasks, trust_task)
     runs = _runs(tasks, submission, arguments, writable(out, "--out"), typed)
     runs = at_budgets(runs) if budgets else runs
     local = engines.get(engine)
@@ -90,19 +103,31 @@ def score(folder: RunFolder, json: Json = False) -> None:
     _report([outcome], json)
 
 
-def verify(folder: RunFolder, json: Json = False) -> None:
-    """Recompute a run and compare its rows with the recorded ones."""
-    from earwitness.harness import engines
+def verify(folder: RunFolder, isolation: Isolation = None, trust_task: TrustTask = False, json: Json = False) -> None:
+    """Explain and score a run again in a fresh box and compare its rows with the recorded ones."""
+    from earwitness.harness import engines, recipe
     from earwitness.harness.verify import verify as verify_run
 
+    level = isolated(isolation)
+    trusted([recipe.reopen(folder).task], trust_task)
     with progress() as shown:
-        verdict = verify_run(folder, engines.get("local"), shown)
+        verdict = verify_run(folder, engines.get("local"), shown, level)
     if json:
         print_json(
-            {**vars(verdict), "verified": verdict.verified, "differences": [vars(d) for d in verdict.differences]}
+            {
+                **vars(verdict),
+                "verified": verdict.verified,
+                "differences": [vars(d) for d in verdict.differences],
+                "rounding": [vars(d) for d in verdict.rounding],
+            }
+        )
+    elif verdict.verified and verdict.rounding:
+        print(
+            f"verified: {verdict.run}: equal within rounding: {len(verdict.rounding)} of {verdict.rows} rows differ, "
+            f"by at most {verdict.farthest:.1g}"
         )
     elif verdict.verified:
-        print(f"verified: {verdict.run}: the same {verdict.rows} rows, {verdict.recomputed[:16]}")
+        print(f"verified: {verdict.run}: equal: the same {verdict.rows} rows, {verdict.recomputed[:16]}")
     else:
         shown_rows = [
             ["/".join(str(d.key[name]) for name in ("metric", "item", "generation_seed")), d.recorded, d.recomputed]
@@ -123,20 +148,42 @@ def _complaint(verdict: Any) -> str:
     return f"{verdict.run}: the rows on disk are not those that run.json names{versions}"
 
 
-def _refuse(device: str, isolation: str, untrusted: bool) -> None:
-    """Stop with one line where an option asks for what there is not."""
-    from earwitness.box import LEVELS, UNISOLATED
-    from earwitness.box.devices import DEVICES
+def isolated(asked: str | None, untrusted: bool = False) -> str:
+    """The isolation level that is asked for, or the strongest that is to be had; says so where that is none.
 
-    if device not in DEVICES:
-        raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
-    if isolation not in LEVELS:
-        raise EarwitnessError(f"isolation {isolation!r} is not available in this version; levels: {', '.join(LEVELS)}")
-    if untrusted and isolation in UNISOLATED:
+    Raises EarwitnessError where it is not to be had, or keeps nothing from untrusted code.
+    """
+    from earwitness.box import LEVELS, UNISOLATED, levels
+
+    if asked is not None and asked not in LEVELS:
+        raise EarwitnessError(f"no isolation level is called {shortened(asked)!r}; levels: {', '.join(LEVELS)}")
+    found = asked or levels.strongest()
+    if found not in UNISOLATED:
+        levels.require(found)
+        return found
+    if untrusted and asked is not None:
         raise EarwitnessError(
-            f"--untrusted: isolation {isolation!r} keeps nothing from a submission's code, and no stronger level is "
-            "available in this version; read the code, then run without --untrusted"
+            f"--untrusted: isolation {found!r} keeps nothing from a submission's code; leave --isolation out, or read "
+            "the code and run without --untrusted"
         )
+    reasons = "; ".join(f"{level}: {levels.lacking(level)}" for level in LEVELS if level not in UNISOLATED)
+    if untrusted:
+        raise EarwitnessError(f"--untrusted: no isolation is to be had here. {reasons}")
+    if asked is None:
+        typer.echo(f"earwitness: submissions run as plain processes, without isolation. {reasons}", err=True)
+    return found
+
+
+def trusted(tasks: list[Task], trust_task: bool) -> None:
+    """Raise EarwitnessError where a task from elsewhere would run code of its own as it is loaded."""
+    from earwitness.harness.foreign import code_of
+
+    for task in tasks:
+        if not trust_task and (found := code_of(task)):
+            raise EarwitnessError(
+                f"task {task.id} is from outside and brings code that runs when it is loaded: {found}; read it, and "
+                "run with --trust-task"
+            )
 
 
 def seeds_of(text: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from earwitness.box import Cost, devices
 from earwitness.errors import one_line, short
 from earwitness.harness import explain
 from earwitness.harness.explain import Explained
+from earwitness.harness.passes import PassTimer
 from earwitness.results.rows import Row, Status, write_part
 from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring import Problem, Scoring, Setting, Value
@@ -120,12 +121,17 @@ def score_shard(job: ScoreJob) -> int:
     seed = int(fields.get("explainer_seed", run.arguments.seed))
     shown = job.exhibits and seed == first_seed(run)
     folder = run.folder / EXHIBITS if shown else None
-    values = dict(zip(answered, opened.score(pairs, folder), strict=True)) if pairs else {}
+    with PassTimer(getattr(opened, "model", None) if pairs else None) as timer:
+        values = dict(zip(answered, opened.score(pairs, folder), strict=True)) if pairs else {}
     clusters = opened.clusters()
     rows = [
         row
         for item, explained in described.items()
-        for row in _item_rows(_Place(run, item, clusters[item], fields["isolation"], seed), explained, values.get(item))
+        for row in _item_rows(
+            _Place(run, item, clusters[item], fields["isolation"], seed, timer.plausible(explained.cost.seconds)),
+            explained,
+            values.get(item),
+        )
     ]
     _store(run, job.shard, rows)
     return len(described) - len(answered)
@@ -180,6 +186,7 @@ class _Place:
     cluster: str
     isolation: str
     explainer_seed: int
+    plausible_forwards: float | None = None
 
 
 def first_seed(run: Run) -> int:
@@ -219,4 +226,5 @@ def _row(place: _Place, cost: Cost, value: Value) -> Row:
         peak_bytes=cost.peak_bytes,
         isolation=place.isolation,
         run=run.name,
+        plausible_forwards=place.plausible_forwards,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from earwitness.harness.recipe import Run
     from earwitness.harness.run import Progress
 
+ROUNDING = 1e-4
+"""Largest difference, as a share, that another processor's order of sums is taken to explain."""
+
 
 @dataclass(frozen=True)
 class RowDifference:
@@ -29,6 +33,8 @@ class RowDifference:
     key: dict[str, Any]
     recorded: str
     recomputed: str
+    apart: float = 0.0
+    """How far the values lie apart, where both are numbers and nothing else differs; infinite where something does."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,9 @@ class Verification:
     claimed: str
     """Fingerprint that the recipe names."""
     differences: tuple[RowDifference, ...]
+    """Rows that differ by more than rounding."""
+    rounding: tuple[RowDifference, ...]
+    """Rows that differ by no more than sums in another order do."""
     versions: tuple[str, ...]
     """Packages whose version is not the recorded one, and code that is not."""
 
@@ -51,9 +60,16 @@ class Verification:
         """Whether the rows on disk are those that the recipe names, and made again they are the same."""
         return self.recorded == self.claimed and not self.differences
 
+    @property
+    def farthest(self) -> float:
+        """The largest difference that is taken for rounding."""
+        return max((row.apart for row in self.rounding), default=0.0)
 
-def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Verification:
-    """Recompute a run in a temporary folder and compare.
+
+def verify(
+    folder: Path, engine: Engine, progress: Progress | None = None, isolation: str | None = None
+) -> Verification:
+    """Recompute a run in a temporary folder, in a fresh box of the given level or of its own, and compare.
 
     Raises EarwitnessError where the run is not done or cannot be made again, NotComparableError where its task or
     submission has changed.
@@ -63,7 +79,8 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
         raise EarwitnessError(f"{folder} is not done ({stored['state']}); run the same command to finish it")
     recorded = rows.read_run(folder)
     with tempfile.TemporaryDirectory(prefix="earwitness-verify-") as temporary:
-        again = replace(run, out=Path(temporary))
+        level = run.arguments.isolation if isolation is None else isolation
+        again = replace(run, out=Path(temporary), arguments=replace(run.arguments, isolation=level))
         (outcome,) = execute([again], engine, progress)
         if not outcome.done:
             raise EarwitnessError(f"{folder} cannot be made again: {'; '.join(outcome.errors) or 'rows are missing'}")
@@ -71,13 +88,15 @@ def verify(folder: Path, engine: Engine, progress: Progress | None = None) -> Ve
     changed = versions_changed(stored, run)
     # Other code has other hashes, and may give the same values: those are what is verified.
     keys = [name for name in rows.KEY if not changed or name not in rows.HASHES]
+    found = differences(recorded, recomputed, keys)
     return Verification(
         run=stored["run"],
         rows=len(recorded),
         recorded=rows.fingerprint(recorded),
         recomputed=rows.fingerprint(recomputed),
         claimed=(stored.get("rows") or {}).get("fingerprint", "none"),
-        differences=tuple(differences(recorded, recomputed, keys)),
+        differences=tuple(row for row in found if row.apart > ROUNDING),
+        rounding=tuple(row for row in found if row.apart <= ROUNDING),
         versions=tuple(changed),
     )
 
@@ -98,18 +117,38 @@ def differences(recorded: pa.Table, recomputed: pa.Table, keys: Sequence[str] = 
     """Rows that only one table has, or that differ in anything but cost, by the columns that tell rows apart."""
     before, after = _by_key(recorded, keys), _by_key(recomputed, keys)
     return [
-        RowDifference(dict(zip(keys, key, strict=True)), before.get(key, "no row"), after.get(key, "no row"))
+        RowDifference(
+            dict(zip(keys, key, strict=True)),
+            _shown(before.get(key)),
+            _shown(after.get(key)),
+            _apart(before.get(key), after.get(key)),
+        )
         for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
+        if _shown(before.get(key)) != _shown(after.get(key))
     ]
 
 
-def _by_key(table: pa.Table, keys: Sequence[str]) -> dict[tuple[Any, ...], str]:
-    return {tuple(record[name] for name in keys): _shown(record) for record in table.to_pylist()}
+def _by_key(table: pa.Table, keys: Sequence[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {tuple(record[name] for name in keys): record for record in table.to_pylist()}
 
 
-def _shown(record: dict[str, Any]) -> str:
+def _shown(record: dict[str, Any] | None) -> str:
     """What of a row must repeat, beside its key."""
+    if record is None:
+        return "no row"
     value = "none" if record["value"] is None else repr(record["value"])
-    rest = [str(record[name]) for name in ("status", "reason", "cluster", "task_version") if record[name] != ""]
-    return " ".join([value, *rest])
+    return " ".join([value, *_beside(record)])
+
+
+def _beside(record: dict[str, Any]) -> list[str]:
+    return [str(record[name]) for name in ("status", "reason", "cluster", "task_version") if record[name] != ""]
+
+
+def _apart(before: dict[str, Any] | None, after: dict[str, Any] | None) -> float:
+    """How far two rows' values lie apart, as a share of the larger, or of 1; infinite where more differs than that."""
+    if before is None or after is None or _beside(before) != _beside(after):
+        return math.inf
+    one, other = before["value"], after["value"]
+    if one is None or other is None or not (math.isfinite(one) and math.isfinite(other)):
+        return math.inf
+    return float(abs(one - other) / max(1.0, abs(one), abs(other)))

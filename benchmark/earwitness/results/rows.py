@@ -27,6 +27,8 @@ INLINE = "none"
 """Isolation of rows that were made where explainer and scoring share a process."""
 
 
+SELF_REPORTED = "self-reported"
+"""Passes that were counted beside a submission's code, which can change any count."""
 UNKNOWN = ""
 """Hash of a metric in rows that were written before rows had one."""
 
@@ -88,14 +90,19 @@ class Row:
     peak_bytes: int
     isolation: str
     run: str
+    metering: str = SELF_REPORTED
+    """Who counted the passes; seconds and memory are seen from outside where the isolation keeps anything out."""
+    plausible_forwards: float | None = None
+    """Forward passes that the seconds leave room for, by the pace of the trusted copy; none where it was not asked."""
 
 
+NULLABLE = ("value", "plausible_forwards")
 SCHEMA = pa.schema(
     [
         pa.field(
             f.name,
             {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "float | None": pa.float64()}[str(f.type)],
-            nullable=f.name == "value",
+            nullable=f.name in NULLABLE,
         )
         for f in fields(Row)
     ]
@@ -103,7 +110,7 @@ SCHEMA = pa.schema(
 KEY = ("task", "task_hash", "submission", "submission_hash", "metric", "item", "generation_seed", "explainer_seed")
 HASHES = ("task_hash", "submission_hash", "metric_hash")
 """Columns that tell by which data and code a value was made."""
-COSTS = ("seconds", "forwards", "backwards", "peak_bytes", "isolation", "run")
+COSTS = ("seconds", "forwards", "backwards", "peak_bytes", "isolation", "run", "metering", "plausible_forwards")
 """Columns that a second, equal run need not repeat."""
 
 
@@ -156,13 +163,19 @@ def _part(path: Path) -> pa.Table:
 def conformed(part: pa.Table, name: str) -> pa.Table:
     """The rows in the schema's columns and types, as a table that other programs wrote may not have them.
 
-    Rows of before there was a `metric_hash` get `UNKNOWN`; the index that pandas adds goes. Raises EarwitnessError, in
+    Rows of before there was a `metric_hash` get `UNKNOWN`, those of before passes were timed know no plausible number;
+    the index that pandas adds goes. Raises EarwitnessError, in
     one line, where a column is missing or foreign, or holds what no row may hold.
     """
     own = [column for column in part.column_names if not column.startswith("__index_level_")]
     part = part.select(own).replace_schema_metadata(None)
-    if "metric_hash" not in own:
-        part = part.append_column("metric_hash", pa.array([UNKNOWN] * len(part), pa.string()))
+    for name, before, kind in (
+        ("metric_hash", UNKNOWN, pa.string()),
+        ("metering", SELF_REPORTED, pa.string()),
+        ("plausible_forwards", None, pa.float64()),
+    ):
+        if name not in own:
+            part = part.append_column(name, pa.array([before] * len(part), kind))
     missing = [column for column in SCHEMA.names if column not in part.column_names]
     foreign = [column for column in part.column_names if column not in SCHEMA.names]
     if missing or foreign:

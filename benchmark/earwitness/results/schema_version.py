@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-VERSION = 2
-"""Of files that are written now. Version 1 says none; before `metric_hash` was a column, it was lacking, too."""
+VERSION = 3
+"""Of files that are written now. Version 1 says none; before `metric_hash` was a column, it was lacking, too. Version 2
+had no `metering` and no `plausible_forwards`."""
 SCHEMA, WRITER = b"earwitness.schema", b"earwitness.version"
 """Keys of the metadata: the schema version, and the version of earwitness that wrote the file."""
 

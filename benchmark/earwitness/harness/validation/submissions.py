@@ -11,7 +11,7 @@ import numpy as np
 
 from earwitness import box as boxes
 from earwitness import registry
-from earwitness.box import BoxError
+from earwitness.box import BoxError, levels
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
 from earwitness.harness.recipe import Arguments, Run
@@ -54,7 +54,8 @@ def validate(
         runs: list[Run] = []
         for number, track in enumerate(asked, 1):
             task = (tasks or {}).get(track) or micro_task(track)
-            runs.append(Run(task, submission, Arguments(items=ITEMS, device=options.device), Path(temporary)))
+            arguments = Arguments(items=ITEMS, device=options.device, isolation=levels.strongest())
+            runs.append(Run(task, submission, arguments, Path(temporary)))
             steps += _steps(runs[-1], engine, 3 * (len(asked) - number))
         found = report("submission", submission.id, steps, say)
         return found if found.valid else Report(**{**vars(found), "log": _last_lines(runs)})
