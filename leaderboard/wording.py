@@ -55,6 +55,24 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
+def without_images(text: str) -> str:
+    """A page of somebody else's in Markdown, without pictures: they would be fetched from wherever it says.
+
+    >>> without_images("![seen](https://example.org/a.png) and [a link](https://example.org)")
+    '[seen](https://example.org/a.png) and [a link](https://example.org)'
+    """
+    return re.sub(r"!(?=\[)", "", text)
+
+
+def inert(text: str) -> str:
+    r"""Somebody else's line of text, of which Markdown makes neither a link, a picture, code nor a formula.
+
+    >>> inert("see [here](https://example.org): text-to-audio")
+    'see \\[here\\](https://example.org): text-to-audio'
+    """
+    return re.sub(r"([\\`*\[\]<>$])", r"\\\1", text)
+
+
 def plain(text: str) -> str:
     r"""Text of which Markdown makes nothing else.
 

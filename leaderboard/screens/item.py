@@ -10,7 +10,7 @@ import views
 from reading import Record, exhibits, item_arrays, metrics, parsed, query, ranking, task
 from sounds import play
 from state import pick
-from wording import ARROWS, number
+from wording import ARROWS, inert, number
 
 NOBODY = "nobody"
 # Label of the sound that is explained, where an item is one sound. A text below it would be drawn on the page.
@@ -42,9 +42,9 @@ def step(order: list[str], place: int) -> None:
 
 
 def original(item: Record, view: Any) -> None:
-    st.subheader(view.title(parsed(item["fields"]) or {}) or item["item"])
+    st.subheader(inert(view.title(parsed(item["fields"]) or {}) or item["item"]))
     if item["problem"]:
-        st.warning(f"This item cannot be explained: {item['problem']}")
+        st.warning(f"This item cannot be explained: {inert(item['problem'])}")
     if not view.ORIGINAL:
         return
     left, _ = st.columns(2, gap="large")
@@ -61,7 +61,7 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
         return
     left = found[0]
     if left["status"] not in ("ok", "skipped"):
-        st.error(f"{left['status']}: {left['reason']}")
+        st.error(inert(f"{left['status']}: {left['reason']}"))
     fields = described(item, entrant)
     answered = item_arrays(left["explanation"], item["item"]) if view.GIVEN else {}
     given = item_arrays(item["arrays"], item["item"]) if view.GIVEN else {}

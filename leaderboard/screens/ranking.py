@@ -10,7 +10,7 @@ from controls import against
 from reading import Record, metrics, parsed, query, ranking, results, task
 from state import pick
 from win_rates import across
-from wording import ARROWS, metric_label, number, plural, rank_interval, with_interval
+from wording import ARROWS, inert, metric_label, number, plural, rank_interval, with_interval
 
 from earwitness.board.printing import ties
 from earwitness.metrics import name_of
@@ -41,8 +41,8 @@ Point = tuple[Record, Record | None, str, str]
 
 
 def header(picked: Record, entrants: list[Record]) -> None:
-    st.title(picked["title"])
-    st.markdown(f"Model: **{picked['model']}**")
+    st.title(inert(picked["title"]))
+    st.markdown(f"Model: **{inert(picked['model'])}**")
     level = f"{100 * picked['level']:.0f} % intervals over {plural(picked['clusters'], 'cluster')}"
     level += f" ({picked['ways']})" if picked["ways"] else ""
     counts = [plural(len(entrants), "submission"), plural(picked["items"], "item"), plural(picked["rows"], "row")]

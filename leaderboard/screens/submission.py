@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 from reading import Record, parsed, query
 from state import pick
-from wording import number, plain, plural, rank_interval, with_interval
+from wording import inert, number, plain, plural, rank_interval, with_interval, without_images
 
 
 def facts(record: Record, card: Record) -> None:
-    st.title(record["title"])
+    st.title(inert(record["title"]))
     st.caption(f"`{record['submission']}` · {record['kind']} · hash {record['submission_hash']}")
     if not card:
         return
@@ -98,7 +98,7 @@ def show() -> None:
     sanity(chosen)
     if record["readme"]:
         st.divider()
-        st.markdown(record["readme"])
+        st.markdown(without_images(record["readme"]))
 
 
 show()

@@ -7,11 +7,11 @@ import json
 import pandas as pd
 import streamlit as st
 from reading import Record, metrics, parsed, task
-from wording import ARROWS, plural, with_interval
+from wording import ARROWS, inert, plural, with_interval, without_images
 
 
 def facts(picked: Record, card: Record) -> None:
-    st.title(picked["title"])
+    st.title(inert(picked["title"]))
     st.caption(f"`{picked['task']}` version {picked['version']} · track {picked['track']} · hash {picked['task_hash']}")
     if picked["note"]:
         st.info(picked["note"])
@@ -121,7 +121,7 @@ def show() -> None:
     certificate(picked)
     if picked["readme"]:
         st.divider()
-        st.markdown(picked["readme"])
+        st.markdown(without_images(picked["readme"]))
     if card:
         with st.expander("The card"):
             st.json(card, expanded=1)

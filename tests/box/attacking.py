@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -181,6 +181,19 @@ def _outcome(box: boxes.Box, name: str, log: Path, prey: Prey) -> str:
     if name == "flood_log" and log.stat().st_size <= GUARD.log + SLACK:
         return STOPPED
     return SUCCEEDS
+
+
+def table(found: Mapping[str, Mapping[str, str]], of_kernel: Collection[str]) -> str:
+    """Attack by level, as the docs have it; of what a kernel may refuse everybody nothing is said of plain processes."""
+    lines = [f"| attack | {' | '.join(f'`{level}`' for level in found)} |", "|---|" + "---|" * len(found)]
+    for name in names():
+        if name != "nothing":
+            cells = [
+                "by the kernel" if name in of_kernel and level == "process" else outcomes[name].split(",")[0]
+                for level, outcomes in found.items()
+            ]
+            lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def left_behind(known: set[int], patience: float = 5.0) -> set[int]:

@@ -12,7 +12,7 @@ import pytest
 from attacking import LOST, SECRET, STOPPED, SUCCEEDS
 from ordinary import as_ordinary_user
 
-from earwitness.box import levels
+from earwitness.box import LEVELS, levels
 
 CONFINED = ("bwrap", "landlock")
 CONTAINED = {
@@ -66,6 +66,13 @@ def test_an_attack_succeeds_in_a_plain_process(attacked: Callable[[str], dict[st
 def test_no_attack_succeeds_in_a_box(attacked: Callable[[str], dict[str, str]], level: str, name: str) -> None:
     assert levels.lacking(level) == ""
     assert attacked(level)[name] == SUCCEEDS if name in HARMLESS else attacked(level)[name] in (STOPPED, LOST)
+
+
+def test_the_table_of_the_docs_is_what_was_found(attacked: Callable[[str], dict[str, str]]) -> None:
+    found = attacking.table({level: attacked(level) for level in LEVELS}, OF_KERNEL)
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+    if os.getuid() == 0:
+        assert found in page, f"docs/security.md must hold\n{found}"
 
 
 @pytest.mark.parametrize("level", CONFINED)

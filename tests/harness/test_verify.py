@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import recipe
 from earwitness.harness.run import execute
-from earwitness.harness.verify import verify
+from earwitness.harness.verify import _apart, verify
 from earwitness.results import rows
 
 
@@ -35,6 +36,38 @@ def test_a_changed_value_is_found_with_its_row(folder: Path, engine: Any) -> Non
     (difference,) = verdict.differences
     assert (difference.key["item"], difference.key["metric"]) == (table[0]["item"], table[0]["metric"])
     assert difference.recorded.split()[0] == repr(table[0]["value"])
+
+
+def test_rows_that_differ_by_rounding_are_verified_and_told(folder: Path, engine: Any) -> None:
+    table = rows.read_run(folder).to_pylist()
+    table[0]["value"] += 1e-6
+    for path in (folder / "rows").glob("*.parquet"):
+        path.unlink()
+    made = rows.table([rows.Row(**row) for row in table])
+    rows.write_table(made, folder / "rows" / "00000.parquet")
+    stored = recipe.read(folder)
+    recipe.write(folder, {**stored, "rows": {"number": len(made), "fingerprint": rows.fingerprint(made)}})
+    verdict = verify(folder, engine)
+    assert verdict.verified
+    assert verdict.rounding == verdict.differences
+    assert verdict.farthest == pytest.approx(1e-6, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("other", "apart"),
+    [
+        ({"value": 0.5}, 0.0),
+        ({"value": 0.5 + 1e-3}, 1e-3),
+        ({"value": None}, math.inf),
+        ({"value": math.nan}, math.inf),
+        ({"status": "failed"}, math.inf),
+        ({"reason": "none"}, math.inf),
+    ],
+)
+def test_how_far_two_rows_lie_apart(other: dict[str, Any], apart: float) -> None:
+    row = {"value": 0.5, "status": "ok", "reason": "", "cluster": "a", "task_version": 1}
+    assert _apart(row, {**row, **other}) == pytest.approx(apart)
+    assert _apart(row, None) == math.inf
 
 
 def test_a_row_that_was_left_out_is_found(folder: Path, engine: Any) -> None:

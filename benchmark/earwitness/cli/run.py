@@ -131,7 +131,7 @@ def verify(folder: RunFolder, isolation: Isolation = None, trust_task: TrustTask
     else:
         shown_rows = [
             ["/".join(str(d.key[name]) for name in ("metric", "item", "generation_seed")), d.recorded, d.recomputed]
-            for d in verdict.differences[:SHOWN]
+            for d in sorted(verdict.differences, key=lambda each: -each.apart)[:SHOWN]
         ]
         if shown_rows:
             print_table("", ["metric/item/seed", "recorded", "recomputed"], shown_rows)

@@ -303,10 +303,24 @@ def now() -> str:
 def write(folder: Path, recipe: dict[str, Any], exclusive: bool = False) -> None:
     """Write a recipe under a temporary name and move it into place; `exclusive` leaves one that is there alone.
 
-    Raises EarwitnessError where it cannot be written.
+    Recipes are published: paths in the user's home begin with `~`. Raises EarwitnessError where it cannot be written.
     """
     with moved_into_place(folder / RECIPE, exclusive=exclusive) as temporary:
-        temporary.write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(without_home(recipe), indent=2) + "\n", encoding="utf-8")
+
+
+def without_home(value: Any) -> Any:
+    """A JSON value with `~` for the user's home in each of its texts.
+
+    >>> without_home({"folder": str(Path.home() / "tasks" / "mine")})
+    {'folder': '~/tasks/mine'}
+    """
+    if isinstance(value, dict):
+        return {key: without_home(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_home(each) for each in value]
+    home = str(Path.home())
+    return value.replace(f"{home}{os.sep}", f"~{os.sep}") if isinstance(value, str) and len(home) > 1 else value
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -351,7 +365,8 @@ def _submission(recorded: dict[str, Any]) -> Submission:
 def _task(folder: Path, recorded: dict[str, Any]) -> Task:
     """The task that a recipe names, with the model and the copies of sources that it was run with."""
     task: Task = _found("task", recorded, registry.task)
-    copies, own, name = recorded.get("copies", {}), recorded.get("own_model"), recorded.get("model", "")
+    copies = {source: os.path.expanduser(at) for source, at in recorded.get("copies", {}).items()}
+    own, name = recorded.get("own_model"), recorded.get("model", "")
     try:
         if own is not None and not own.startswith("files ") and own != name:
             raise EarwitnessError("it was made with a model in memory")
@@ -390,5 +405,6 @@ def submission_hash(recipe: dict[str, Any], run: Run) -> str:
 
 def _found(kind: str, recorded: dict[str, Any], find: Any) -> Any:
     """What a recipe names, from where it was or from the registry."""
-    here = os.path.isfile(Path(recorded["folder"], f"{kind}.toml"))
-    return find(recorded["folder"] if here else recorded["id"])
+    folder = os.path.expanduser(recorded["folder"])
+    here = os.path.isfile(Path(folder, f"{kind}.toml"))
+    return find(folder if here else recorded["id"])

@@ -49,16 +49,19 @@ class Verification:
     claimed: str
     """Fingerprint that the recipe names."""
     differences: tuple[RowDifference, ...]
-    """Rows that differ by more than rounding."""
-    rounding: tuple[RowDifference, ...]
-    """Rows that differ by no more than sums in another order do."""
+    """Rows that differ, by however little."""
     versions: tuple[str, ...]
     """Packages whose version is not the recorded one, and code that is not."""
 
     @property
     def verified(self) -> bool:
-        """Whether the rows on disk are those that the recipe names, and made again they are the same."""
-        return self.recorded == self.claimed and not self.differences
+        """Whether the rows on disk are those that the recipe names, and made again they are equal within rounding."""
+        return self.recorded == self.claimed and len(self.rounding) == len(self.differences)
+
+    @property
+    def rounding(self) -> tuple[RowDifference, ...]:
+        """Rows that differ by no more than sums in another order do."""
+        return tuple(row for row in self.differences if row.apart <= ROUNDING)
 
     @property
     def farthest(self) -> float:
@@ -95,8 +98,7 @@ def verify(
         recorded=rows.fingerprint(recorded),
         recomputed=rows.fingerprint(recomputed),
         claimed=(stored.get("rows") or {}).get("fingerprint", "none"),
-        differences=tuple(row for row in found if row.apart > ROUNDING),
-        rounding=tuple(row for row in found if row.apart <= ROUNDING),
+        differences=tuple(found),
         versions=tuple(changed),
     )
 
