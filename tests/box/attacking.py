@@ -29,7 +29,7 @@ from earwitness.results.status import Status
 from earwitness.tracks.prompt import PromptItem
 
 HOSTILE = Path(__file__).with_name("hostile")
-GUARD = Guard(seconds=8.0, forwards=100, grace=4.0, stall=8.0, memory=1 << 30, storage=16 << 20, files=500, log=1 << 20)
+GUARD = Guard(seconds=8.0, forwards=100, grace=4.0, stall=8.0, memory=1 << 28, storage=16 << 20, files=500, log=1 << 20)
 SUCCEEDS, STOPPED, LOST = "succeeds", "stopped", "stopped, the box is replaced"
 SECRET = "EARWITNESS_TEST_SECRET"
 SLACK = 4096
@@ -184,7 +184,7 @@ def _outcome(box: boxes.Box, name: str, log: Path, prey: Prey) -> str:
 
 
 def table(found: Mapping[str, Mapping[str, str]], of_kernel: Collection[str]) -> str:
-    """Attack by level, as the docs have it; of what a kernel may refuse everybody nothing is said of plain processes."""
+    """Attack by level, as the docs have it; what a kernel may refuse everybody is not said of plain processes."""
     lines = [f"| attack | {' | '.join(f'`{level}`' for level in found)} |", "|---|" + "---|" * len(found)]
     for name in names():
         if name != "nothing":

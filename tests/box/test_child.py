@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from needing import need
 
 from earwitness import box as boxes
 from earwitness.box import Answer, Box, BoxError, Brief, Guard
@@ -72,6 +73,7 @@ class Odd(PromptExplainer):
 
 @pytest.fixture(scope="module", params=boxes.LEVELS)
 def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    need(request.param)
     folder = tmp_path_factory.mktemp("odd")
     (folder / "submission.toml").write_text(CARD)
     (folder / "explainer.py").write_text(CODE)

@@ -63,6 +63,21 @@ def test_a_box_that_cannot_be_opened_fails_every_item_and_is_tried_once(make_run
     assert len(tries) == 1
 
 
+def test_a_box_that_is_killed_while_it_is_opened_is_opened_once_more(make_run: Any, box: Any) -> None:
+    run = make_run()
+    killed = BoxError("the explainer's process was killed (out of memory?)")
+    killed.killed = True
+    ends: list[BoxError | None] = [killed, None]
+
+    def open_it() -> None:
+        if (end := ends.pop(0)) is not None:
+            raise end
+
+    box.open = open_it
+    explain.explain(run, explain.shards({0: ITEMS}))
+    assert {entry.status for entry in explain.read(explain.path_of(run, "00000"))[0].values()} == {Status.OK}
+
+
 def test_a_submission_may_keep_what_it_has_until_its_shard_is_stored(make_run: Any, box: Any) -> None:
     run = make_run()
     assert explain.brief_of(run).scratch == ""

@@ -38,6 +38,8 @@ class BoxError(EarwitnessError):
         """The `rows.Status` of the items that were in the box."""
         self.seconds = seconds
         """CPU seconds that the box had used on them."""
+        self.killed = False
+        """Whether somebody, or the system for want of memory, killed the process."""
 
 
 @dataclass(frozen=True)

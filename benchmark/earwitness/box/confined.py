@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from earwitness.box import Cost, Guard, confine, syscalls
 from earwitness.box.cgroups import ControlGroup, control_group
-from earwitness.box.endings import ending
 from earwitness.box.process import ProcessBox, Spent
 from earwitness.box.view import View, environment, view_of
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from earwitness.box import Brief
 
-ADDRESS_SPACE = 4 << 30
+ADDRESS_SPACE = 2 << 30
 """Bytes of address space beside what a box may hold: libraries, and room that is reserved and never touched."""
 DESCRIPTORS = 512
 
@@ -117,8 +116,8 @@ class ConfinedBox(ProcessBox):
         child = [sys.executable, *self.child, *map(str, frame_descriptors), "0"]
         return launch(self._level, confinement, child, self._group, frame_descriptors, output)
 
-    def _ended(self, code: int) -> str:
-        return ending(self._level.code(code))
+    def _exit_code(self, code: int) -> int:
+        return self._level.code(code)
 
     def _spent(self) -> Spent | None:
         if self._process is None:

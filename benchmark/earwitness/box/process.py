@@ -182,9 +182,10 @@ class ProcessBox:
                 raise BoxError(over)
             return answer
         except (frames.FrameError, OSError) as error:
-            reason = self._death(str(error))
+            lost = self._death(str(error))
+            lost.seconds = watch.used
             self.close()
-            raise BoxError(reason, seconds=watch.used) from error
+            raise lost from error
         except BoxError as error:
             error.seconds = watch.used
             self.close()
@@ -193,18 +194,20 @@ class ProcessBox:
             self.close()
             raise
 
-    def _death(self, otherwise: str) -> str:
+    def _death(self, otherwise: str) -> BoxError:
         """Why the child gave no frame: how it ended, if it did."""
         assert self._process is not None
         try:
-            code = self._process.wait(timeout=2.0)
+            code = self._exit_code(self._process.wait(timeout=2.0))
         except subprocess.TimeoutExpired:
-            return f"the explainer's process gave no answer: {otherwise}"
-        return f"the explainer's process {self._ended(code)}"
+            return BoxError(f"the explainer's process gave no answer: {otherwise}")
+        lost = BoxError(f"the explainer's process {ending(code)}")
+        lost.killed = code == -signal.SIGKILL
+        return lost
 
-    def _ended(self, code: int) -> str:
-        """How the child ended, in words."""
-        return ending(code)
+    def _exit_code(self, code: int) -> int:
+        """The child's exit code, negative for a signal."""
+        return code
 
     def _checked(
         self, items: Sequence[Item], handed: Sequence[Item], frame: frames.Frame, used: Spent | None

@@ -165,11 +165,18 @@ def described(run: Run, isolation: str, shard: Shard) -> dict[str, Any]:
 
 
 def _opened(box: Box) -> BoxError | None:
-    """Open the box; the error where it cannot be opened, which no item can then change."""
-    try:
-        box.open()
-    except BoxError as error:
-        return error
+    """Open the box; the error where it cannot be opened, which no item can then change.
+
+    One that was killed while it was opened is opened once more.
+    """
+    for last in (False, True):
+        try:
+            box.open()
+        except BoxError as error:
+            if last or not error.killed:
+                return error
+        else:
+            break
     return None
 
 

@@ -409,7 +409,7 @@ def keep_key(prey: dict[str, Any]) -> bool:
 
 @attack
 def take_memory(prey: dict[str, Any]) -> bool:
-    return len([np.ones(1 << 30, np.uint8) for _ in range(5)]) == 5
+    return len([np.ones(1 << 30, np.uint8) for _ in range(3)]) == 3
 
 
 @attack
