@@ -69,8 +69,10 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     for column, (label, title) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
         with column:
             play(title, fields["exhibits"].get((label, ""), ""))
-    cost = f"{number(left['seconds'])} CPU s · {left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
-    st.caption(f"{cost} · run `{left['run']}`")
+    passes = f"{left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
+    room = left.get("plausible_forwards")
+    room = "" if room is None or pd.isna(room) else f"; the seconds leave room for about {room:.0f} forwards"
+    st.caption(f"{number(left['seconds'])} CPU s · {passes} (self-reported{room}) · run `{left['run']}`")
 
 
 def described(item: Record, *entrants: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 COST = ("seconds", "forwards", "backwards", "peak_bytes")
+PLAUSIBLE = "plausible_forwards"
 
 
 def item_values(measured: MeasuredVariant) -> list[Record]:
@@ -78,6 +79,7 @@ def item_tables(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Pat
                 "status": entry["status"],
                 "reason": entry["reason"],
                 **{cost: float(entry[cost]) for cost in COST},
+                PLAUSIBLE: entry[PLAUSIBLE],
                 "run": entry["run"],
                 "explanation": _relative(maps.get(entry["run"], {}).get(item), board),
             }
@@ -96,7 +98,7 @@ def _exhibits(entrant: str, item: str, found: Sequence[Record], board: Path) -> 
 def _first_rows(measured: MeasuredVariant) -> list[Record]:
     """One row of each entrant and item, one that failed if there is any."""
     found: dict[tuple[str, str, str], Record] = {}
-    columns = ["submission", "submission_hash", "item", "status", "reason", "run", *COST]
+    columns = ["submission", "submission_hash", "item", "status", "reason", "run", *COST, PLAUSIBLE]
     for row in measured.rows.select(columns).to_pylist():
         key = (row["submission"], row["submission_hash"], row["item"])
         if key not in found or _gravity(row) > _gravity(found[key]):

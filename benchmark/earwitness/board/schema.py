@@ -192,6 +192,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         status=TEXT,
         reason=TEXT,
         **COST,
+        plausible_forwards=NUMBER,
         run=TEXT,
         explanation=TEXT,
     ),
