@@ -19,6 +19,8 @@ def main() -> None:
     if behaviour == "refuses":
         frames.write(write, frames.pack({"error": "SyntaxError: invalid\nsyntax"}, {}))
         sys.exit()
+    if behaviour == "never_starts":
+        time.sleep(1000)
     frames.write(write, frames.pack({"device": "cpu"}, {}))
     cost = {"seconds": 0.5, "forwards": 3, "backwards": 2, "peak_bytes": 10}
     while True:
@@ -63,11 +65,22 @@ def main() -> None:
         if behaviour == "nothing":
             arrays = {}
         spent = {**cost, "seconds": {"slow": 99.0, "lies": -1.0}.get(behaviour, 0.5)}
+        if behaviour == "huge":
+            spent["backwards"] = 10**400
+        if behaviour == "large_count":
+            spent["peak_bytes"] = 1e300
         spent["forwards"] = 97 if behaviour == "greedy" else 3
         ids = [item["id"] for item in items]
         answers = [{"item": name, "status": "ok", "reason": "", "cost": spent} for name in ids]
         if behaviour == "raised":
             answers[0] |= {"status": "failed", "reason": "ValueError: no\nway"}
+        if behaviour == "steers":
+            answers[0] |= {"status": "failed", "reason": "\x1b[2Jno \u202eway"}
+        if behaviour == "deep":
+            reason: list[object] = []
+            for _ in range(600):
+                reason = [reason]
+            answers[0] |= {"reason": reason}
         if behaviour == "odd_status":
             answers[0] |= {"status": "excellent"}
         if behaviour == "other_item":

@@ -65,6 +65,7 @@ def test_a_good_answer_comes_with_arrays_and_cost(child: Callable[..., ProcessBo
         ("extra_array", Status.INVALID, "a TokenMap has the arrays weights and order; found ['extra', 'weights']"),
         ("nothing", Status.INVALID, "a TokenMap has the arrays weights and order; found []"),
         ("raised", Status.FAILED, "ValueError: no way"),
+        ("steers", Status.FAILED, r"\x1b[2Jno \x202eway"),
         ("slow", Status.TIMED_OUT, "over the budget of 10 CPU seconds an item"),
         ("greedy", Status.TIMED_OUT, "101 forward equivalents, over the budget of 100 an item"),
     ],
@@ -87,6 +88,8 @@ def test_the_parent_checks_what_the_child_claims(
         ("floods", "gave no answer: a frame of 4611686018427387904 bytes"),
         ("pickles", "gave no answer: not a frame"),
         ("lies", "frame of the wrong form"),
+        ("huge", "frame of the wrong form"),
+        ("large_count", "frame of the wrong form"),
         ("odd_status", "frame of the wrong form"),
         ("other_item", "frame of the wrong form"),
         ("no_answers", "frame of the wrong form"),
@@ -151,6 +154,16 @@ def test_what_a_submission_keeps_outlives_its_run_and_not_its_own_death(tmp_path
 def test_a_box_that_cannot_start_says_why_in_one_line(child: Callable[..., ProcessBox]) -> None:
     with pytest.raises(BoxError, match=r"^cannot start: SyntaxError: invalid syntax$"):
         child("refuses").open()
+
+
+def test_a_box_that_never_starts_is_given_up(child: Callable[..., ProcessBox]) -> None:
+    with pytest.raises(BoxError, match="no answer and no work for 1 seconds") as caught:
+        child("never_starts", Guard(100.0, 1, stall=1.0)).open()
+    assert caught.value.status == Status.TIMED_OUT
+
+
+def test_a_reason_of_any_depth_is_a_reason(child: Callable[..., ProcessBox]) -> None:
+    assert answer(child("deep")).status == Status.OK
 
 
 def test_the_user_can_end_the_wait(child: Callable[..., ProcessBox]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,10 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from earwitness.box import Cost, Guard, confine, syscalls
 from earwitness.box.cgroups import ControlGroup, control_group
 from earwitness.box.process import ProcessBox, Spent
+from earwitness.box.storage import overfull, remove
 from earwitness.box.view import View, environment, view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from earwitness.box import Brief
 
@@ -105,12 +105,13 @@ class ConfinedBox(ProcessBox):
             self._group.close()
             self._group = None
         if self._home is not None:
-            shutil.rmtree(self._home, ignore_errors=True)
+            remove(self._home)
             self._home = None
 
     def _launched(self, frame_descriptors: tuple[int, int], output: int) -> subprocess.Popen[bytes]:
         scratch = Path(self._brief.scratch).resolve() if self._brief.scratch else None
-        self._home = Path(tempfile.mkdtemp(prefix="earwitness-box-"))
+        # Beside the scratch folder, so that what a killed run leaves goes with it.
+        self._home = Path(tempfile.mkdtemp(prefix="box-", dir=scratch.parent if scratch else None))
         confinement = Confinement(self._view, self._guard, self._home, scratch)
         self._group = control_group(self._guard.threads, self._guard.memory)
         child = [sys.executable, *self.child, *map(str, frame_descriptors), "0"]
@@ -140,15 +141,9 @@ class ConfinedBox(ProcessBox):
         return replace(told, seconds=used.seconds, peak_bytes=used.peak_bytes)
 
     def _overspent(self) -> str:
-        places = [place for place in (self._home, self._brief.scratch) if place]
-        size = files = 0
-        for each in (each for place in places for each in _sizes(Path(place))):
-            size, files = size + each, files + 1
-            if size > self._guard.storage:
-                return f"the explainer's process keeps more than {self._guard.storage >> 20} MiB in files"
-            if files > self._guard.files:
-                return f"the explainer's process keeps more than {self._guard.files} files"
-        return ""
+        places = [Path(place) for place in (self._home, self._brief.scratch) if place]
+        over = overfull(places, self._guard.storage, self._guard.files)
+        return over and f"the explainer's process {over}"
 
 
 def launch(
@@ -208,15 +203,3 @@ def family(process: int) -> list[int]:
 def innermost(process: int) -> int:
     """The last descendant of a process: the one that runs a submission's code."""
     return family(process)[-1]
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    """Size of each file below a folder; what it links to is not looked at."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    yield 0
-                    yield from _sizes(Path(entry.path))
-                else:
-                    yield entry.stat(follow_symlinks=False).st_blocks * 512

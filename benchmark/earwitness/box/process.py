@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +17,8 @@ from earwitness.box import Answer, BoxError, Brief, Cost, Guard, frames, seed_of
 from earwitness.box.aliases import aliased
 from earwitness.box.endings import ending
 from earwitness.box.logs import CappedLog
-from earwitness.errors import EarwitnessError, short
+from earwitness.box.storage import remove
+from earwitness.errors import EarwitnessError, short, unsteered
 from earwitness.explaining.checkpoints import SCRATCH
 from earwitness.results.status import Status
 
@@ -32,8 +31,10 @@ if TYPE_CHECKING:
 
 START_SECONDS = 1200.0
 """Wall seconds in which a box must have loaded its model."""
-START_CPU_SECONDS = 600.0
+START_CPU_SECONDS = 300.0
 """CPU seconds in which it must have."""
+MOST = 2.0**53
+"""Of a count that a child tells: rows hold whole numbers, and floating point no larger ones."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ class ProcessBox:
         answer = self._ask(frames.pack(self._brief.fields(), {}), START_SECONDS, START_CPU_SECONDS)
         if "error" in answer.fields:
             self.close()
-            raise BoxError(f"cannot start: {short(str(answer.fields['error']))}")
-        self.device = short(str(answer.fields.get("device")))
+            raise BoxError(f"cannot start: {unsteered(str(answer.fields['error']))}")
+        self.device = unsteered(str(answer.fields.get("device")))
         spent = self._spent()
         self._base = 0 if spent is None else spent.peak_bytes
 
@@ -92,7 +93,7 @@ class ProcessBox:
         frame = self._ask(question, self._guard.grace + self._guard.patience * budget, self._guard.grace + budget)
         try:
             return self._checked(items, handed, frame, self._since(before))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             self.close()
             raise BoxError("the explainer's process answered with a frame of the wrong form") from error
 
@@ -113,7 +114,7 @@ class ProcessBox:
 
     def _forget(self) -> None:
         if self._brief.scratch:
-            shutil.rmtree(self._brief.scratch, ignore_errors=True)
+            remove(Path(self._brief.scratch))
             with contextlib.suppress(OSError):
                 Path(self._brief.scratch).mkdir()
 
@@ -229,7 +230,7 @@ class ProcessBox:
         """One answer, validated again on this side and held against the budget."""
         status = Status(answer["status"])
         if status != Status.OK:
-            return Answer(item.id, status, short(str(answer["reason"])) or "no reason given", cost)
+            return Answer(item.id, status, unsteered(str(answer["reason"])) or "no reason given", cost)
         if excess := self._guard.excess(cost):
             return Answer(item.id, Status.TIMED_OUT, excess, cost)
         prefix = f"{index}/"
@@ -299,7 +300,7 @@ def open_box(brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool])
 
 def _cost(fields: dict[str, Any]) -> Cost:
     numbers = {name: float(fields[name]) for name in ("seconds", "forwards", "backwards", "peak_bytes")}
-    if not all(math.isfinite(number) and number >= 0 for number in numbers.values()):
+    if not all(0 <= number <= MOST for number in numbers.values()):
         raise ValueError("a cost that is no number")
     whole = {name: int(number) for name, number in numbers.items() if name != "seconds"}
     return Cost(seconds=numbers["seconds"], **whole)

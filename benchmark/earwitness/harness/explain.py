@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.box.aliases import alias
+from earwitness.box.storage import remove
 from earwitness.errors import EarwitnessError, one_line, short
 from earwitness.identity import digest
 from earwitness.results.file_names import OF_SEED
@@ -138,7 +138,7 @@ def explain(
             else:
                 answers = [_lost(item, refusal) for item in shard.items]
             store(run, shard, answers, box.isolation)
-            shutil.rmtree(run.scratch.parent, ignore_errors=True)
+            remove(run.scratch.parent)
             on_shard(len(shard.items))
     finally:
         box.close()

@@ -439,6 +439,20 @@ def litter_scratch(prey: dict[str, Any]) -> bool:
 
 
 @attack
+def dig_scratch(prey: dict[str, Any]) -> bool:
+    """Folders in folders, deeper than any path is long: what lies there is not found by walking paths."""
+    home = os.getcwd()
+    os.chdir(scratch())
+    try:
+        for _ in range(1500):
+            os.mkdir("deeper")
+            os.chdir("deeper")
+    finally:
+        os.chdir(home)
+    return True
+
+
+@attack
 def fill_one_file(prey: dict[str, Any]) -> bool:
     with (scratch() / "long").open("wb") as file:
         for _ in range(64):
