@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_task import PROMPTS, make_tiny_task
 
+from earwitness.box import levels
 from earwitness.results import rows
 from in_process import earwitness_here
 
@@ -122,7 +123,7 @@ def test_the_recipe_says_what_was_run(folder: Path, first: subprocess.CompletedP
         "items": None,
         "seed": 0,
         "fresh": None,
-        "isolation": "process",
+        "isolation": levels.strongest(),
         "explainer_seeds": [0],
     }
     assert known["submission"]["card"]["id"] == "random"

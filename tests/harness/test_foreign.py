@@ -4,7 +4,7 @@ import pytest
 from fakes import make_task
 
 from earwitness import registry
-from earwitness.cli.run import trusted
+from earwitness.cli.trust import trusted
 from earwitness.errors import EarwitnessError
 from earwitness.harness.foreign import code_of
 

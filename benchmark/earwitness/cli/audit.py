@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earwitness.cli.output import Json, print_json, print_table, progress
+from earwitness.cli.trust import TrustTask, trusted
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def audit(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the entrants' runs.")] = Path("runs"),
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
+    trust_task: TrustTask = False,
     json: Json = False,
 ) -> None:
     """Find out which metrics of a task can be trusted, and store that with the task; the same command resumes.
@@ -49,6 +51,7 @@ def audit(
 
     devices.require(device)
     found = registry.task(task)
+    trusted([found], trust_task)
     if submission is not None:
         _entrants(found.id, submission, items, out, json)
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from earwitness.cli.output import Json, print_json, print_table, progress, writable
+from earwitness.cli.trust import TrustTask, trusted
 from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError, shortened
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ Isolation = Annotated[
     typer.Option(
         metavar="bwrap|landlock|process", help="What a submission runs in; the strongest that is to be had by default."
     ),
-]
-TrustTask = Annotated[
-    bool, typer.Option("--trust-task", help="Let a task from outside run the code that its folder holds.")
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")]
 
@@ -93,11 +91,12 @@ def run(
     _report(outcomes, json)
 
 
-def score(folder: RunFolder, json: Json = False) -> None:
+def score(folder: RunFolder, trust_task: TrustTask = False, json: Json = False) -> None:
     """Score a run again from its explanations."""
-    from earwitness.harness import engines
+    from earwitness.harness import engines, recipe
     from earwitness.harness.run import rescore
 
+    trusted([recipe.reopen(folder).task], trust_task)
     with progress() as shown:
         outcome = rescore(folder, engines.get("local"), shown)
     _report([outcome], json)
@@ -172,18 +171,6 @@ def isolated(asked: str | None, untrusted: bool = False) -> str:
     if asked is None:
         typer.echo(f"earwitness: submissions run as plain processes, without isolation. {reasons}", err=True)
     return found
-
-
-def trusted(tasks: list[Task], trust_task: bool) -> None:
-    """Raise EarwitnessError where a task from elsewhere would run code of its own as it is loaded."""
-    from earwitness.harness.foreign import code_of
-
-    for task in tasks:
-        if not trust_task and (found := code_of(task)):
-            raise EarwitnessError(
-                f"task {task.id} is from outside and brings code that runs when it is loaded: {found}; read it, and "
-                "run with --trust-task"
-            )
 
 
 def seeds_of(text: str) -> tuple[int, ...]:

@@ -7,13 +7,15 @@ import os
 import re
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from earwitness.cli.output import Json, one_line_of, print_json, writable
-from earwitness.errors import NO, EarwitnessError, shortened, unwritten
+from earwitness.cli.trust import TrustTask, trusted
+from earwitness.errors import NO, EarwitnessError, InvalidCardError, shortened, unwritten
 
 SKELETONS = Path(__file__).parent / "skeletons"
 ENDING = ".skeleton"
@@ -147,18 +149,24 @@ def validate(
     ] = "",
     track: Annotated[str, typer.Option(metavar="TRACK", help="The track it is for, where that is not plain.")] = "",
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where the model runs.")] = "auto",
+    trust_task: TrustTask = False,
     json: Json = False,
 ) -> None:
     """Check a submission, a task, an adapter of models, a dataset, a judge or a metric, and say what is missing."""
-    from earwitness import tracks
+    from earwitness import registry, tracks
     from earwitness.box.devices import require
     from earwitness.harness import engines
     from earwitness.harness.validation import Options
     from earwitness.harness.validation import validate as validate_subject
+    from earwitness.task import CARD
 
     require(device)
     if track:
         tracks.load(track)
+    if os.path.isfile(os.path.join(target, CARD)):
+        # A card that cannot be read is what the report says.
+        with suppress(InvalidCardError):
+            trusted([registry.task(target)], trust_task)
     report = validate_subject(target, engines.get("local"), Options(source, track, device), _progress, kind)
     if json:
         print_json({**vars(report), "valid": report.valid})
