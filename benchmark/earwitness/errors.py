@@ -129,15 +129,6 @@ def steers(letter: str) -> bool:
     return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in BIDIRECTIONAL
 
 
-def unsteered(text: str) -> str:
-    """What somebody's code says, as one short line that no terminal obeys.
-
-    >>> unsteered("\x1b[2Jgone"), unsteered("no way")
-    ('\\\\x1b[2Jgone', 'no way')
-    """
-    return short("".join(f"\\x{ord(each):02x}" if steers(each) and not each.isspace() else each for each in text))
-
-
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: spaces, controls, marks without a letter.
 

@@ -18,7 +18,8 @@ from earwitness.box.aliases import aliased
 from earwitness.box.endings import ending
 from earwitness.box.logs import CappedLog
 from earwitness.box.storage import remove
-from earwitness.errors import EarwitnessError, short, unsteered
+from earwitness.box.wording import unsteered
+from earwitness.errors import EarwitnessError, short
 from earwitness.explaining.checkpoints import SCRATCH
 from earwitness.results.status import Status
 
