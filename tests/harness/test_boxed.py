@@ -47,6 +47,28 @@ class Mine(PromptExplainer):
 """
 
 
+KEEPER = """
+import os
+from pathlib import Path
+
+import numpy as np
+
+from earwitness.tracks.prompt import PromptExplainer, TokenMap
+
+
+class Mine(PromptExplainer):
+    def explain_batch(self, model, items):
+        kept, temporary = Path(os.environ["EARWITNESS_SCRATCH"], "kept"), Path(os.environ["TMPDIR"], "temporary")
+        assert not kept.exists()
+        kept.write_text("half of it")
+        temporary.write_text("for now")
+        return [TokenMap(np.full(len(item.tokens), 0.5)) for item in items]
+
+    def explain(self, model, item):
+        raise AssertionError("a batch failed")
+"""
+
+
 class Named(FakeScoring):
     def items(self, ids: Any = None) -> Any:
         items, problems = super().items(ids)
@@ -88,6 +110,15 @@ def test_who_dodges_the_meter_is_billed_all_the_same(run_at: Callable[..., Any],
     assert {row["forwards"] for row in found} == {0}, "the dodge itself works: passes are counted inside"
     assert {row["metering"] for row in found} == {"self-reported"}
     assert min(row["peak_bytes"] for row in found) >= 0
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_shard_has_a_scratch_folder_that_is_empty_and_can_be_written_to(
+    run_at: Callable[..., Any], level: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert len(run_at(level, KEEPER)) == 40
+    assert not list((tmp_path / "runs").glob("*/scratch"))
 
 
 def test_a_submission_that_hangs_is_given_up_after_two_items(

@@ -50,6 +50,17 @@ def _sizes(folders: list[Path]) -> Iterator[int]:
                         yield entry.stat(follow_symlinks=False).st_blocks * 512
 
 
+def empty(folder: Path) -> None:
+    """Take away all that is in a folder; the folder stays the one that a box can write to."""
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            if path.is_dir() and not path.is_symlink():
+                remove(path)
+            else:
+                with suppress(OSError):
+                    path.unlink()
+
+
 def remove(folder: Path) -> None:
     """Take a folder away with all that is in it; what cannot be taken away stays."""
     try:

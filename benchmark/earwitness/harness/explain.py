@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.box.aliases import alias
-from earwitness.box.storage import remove
+from earwitness.box.storage import empty, remove
 from earwitness.errors import EarwitnessError, one_line, short
 from earwitness.identity import digest
 from earwitness.results.file_names import OF_SEED
@@ -127,7 +127,7 @@ def explain(
     # The folder above is nobody else's: what a submission writes is not to be reached from elsewhere.
     brief = replace(brief_of(run), scratch=str(run.scratch.resolve()))
     box = boxes.create(run.arguments.isolation, brief, guard_of(run), run.folder / "explain.log", stopped)
-    losses = Losses()
+    losses, done = Losses(), False
     try:
         _make_scratch(run)
         refusal = _opened(box)
@@ -138,10 +138,13 @@ def explain(
             else:
                 answers = [_lost(item, refusal) for item in shard.items]
             store(run, shard, answers, box.isolation)
-            remove(run.scratch.parent)
+            empty(run.scratch)
             on_shard(len(shard.items))
+        done = True
     finally:
         box.close()
+        if done:
+            remove(run.scratch.parent)
 
 
 def _make_scratch(run: Run) -> None:
