@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 from fakes import FakeBox, make_item
 from safetensors.numpy import save_file
 
-from earwitness.box import Answer, BoxError
+from earwitness import registry
+from earwitness.box import Answer, BoxError, Guard
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
 from earwitness.results.rows import Status
@@ -97,6 +99,13 @@ def test_a_submission_may_keep_what_it_has_until_its_shard_is_stored(make_run: A
     assert found
     assert all(found)
     assert not run.scratch.exists()
+
+
+def test_a_box_has_room_for_the_model_that_the_card_tells_of() -> None:
+    task = registry.task("audiogen_audiocaps")
+    assert task.card.needs.parameters
+    guard = explain.guard_of(SimpleNamespace(task=task))  # type: ignore[arg-type]
+    assert guard.memory == Guard.memory + 12 * task.card.needs.parameters
 
 
 def test_explanations_come_back_from_their_file(make_run: Any, box: Any) -> None:

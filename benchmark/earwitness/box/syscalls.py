@@ -17,8 +17,8 @@ LAST = 462
 """`mseal`: the last call that this list knows. Those after it fail as if the kernel were older."""
 THREAD = 0x00010000
 """`CLONE_THREAD`."""
-CREATE, SET_ID = 0o100, 0o6000
-"""`O_CREAT` (equal on both architectures), and the bits of a mode that lend rights."""
+CREATE, SET_ID = 0o20000100, 0o6000
+"""`O_CREAT` and `O_TMPFILE` (equal on both architectures), by which a mode counts, and its bits that lend rights."""
 DEATH_SIGNAL = 1
 """`PR_SET_PDEATHSIG`: by which a box ends with who started it."""
 

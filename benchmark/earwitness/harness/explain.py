@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SHARD = 16
 """Consecutive items of one submission that are explained, stored and scored together."""
+COPIES, BYTES = 3, 4
+"""Of a model in float32 that a box has room for beside what any box has."""
 LOST_IN_A_ROW = 2
 """Items that may each cost the box before the rest of the entrant's are given up."""
 
@@ -199,8 +201,9 @@ def brief_of(run: Run) -> Brief:
 
 
 def guard_of(run: Run) -> Guard:
-    """The task's budget."""
-    return Guard(run.task.card.budget.seconds, run.task.card.budget.forwards)
+    """The task's budget, and room for the model, its gradients and a copy where the card says how large it is."""
+    budget, parameters = run.task.card.budget, run.task.card.needs.parameters or 0
+    return Guard(budget.seconds, budget.forwards, memory=Guard.memory + COPIES * BYTES * parameters)
 
 
 def answers_of(box: Box, items: Sequence[Item], losses: Losses | None = None) -> list[Answer]:

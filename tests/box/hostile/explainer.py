@@ -170,6 +170,13 @@ def create_with_rights(prey: dict[str, Any]) -> bool:
     return bool(path.stat().st_mode & 0o4000)
 
 
+@attack
+def create_nameless_with_rights(prey: dict[str, Any]) -> bool:
+    """A file without a name gets its mode as it is made, too, and may be given a name later."""
+    descriptor = os.open(scratch(), os.O_TMPFILE | os.O_WRONLY, 0o4755)
+    return bool(os.fstat(descriptor).st_mode & 0o4000)
+
+
 # What is not to be known: truth, judges, the world, others' work, the user's secrets.
 
 
