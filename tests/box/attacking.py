@@ -166,6 +166,8 @@ def outcomes(level: str, folder: Path, prey: Prey) -> dict[str, str]:
 
 
 def _outcome(box: boxes.Box, name: str, log: Path, prey: Prey) -> str:
+    if name == "reap":
+        time.sleep(1.5)
     special = np.array([False, True])
     item = PromptItem(f"world-7-{name}", name, 1, 2, np.zeros((1, 3), np.int64), ("x", "</s>"), special)
     try:
@@ -174,7 +176,7 @@ def _outcome(box: boxes.Box, name: str, log: Path, prey: Prey) -> str:
         return LOST
     if answer.status != Status.OK or not answer.arrays["weights"].all():
         return STOPPED
-    if name in ("patch_meter", "work_elsewhere") and answer.cost.seconds > 0.4:
+    if name in ("patch_meter", "work_elsewhere", "leave_without_paying", "reap") and answer.cost.seconds > 0.4:
         return STOPPED
     if name == "write_through_link" and (prey.folder / "victim").read_text() == "mine":
         return STOPPED
@@ -183,13 +185,13 @@ def _outcome(box: boxes.Box, name: str, log: Path, prey: Prey) -> str:
     return SUCCEEDS
 
 
-def table(found: Mapping[str, Mapping[str, str]], of_kernel: Collection[str]) -> str:
-    """Attack by level, as the docs have it; what a kernel may refuse everybody is not said of plain processes."""
+def table(found: Mapping[str, Mapping[str, str]], unsure: Collection[str]) -> str:
+    """Attack by level, as the docs have it; of what is unsure nothing is said of plain processes."""
     lines = [f"| attack | {' | '.join(f'`{level}`' for level in found)} |", "|---|" + "---|" * len(found)]
     for name in names():
-        if name != "nothing":
+        if name not in ("nothing", "work_between"):
             cells = [
-                "by the kernel" if name in of_kernel and level == "process" else outcomes[name].split(",")[0]
+                "depends" if name in unsure and level == "process" else outcomes[name].split(",")[0]
                 for level, outcomes in found.items()
             ]
             lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")

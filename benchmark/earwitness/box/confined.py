@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from earwitness.box import Cost, Guard, confine, syscalls
+from earwitness.box import BoxError, Cost, Guard, confine, syscalls
 from earwitness.box.cgroups import ControlGroup, control_group
 from earwitness.box.process import ProcessBox, Spent
 from earwitness.box.storage import overfull, remove
@@ -95,6 +95,7 @@ class ConfinedBox(ProcessBox):
         super().open()
         assert self._process is not None
         self._process_inside = innermost(self._process.pid)
+        self._billed = self._spent()
         self._base = self._peak()
 
     def close(self) -> None:
@@ -128,6 +129,14 @@ class ConfinedBox(ProcessBox):
         except OSError:
             return None
         return Spent(seconds, self._peak())
+
+    def _bill(self) -> Spent:
+        """What was used since the last bill; raises BoxError where the process left before it could be read."""
+        used = super()._bill()
+        if used is None:
+            self.close()
+            raise BoxError("the explainer's process ended as it answered, so that what it used cannot be told")
+        return used
 
     def _peak(self) -> int:
         with suppress(OSError, ValueError, IndexError):

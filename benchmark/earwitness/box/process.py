@@ -66,6 +66,8 @@ class ProcessBox:
         self._read = self._write = -1
         self._output: CappedLog | None = None
         self._base = 0
+        self._billed: Spent | None = None
+        """What had been used when the last bill was written, or the model loaded."""
 
     def open(self) -> None:
         """Start the child, load model and submission; raises BoxError."""
@@ -76,8 +78,8 @@ class ProcessBox:
             self.close()
             raise BoxError(f"cannot start: {unsteered(str(answer.fields['error']))}")
         self.device = unsteered(str(answer.fields.get("device")))
-        spent = self._spent()
-        self._base = 0 if spent is None else spent.peak_bytes
+        self._billed = self._spent()
+        self._base = 0 if self._billed is None else self._billed.peak_bytes
 
     def explain(self, items: Sequence[Item]) -> list[Answer]:
         """One answer for each item, in their order; raises BoxError where the child dies, hangs or answers nonsense."""
@@ -90,10 +92,9 @@ class ProcessBox:
         seeds = [seed_of(item.id) for item in items]
         question = frames.pack({"items": [item.fields() for item in handed], "seeds": seeds}, arrays)
         budget = self._guard.seconds * len(items)
-        before = self._spent()
         frame = self._ask(question, self._guard.grace + self._guard.patience * budget, self._guard.grace + budget)
         try:
-            return self._checked(items, handed, frame, self._since(before))
+            return self._checked(items, handed, frame, self._bill())
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             self.close()
             raise BoxError("the explainer's process answered with a frame of the wrong form") from error
@@ -147,12 +148,12 @@ class ProcessBox:
         seconds = None if self._process is None else session_seconds(self._process.pid)
         return None if seconds is None else Spent(seconds)
 
-    def _since(self, before: Spent | None) -> Spent | None:
-        """What was used since then."""
-        now = self._spent()
-        if before is None or now is None:
+    def _bill(self) -> Spent | None:
+        """What was used since the last bill, in the meantime between questions included."""
+        before, self._billed = self._billed, self._spent()
+        if before is None or self._billed is None:
             return None
-        return Spent(max(0.0, now.seconds - before.seconds), max(0, now.peak_bytes - self._base))
+        return Spent(max(0.0, self._billed.seconds - before.seconds), max(0, self._billed.peak_bytes - self._base))
 
     def _seconds(self) -> float | None:
         spent = self._spent()

@@ -550,6 +550,35 @@ def patch_meter(prey: dict[str, Any]) -> bool:
 
 
 @attack
+def work_between(prey: dict[str, Any]) -> bool:
+    """A thread goes on between two questions, when no meter runs."""
+    threading.Thread(target=burn_here, args=(0.5,)).start()
+    return True
+
+
+@attack
+def reap(prey: dict[str, Any]) -> bool:
+    """Take what was worked out between the questions, for nothing."""
+    return True
+
+
+@attack
+def leave_without_paying(prey: dict[str, Any]) -> bool:
+    """The process ends as soon as its answer is out, before anybody can read what it used."""
+    meter = importlib.import_module("earwitness.box.meter")
+    meter.Meter.usage = lambda _: meter.Usage(0.0, 0.0, 0.0, 0)
+    write = os.write
+
+    def last(descriptor: int, data: Any) -> int:
+        write(descriptor, data)
+        os._exit(0)
+
+    os.write = last
+    burn(0.5)
+    return True
+
+
+@attack
 def tell_world(prey: dict[str, Any]) -> bool:
     return prey["item"].startswith("world-7")
 
@@ -568,6 +597,12 @@ def look_up(prey: dict[str, Any]) -> bool:
 def burn(seconds: float) -> None:
     end = time.process_time() + seconds
     while time.process_time() < end:
+        pass
+
+
+def burn_here(seconds: float) -> None:
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
         pass
 
 
