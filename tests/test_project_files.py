@@ -159,7 +159,7 @@ def test_ci_runs_the_readmes_commands_on_every_python_that_is_declared() -> None
     assert job["strategy"]["matrix"]["python"] == declared
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\$ (make \w+)$", readme, re.MULTILINE)
-    ran = [" ".join(step["run"].split()[:2]) for step in job["steps"] if "run" in step]
+    ran = [" ".join(step["run"].split()[:2]) for step in job["steps"] if step.get("run", "").startswith("make ")]
     assert commands
     assert ran == commands
 

@@ -80,7 +80,8 @@ def test_a_published_card_runs_on_a_tiny_checkpoint_and_shows_unusable_captions(
 ) -> None:
     task: Path = request.getfixturevalue(card)
     words = ["run", "--task", str(task), "--submission", entrants, "--out", str(tmp_path / "runs")]
-    code, _, said = earwitness_here(words, monkeypatch, capsys)
+    # The folder is a copy with a double of the model, whose weights lie in audiocraft's format.
+    code, _, said = earwitness_here([*words, "--trust-task"], monkeypatch, capsys)
     assert code == 4, said
     assert "the prompt has no words" in said
     for name in entrants.split(","):

@@ -42,6 +42,18 @@ def test_rows_of_version_1_are_read() -> None:
     assert rows.fingerprint(found) == "397a1cbf7186d88464a43c9ab59f26b9eaf0f42521db760f1b53d65a6bb49c2c"
 
 
+def test_rows_and_baselines_of_version_2_are_read_without_knowing_how_many_passes_are_plausible() -> None:
+    path = SCHEMAS / "rows_2.parquet"
+    assert schema_version(pq.read_schema(path), path) == 2
+    assert "metering" not in pq.read_schema(path).names
+    found = rows.read_parts([path])
+    assert set(found["metering"].to_pylist()) == {"self-reported"}
+    assert set(found["plausible_forwards"].to_pylist()) == {None}
+    assert rows.fingerprint(found) == "d6a7a6ab63c05a0b85019813c71fe9403a9ae008ca5dc18b56272596d69b0cf6"
+    old = read_baseline(SCHEMAS / "baseline_2.parquet")
+    assert rows.fingerprint(old) == "3cfdbc556615f74a33479064d50873f6bc31e4b8d478ff551b67469c95951e6d"
+
+
 def test_a_baseline_of_version_1_is_read_with_what_its_tasks_are_known_by(tmp_path: Path) -> None:
     old = read_baseline(SCHEMAS / "baseline_1.parquet")
     assert rows.fingerprint(old) == "1b29bf6ef4729e7e86015c13869afc249da0f05c9d048ef79124477f9700e994"

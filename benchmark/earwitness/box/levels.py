@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,9 +67,11 @@ def lacking(level: str) -> str:
         return "it is Linux' own; use a machine with Linux for code that you do not trust"
     if level == "bwrap" and shutil.which("bwrap") is None:
         return f"no bwrap is installed; {BUBBLEWRAP}"
-    module = import_module(f"{__package__}.{level}")
+    from earwitness.box import bwrap, landlock
+
+    known: dict[str, Level] = {each.name: each for each in (bwrap.LEVEL, landlock.LEVEL)}
     try:
-        reached = _tried(module.LEVEL)
+        reached = _tried(known[level])
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return _explained(level, str(error))
     return f"what it must stop succeeds inside: {', '.join(reached)}; report this kernel" if reached else ""
