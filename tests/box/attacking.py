@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -185,17 +185,13 @@ def _outcome(box: boxes.Box, name: str, log: Path, prey: Prey) -> str:
     return SUCCEEDS
 
 
-def table(found: Mapping[str, Mapping[str, str]], unsure: Collection[str]) -> str:
-    """Attack by level, as the docs have it; of what is unsure nothing is said of plain processes."""
-    lines = [f"| attack | {' | '.join(f'`{level}`' for level in found)} |", "|---|" + "---|" * len(found)]
-    for name in names():
-        if name not in ("nothing", "work_between"):
-            cells = [
-                "depends" if name in unsure and level == "process" else outcomes[name].split(",")[0]
-                for level, outcomes in found.items()
-            ]
-            lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def documented(level: str) -> dict[str, str]:
+    """What the docs say of each attack at a level."""
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+    lines = page[page.index("| attack |") :].split("\n\n")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    column = cells[0].index(f"`{level}`")
+    return {line[0].replace(" ", "_"): line[column] for line in cells[2:]}
 
 
 def left_behind(known: set[int], patience: float = 5.0) -> set[int]:

@@ -2,13 +2,18 @@
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from needing import need
 
-from earwitness.box import levels, syscalls
+from earwitness.box import Guard, bwrap, levels, syscalls
+from earwitness.box.confined import Confinement
+from earwitness.box.view import bare_view
 from earwitness.cli.run import isolated
 from earwitness.errors import EarwitnessError
 
@@ -79,6 +84,15 @@ def test_a_level_that_stops_nothing_is_not_taken(monkeypatch: pytest.MonkeyPatch
 def test_a_level_is_had_here(level: str) -> None:
     need(level)
     assert levels.lacking(level) == ""
+
+
+def test_an_interpreter_below_the_temporary_folder_is_in_sight() -> None:
+    """As that of a checkout that lies there."""
+    need("bwrap")
+    view = replace(bare_view(), trees=(*bare_view().trees, Path(tempfile.gettempdir(), "checkout", ".venv")))
+    confinement = Confinement(view, Guard(1.0, 0), Path("/nowhere"), None)
+    words = bwrap.LEVEL.wrapped(confinement, [])
+    assert words.index(bwrap.HOME) < words.index(str(view.trees[-1]))
 
 
 @pytest.mark.parametrize("machine", syscalls.ARCHITECTURES)

@@ -38,14 +38,14 @@ class Bubblewrap:
             *("--unshare-user", "--unshare-all", "--disable-userns", "--uid", NOBODY, "--gid", NOBODY),
             *("--hostname", "box", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--chdir", "/"),
         ]
-        mounts: list[str] = []
+        mounts = ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED), "--tmpfs", "/dev/shm"]
+        # Mounts hide what lies below: what is in sight of a temporary folder comes after it.
+        mounts += ["--size", str(TEMPORARY), "--tmpfs", HOME, "--ro-bind-try", PROCESSORS, PROCESSORS]
         for tree in view.trees:
             if tree.is_symlink():
                 mounts += ["--symlink", os.readlink(tree), str(tree)]
             else:
                 mounts += ["--ro-bind", str(tree), str(tree)]
-        mounts += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED), "--tmpfs", "/dev/shm"]
-        mounts += ["--size", str(TEMPORARY), "--tmpfs", HOME, "--ro-bind-try", PROCESSORS, PROCESSORS]
         covered = [path for path in view.hidden if any(path.is_relative_to(tree) for tree in view.trees)]
         for path in covered:
             mounts += ["--tmpfs", str(path)]

@@ -61,10 +61,10 @@ def lacking(level: str) -> str:
     """Why a level is not to be had here, and what to do; empty where it is."""
     if level in UNISOLATED:
         return ""
-    if not syscalls.supported():
-        return f"there is no seccomp filter for {os.uname().machine}; use a machine of x86_64 or aarch64"
     if sys.platform != "linux":
         return "it is Linux' own; use a machine with Linux for code that you do not trust"
+    if not syscalls.supported():
+        return f"there is no seccomp filter for {os.uname().machine}; use a machine of x86_64 or aarch64"
     if level == "bwrap" and shutil.which("bwrap") is None:
         return f"no bwrap is installed; {BUBBLEWRAP}"
     from earwitness.box import bwrap, landlock
