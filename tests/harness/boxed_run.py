@@ -13,18 +13,9 @@ if __name__ in ("__main__", "__mp_main__"):
     # Spawned workers import this file again as __mp_main__, so that they get the fakes, too.
     here = Path(__file__).parent
     sys.path[:0] = [str(here), str(here.parent / "box")]
-    from dataclasses import replace
+    from fakes import NamedScoring
 
-    from fakes import FakeScoring
-
-    class Named(FakeScoring):
-        """Items that differ in what an explainer sees."""
-
-        def items(self, ids=None):  # type: ignore[no-untyped-def]
-            items, problems = super().items(ids)
-            return [replace(item, prompt=f"a dog barks {item.id}") for item in items], problems
-
-    score.load = lambda setting: Named(setting, 0.05)
+    score.load = lambda setting: NamedScoring(setting, 0.05)
 
 EXPLAINER = """
 import hashlib

@@ -164,3 +164,11 @@ class FakeScoring:
             ]
             for item, explanation in pairs
         ]
+
+
+class NamedScoring(FakeScoring):
+    """Items that differ in what an explainer sees."""
+
+    def items(self, ids: Sequence[str] | None = None) -> tuple[list[PromptItem], list[Problem]]:
+        items, problems = super().items(ids)
+        return [replace(item, prompt=f"a dog barks {item.id}") for item in items], problems

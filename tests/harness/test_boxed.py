@@ -1,13 +1,12 @@
 """Whole runs in real boxes, of a light model: the same rows at every level, and a bill that no code inside writes."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeScoring, make_submission
+from fakes import NamedScoring, make_submission
 from killing import prepared
 
 from earwitness import registry
@@ -17,10 +16,9 @@ from earwitness.harness.recipe import Arguments, Run
 from earwitness.harness.run import execute
 from earwitness.results import rows
 from in_process import InlineEngine
+from needing import need
 
 BOXES = Path(__file__).parents[1] / "box"
-sys.path.insert(0, str(BOXES))
-from needing import need  # noqa: E402
 
 DODGER = """
 import copy
@@ -69,17 +67,11 @@ class Mine(PromptExplainer):
 """
 
 
-class Named(FakeScoring):
-    def items(self, ids: Any = None) -> Any:
-        items, problems = super().items(ids)
-        return [replace(item, prompt=f"a dog barks {item.id}") for item in items], problems
-
-
 @pytest.fixture
 def run_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.syspath_prepend(str(BOXES))
     monkeypatch.setenv("PYTHONPATH", str(BOXES))
-    monkeypatch.setattr(score, "load", Named)
+    monkeypatch.setattr(score, "load", NamedScoring)
     prepared(tmp_path)
 
     def run(level: str, code: str = "") -> Any:

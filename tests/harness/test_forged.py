@@ -103,6 +103,16 @@ def test_a_rivals_rows_are_watched(make_run: Callable[..., Any], box: Any, scori
     assert watched.changed(before) == [part]
 
 
+def test_a_run_that_another_process_is_at_work_on_may_change(
+    make_run: Callable[..., Any], box: Any, scoring: Any, engine: InlineEngine
+) -> None:
+    rival, run = make_run("rival"), make_run("mine")
+    execute([rival], engine)
+    recipe.write(rival.folder, {**recipe.read(rival.folder), "state": "running"})
+    before = watched.seen([run])
+    assert not [path for path in before if path.is_relative_to(rival.folder)]
+
+
 def test_a_part_is_taken_for_what_it_says_only_by_its_own_run(
     make_run: Callable[..., Any], box: Any, scoring: Any, engine: InlineEngine
 ) -> None:

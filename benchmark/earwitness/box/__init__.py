@@ -32,11 +32,11 @@ class BoxError(EarwitnessError):
 
     exit_code = ITEM_FAILED
 
-    def __init__(self, message: str, status: str = "failed", seconds: float = 0.0) -> None:
+    def __init__(self, message: str, status: str = "failed") -> None:
         super().__init__(message)
         self.status = status
         """The `rows.Status` of the items that were in the box."""
-        self.seconds = seconds
+        self.seconds = 0.0
         """CPU seconds that the box had used on them."""
         self.killed = False
         """Whether somebody, or the system for want of memory, killed the process."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earwitness import plugins
+from earwitness.explaining.checkpoints import SCRATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +90,6 @@ def view_of(brief: Brief, gpu: bool = False) -> View:
 
 def environment(view: View, home: str, scratch: str) -> dict[str, str]:
     """All environment variables of a box; `home` is a folder that it may write to, and `scratch` another, or empty."""
-    from earwitness.explaining.checkpoints import SCRATCH
-
     of_gpus = {name: os.environ[name] for name in OF_GPUS if name in os.environ} if view.gpus else {}
     return {
         "PATH": "/usr/bin:/bin",
@@ -179,8 +178,17 @@ def _sources(brief: Brief) -> Iterator[Path]:
     for source in [brief.source, *(value for value in brief.parameters.values() if isinstance(value, str))]:
         if os.path.exists(source):
             yield Path(source).resolve()
-        elif source.count("/") == 1 and not source.startswith((".", "/", "~")):
+        elif is_hub_id(source):
             yield _hub() / f"models--{source.replace('/', '--')}"
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether a source may be a repository of the hub: an owner and a name.
+
+    >>> is_hub_id("facebook/musicgen-small"), is_hub_id("./model"), is_hub_id("model")
+    (True, False, False)
+    """
+    return source.count("/") == 1 and not source.startswith((".", "/", "~"))
 
 
 def _hub() -> Path:

@@ -14,6 +14,7 @@ from earwitness.box import Answer, BoxError, Brief, Cost, Guard
 from earwitness.box.aliases import alias
 from earwitness.box.storage import empty, remove
 from earwitness.errors import EarwitnessError, one_line, short
+from earwitness.harness.needs import BYTES
 from earwitness.identity import digest
 from earwitness.results.file_names import OF_SEED
 from earwitness.results.rows import Status
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SHARD = 16
 """Consecutive items of one submission that are explained, stored and scored together."""
-COPIES, BYTES = 3, 4
+COPIES = 3
 """Of a model in float32 that a box has room for beside what any box has."""
 LOST_IN_A_ROW = 2
 """Items that may each cost the box before the rest of the entrant's are given up."""

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earwitness.box.view import is_hub_id
 from earwitness.closure import closure, locate
 from earwitness.stand_ins import imported
 
@@ -62,12 +63,12 @@ def takes(task: Task) -> str:
 
 
 def _weights(source: str) -> str:
-    return f"weights {source}" + (" (not in the hub's cache)" if _is_hub_id(source) else "")
+    return f"weights {source}" + (" (not in the hub's cache)" if is_hub_id(source) else "")
 
 
 def _is_here(task: Task, source: str, revision: str, kind: str) -> bool:
     here = Path(task.source(source))
-    folder = here if os.path.exists(here) or not _is_hub_id(source) else _cached(source, revision, kind)
+    folder = here if os.path.exists(here) or not is_hub_id(source) else _cached(source, revision, kind)
     return folder is not None and (_holds_weights(folder) if kind == "model" else _holds_a_file(folder))
 
 
@@ -93,11 +94,6 @@ def _parts(index: Path) -> set[str]:
         return set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
-
-
-def _is_hub_id(source: str) -> bool:
-    """Whether a source may be a repository of the hub: an owner and a name."""
-    return source.count("/") == 1 and not source.startswith((".", "/", "~"))
 
 
 def _cached(source: str, revision: str, kind: str) -> Path | None:

@@ -6,8 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earwitness.errors import EarwitnessError
 from earwitness.plugins import PACKAGE
-from earwitness.results.rows import RECIPE
+from earwitness.results.rows import RECIPE, read_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,9 +42,17 @@ def _files(runs: Sequence[Run]) -> set[Path]:
 def _of_rivals(out: Path, own: set[str]) -> Iterator[Path]:
     """Recipes and rows of finished runs beside those that are at work."""
     for path in out.glob(f"*/{RECIPE}"):
-        if path.parent.name not in own:
+        # What another process is at work on changes by itself.
+        if path.parent.name not in own and _is_done(path.parent):
             yield path
             yield from path.parent.glob("rows/[!.]*.parquet")
+
+
+def _is_done(folder: Path) -> bool:
+    try:
+        return bool(read_recipe(folder).get("state") == "done")
+    except EarwitnessError:
+        return False
 
 
 def _look(path: Path) -> str:
