@@ -24,7 +24,7 @@ test: lint
 	$(MAKE) unit
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.installed-dev

@@ -10,8 +10,9 @@ from pathlib import Path
 import attacking
 import pytest
 from attacking import LOST, SECRET, STOPPED, SUCCEEDS
-from needing import need
 from ordinary import as_ordinary_user
+
+from needing import need
 
 CONFINED = ("bwrap", "landlock")
 CONTAINED = {

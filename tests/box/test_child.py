@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from needing import need
 
 from earwitness import box as boxes
 from earwitness.box import Answer, Box, BoxError, Brief, Guard
 from earwitness.errors import one_line
 from earwitness.results.rows import Status
 from earwitness.tracks.prompt import PromptItem
+from needing import need
 from tiny import FRAMES, tiny_musicgen
 
 CARD = """

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from needing import need
 
 from earwitness.box import Guard, bwrap, levels, syscalls
 from earwitness.box.confined import Confinement
 from earwitness.box.view import bare_view
 from earwitness.cli.run import isolated
 from earwitness.errors import EarwitnessError
+from needing import need
 
 
 @pytest.fixture(autouse=True)
