@@ -40,7 +40,7 @@ FAULTS = {
         Change(
             "attention averaged over tokens instead of frames",
             "chefer",
-            "scores if self.framewise else scores.mean(axis=0)",
+            "averaged(scores, item, self.average)",
             "np.where(scores.any(axis=0), scores.mean(axis=1, keepdims=True), 0.0).mean(axis=0)",
         ),
         Change(

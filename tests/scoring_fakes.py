@@ -16,7 +16,8 @@ from earwitness.tracks.prompt import Encoded, PromptItem, Removal
 from earwitness.worlds.captions import CLASS_WORDS, vocabulary
 
 VOCABULARY = (*vocabulary(), "</s>")
-FRAMES = 4
+FRAMES, FRAME_RATE = 4, 2.0
+SAMPLE_RATE = int(FRAME_RATE * len(VOCABULARY))
 CLASSES = tuple(CLASS_WORDS)
 
 
@@ -24,7 +25,7 @@ class FakeModel:
     """Each word that is not masked sounds in its own sample of every frame; the noise is not heard."""
 
     device = torch.device("cpu")
-    sample_rate, frame_rate, codebooks, frames, guidance = 1000, 2.0, 1, FRAMES, 1.0
+    sample_rate, frame_rate, codebooks, frames, guidance = SAMPLE_RATE, FRAME_RATE, 1, FRAMES, 1.0
 
     def __init__(self) -> None:
         self.generated: list[int] = []
@@ -79,7 +80,7 @@ class FakeModel:
 class FakeJudge:
     """Its logit of a class is the mean level of the class's words over frames."""
 
-    labels, sample_rate = CLASSES, 1000
+    labels, sample_rate = CLASSES, SAMPLE_RATE
 
     def logits(self, audio: Tensor) -> Tensor:
         level = audio.reshape(len(audio), FRAMES, -1).mean(1)
@@ -93,9 +94,9 @@ class FakeJudge:
         return (10 * (self.logits(audio) - 0.5)).sigmoid()
 
 
-def heard(*words: str) -> np.ndarray:
-    """Softmax of the fake judge for a sound in which these words are heard throughout."""
-    logits = np.array([sum(word in group for word in words) for group in CLASS_WORDS.values()], dtype=float)
+def heard(*words: str, share: float = 1.0) -> np.ndarray:
+    """Softmax of the fake judge for a sound in which these words are heard throughout, or for a share of it."""
+    logits = share * np.array([sum(word in group for word in words) for group in CLASS_WORDS.values()], dtype=float)
     return np.exp(logits) / np.exp(logits).sum()
 
 

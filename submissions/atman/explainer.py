@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.explaining.prompt_likelihoods import masked_likelihoods
-from earwitness.explaining.token_maps import positive_map
+from earwitness.explaining.token_maps import Average, averaged, positive_map
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class AtMan(PromptExplainer):
     """Share of the token's attention that is left, 1 minus the paper's suppression factor."""
     removal: str = "renormalise"
     """What becomes of the rest: a value of `Removal`. `renormalise` adds log(left) to the score before the softmax."""
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 64
     """Sequences a pass."""
 
@@ -37,7 +37,7 @@ class AtMan(PromptExplainer):
         masks = [suppressed(item.special, self.left) for item in items]
         likelihoods = masked_likelihoods(model, items, masks, Removal(self.removal), self.batch)
         scores = [falls(values, item) for values, item in zip(likelihoods, items, strict=True)]
-        return [positive_map(score if self.framewise else score.mean(axis=0)) for score in scores]
+        return [positive_map(averaged(score, item, self.average)) for score, item in zip(scores, items, strict=True)]
 
 
 def suppressed(special: np.ndarray, left: float) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earwitness.explaining.token_maps import Average, averaged
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class Attention(PromptExplainer):
 
     reduce: str = "mean"
     """Over layers and heads: mean or max."""
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 16
     """Prompts a pass."""
 
@@ -48,7 +49,7 @@ class Attention(PromptExplainer):
         attention = model.cross_attention(codes, model.encode([item.prompt for item in items])).flatten(1, 2)
         reduced = attention.mean(1) if self.reduce == "mean" else attention.amax(1)
         shares = [_shares(rows[:, : len(item.tokens)], item) for rows, item in zip(reduced, items, strict=True)]
-        return [_to_map(share if self.framewise else share.mean(axis=0)) for share in shares]
+        return [_to_map(averaged(share, item, self.average)) for share, item in zip(shares, items, strict=True)]
 
 
 def _shares(rows: Tensor, item: PromptItem) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from earwitness.explaining.attention_gradients import forced_likelihood, gradient_weighted
-from earwitness.explaining.token_maps import relevance_map, scores_in_batches
+from earwitness.explaining.token_maps import Average, averaged, relevance_map, scores_in_batches
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Chefer(PromptExplainer):
     White box: it needs a decoder with `layers`, each with a `self_attn` in the layout of transformers' MusicGen.
     """
 
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 16
     """Prompts a pass."""
 
@@ -38,7 +38,9 @@ class Chefer(PromptExplainer):
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items, in their order."""
         batches = scores_in_batches(items, self.batch, lambda batch: _relevances(model, batch))
-        return [relevance_map(scores if self.framewise else scores.mean(axis=0)) for scores in batches]
+        return [
+            relevance_map(averaged(scores, item, self.average)) for scores, item in zip(batches, items, strict=True)
+        ]
 
 
 def _relevances(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:

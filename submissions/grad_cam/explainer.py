@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from earwitness.explaining.attention_gradients import forced_likelihood, gradient_weighted
-from earwitness.explaining.token_maps import relevance_map, scores_in_batches
+from earwitness.explaining.token_maps import Average, averaged, relevance_map, scores_in_batches
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ class GradCam(PromptExplainer):
     that frame's decoding step did for the frame and for what follows.
     """
 
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 16
     """Prompts a pass."""
 
@@ -36,7 +36,9 @@ class GradCam(PromptExplainer):
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items, in their order."""
         batches = scores_in_batches(items, self.batch, lambda batch: _cams(model, batch))
-        return [relevance_map(scores if self.framewise else scores.mean(axis=0)) for scores in batches]
+        return [
+            relevance_map(averaged(scores, item, self.average)) for scores, item in zip(batches, items, strict=True)
+        ]
 
 
 def _cams(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:

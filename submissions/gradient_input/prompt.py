@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from earwitness.explaining.state_gradients import state_attributions
-from earwitness.explaining.token_maps import positive_map, scores_in_batches
+from earwitness.explaining.token_maps import Average, averaged, positive_map, scores_in_batches
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ class GradientInput(PromptExplainer):
     """Frames whose log-likelihood is summed before the gradient is taken, one backward pass a window; 0 for all."""
     absolute: bool = True
     """Whether a token that lowers the likelihood counts as much as one that raises it."""
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 16
     """Prompts a pass."""
 
@@ -37,7 +37,7 @@ class GradientInput(PromptExplainer):
         """The maps [F, N] of several items, in their order."""
         batches = scores_in_batches(items, self.batch, lambda batch: self.attributions(model, batch))
         sized = [np.abs(scores) if self.absolute else scores for scores in batches]
-        return [positive_map(scores if self.framewise else scores.mean(axis=0)) for scores in sized]
+        return [positive_map(averaged(scores, item, self.average)) for scores, item in zip(sized, items, strict=True)]
 
     def attributions(self, model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
         """Gradient times input [B, F, N] (nats) of each frame's window, at the states themselves."""

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 
 from earwitness.explaining.state_gradients import state_attributions
-from earwitness.explaining.token_maps import positive_map, scores_in_batches
+from earwitness.explaining.token_maps import Average, averaged, positive_map, scores_in_batches
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class IntegratedGradients(PromptExplainer):
     """Frames whose log-likelihood is summed before the gradient is taken, one backward pass a window; 0 for all."""
     absolute: bool = False
     """Whether a token that lowers the likelihood counts as much as one that raises it."""
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 4
     """Prompts a pass, each of them `steps` sequences."""
 
@@ -43,7 +43,7 @@ class IntegratedGradients(PromptExplainer):
         """The maps [F, N] of several items, in their order."""
         batches = scores_in_batches(items, self.batch, lambda batch: self.attributions(model, batch))
         sized = [np.abs(scores) if self.absolute else scores for scores in batches]
-        return [positive_map(scores if self.framewise else scores.mean(axis=0)) for scores in sized]
+        return [positive_map(averaged(scores, item, self.average)) for scores, item in zip(sized, items, strict=True)]
 
     def attributions(self, model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
         """Attributions [B, F, N] (nats) of each frame's window, special tokens included."""

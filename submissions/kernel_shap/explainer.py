@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from earwitness.explaining.prompt_likelihoods import masked_likelihoods
-from earwitness.explaining.token_maps import positive_map, words_to_tokens
+from earwitness.explaining.token_maps import Average, averaged, positive_map, words_to_tokens
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class KernelShap(PromptExplainer):
     are no more, and the values then are exact."""
     removal: str = "scale"
     """How a word is removed: a value of `Removal`."""
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 64
     """Sequences a pass."""
 
@@ -56,7 +56,7 @@ class KernelShap(PromptExplainer):
         values = masked_likelihoods(model, items, masks, Removal(self.removal), self.batch)
         solved = [shapley_values(game, value) for game, value in zip(games, values, strict=True)]
         scores = [words_to_tokens(value, word) for value, word in zip(solved, words, strict=True)]
-        return [positive_map(score if self.framewise else score.mean(axis=0)) for score in scores]
+        return [positive_map(averaged(score, item, self.average)) for score, item in zip(scores, items, strict=True)]
 
 
 def draw_coalitions(words: int, budget: int, seed: int) -> Coalitions:

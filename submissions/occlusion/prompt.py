@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.explaining.prompt_likelihoods import masked_likelihoods
-from earwitness.explaining.token_maps import positive_map, words_to_tokens
+from earwitness.explaining.token_maps import Average, averaged, positive_map, words_to_tokens
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ class Occlusion(PromptExplainer):
 
     removal: str = "scale"
     """How a word is removed: a value of `Removal`."""
-    framewise: bool = False
-    """Whether every frame keeps a row of its own; else the rows are averaged, and the map is [N]."""
+    average: Average = "asked"
+    """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 64
     """Sequences a pass."""
 
@@ -36,7 +36,7 @@ class Occlusion(PromptExplainer):
         masks = [leave_one_out(word) for word in words]
         likelihoods = masked_likelihoods(model, items, masks, Removal(self.removal), self.batch)
         scores = [falls(values, word) for values, word in zip(likelihoods, words, strict=True)]
-        return [positive_map(score if self.framewise else score.mean(axis=0)) for score in scores]
+        return [positive_map(averaged(score, item, self.average)) for score, item in zip(scores, items, strict=True)]
 
 
 def leave_one_out(words: np.ndarray) -> np.ndarray:

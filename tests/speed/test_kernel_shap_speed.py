@@ -66,7 +66,7 @@ def by_captum(model: MusicgenModel, item: PromptItem, perturbations: int) -> np.
 def by_ours(model: MusicgenModel, items: list[PromptItem], coalitions: int) -> list[np.ndarray]:
     """Shapley values [W] of the whole sound's log-likelihood, by the submission."""
     found = []
-    maps = baseline("kernel_shap").build(coalitions=coalitions, framewise=True).explain_batch(model, items)
+    maps = baseline("kernel_shap").build(coalitions=coalitions, average="none").explain_batch(model, items)
     for word, scores in zip(model.words([item.prompt for item in items]), maps, strict=True):
         first = [int(np.flatnonzero(word == index)[0]) for index in range(int(word.max()) + 1)]
         found.append(scores.order.sum(0)[first])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from baselines import IDS, SUBMISSIONS, baseline, make_item, quick, tiny_items, tiny_model
 from earwitness.submission import read_submission
+from earwitness.tracks.prompt import PromptItem
 
 ISSUE = (
     "random uniform attention occlusion atman gradient_input integrated_gradients grad_cam chefer kernel_shap audiogenx"
@@ -55,11 +58,28 @@ def test_a_prompt_without_words_gets_a_map(name: str) -> None:
     quick(name).explain(tiny_model(), item).check(item)
 
 
-@pytest.mark.parametrize("name", [name for name in IDS if hasattr(baseline(name).explainer, "framewise")])
-def test_a_map_of_the_whole_sound_is_one_row_and_a_framewise_one_has_a_row_for_every_frame(name: str) -> None:
+AVERAGED = [name for name in IDS if hasattr(baseline(name).explainer, "average")]
+
+
+@pytest.mark.parametrize("name", AVERAGED)
+def test_a_map_is_one_row_unless_a_row_for_every_frame_is_wanted(name: str) -> None:
     item = tiny_items()[0]
     shapes = {
-        framewise: baseline(name).build(framewise=framewise).explain(tiny_model(), item).weights.shape
-        for framewise in (False, True)
+        average: baseline(name).build(average=average).explain(tiny_model(), item).weights.shape
+        for average in ("asked", "all", "none")
     }
-    assert shapes == {False: (len(item.tokens),), True: (item.codes.shape[1], len(item.tokens))}
+    row = (len(item.tokens),)
+    assert shapes == {"asked": row, "all": row, "none": (item.codes.shape[1], *row)}
+
+
+@pytest.mark.parametrize("name", AVERAGED)
+def test_what_is_said_of_some_frames_is_another_thing_than_what_is_said_of_all(name: str) -> None:
+    item = tiny_items()[0]
+    some = replace(item, frames=(0, item.codes.shape[1] // 2))
+
+    def order(average: str, asked: PromptItem) -> np.ndarray:
+        found = baseline(name).build(average=average).explain(tiny_model(), asked)
+        return found.asked(item)[1]
+
+    assert not np.allclose(order("asked", some), order("asked", item))
+    np.testing.assert_allclose(order("asked", item), order("all", item))

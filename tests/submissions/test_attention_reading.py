@@ -8,7 +8,7 @@ from baselines import baseline, tiny_items, tiny_model
 
 def test_rows_are_mean_attention_shared_among_the_texts_tokens() -> None:
     model, item = tiny_model(), tiny_items()[0]
-    found = baseline("attention").build(framewise=True).explain(model, item).weights
+    found = baseline("attention").build(average="none").explain(model, item).weights
     attention = model.cross_attention(torch.as_tensor(item.codes)[None], model.encode([item.prompt]))[0].double()
     shares = attention.mean((0, 1))[:, ~torch.as_tensor(item.special)]
     shares = shares / shares.sum(1, keepdim=True)

@@ -25,7 +25,7 @@ def test_gradient_times_input_is_the_slope_along_the_tokens_state() -> None:
     more[0, token] *= 1 + step
     less[0, token] *= 1 - step
     slope = (likelihood(item, more) - likelihood(item, less))[frame] / (2 * step)
-    found = baseline("gradient_input").build(window=1, framewise=True, absolute=False).explain(tiny_model(), item)
+    found = baseline("gradient_input").build(window=1, average="none", absolute=False).explain(tiny_model(), item)
     assert found.order is not None
     np.testing.assert_allclose(found.order[frame, token], slope.item(), rtol=2e-2)
 
@@ -33,9 +33,9 @@ def test_gradient_times_input_is_the_slope_along_the_tokens_state() -> None:
 def test_a_window_holds_the_sum_of_its_frames() -> None:
     item = tiny_items()[2]
     single = (
-        baseline("gradient_input").build(window=1, framewise=True, absolute=False).explain(tiny_model(), item).order
+        baseline("gradient_input").build(window=1, average="none", absolute=False).explain(tiny_model(), item).order
     )
-    fours = baseline("gradient_input").build(window=4, framewise=True, absolute=False).explain(tiny_model(), item).order
+    fours = baseline("gradient_input").build(window=4, average="none", absolute=False).explain(tiny_model(), item).order
     np.testing.assert_allclose(fours[4:8], np.tile(single[4:8].sum(0), (4, 1)), atol=1e-4)
 
 
@@ -58,7 +58,7 @@ def test_grad_cam_is_positive_where_attention_helps() -> None:
     gradients = torch.autograd.grad(total, forced.attentions)
     maps = [(a * g).clamp(min=0)[0].mean(0) for a, g in zip(forced.attentions, gradients, strict=True)]
     expected = (sum(maps) / len(maps))[: codes.shape[-1]].detach().numpy() * ~item.special
-    found = baseline("grad_cam").build(framewise=True).explain(model, item).weights
+    found = baseline("grad_cam").build(average="none").explain(model, item).weights
     np.testing.assert_allclose(found, expected / expected.max(), atol=1e-5)
 
 

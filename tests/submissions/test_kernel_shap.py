@@ -48,7 +48,7 @@ def test_all_coalitions_give_exact_shapley_values_up_to_ten_words(prompt: str) -
     words = model.words([prompt])[0]
     count = len(prompt.split())
     game = SHAP.draw_coalitions(count, 2**count, seed=0)
-    explainer = baseline("kernel_shap").build(coalitions=2**count, framewise=True)
+    explainer = baseline("kernel_shap").build(coalitions=2**count, average="none")
     masks = SHAP.on_tokens(game.members, words)
     (values,) = masked_likelihoods(model, [item], [masks], Removal.SCALE, batch=64)
     exact = exact_shapley(count, as_dict(game.members, values))

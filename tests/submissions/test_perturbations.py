@@ -27,7 +27,7 @@ def test_occlusion_is_the_fall_of_likelihood_without_the_tokens_word(removal: Re
     falls = [
         whole - likelihood(item, (words >= 0) & (words != word), removal) if word >= 0 else 0 * whole for word in words
     ]
-    found = baseline("occlusion").build(removal=removal.value, framewise=True).explain(tiny_model(), item)
+    found = baseline("occlusion").build(removal=removal.value, average="none").explain(tiny_model(), item)
     np.testing.assert_allclose(found.order, np.stack(falls, axis=1), atol=1e-4)
     np.testing.assert_allclose(found.weights, found.order.clip(min=0) / found.order.max(), atol=1e-12)
 
@@ -38,7 +38,7 @@ def test_atman_is_the_fall_of_likelihood_with_a_token_turned_down() -> None:
     quiet = text.copy()
     quiet[1] = 0.1
     fall = likelihood(item, text, Removal.RENORMALISE) - likelihood(item, quiet, Removal.RENORMALISE)
-    found = baseline("atman").build(framewise=True).explain(tiny_model(), item)
+    found = baseline("atman").build(average="none").explain(tiny_model(), item)
     np.testing.assert_allclose(found.order[:, 1], fall, atol=1e-4)
 
 

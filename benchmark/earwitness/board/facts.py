@@ -61,6 +61,8 @@ class TaskFacts:
     """Of this very model and these items."""
     audit_problem: str = ""
     """Why an audit that is stored is not used, and what to do."""
+    newer: int | None = None
+    """The registered version of the task, where it is a later one than this."""
 
     def metrics(self, ids: Iterable[str]) -> list[MetricFacts]:
         """The task's metrics that rows have, in the card's order, then those that the card does not list."""
@@ -106,7 +108,10 @@ def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFac
     card: TaskCard | None = _copied(recipes, "task", base, TaskCard)
     told = next((part for recipe in recipes if (part := _part(recipe, "task", base)).get("model")), {})
     model = short(str(told.get("model") or (card.model.source if card else "")))
-    return TaskFacts(id, hash, card, model=model, other_model=told.get("own_model") is not None)
+    newer = None
+    if task is not None and card is not None and card.version < task.card.version:
+        newer, card = task.card.version, card.model_copy(update={"superseded_by": card.superseded_by or id})
+    return TaskFacts(id, hash, card, model=model, other_model=told.get("own_model") is not None, newer=newer)
 
 
 def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> SubmissionFacts:

@@ -95,5 +95,7 @@ def _origin(measured: MeasuredVariant, summary: Summary) -> Iterator[str]:
         yield "These rows were made in the caller's own process: nothing kept the explainer from what scores it."
     if task.other_model:
         yield f"The task with another model, {task.model}: these rows meet no others."
+    elif task.newer is not None and task.card is not None:
+        yield f"These rows are of version {task.card.version}, superseded by {task.newer}; they meet none of its."
     elif not task.registered:
         yield "These rows belong to a version of the task that is not registered."

@@ -15,7 +15,7 @@ from earwitness.exhibits.writing import Curve
 from earwitness.metrics.deletion import left
 from earwitness.metrics.responses.speech import DeletionErrors, InsertionErrors, TokenProbabilities, TrainingDistances
 from earwitness.scoring.columns import of_response
-from earwitness.scoring.speech.curves import Curves, shares
+from earwitness.scoring.speech.curves import Curves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,7 @@ def exhibits(
     drawn: bool,
 ) -> Iterator[Exhibit]:
     """Leave what was compared, the curves that the card's metrics have asked, and the map where it is drawn."""
-    at = (100 * shares()).tolist()
+    at = (100 * curves.shares).tolist()
     asked = answers(curves, columns, comparison, reference)
     for label, lines in (("curves", asked), ("distances", distances(curves, columns))):
         if lines:

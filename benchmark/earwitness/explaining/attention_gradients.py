@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def forced_likelihood(model: PromptModel, items: Sequence[PromptItem]) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Log-likelihood (nats) of the items' whole sounds, summed, and each layer's cross-attention [B, H, T, N].
+    """Log-likelihood (nats) of the frames that items ask for, summed, and each layer's cross-attention [B, H, T, N].
 
     Teacher-forced, special tokens being out; the likelihood can be differentiated by every attention of the pass.
     """
@@ -25,7 +25,9 @@ def forced_likelihood(model: PromptModel, items: Sequence[PromptItem]) -> tuple[
     states = text.states.detach().clone().requires_grad_()
     mask = without_special(items, states)
     forced = model.teacher_forced(codes, Encoded(states, text.mask), mask, attentions=True)
-    return log_likelihood(forced.logits, codes).sum(), forced.attentions
+    frames = log_likelihood(forced.logits, codes)
+    asked = torch.stack([row[item.asked].sum() for row, item in zip(frames, items, strict=True)])
+    return asked.sum(), forced.attentions
 
 
 def gradient_weighted(likelihood: Tensor, attentions: Sequence[Tensor]) -> list[Tensor]:

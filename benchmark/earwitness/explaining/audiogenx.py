@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn.functional import cosine_similarity, gumbel_softmax, prelu
 
+from earwitness.explaining.token_maps import Average, averaged
 from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ class AudioGenX(PromptExplainer):
 
     procedure: str = "causal"
     """causal: one teacher-forced pass with row-wise masks; released: the authors' code, for comparison."""
-    framewise: bool = False
-    """Whether every frame keeps its row of P; else the rows are averaged (the paper's holistic importance) to [N]."""
+    average: Average = "asked"
+    """Frames that rows of P are averaged over, for a map [N]: `asked` (the paper's interval-focused importance, or its
+    holistic one where an item asks for the whole sound), `all`, or `none` for a map with all rows."""
     epochs: Annotated[int, Field(ge=1)] = 50
     lr: float = 1e-3
     """Adam's step."""
@@ -211,7 +213,7 @@ class AudioGenX(PromptExplainer):
         special = torch.as_tensor(item.special, device=weights.device)
         ranks = order.masked_fill(special, float(order.min()) - 1)
         maps = [found.double().cpu().numpy() for found in (weights.masked_fill(special, 0), ranks)]
-        return TokenMap(*(found if self.framewise else found.mean(axis=0) for found in maps))
+        return TokenMap(*(averaged(found, item, self.average) for found in maps))
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -10,6 +10,18 @@ from earwitness.tracks.prompt import PromptItem, TokenMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+
+Average = Literal["asked", "all", "none"]
+"""Frames that rows are averaged over: those that an item asks for, all of them, or none, for a row for every frame."""
+
+
+def averaged(scores: np.ndarray, item: PromptItem, average: Average) -> np.ndarray:
+    """Scores [N] of tokens, the mean of their rows [F, N] over some frames; or the rows, where `average` is none."""
+    if average == "none":
+        return scores
+    rows: np.ndarray = scores[item.asked] if average == "asked" else scores
+    return np.asarray(rows.mean(axis=0))
 
 
 def positive_map(scores: np.ndarray) -> TokenMap:

@@ -1,7 +1,8 @@
 """Deletion and insertion: what becomes of a transcript, or of a token, as the spectrogram is removed or put back.
 
 A curve has Q values at shares 0 = q_1 < ... < q_Q = 1 of the spectrogram's cells, those that the explanation ranks
-highest first; its area over the shares is taken by the trapezoid rule. Published (SPES, arXiv 2411.01710): the
+highest first; its area over the shares is taken by the trapezoid rule. `shares` [Q] are even where they are not given.
+Published (SPES, arXiv 2411.01710): the
 transcript under deletion. Ours: insertion, the forms of single tokens and of their prefix, and the shift.
 """
 
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.metrics import metric
-from earwitness.metrics.arrays import UndefinedError, real
+from earwitness.metrics.arrays import UndefinedError, real, same_shape
 from earwitness.metrics.responses.speech import (
     DeletionBleu,
     DeletionErrors,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @metric(reads=DeletionErrors, direction="higher", range=(0.0, float("inf")))
-def deletion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
+def deletion_wer(errors: ArrayLike, words: float, mean_words: float, shares: ArrayLike | None = None) -> float:
     """Area under the word error rate as the cells that matter most are removed: this utterance's contribution.
 
     `errors` [Q] word errors (substituted, deleted, inserted) against a transcript of `words` words; `mean_words` is the
@@ -41,11 +42,11 @@ def deletion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
     >>> deletion_wer([0, 2, 2], words=2, mean_words=2)
     0.75
     """
-    return _rate_area(errors, words, mean_words)
+    return _rate_area(errors, words, mean_words, shares)
 
 
 @metric(reads=InsertionErrors, direction="lower", range=(0.0, float("inf")))
-def insertion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
+def insertion_wer(errors: ArrayLike, words: float, mean_words: float, shares: ArrayLike | None = None) -> float:
     """Area under the word error rate as the cells that matter most are put back first: this utterance's contribution.
 
     Arguments as for `deletion_wer`, `errors` at each share of cells that stand, the others being removed.
@@ -53,11 +54,11 @@ def insertion_wer(errors: ArrayLike, words: float, mean_words: float) -> float:
     >>> insertion_wer([2, 0, 0], words=2, mean_words=2)
     0.25
     """
-    return _rate_area(errors, words, mean_words)
+    return _rate_area(errors, words, mean_words, shares)
 
 
 @metric(reads=DeletionBleu, direction="lower", range=(0.0, 1.0))
-def deletion_bleu(scores: ArrayLike) -> float:
+def deletion_bleu(scores: ArrayLike, shares: ArrayLike | None = None) -> float:
     """Area under the sentence's BLEU, in [0, 1], as the cells that matter most are removed; `scores` [Q].
 
     BLEU of a corpus does not come apart into contributions, so this is the mean over sentences (the paper's is of the
@@ -66,21 +67,21 @@ def deletion_bleu(scores: ArrayLike) -> float:
     >>> deletion_bleu([1.0, 0.0, 0.0])
     0.25
     """
-    return area(scores)
+    return area(scores, shares)
 
 
 @metric(reads=InsertionBleu, direction="higher", range=(0.0, 1.0))
-def insertion_bleu(scores: ArrayLike) -> float:
+def insertion_bleu(scores: ArrayLike, shares: ArrayLike | None = None) -> float:
     """Area under the sentence's BLEU, in [0, 1], as the cells that matter most are put back first; `scores` [Q].
 
     >>> insertion_bleu([0.0, 1.0, 1.0])
     0.75
     """
-    return area(scores)
+    return area(scores, shares)
 
 
 @metric(reads=TokenProbabilities, direction="lower", range=(0.0, 1.0))
-def deletion_token(probabilities: ArrayLike) -> float:
+def deletion_token(probabilities: ArrayLike, shares: ArrayLike | None = None) -> float:
     """Area under what is left of each token's probability as the cells of its own map are removed, mean over tokens.
 
     `probabilities` [O, O, Q]: entry [k, j] is the teacher-forced probability of token j as the cells of token k's map
@@ -91,11 +92,11 @@ def deletion_token(probabilities: ArrayLike) -> float:
     """
     p = _square("probabilities", probabilities)
     own = p[np.arange(len(p)), np.arange(len(p))]
-    return float(np.mean([area(row) for row in left(own)]))
+    return float(np.mean([area(row, shares) for row in left(own)]))
 
 
 @metric(reads=TokenProbabilities, direction="lower", range=(0.0, 1.0))
-def deletion_token_others(probabilities: ArrayLike) -> float:
+def deletion_token_others(probabilities: ArrayLike, shares: ArrayLike | None = None) -> float:
     """Harm to the other tokens as the cells of a token's own map are removed: area of what they lose, mean over pairs.
 
     `probabilities` as for `deletion_token`. A map that points at its token alone leaves the others standing: lower is
@@ -108,7 +109,7 @@ def deletion_token_others(probabilities: ArrayLike) -> float:
     if len(p) < 2:
         raise UndefinedError("a transcript of one token has no other tokens")
     others = p[~np.eye(len(p), dtype=bool)]
-    return float(np.mean([area(1 - row) for row in left(others)]))
+    return float(np.mean([area(1 - row, shares) for row in left(others)]))
 
 
 @metric(reads=PrefixProbabilities, direction="lower", range=(0.0, 1.0))
@@ -127,7 +128,7 @@ def deletion_prefix(curves: Sequence[ArrayLike]) -> float:
 
 
 @metric(reads=TrainingDistances, direction="none", range=(0.0, float("inf")))
-def deletion_shift(distances: ArrayLike, typical: float) -> float:
+def deletion_shift(distances: ArrayLike, typical: float, shares: ArrayLike | None = None) -> float:
     """How far deletion drives the input from training speech: area of the distance over that of untouched speech.
 
     `distances` [Q] of the inputs at each share of removed cells, `typical` the mean distance of held-out speech. 1 is
@@ -136,19 +137,24 @@ def deletion_shift(distances: ArrayLike, typical: float) -> float:
     >>> deletion_shift([1.0, 3.0], typical=1.0)
     2.0
     """
-    return area(distances) / float(typical)
+    return area(distances, shares) / float(typical)
 
 
-def area(values: ArrayLike) -> float:
-    """Area under a curve [Q] at even shares from 0 to 1, by the trapezoid rule.
+def area(values: ArrayLike, shares: ArrayLike | None = None) -> float:
+    """Area under a curve [Q] at ascending shares [Q] from 0 to 1, even ones by default, by the trapezoid rule.
 
-    >>> area([0.0, 1.0, 1.0])
-    0.75
+    >>> area([0.0, 1.0, 1.0]), area([0.0, 1.0, 1.0], [0.0, 0.25, 1.0])
+    (0.75, 0.875)
     """
     curve = real("curve", values, 1)
     if len(curve) < 2:
         raise UndefinedError("a curve needs two points")
-    return float((curve[1:] + curve[:-1]).mean() / 2)
+    heights = (curve[1:] + curve[:-1]) / 2
+    if shares is None:
+        return float(heights.mean())
+    at = real("shares", shares, 1)
+    same_shape(curve=curve, shares=at)
+    return float(heights @ np.diff(at))
 
 
 def left(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -157,10 +163,10 @@ def left(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.minimum(probabilities / start, 1.0)
 
 
-def _rate_area(errors: ArrayLike, words: float, mean_words: float) -> float:
+def _rate_area(errors: ArrayLike, words: float, mean_words: float, shares: ArrayLike | None) -> float:
     if words <= 0 or mean_words <= 0:
         raise UndefinedError("the transcript to compare with has no words")
-    return area(np.minimum(real("errors", errors, 1), float(words))) / float(mean_words)
+    return area(np.minimum(real("errors", errors, 1), float(words)), shares) / float(mean_words)
 
 
 def _square(name: str, array: ArrayLike) -> NDArray[np.float64]:

@@ -1,9 +1,10 @@
 """Probes: how much of a factor can be read off features by a linear map (data truth of the concept track).
 
-Features are a clip's, mean over its frames. Probes are fitted on training clips, whose factors no explainer sees, and
-tried on held-out clips, no feature of which is taken to go beyond the training clips': one that hardly any of those
-activates would, once standardised, outweigh all others in a held-out clip that does. That a factor can be read off says
-nothing of what the features are: a wide untrained dictionary probes well, too.
+Features are a clip's, pooled over its frames: their mean, as published, or their root mean square (ours), since the
+mean of a wave says nothing of it. Probes are fitted on training clips, whose factors no explainer sees, and tried on
+held-out clips, no feature of which is taken to go beyond the training clips': one that hardly any of those activates
+would, once standardised, outweigh all others in a held-out clip that does. That a factor can be read off says nothing
+of what the features are: a wide untrained dictionary probes well, too.
 """
 
 from __future__ import annotations

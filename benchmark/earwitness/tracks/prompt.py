@@ -167,6 +167,17 @@ class PromptItem:
     """[N] texts of the prompt's tokens."""
     special: np.ndarray
     """[N] bool: True where a token is no part of the text."""
+    frames: tuple[int, int] | None = None
+    """First frame that is asked about, and the one after the last; None: all of the sound.
+
+    What an explanation says of these frames is the mean of their rows (interval-focused importance, AudioGenX, arXiv
+    2502.00459), and a map without rows is taken to speak of them.
+    """
+
+    @property
+    def asked(self) -> slice:
+        """The frames that are asked about."""
+        return slice(*(self.frames or (0, self.codes.shape[1])))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Arrays of the item, by field."""
@@ -180,12 +191,15 @@ class PromptItem:
             "seed": self.seed,
             "explainer_seed": self.explainer_seed,
             "tokens": list(self.tokens),
+            "frames": None if self.frames is None else list(self.frames),
         }
 
     @classmethod
     def build(cls, fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """The item again, from `fields()` and `arrays()`."""
         values: dict[str, Any] = {**fields, "tokens": tuple(fields["tokens"]), **arrays}
+        if values.get("frames") is not None:
+            values["frames"] = tuple(values["frames"])
         return cls(**values)
 
 
@@ -245,6 +259,17 @@ class TokenMap:
         shape = (frames, weights.shape[-1])
         return np.broadcast_to(weights, shape), np.broadcast_to(order, shape)
 
+    def asked(self, item: PromptItem) -> tuple[np.ndarray, np.ndarray]:
+        """Weights and tie-breaking order, both [F, N] float64: as they are, or what they say of the frames asked for.
+
+        Where an item asks for some of its frames, every row is the mean over these.
+        """
+        found = self.framewise(item.codes.shape[1])
+        if item.frames is None:
+            return found
+        weights, order = (np.broadcast_to(rows[item.asked].mean(axis=0), rows.shape) for rows in found)
+        return weights, order
+
 
 def log_likelihood(logits: Tensor, codes: Tensor) -> Tensor:
     """Log-likelihood [B, F] (nats) of codes [B, K, F] under logits [B, K, F, V], summed over codebooks."""
@@ -292,7 +317,7 @@ class AttributedTokens(PromptExplainer):
             rows = len(mask)
             states = Encoded(text.states.expand(rows, -1, -1), text.mask.expand(rows, -1))
             logits = model.logits(codes.expand(rows, -1, -1), states, mask)
-            return log_likelihood(logits, codes.expand(rows, -1, -1)).sum(-1)
+            return log_likelihood(logits, codes.expand(rows, -1, -1))[:, item.asked].sum(-1)
 
         scores = np.where(item.special, 0.0, attributed(self.method, forward, kept)[:, : len(item.tokens)])
         positive = scores.clip(min=0)

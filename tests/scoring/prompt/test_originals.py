@@ -11,7 +11,7 @@ from earwitness.scoring.originals import CHUNK
 from earwitness.scoring.prompt.originals import PromptOriginals
 from earwitness.scoring.prompt.responses import PromptRespondent
 from earwitness.seeds import derive
-from scoring_fakes import FakeJudge, FakeModel, heard, task
+from scoring_fakes import SAMPLE_RATE, FakeJudge, FakeModel, heard, task
 
 METRICS = [{"metric": "fid_f"}]
 
@@ -45,7 +45,7 @@ def test_seeds_come_from_the_datasets_identity_the_item_and_the_seed(tmp_path: P
 def test_the_sound_is_there_to_listen_to(tmp_path: Path) -> None:
     some = originals(tmp_path, ["rain"])
     some.items(0, FakeModel)
-    assert soundfile.info(some.folder / "item%2F0.original.ogg").samplerate == 1000
+    assert soundfile.info(some.folder / "item%2F0.original.ogg").samplerate == SAMPLE_RATE
 
 
 def test_prompts_that_cannot_be_explained_are_problems_and_the_others_go_on(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from earwitness.scoring.prompt.responses import Ask, PromptRespondent
 from earwitness.tracks.prompt import Removal
-from scoring_fakes import CLASSES, FRAMES, FakeJudge, FakeModel, heard, item
+from scoring_fakes import CLASSES, FRAMES, SAMPLE_RATE, FakeJudge, FakeModel, heard, item
 
 
 def ask(prompt: str, mask: list[float], seed: int = 0, removal: Removal = Removal.SCALE) -> Ask:
@@ -60,7 +60,7 @@ def test_logits_are_those_that_are_sampled_from() -> None:
 
 def test_a_judge_hears_audio_at_its_own_rate() -> None:
     class Half(FakeJudge):
-        sample_rate = 500
+        sample_rate = SAMPLE_RATE // 2
 
         def probabilities(self, audio: torch.Tensor) -> torch.Tensor:
             assert audio.shape == (2, 50)

@@ -19,7 +19,7 @@ import torch
 from earwitness.authoring import cross_fitting
 from earwitness.explaining.l1 import activity
 from earwitness.explaining.training import Adam
-from earwitness.metrics.responses.concept import TracedProbeAndSound
+from earwitness.metrics.responses.concept import ClipFeatures, TracedProbeAndSound
 from earwitness.scoring.columns import of_response
 from earwitness.scoring.concept.scoring import open_scoring
 from earwitness.scoring.concept.steering import patterns
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from earwitness.metrics.responses.concept import Pooling
     from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.scoring.concept.scoring import ConceptScoring
     from earwitness.tracks.concept import ConceptItem
@@ -66,6 +67,10 @@ def candidates(scoring: ConceptScoring, item: ConceptItem) -> dict[str, Callable
         "noise": lambda: _fitted(lambda fit: of_noise(item, derive(seed_key, item.id, "draws", fit), 0.0)),
         "silence": lambda: _fitted(lambda fit: of_noise(item, derive(seed_key, item.id, "draws", fit), NEVER)),
     }
+    if any(column.response.pooling == "rms" for column in of_response(scoring.metrics, ClipFeatures)):
+        found["energies"] = lambda: _fitted(
+            lambda fit: of_lessons(item, known, derive(seed_key, item.id, "energies", fit), "rms")
+        )
     traced = known.traced
     if traced is not None and any(of_response(scoring.metrics, TracedProbeAndSound)):
         heard = partial(scoring.tracing.heard, item.id, known)
@@ -127,8 +132,8 @@ def of_classes(item: ConceptItem, known: HeldOut, mean: NDArray[np.float64]) -> 
     return Dictionary(centres.T, bias, decoder, mean, Activation.RELU)
 
 
-def of_lessons(item: ConceptItem, known: HeldOut, seed: int) -> Dictionary:
-    """Normalised features that are trained to tell the factors of clips by their means, alone and by fours.
+def of_lessons(item: ConceptItem, known: HeldOut, seed: int, pooling: Pooling = "mean") -> Dictionary:
+    """Normalised features that are trained to tell the factors of clips as they are pooled, alone and by fours.
 
     Latents that hold the wave itself mean nothing when they are averaged; rectified and divided by their size, they do.
     """
@@ -144,8 +149,10 @@ def of_lessons(item: ConceptItem, known: HeldOut, seed: int) -> Dictionary:
     for lesson in range(LESSONS):
         chosen = torch.randperm(clips, generator=rng)[:CLIPS]
         found = activity(encoder, bias, frames[chosen].flatten(0, 1)).features
-        means = torch.split(found.reshape(len(chosen), -1, features).mean(1), TAUGHT, 1)
-        loss = torch.stack([untold(part, wanted[chosen, number]) for number, part in enumerate(means)]).sum()
+        frame = found.reshape(len(chosen), -1, features)
+        pooled = frame.mean(1) if pooling == "mean" else (frame.square().mean(1) + 1e-12).sqrt()
+        parts = torch.split(pooled, TAUGHT, 1)
+        loss = torch.stack([untold(part, wanted[chosen, number]) for number, part in enumerate(parts)]).sum()
         encoder.grad, bias.grad = torch.autograd.grad(loss, (encoder, bias))
         optimiser.step(RATE * min(1.0, 2 * (1 - lesson / LESSONS)))
     with torch.no_grad():

@@ -96,7 +96,7 @@ class Searched:
         self.owner = self.respondent.model.words([self.item.prompt])[0]
         self.words = int(self.owner.max()) + 1
         self.tokens = np.bincount(self.owner[self.owner >= 0], minlength=self.words)
-        self._original = self.respondent.original_logits([self.item])[self.item.id]
+        self._original = self.respondent.original_logits([self.item])[self.item.id][:, self.item.asked]
 
     def candidates(self, name: str) -> list[Words] | None:
         """All sets of words of as many tokens as the mask keeps (or as near below as words allow); None if too many."""
@@ -140,7 +140,7 @@ class Searched:
     def _value(self, column: Column, words: Words, noise: int, part: Judged) -> float:
         key = self._question(column, words, noise).key
         if isinstance(column.response, Logits):
-            return column.value(part.of(self._original), part.of(self._logits[key]))
+            return column.value(part.of(self._original), part.of(self._logits[key][:, self.item.asked]))
         return column.value(self.heard[column.judge].original, self._sounds[key].answers[column.judge])
 
     def _answered(self, key: Key) -> Iterable[str]:

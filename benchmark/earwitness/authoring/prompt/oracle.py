@@ -14,6 +14,7 @@ from earwitness.results.rows import Status
 from earwitness.scoring.columns import of_response
 from earwitness.scoring.evaluate import value_of
 from earwitness.scoring.prompt.batch import Batch
+from earwitness.scoring.prompt.truth import asked_words
 from earwitness.tracks.prompt import TokenMap
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def choices(scoring: PromptScoring, response: Response, item: PromptItem) -> dic
         if data is None:
             return {}
         roles = scoring.stored.causal_roles() if response.roles == "causal" else {"class"}
-        weights = np.array([role in roles for role in data.roles], dtype=np.float64)
+        named = np.array([role in roles for role in data.roles])
+        weights = (named & asked_words(data, item, scoring.model.frame_rate)).astype(np.float64)
     elif stored is None:
         return {}
     elif isinstance(response, NullWords):

@@ -15,6 +15,8 @@ from earwitness.metrics import Response
 
 EVERY = "every"
 """The factor of a metric that is the mean over all factors of the dataset."""
+Pooling = Literal["mean", "rms"]
+"""What a clip has of a feature: its mean over frames, or its root mean square, for latents that hold the wave."""
 Training = Literal["independent", "correlated"]
 """Whether all factors of the training clips are independent, or two of them move together."""
 
@@ -35,9 +37,10 @@ class FactorResponse(ConceptResponse):
 
 @dataclass(frozen=True)
 class ClipFeatures(FactorResponse):
-    """Each clip's mean features and a factor of it: of training clips [n, C], [n], and of held-out ones [m, C], [m]."""
+    """Each clip's features and a factor of it: of training clips [n, C], [n], and of held-out ones [m, C], [m]."""
 
     training: Training = "independent"
+    pooling: Pooling = "mean"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from earwitness.metrics.responses.concept import Pooling
     from earwitness.scoring.concept.held_out import HeldOut
     from earwitness.tracks.concept import ConceptItem, Dictionary
 
@@ -26,16 +27,23 @@ class Features:
         self.train = item.train
         self.test = held_out.latents
         self._traced = held_out.traced
+        self._of_clips: dict[Pooling, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
-    @cached_property
+    @property
     def train_means(self) -> NDArray[np.float64]:
         """[n, C] of each training clip, mean over its frames."""
-        return self.means(self.train)
+        return self.of_clips("mean")[0]
 
-    @cached_property
+    @property
     def test_means(self) -> NDArray[np.float64]:
         """[m, C] of each held-out clip, mean over its frames."""
-        return self.means(self.test)
+        return self.of_clips("mean")[1]
+
+    def of_clips(self, pooling: Pooling) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[n, C] of each training clip and [m, C] of each held-out one, pooled over its frames."""
+        if pooling not in self._of_clips:
+            self._of_clips[pooling] = self.pooled(self.train, pooling), self.pooled(self.test, pooling)
+        return self._of_clips[pooling]
 
     @cached_property
     def traced_means(self) -> NDArray[np.float64] | None:
@@ -43,7 +51,7 @@ class Features:
         if self._traced is None:
             return None
         clips, steps, *frame = self._traced.shape
-        return self.means(self._traced.reshape(clips * steps, *frame)).reshape(clips, steps, -1)
+        return self.pooled(self._traced.reshape(clips * steps, *frame), "mean").reshape(clips, steps, -1)
 
     @cached_property
     def frames(self) -> NDArray[np.float32]:
@@ -66,12 +74,13 @@ class Features:
         train = self.dictionary.encode(thinned(self.train, 2 * self.dictionary.features))
         return np.concatenate([train.astype(np.float32), self.frames])
 
-    def means(self, latents: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features [n, C] of clips' latents [n, F, D], mean over their frames."""
+    def pooled(self, latents: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float64]:
+        """Features [n, C] of clips' latents [n, F, D], pooled over their frames."""
         step = max(1, CELLS // (latents.shape[1] * self.dictionary.features))
-        parts = [
-            self.dictionary.encode(latents[start : start + step]).mean(1) for start in range(0, len(latents), step)
-        ]
+        parts = []
+        for start in range(0, len(latents), step):
+            found = self.dictionary.encode(latents[start : start + step])
+            parts.append(found.mean(1) if pooling == "mean" else np.sqrt(np.square(found).mean(1)))
         return np.concatenate(parts).astype(np.float64)
 
 

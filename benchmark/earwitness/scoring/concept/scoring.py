@@ -128,7 +128,8 @@ class ConceptScoring(Items[ConceptRecord, "ConceptItem"]):
         first = fits[0]
         match response:
             case ClipFeatures():
-                return first.train_means, held_out.train[:, factor], first.test_means, held_out.test[:, factor]
+                train, test = first.of_clips(response.pooling)
+                return train, held_out.train[:, factor], test, held_out.test[:, factor]
             case MovedFactors():
                 self._require_heard(held_out.names[factor])
                 return self.steering.moved(first, held_out, factor, response.k), factor

@@ -23,7 +23,7 @@ from earwitness.metrics.responses.prompt import (
 from earwitness.scoring.columns import of_response
 from earwitness.scoring.prompt.masks import by_word, complement, mask
 from earwitness.scoring.prompt.responses import Ask
-from earwitness.scoring.prompt.truth import codes_digest
+from earwitness.scoring.prompt.truth import asked_words, codes_digest
 from earwitness.seeds import derive
 from earwitness.tracks.prompt import Removal
 
@@ -140,7 +140,7 @@ class Batch:
         key = (position, name, removed)
         if key not in self._masks:
             tie_seed = derive(self._context.seed_key, item.id, "ties")
-            token_mask = mask(name, explanation, item.special, item.codes.shape[1], tie_seed)
+            token_mask = mask(name, explanation, item, tie_seed)
             token_mask = complement(token_mask, item.special) if removed else token_mask
             self._masks[key] = token_mask.astype(np.float32)
         noise = self._context.originals.noise(item.id, seed)
@@ -157,9 +157,10 @@ class Batch:
                 heard = self._heard[item.id][response.judge]
                 return heard.original, heard.regenerated[seed]
             case Logits():
-                return self._original_logits[item.id], self._logits[self._question(response, position, 0).key]
+                perturbed = self._logits[self._question(response, position, 0).key]
+                return self._original_logits[item.id][:, item.asked], perturbed[:, item.asked]
             case TokenWeights():
-                weights, _ = explanation.framewise(item.codes.shape[1])
+                weights, _ = explanation.asked(item)
                 return (weights[:, ~item.special],)
             case WordRoles():
                 return self._word_ranks(position, "max"), self._relevant(response, position)
@@ -168,7 +169,7 @@ class Batch:
             case WordShapley():
                 return self._word_ranks(position, "sum"), self._word_truth(position).shapley
             case NullWords():
-                weights, _ = explanation.framewise(item.codes.shape[1])
+                weights, _ = explanation.asked(item)
                 mass = by_word(weights.mean(0, keepdims=True), self._owners[position])[0]
                 return mass, self._word_truth(position).null
         raise NotImplementedError(f"the prompt track's scoring has no response {type(response).__name__}")
@@ -178,7 +179,7 @@ class Batch:
         item, explanation = self._pairs[position]
         means = [
             by_word(array.mean(0, keepdims=True), self._owners[position], reduce)[0]
-            for array in explanation.framewise(item.codes.shape[1])
+            for array in explanation.asked(item)
         ]
         _, ranks = np.unique(np.stack(means, axis=1), axis=0, return_inverse=True)
         return ranks.reshape(-1).astype(np.float64)
@@ -188,11 +189,19 @@ class Batch:
         roles = self._context.truth.causal_roles() if response.roles == "causal" else frozenset({"class"})
         if not all(self._context.truth.certified(role) for role in {"class", *roles}):
             raise UndefinedError("no certificate shows that class words cause the sound")
-        return np.array([role in roles for role in truth.roles])
+        sounding = self._sounding(position, truth)
+        return np.array([role in roles for role in truth.roles]) & sounding
+
+    def _sounding(self, position: int, truth: PromptTruth) -> NDArray[np.bool_]:
+        """Which words [W] speak of what sounds in the frames that are asked for; all, where the whole sound is."""
+        item, _ = self._pairs[position]
+        if item.frames is not None and not self._context.truth.certified("interval"):
+            raise UndefinedError("no certificate shows that events sound when their words say")
+        return asked_words(truth, item, self._context.respondent.model.frame_rate)
 
     def _class_words(self, position: int) -> tuple[NDArray[np.generic], ...]:
-        if not self._context.truth.certified("order"):
-            raise UndefinedError("no certificate shows that the model respects the order of events")
+        if not self._context.truth.certified("time"):
+            raise UndefinedError("no certificate shows that words of time place events where they say")
         truth = self._data_truth(position)
         item, explanation = self._pairs[position]
         spans = {

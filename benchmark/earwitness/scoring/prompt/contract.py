@@ -69,6 +69,8 @@ def _passes(model: PromptModel, codes: Tensor, text: Encoded) -> Iterator[str]:
 def check_record(record: PromptRecord, sample_rate: int) -> Iterator[str]:
     """A line for each thing that is wrong with a record."""
     yield from wrong_fields(record, ("id", "prompt", "cluster"))
+    if record.asked is not None and not 0 <= record.asked[0] < record.asked[1]:
+        yield f"asked of {record.id} must be two seconds, the first one earlier; found {record.asked}"
     if record.truth is not None and not len(record.truth.roles) == len(record.truth.intervals) == len(
         record.prompt.split()
     ):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earwitness.tracks.prompt import TokenMap
+    from earwitness.tracks.prompt import PromptItem, TokenMap
 
     Floats: TypeAlias = NDArray[np.float64]
 
@@ -28,20 +28,21 @@ def kept(share: float, tokens: int) -> int:
     return max(1, round(share * tokens))
 
 
-def mask(name: str, explanation: TokenMap, special: NDArray[np.bool_], frames: int, tie_seed: int) -> Floats:
+def mask(name: str, explanation: TokenMap, item: PromptItem, tie_seed: int) -> Floats:
     """The mask [F, N] that keeps what the explanation marks; special tokens are 0.
 
-    A `top` mask is binary and keeps equally many of the text's tokens in every frame, those with the largest weight.
-    Ties are broken by the explanation's `order`, then by one permutation of the item drawn from `tie_seed`: never by
-    position, so that a constant explanation keeps a random subset. Raises ValueError on an unknown name.
+    Where the item asks for some of its frames, what is said of these is kept throughout. A `top` mask is binary and
+    keeps equally many of the text's tokens in every frame, those with the largest weight. Ties are broken by the
+    explanation's `order`, then by one permutation of the item drawn from `tie_seed`: never by position, so that a
+    constant explanation keeps a random subset. Raises ValueError on an unknown name.
     """
-    weights, order = explanation.framewise(frames)
+    weights, order = explanation.asked(item)
     part = share(name)
     if part is None:
-        return np.where(special, 0.0, weights)
-    text = np.flatnonzero(~special)
+        return np.where(item.special, 0.0, weights)
+    text = np.flatnonzero(~item.special)
     permutation = np.random.default_rng(derive("ties", tie_seed)).permutation(len(text))
-    lottery = np.broadcast_to(permutation, (frames, len(text)))
+    lottery = np.broadcast_to(permutation, (len(weights), len(text)))
     ranked = np.lexsort((lottery, -order[:, text], -weights[:, text]), axis=-1)
     result = np.zeros(weights.shape)
     np.put_along_axis(result, text[ranked[:, : kept(part, len(text))]], 1.0, axis=1)

@@ -54,7 +54,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
         """Items of some records, and those whose prompt the model cannot take; leaves the sounds in `folder`."""
         usable, problems = [], []
         for record in records:
-            reason = unusable(model, record.prompt)
+            reason = unusable(model, record.prompt) or out_of_reach(model, record)
             if reason:
                 problems.append(Problem(record.id, reason))
             else:
@@ -81,6 +81,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
                 codes=code.astype(np.int64),
                 tokens=tuple(tokens),
                 special=np.asarray(special, dtype=bool),
+                frames=frames_of(model, record),
             )
             for record, seed, code, tokens, special in described
         ]
@@ -113,16 +114,33 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             return {}
         model, judges = respondent.model, tuple(respondent.judges)
         text = model.encode([item.prompt for item in items])
-        heard = {"original": respondent.listen(model.audio(respondent.codes(items)), judges)}
+        heard = {"original": respondent.listen(respondent.asked(items, model.audio(respondent.codes(items))), judges)}
         for seed in self.seeds:
             _, audio = model.generate(text, [self.fresh_noise(item.id, seed) for item in items])
-            heard[str(seed)] = respondent.listen(audio, judges)
+            heard[str(seed)] = respondent.listen(respondent.asked(items, audio), judges)
         return {
             f"{item.id}/{judge}/{name}": answers[judge][i].copy()
             for i, item in enumerate(items)
             for name, answers in heard.items()
             for judge in judges
         }
+
+
+def frames_of(model: PromptModel, record: PromptRecord) -> tuple[int, int] | None:
+    """The frames that a record asks for: first, and the one after the last; None where it asks for all."""
+    if record.asked is None:
+        return None
+    start, stop = (min(model.frames, max(0, round(second * model.frame_rate))) for second in record.asked)
+    return start, stop
+
+
+def out_of_reach(model: PromptModel, record: PromptRecord) -> str:
+    """Why the frames that a record asks for cannot be explained, in one line; empty if they can."""
+    frames = frames_of(model, record)
+    if record.asked is None or frames is None or frames[0] < frames[1]:
+        return ""
+    start, stop = record.asked
+    return f"it asks for {start:g} to {stop:g} s of a sound of {model.frames / model.frame_rate:g} s"
 
 
 def unusable(model: PromptModel, prompt: str) -> str:

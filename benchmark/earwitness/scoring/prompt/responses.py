@@ -70,7 +70,7 @@ class PromptRespondent:
         found: dict[Key, GeneratedSound] = {}
         for part, removal, text, masks in self._batches(asks):
             _, audio = self.model.generate(text, [ask.seed for ask in part], masks, removal)
-            answers = self.listen(audio, judges)
+            answers = self.listen(self.asked([ask.item for ask in part], audio), judges)
             waves = audio.cpu().numpy()
             for row, ask in enumerate(part):
                 wave = waves[row].copy() if keep(ask) else None
@@ -96,6 +96,17 @@ class PromptRespondent:
     def listen(self, audio: Tensor, judges: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """Softmax [B, C] of each named judge on audio [B, S] of the model's sample rate."""
         return {name: self.judges[name].probabilities(self._resampled(audio, name)).cpu().numpy() for name in judges}
+
+    def asked(self, items: Sequence[PromptItem], audio: Tensor) -> Tensor:
+        """Audio [B, S] of items, silent outside of the frames that each asks for."""
+        if all(item.frames is None for item in items):
+            return audio
+        samples = self.model.sample_rate / self.model.frame_rate
+        heard = torch.zeros_like(audio)
+        for row, wave, item in zip(heard, audio, items, strict=True):
+            span = slice(0, len(wave)) if item.frames is None else slice(*(round(f * samples) for f in item.frames))
+            row[span] = wave[span]
+        return heard
 
     def presence(self, audio: Tensor, judge: str) -> NDArray[np.float32]:
         """Sigmoid [B, C] of a judge on audio [B, S] of the model's sample rate."""

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from earwitness.datasets import PromptTruth
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem
 
+CAUSAL = ("class", "loudness", "pitch", "time", "negator")
+"""Roles of words that act on the sound, where that is certified."""
 SHAPLEY = "shapley.parquet"
 SHAPLEY_SCHEMA = pa.schema(
     [
@@ -63,8 +66,16 @@ class Truth:
         return certified(self.certificate, role)
 
     def causal_roles(self) -> frozenset[str]:
-        """Roles, fillers apart, that are certified."""
-        return frozenset(role for role in ("class", "loudness", "order") if self.certified(role))
+        """Roles of words that act on the sound and are certified."""
+        return frozenset(role for role in CAUSAL if self.certified(role))
+
+
+def asked_words(data: PromptTruth, item: PromptItem, frame_rate: float) -> NDArray[np.bool_]:
+    """Which words [W] speak of what sounds in the frames that an item asks for; all, where it asks for all frames."""
+    if item.frames is None:
+        return np.ones(len(data.roles), dtype=bool)
+    start, stop = (frame / frame_rate for frame in item.frames)
+    return np.array([span is not None and span[0] < stop and start < span[1] for span in data.intervals])
 
 
 def codes_digest(item: PromptItem) -> str:

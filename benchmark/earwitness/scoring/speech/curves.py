@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.scoring.speech.removal import STEPS, fill_seed, filling, gone, ranks, tie_seed
+from earwitness.scoring.speech.removal import GRIDS, Grid, fill_seed, filling, gone, ranks, tie_seed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,9 +27,15 @@ class Curves:
     seed_key: str
     item: SpeechItem
     explanation: SpeechMap
+    grid: Grid = "even"
     _transcripts: dict[tuple[Fill, bool], list[str]] = field(default_factory=dict)
     _probabilities: dict[Fill, NDArray[np.float64]] = field(default_factory=dict)
     _distances: dict[Fill, NDArray[np.float64] | None] = field(default_factory=dict)
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Shares [Q] of cells at the points of a curve."""
+        return np.array(GRIDS[self.grid])
 
     def transcripts(self, fill: Fill, insertion: bool) -> list[str]:
         """Transcripts at each share of cells removed, or put back, by the mean map over tokens."""
@@ -40,7 +46,7 @@ class Curves:
 
     def inputs(self, fill: Fill, insertion: bool) -> NDArray[np.float32]:
         """Spectrograms [Q, T, M] at each share of cells removed, or put back."""
-        masks = gone(self._sentence_ranks)
+        masks = gone(self._sentence_ranks, self.shares)
         return np.where(masks != insertion, self._filling(fill)[None], self.item.features[None])
 
     def probabilities(self, fill: Fill) -> NDArray[np.float64]:
@@ -49,7 +55,7 @@ class Curves:
             filled, features = self._filling(fill), self.item.features
             rows = [
                 self.respondent.probabilities(
-                    self.item, np.where(gone(ranks(cells, self._ties)), filled[None], features[None])
+                    self.item, np.where(gone(ranks(cells, self._ties), self.shares), filled[None], features[None])
                 ).T
                 for cells in self.explanation.spectrogram
             ]
@@ -87,10 +93,5 @@ class Curves:
         """Masks [k + 1, O] that remove 0, 1, ..., k of the tokens before token k, the highest of its map first."""
         rank = ranks(self.explanation.prefix[k, :k], self._ties)
         masks = np.ones((k + 1, len(self.item.tokens)), dtype=np.float32)
-        masks[:, :k] = ~gone(rank, k + 1)
+        masks[:, :k] = ~gone(rank, np.linspace(0, 1, k + 1))
         return masks
-
-
-def shares() -> NDArray[np.float64]:
-    """Shares [Q] of cells at the points of a curve."""
-    return np.linspace(0, 1, STEPS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -10,10 +10,17 @@ from earwitness.seeds import derive
 from earwitness.tracks.speech import Fill, utterance_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-STEPS = 21
-"""Points of a curve: 0, 5, ..., 100 % of the cells (SPES, arXiv 2411.01710)."""
+Grid = Literal["even", "fine"]
+GRIDS: dict[Grid, tuple[float, ...]] = {
+    "even": tuple(percent / 100 for percent in range(0, 101, 5)),
+    "fine": tuple(percent / 100 for percent in (*range(11), *range(15, 101, 5))),
+}
+"""Shares of cells at the points of a curve: every 5 % (SPES, arXiv 2411.01710); or every 1 % up to 10 %, and then every
+5 %, where the first cells already take most of what there is (ours)."""
 
 
 def ranks(scores: NDArray[Any], seed: int) -> NDArray[np.int64]:
@@ -32,13 +39,13 @@ def ranks(scores: NDArray[Any], seed: int) -> NDArray[np.int64]:
     return placed.reshape(scores.shape)
 
 
-def gone(rank: NDArray[np.int64], steps: int = STEPS) -> NDArray[np.bool_]:
-    """Masks [Q, ...]: which cells are among the first at each of Q even shares from none to all.
+def gone(rank: NDArray[np.int64], shares: Sequence[float] | NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Masks [Q, ...]: which cells are among the first at each of Q shares.
 
-    >>> gone(np.array([1, 0]), 3).astype(int).tolist()
+    >>> gone(np.array([1, 0]), [0.0, 0.5, 1.0]).astype(int).tolist()
     [[0, 0], [0, 1], [1, 1]]
     """
-    counts = np.rint(np.linspace(0, 1, steps) * rank.size).astype(np.int64)
+    counts = np.rint(np.asarray(shares) * rank.size).astype(np.int64)
     return np.asarray(rank[None] < counts.reshape(-1, *[1] * rank.ndim))
 
 

@@ -10,6 +10,7 @@ import sacrebleu
 
 from earwitness.errors import EarwitnessError
 from earwitness.scoring.speech.normalisers import Normaliser, alike_pointed, fixed, words
+from earwitness.scoring.speech.removal import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How transcripts are compared: the table `[scoring]` of a speech task's card.
+    """How transcripts are compared, and at which shares of cells: the table `[scoring]` of a speech task's card.
 
     >>> Comparison("english").words_of("Don't -- stop, Anna!")
     ['do', 'not', 'stop', 'anna']
@@ -29,6 +30,8 @@ class Comparison:
     """What is counted as one error: `character` for scripts that put no spaces between words."""
     bleu_tokeniser: Literal["13a", "intl", "char", "zh", "ja-mecab", "ko-mecab", "none"] = "13a"
     """sacrebleu's; 13a parts words at spaces, and leaves a Chinese sentence one word."""
+    grid: Grid = "even"
+    """Shares of cells at which curves are taken: `even` is published, `fine` is finer up to 10 %."""
 
     def require(self, asked: Collection[str]) -> None:
         """Raise EarwitnessError, naming the choice, where what is asked of the choices cannot be used here."""
