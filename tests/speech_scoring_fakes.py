@@ -30,7 +30,9 @@ METRICS = [
 SECONDS = 1.0
 
 
-def task(folder: Path, metrics: list[dict[str, Any]] | None = None, items: int = 4) -> Task:
+def task(
+    folder: Path, metrics: list[dict[str, Any]] | None = None, items: int = 4, scoring: dict[str, str] | None = None
+) -> Task:
     """A speech task whose dataset is patched in."""
     card = {
         "id": "fake_speech",
@@ -43,6 +45,7 @@ def task(folder: Path, metrics: list[dict[str, Any]] | None = None, items: int =
         "model": {"adapter": "speech2text", "source": "model"},
         "dataset": {"adapter": "spoken", "items": items},
         "budget": {"seconds": 60, "forwards": 1000},
+        "scoring": scoring or {},
         "metrics": metrics or METRICS,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +58,7 @@ def _toml(card: dict[str, Any]) -> str:
 
     card["main_metric"] = MetricCard(**card["metrics"][0]).id
     lines = [f"{key} = {json.dumps(value)}" for key, value in card.items() if not isinstance(value, dict | list)]
-    for name in ("model", "dataset", "budget"):
+    for name in ("model", "dataset", "budget", "scoring"):
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in card[name].items())]
     for metric in card["metrics"]:
         lines += ["[[metrics]]", f'metric = "{metric["metric"]}"']

@@ -55,3 +55,13 @@ def test_the_area_of_a_line_is_its_mean() -> None:
     assert area(np.linspace(1, 0, 21)) == pytest.approx(0.5)
     with pytest.raises(UndefinedError, match="two points"):
         area([1.0])
+
+
+def test_shares_that_are_not_even_weigh_their_stretch() -> None:
+    shares = np.array([0.0, 0.01, 0.1, 1.0])
+    assert area(1 - shares, shares) == pytest.approx(0.5)
+    assert area(np.linspace(1, 0, 21), np.linspace(0, 1, 21)) == pytest.approx(area(np.linspace(1, 0, 21)))
+    assert deletion_wer([0, 2, 2, 2], 2, 2, shares) == pytest.approx(1 - 0.01 / 2)
+    assert deletion_token([[[0.5, 0.0, 0.0, 0.0]]], shares) == pytest.approx(0.01 / 2)
+    with pytest.raises(ValueError, match="shares"):
+        area([1.0, 0.0], shares)

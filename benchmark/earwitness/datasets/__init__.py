@@ -37,6 +37,8 @@ class PromptRecord:
     cluster: str
     """Records of one cluster are not independent."""
     truth: PromptTruth | None = None
+    asked: tuple[float, float] | None = None
+    """Seconds of the sound between which it is to be explained; None: all of it."""
 
 
 @dataclass(frozen=True)

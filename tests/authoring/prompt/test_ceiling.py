@@ -209,7 +209,7 @@ def test_a_choice_is_the_explanation_whose_masks_keep_its_words(
     for choice, kept in (("0 2", [0, 2]), ("1 > 0", [1, 0])):
         made = ceiling.chosen(scoring, some, choice)
         made.check(some)
-        found = mask(f"top{round(100 * len(kept) / (~special).sum())}", made, special, frames, 0)
+        found = mask(f"top{round(100 * len(kept) / (~special).sum())}", made, some, 0)
         assert [set(np.flatnonzero(row).tolist()) for row in found] == [set(kept)] * frames
     halved = ceiling.chosen(scoring, some, "0 | 1").weights
     assert [row.argmax() for row in halved] == [frame % 2 for frame in range(frames)]

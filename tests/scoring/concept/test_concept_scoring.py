@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from earwitness.errors import InvalidCardError, InvalidItemError
 from earwitness.metrics import probing
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
-from earwitness.scoring.concept.features import thinned
+from earwitness.scoring.concept.features import Features, thinned
 from earwitness.scoring.concept.scoring import ConceptScoring, open_scoring
 from earwitness.scoring.concept.steering import Steering, patterns
 from earwitness.task import Task
@@ -83,6 +84,20 @@ def test_values_are_those_of_the_metrics_on_clip_means(opened: Opened, model: Fa
     assert values["probe_r2@pitch"].value == pytest.approx(each[known.names.index("pitch")], abs=1e-6)
     assert values["fvu"].value == pytest.approx(0.0, abs=1e-9)
     assert values["stability"].value == pytest.approx(1.0)
+
+
+def test_a_wave_has_a_root_mean_square_where_it_has_no_mean(
+    opened: Opened, model: FakeConceptModel, tmp_path: Path
+) -> None:
+    scoring = opened(task(tmp_path / "task"))
+    item = scoring.items()[0][0]
+    known = scoring.originals.held_out(0, model)[item.id]
+    wave = np.random.default_rng(0).choice([-2.0, 2.0], size=item.train.shape).astype(np.float32)
+    features = Features(replace(item, train=wave), known, raw(model.width))
+    means, sizes = (features.of_clips(pooling)[0] for pooling in ("mean", "rms"))
+    np.testing.assert_allclose(sizes, 2.0)
+    np.testing.assert_allclose(means, wave.mean(1), atol=1e-6)
+    assert features.of_clips("rms")[1].shape == (len(known.latents), model.width)
 
 
 def test_features_that_hold_the_factors_probe_sparsely_and_untrained_ones_do_not(

@@ -42,6 +42,17 @@ def test_seeds_come_from_the_datasets_identity_the_item_and_the_seed(tmp_path: P
     assert later.explainer_seed == derive("fake@1", "item/0", "explainer", 7)
 
 
+def test_frames_that_are_asked_for_are_those_of_the_seconds(tmp_path: Path) -> None:
+    asked = {"all": None, "half": (0.9, 2.0), "beyond": (0.0, 9.0), "nothing": (2.5, 3.0)}
+    records = [PromptRecord(name, "rain", "c", asked=span) for name, span in asked.items()]
+    some = PromptOriginals(Setting(task(tmp_path / "task", METRICS), cache=tmp_path / "cache"), records)
+    made, problems = some.items(0, FakeModel)
+    assert {item.id: item.frames for item in made} == {"all": None, "half": (2, 4), "beyond": (0, 4)}
+    assert problems == [Problem("nothing", "it asks for 2.5 to 3 s of a sound of 2 s")]
+    kept, _ = some.items(0, lambda: pytest.fail("asked for the model"))
+    assert [item.frames for item in kept] == [item.frames for item in made]
+
+
 def test_the_sound_is_there_to_listen_to(tmp_path: Path) -> None:
     some = originals(tmp_path, ["rain"])
     some.items(0, FakeModel)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,7 @@ import torch
 
 from earwitness.scoring.prompt.responses import Ask, PromptRespondent
 from earwitness.tracks.prompt import Removal
-from scoring_fakes import CLASSES, FRAMES, SAMPLE_RATE, FakeJudge, FakeModel, heard, item
+from scoring_fakes import CLASSES, FRAMES, SAMPLE_RATE, VOCABULARY, FakeJudge, FakeModel, heard, item
 
 
 def ask(prompt: str, mask: list[float], seed: int = 0, removal: Removal = Removal.SCALE) -> Ask:
@@ -56,6 +57,18 @@ def test_logits_are_those_that_are_sampled_from() -> None:
     assert found.shape[:2] == (1, FRAMES)
     assert found.sum() == pytest.approx(0.5 * FRAMES)
     assert some.original_logits([question.item])[question.item.id].sum() == pytest.approx(3 * FRAMES)
+
+
+def test_judges_hear_the_frames_that_are_asked_for_and_silence_elsewhere() -> None:
+    some, whole = respondent(), ask("loud dog", [1, 1, 0])
+    half = replace(whole, item=replace(whole.item, id="half", frames=(1, 3)))
+    found = some.sounds([whole, half], ["ear"], keep=lambda asked: True)
+    both = torch.ones(2, FRAMES * len(VOCABULARY))
+    left = some.asked([whole.item, half.item], both)
+    samples = len(VOCABULARY)
+    assert left[0].all()
+    assert left[1].nonzero().squeeze(1).tolist() == list(range(samples, 3 * samples))
+    np.testing.assert_allclose(found[half.key].answers["ear"], heard("loud", "dog", share=0.5), atol=1e-6)
 
 
 def test_a_judge_hears_audio_at_its_own_rate() -> None:

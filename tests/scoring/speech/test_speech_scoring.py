@@ -16,9 +16,10 @@ from earwitness.authoring.speech.training_speech import summarise, write_trainin
 from earwitness.errors import InvalidCardError
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
+from earwitness.scoring.measured import measured
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
 from earwitness.task import Task
-from earwitness.tracks.speech import SpeechItem, SpeechMap
+from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap
 from manifests import manifest
 from speech_fakes import FakeSpeechModel
 from speech_scoring_fakes import METRICS, broken, records, task
@@ -151,6 +152,24 @@ def test_the_same_pairs_give_the_same_values(model: FakeSpeechModel, tmp_path: P
     pairs = [(item, drawn(item, i)) for i, item in enumerate(scoring.items()[0])]
     assert scoring.score(pairs) == scoring.score(pairs)
     assert scoring.score(pairs[1:2]) == scoring.score(pairs)[1:2]
+
+
+def test_a_fine_grid_takes_curves_at_more_shares_and_is_another_metric(model: FakeSpeechModel, tmp_path: Path) -> None:
+    even, fine = task(tmp_path / "even"), task(tmp_path / "fine", scoring={"grid": "fine"})
+    one, other = measured(even), measured(fine)
+    curves_of = {name for name in one if "sertion" in name or "deletion" in name} - {"deletion_prefix"}
+    assert {name for name in one if one[name] != other[name]} == curves_of
+    values = {}
+    for some, points in ((even, 21), (fine, 29)):
+        scoring = opened(some, tmp_path / str(points))
+        item = scoring.items()[0][0]
+        curves = scoring.curves(item, drawn(item))
+        assert len(curves.transcripts(Fill.MEAN, False)) == len(curves.shares) == points
+        assert curves.probabilities(Fill.MEAN).shape[-1] == points
+        values[points] = by_id(scoring.score([(item, drawn(item))])[0])
+    both = [values[points]["deletion_token@mean"].value for points in (21, 29)]
+    assert both[0] != both[1]
+    assert both[0] == pytest.approx(both[1], abs=0.05)
 
 
 def test_intervals_are_scored_once_they_are_certified(model: FakeSpeechModel, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Exact Shapley values of the words of a prompt: the model truth of the prompt track.
 
-The players are the words, the game is the log-likelihood of the original's codes under the conditional branch,
+The players are the words, the game is the log-likelihood of the frames asked for under the conditional branch,
 teacher-forced, with all other words and the special tokens removed (Shapley 1953; every one of the 2^W coalitions).
 """
 
@@ -68,7 +68,7 @@ def shapley(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def game(model: PromptModel, item: PromptItem) -> NDArray[np.float64]:
-    """Log-likelihood [2^W] in nats of the item's codes under every coalition of its words."""
+    """Log-likelihood [2^W] in nats of the frames that an item asks for, under every coalition of its words."""
     owner = model.words([item.prompt])[0]
     members = coalitions(int(owner.max()) + 1)
     masks = torch.from_numpy(np.stack([word_mask(row, owner) for row in members]).astype(np.float32))
@@ -81,5 +81,5 @@ def game(model: PromptModel, item: PromptItem) -> NDArray[np.float64]:
             same = codes.expand(len(mask), -1, -1)
             logits = model.logits(same, rows, mask, Removal.SCALE)
             chosen = logits.gather(-1, same[..., None])[..., 0] - logits.logsumexp(-1)
-            parts.append(chosen.double().sum((1, 2)))
+            parts.append(chosen[..., item.asked].double().sum((1, 2)))
     return np.asarray(torch.cat(parts).cpu().numpy(), dtype=np.float64)

@@ -1,6 +1,6 @@
 """Responses of the speech track: transcripts and probabilities as cells or tokens go, and when words are said.
 
-Letters of shapes as in `tracks.speech`; `Q` is the shares of a curve: 0, 5, ..., 100 % of the cells.
+Letters of shapes as in `tracks.speech`; `Q` is the shares of a curve, which the card's `grid` names.
 """
 
 from __future__ import annotations
@@ -31,45 +31,46 @@ class Transcripts(SpeechResponse):
 
     insertion: ClassVar[bool]
     """Whether cells are put back rather than removed."""
-    goes_by: ClassVar[tuple[str, ...]] = ("normaliser", "unit")
+    goes_by: ClassVar[tuple[str, ...]] = ("normaliser", "unit", "grid")
     fill: Fill = Fill.MEAN
     against: Against = "reference"
 
 
 @dataclass(frozen=True)
 class DeletionErrors(Transcripts):
-    """Word errors [Q] of the transcripts as cells are removed, the number of words, and its mean over the task."""
+    """Word errors [Q] of transcripts as cells are removed, the number of words, its mean over the task, and shares."""
 
     insertion: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
 class InsertionErrors(Transcripts):
-    """Word errors [Q] of the transcripts as cells are put back, the number of words, and its mean over the task."""
+    """Word errors [Q] of transcripts as cells are put back, the number of words, its mean over the task, and shares."""
 
     insertion: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
 class DeletionBleu(Transcripts):
-    """BLEU [Q] of the transcripts as cells are removed."""
+    """BLEU [Q] of the transcripts as cells are removed, and the shares."""
 
-    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser",)
+    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser", "grid")
     insertion: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
 class InsertionBleu(Transcripts):
-    """BLEU [Q] of the transcripts as cells are put back."""
+    """BLEU [Q] of the transcripts as cells are put back, and the shares."""
 
-    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser",)
+    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser", "grid")
     insertion: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
 class TokenProbabilities(SpeechResponse):
-    """The probability [O, O, Q] of token j as the cells of token k's own map are removed."""
+    """The probability [O, O, Q] of token j as the cells of token k's own map are removed, and the shares."""
 
+    goes_by: ClassVar[tuple[str, ...]] = ("grid",)
     fill: Fill = Fill.MEAN
 
 
@@ -80,8 +81,9 @@ class PrefixProbabilities(SpeechResponse):
 
 @dataclass(frozen=True)
 class TrainingDistances(SpeechResponse):
-    """The distance [Q] of the inputs from training speech as cells are removed, and what is usual there."""
+    """The distance [Q] of the inputs from training speech as cells are removed, what is usual there, and the shares."""
 
+    goes_by: ClassVar[tuple[str, ...]] = ("grid",)
     fill: Fill = Fill.MEAN
 
 

@@ -200,8 +200,8 @@ class Batch:
         return asked_words(truth, item, self._context.respondent.model.frame_rate)
 
     def _class_words(self, position: int) -> tuple[NDArray[np.generic], ...]:
-        if not self._context.truth.certified("time"):
-            raise UndefinedError("no certificate shows that words of time place events where they say")
+        if not self._context.truth.certified("order"):
+            raise UndefinedError("no certificate shows that the model respects the order of events")
         truth = self._data_truth(position)
         item, explanation = self._pairs[position]
         spans = {

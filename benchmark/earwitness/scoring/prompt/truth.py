@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem
 
-CAUSAL = ("class", "loudness", "pitch", "time", "negator")
+CAUSAL = ("class", "loudness", "order")
 """Roles of words that act on the sound, where that is certified."""
 SHAPLEY = "shapley.parquet"
 SHAPLEY_SCHEMA = pa.schema(

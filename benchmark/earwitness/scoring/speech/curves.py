@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.scoring.speech.removal import GRIDS, Grid, fill_seed, filling, gone, ranks, tie_seed
+from earwitness.scoring.speech.grids import GRIDS, Grid
+from earwitness.scoring.speech.removal import fill_seed, filling, gone, ranks, tie_seed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,10 +20,12 @@ from earwitness.metrics.responses.speech import (
     TrainingDistances,
 )
 from earwitness.scoring.draws import length, marks, weights
-from earwitness.scoring.speech.removal import STEPS
+from earwitness.scoring.speech.grids import GRIDS
 
 if TYPE_CHECKING:
     from earwitness.metrics import Response
+
+SHARES = np.array(GRIDS["fine"])
 
 
 def draw(response: Response, random: np.random.Generator) -> tuple[Any, ...]:
@@ -33,15 +35,16 @@ def draw(response: Response, random: np.random.Generator) -> tuple[Any, ...]:
         case DeletionErrors() | InsertionErrors():
             # A transcript may be longer than the reference, and a reference may have no words once it is normalised.
             words = length(random, least=0)
-            return random.integers(2 * words, endpoint=True, size=STEPS).tolist(), words, random.uniform(1, 2 * tokens)
+            errors = random.integers(2 * words, endpoint=True, size=len(SHARES)).tolist()
+            return errors, words, random.uniform(1, 2 * tokens), SHARES
         case DeletionBleu() | InsertionBleu():
-            return (weights(random, (STEPS,)).tolist(),)
+            return weights(random, (len(SHARES),)).tolist(), SHARES
         case TokenProbabilities():
-            return (weights(random, (tokens, tokens, STEPS)),)
+            return weights(random, (tokens, tokens, len(SHARES))), SHARES
         case PrefixProbabilities():
             return ([weights(random, (k + 1,)) for k in range(2, tokens)],)
         case TrainingDistances():
-            return random.exponential(size=STEPS), random.uniform(0.1, 2)
+            return random.exponential(size=len(SHARES)), random.uniform(0.1, 2), SHARES
         case SpectrogramCells():
             return (weights(random, (tokens, frames, bins)).astype(np.float32),)
         case PrefixCells():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-Grid = Literal["even", "fine"]
-GRIDS: dict[Grid, tuple[float, ...]] = {
-    "even": tuple(percent / 100 for percent in range(0, 101, 5)),
-    "fine": tuple(percent / 100 for percent in (*range(11), *range(15, 101, 5))),
-}
-"""Shares of cells at the points of a curve: every 5 % (SPES, arXiv 2411.01710); or every 1 % up to 10 %, and then every
-5 %, where the first cells already take most of what there is (ours)."""
 
 
 def ranks(scores: NDArray[Any], seed: int) -> NDArray[np.int64]:

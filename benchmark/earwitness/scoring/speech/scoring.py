@@ -98,11 +98,16 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
         columns = [(column, self.originals.seeds[0]) for column in self.metrics]
         found = []
         for item, explanation in pairs:
-            curves = Curves(self.respondent, self.training, self.setting.task.seed_key, item, explanation)
+            curves = self.curves(item, explanation)
             found += evaluate([(item, explanation)], columns, partial(self._respond, curves))
             if exhibits is not None:
                 leave(exhibits, item.id, partial(self._exhibits, exhibits, curves))
         return found
+
+    def curves(self, item: SpeechItem, explanation: SpeechMap) -> Curves:
+        """What the model answers as an explanation's cells go."""
+        key = self.setting.task.seed_key
+        return Curves(self.respondent, self.training, key, item, explanation, self.comparison.grid)
 
     def _exhibits(self, folder: Path, curves: Curves) -> Iterator[Exhibit]:
         item = curves.item.id
@@ -122,20 +127,20 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
                 wanted = self.comparison.words_of(self._wanted(response, curves))
                 transcripts = curves.transcripts(response.fill, response.insertion)
                 counts = [self.comparison.errors(wanted, self.comparison.words_of(text)) for text in transcripts]
-                return counts, len(wanted), self.mean_words
+                return counts, len(wanted), self.mean_words, curves.shares
             case DeletionBleu() | InsertionBleu():
                 reference = self._wanted(response, curves)
                 transcripts = curves.transcripts(response.fill, response.insertion)
-                return ([self.comparison.bleu(reference, text) for text in transcripts],)
+                return [self.comparison.bleu(reference, text) for text in transcripts], curves.shares
             case TokenProbabilities():
-                return (curves.probabilities(response.fill),)
+                return curves.probabilities(response.fill), curves.shares
             case PrefixProbabilities():
                 return (curves.prefixes(),)
             case TrainingDistances():
                 distances = curves.distances(response.fill)
                 if distances is None:
                     raise UndefinedError("no training speech is stored with this task to measure a distance from")
-                return distances, self.training.typical
+                return distances, self.training.typical, curves.shares
             case SpectrogramCells():
                 return (explanation.spectrogram,)
             case PrefixCells():

@@ -9,8 +9,8 @@ import jiwer
 import sacrebleu
 
 from earwitness.errors import EarwitnessError
+from earwitness.scoring.speech.grids import Grid
 from earwitness.scoring.speech.normalisers import Normaliser, alike_pointed, fixed, words
-from earwitness.scoring.speech.removal import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
