@@ -14,7 +14,6 @@ from scipy.stats import kendalltau
 
 from earwitness import board, registry
 from earwitness.board import store
-from earwitness.board.facts import task_facts
 from earwitness.errors import EarwitnessError
 from earwitness.results.rows import Row, read_run, write_part
 from earwitness.stats.intervals import Resampling
@@ -487,13 +486,3 @@ def test_the_export_is_one_page_with_the_ranking_and_asks_no_other_host(tmp_path
     assert "http" not in page
     link = page.split('<audio controls preload="none" src="')[1].split('"')[0]
     assert (tmp_path / "export" / link).is_file()
-
-
-def test_rows_of_a_former_version_say_which_one_superseded_it() -> None:
-    task = registry.task("micro_prompt")
-    card = {**task.card.model_dump(mode="json"), "version": task.card.version - 1}
-    facts = task_facts("micro_prompt", "0" * 16, [{"task": {"id": "micro_prompt", "hash": "0" * 16, "card": card}}])
-    assert facts.newer == task.card.version
-    assert facts.card is not None
-    assert facts.card.superseded_by == "micro_prompt"
-    assert not facts.registered
