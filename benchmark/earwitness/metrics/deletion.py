@@ -2,8 +2,8 @@
 
 A curve has Q values at shares 0 = q_1 < ... < q_Q = 1 of the spectrogram's cells, those that the explanation ranks
 highest first; its area over the shares is taken by the trapezoid rule. `shares` [Q] are even where they are not given.
-Published (SPES, arXiv 2411.01710): the
-transcript under deletion. Ours: insertion, the forms of single tokens and of their prefix, and the shift.
+Published (SPES, arXiv 2411.01710): the transcript under deletion. Ours: insertion, the forms of single tokens and of
+their prefix, and the shift.
 """
 
 from __future__ import annotations
