@@ -66,6 +66,9 @@ class SpeechTruth:
     distinct: tuple[tuple[int, ...], ...] = ()
     """For each spoken word, indices of the phonemes that tell it from another word of the vocabulary that could stand
     in its place and differs in nothing else (lamp, ramp); empty where there is no such word."""
+    follows: tuple[int | None, ...] = ()
+    """For each word of the reference transcript that the sound alone does not tell, the earlier word of it that does;
+    None for words that can be heard, or whose teller comes later. Empty where nothing is known of it."""
 
 
 @dataclass(frozen=True)

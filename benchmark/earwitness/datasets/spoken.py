@@ -41,7 +41,7 @@ def load(
     """The first `items` utterances of a split: of a folder that `write_audio` wrote, or rendered where there is none.
 
     `target` says whether the reference is the command itself or its translation. Clusters are sentences crossed with
-    voices. Raises EarwitnessError where there is no such split or target, espeak-ng is missing, or the folder is no
+    speakers. Raises EarwitnessError where there is no such split or target, espeak-ng is missing, or the folder is no
     use.
     """
     kind, part = _target(target), _split(split)
@@ -74,6 +74,8 @@ def _entry(said: Utterance, recording: Recording) -> dict[str, Any]:
         "file": f"{said.id}.flac",
         "text": said.text,
         "translation": said.translation,
+        "drowned": said.drowned,
+        "follows": {target: truth(said, recording, target).follows for target in TARGETS},
         "source_of": {target: list(truth(said, recording, target).source_of) for target in TARGETS},
         "voice": {"name": said.voice.name, "rate": said.voice.rate, "pitch": said.voice.pitch},
         "words": [_written(word) for word in known.words],
@@ -108,10 +110,11 @@ def _kept_record(folder: Path, entry: dict[str, Any], target: Target) -> SpeechR
             phonemes=tuple(_stretches(own) for own in entry["phonemes"]),
             source_of=tuple(entry["source_of"][target]),
             distinct=tuple(tuple(own) for own in entry["distinct"]),
+            follows=tuple(entry["follows"][target]),
         )
         reference = str(entry["text" if target == "words" else "translation"])
         audio = AudioFile(folder / str(entry["file"]))
-        cluster = crossed(str(entry["text"]), str(entry["voice"]["name"]))
+        cluster = crossed(str(entry["text"]), _speaker(str(entry["voice"]["name"])))
         return SpeechRecord(str(entry["id"]), reference, cluster, audio, known)
     except (KeyError, TypeError, ValueError) as error:
         raise EarwitnessError(f"{folder / INDEX} has a broken utterance ({error}): write it again") from error
@@ -125,7 +128,18 @@ def _made_record(said: Utterance, target: Target) -> SpeechRecord:
     recording = render(said)
     reference = said.text if target == "words" else said.translation
     known = truth(said, recording, target)
-    return SpeechRecord(said.id, reference, crossed(said.text, said.voice.name), _heard(recording.audio), known)
+    return SpeechRecord(
+        said.id, reference, crossed(said.text, _speaker(said.voice.name)), _heard(recording.audio), known
+    )
+
+
+def _speaker(voice: str) -> str:
+    """The speaker of a voice, whatever the accent.
+
+    >>> _speaker("gmw/en-US+anika")
+    'anika'
+    """
+    return voice.rpartition("+")[2]
 
 
 def _heard(audio: NDArray[np.float32]) -> Callable[[int], NDArray[np.float32]]:

@@ -1,4 +1,9 @@
-"""The language of the spoken world: short commands, and a made language that says the same in another order."""
+"""The language of the spoken world: short commands whose words agree, and a made language in another order.
+
+Nouns agree with their verb, adjectives with their determiner, places with their preposition: each of these words is of
+one of two kinds, and words that agree are of one kind. Words that sound alike in all but one phoneme are of different
+kinds, so that where this phoneme cannot be heard the word that it agrees with still tells which one was said.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +31,7 @@ class Slot(StrEnum):
 WORDS: dict[Slot, tuple[str, ...]] = {
     Slot.VERB: ("take", "make", "hide", "ride", "find", "bind", "watch", "wash", "send", "lend", "pick", "kick"),
     Slot.DETERMINER: ("the", "my", "your", "this"),
-    Slot.ADJECTIVE: ("cold", "gold", "light", "white", "long", "wrong", "deep", "cheap", "red", "small"),
+    Slot.ADJECTIVE: ("cold", "gold", "light", "white", "long", "wrong", "deep", "cheap", "wild", "mild"),
     Slot.NOUN: (
         *("lamp", "ramp", "fan", "van", "bell", "ball", "boat", "goat", "cap", "cup"),
         *("pin", "bin", "glass", "grass", "desk", "disk", "bag", "bug", "ship", "sheep"),
@@ -39,6 +44,7 @@ WORDS: dict[Slot, tuple[str, ...]] = {
 PAIRS: tuple[tuple[str, str, int], ...] = (
     *(("take", "make", 0), ("hide", "ride", 0), ("find", "bind", 0), ("watch", "wash", 2), ("send", "lend", 0)),
     *(("pick", "kick", 0), ("cold", "gold", 0), ("light", "white", 0), ("long", "wrong", 0), ("deep", "cheap", 0)),
+    ("wild", "mild", 0),
     *(("lamp", "ramp", 0), ("fan", "van", 0), ("bell", "ball", 1), ("boat", "goat", 0), ("cap", "cup", 1)),
     *(("pin", "bin", 0), ("glass", "grass", 1), ("desk", "disk", 1), ("bag", "bug", 1), ("ship", "sheep", 1)),
     *(("hall", "wall", 0), ("lake", "lane", 2), ("car", "bar", 0)),
@@ -47,6 +53,20 @@ PAIRS: tuple[tuple[str, str, int], ...] = (
 
 DISTINCT: dict[str, int] = {word: phoneme for one, other, phoneme in PAIRS for word in (one, other)}
 """For each word of a pair, the phoneme that tells it from the other."""
+
+AGREES_WITH: dict[Slot, Slot] = {
+    Slot.ADJECTIVE: Slot.DETERMINER,
+    Slot.NOUN: Slot.VERB,
+    Slot.PLACE: Slot.PREPOSITION,
+}
+"""For each slot whose words agree with an earlier word, the slot of that word (the last one before them)."""
+
+KINDS: dict[str, int] = {
+    **{word: kind for pair in PAIRS for kind, word in enumerate(pair[:2])},
+    **{"the": 0, "my": 0, "your": 1, "this": 1},
+    **{"near": 0, "by": 0, "under": 1, "behind": 1},
+}
+"""The kind, 0 or 1, of each word that agrees with another; words of a pair are of different kinds."""
 
 OPTIONAL_SHARE = 0.45
 """How often a command has its adjective, its place, its time."""
@@ -71,13 +91,26 @@ class Command:
         The time comes first and the verb last; nouns stand before adjectives and determiners, places before their
         preposition.
 
-        >>> Command(tuple("hide the red lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).source_of
+        >>> Command(tuple("hide the cold lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).source_of
         (4, 3, 2, 1, 0)
         """
         noun = self.slots.index(Slot.NOUN)
         place = [i for i in range(noun + 1, len(self.slots)) if self.slots[i] is not Slot.TIME]
         time = [i for i in range(noun + 1, len(self.slots)) if self.slots[i] is Slot.TIME]
         return (*time, *range(noun, 0, -1), *reversed(place), 0)
+
+    @property
+    def agreeing(self) -> tuple[int | None, ...]:
+        """For each word, the earlier word that it agrees with; None where it agrees with none.
+
+        >>> Command(tuple("hide the cold lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).agreeing
+        (None, None, 1, 0, None)
+        """
+        found: list[int | None] = []
+        for place, slot in enumerate(self.slots):
+            before = [i for i in range(place) if self.slots[i] is AGREES_WITH.get(slot)]
+            found.append(before[-1] if before else None)
+        return tuple(found)
 
     @property
     def translation(self) -> str:
@@ -98,7 +131,13 @@ def draw_command(rng: np.random.Generator) -> Command:
         *((Slot.PREPOSITION, Slot.DETERMINER, Slot.PLACE) if place else ()),
         *((Slot.TIME,) if time else ()),
     )
-    return Command(tuple(WORDS[slot][rng.integers(len(WORDS[slot]))] for slot in slots), slots)
+    words: list[str] = []
+    for partner in Command(slots, slots).agreeing:
+        options = WORDS[slots[len(words)]]
+        if partner is not None:
+            options = tuple(word for word in options if KINDS[word] == KINDS[words[partner]])
+        words.append(options[rng.integers(len(options))])
+    return Command(tuple(words), slots)
 
 
 def vocabulary() -> tuple[str, ...]:

@@ -1,4 +1,8 @@
-"""The spoken world: commands in many voices, and when each of their words and phonemes is said."""
+"""The spoken world: commands in many voices, when each of their words and phonemes is said, and what noise covers.
+
+In most utterances noise stands in place of the one phoneme that tells a word from its partner (phonemic restoration:
+Warren, Science 1970). Only the word that it agrees with says then which of the two it is.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ from scipy.signal import lfilter
 
 from earwitness.datasets import SpeechTruth, Stretch
 from earwitness.seeds import derive
-from earwitness.worlds.commands import DISTINCT, Command, draw_command
+from earwitness.worlds.commands import DISTINCT, Command, Slot, draw_command
 from earwitness.worlds.espeak import SAMPLE_RATE, Voice, speak
 
-VERSION = 1
+VERSION = 2
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -26,7 +30,10 @@ SPEAKERS: dict[Split, tuple[str, ...]] = {
         *("ian", "iven", "john", "linda"),
     ),
     "validation": ("f5", "m7", "paul", "steph", "rob", "Hugo"),
-    "test": ("m8", "victor", "anika", "pedro", "Mario", "shelby"),
+    "test": (
+        *("m8", "victor", "anika", "pedro", "Mario", "shelby", "adam", "benjamin", "travis", "david", "edward"),
+        *("marcelo", "miguel", "quincy", "robert", "sandro"),
+    ),
 }
 """Variants of espeak-ng's voices; those of one split are never heard in another."""
 
@@ -40,6 +47,18 @@ NOISES_DB = (-45.0, -25.0)
 """Root mean square of the background noise, in dB re speech."""
 PAUSES = (0.05, 0.3)
 """Seconds before and after the speech."""
+CLEAR_SHARE = 0.15
+"""Share of utterances in which every word can be heard."""
+DROWNED_SHARE = 0.6
+"""How often, in the others, a word that could be told by agreement is drowned."""
+NOUN_SHARE = 0.7
+"""How often it is the noun, of noun and verb, that may be drowned: never both, for neither would tell the other."""
+DROWNED_MARGINS = (0.01, 0.05)
+"""Seconds by which noise covers more than the phoneme, before and after it: its length does not tell the phoneme."""
+DROWNED_DB = 0.0
+"""Root mean square of the noise that stands for a phoneme, in dB re speech."""
+RAMP = 0.005
+"""Seconds in which that noise comes and goes."""
 PEAK = 0.98
 TILT = 0.9
 """How far a noise sample follows the last one: background noise is stronger at low frequencies."""
@@ -59,6 +78,8 @@ class Utterance:
     """Seconds of background before the speech."""
     after: float
     """Seconds of background after the speech."""
+    drowned: tuple[int, ...]
+    """Words whose telling phoneme cannot be heard."""
     entropy: tuple[int, ...]
     """Entropy of the background noise."""
 
@@ -88,15 +109,17 @@ def utterance(split: Split, index: int, seed: int = 0) -> Utterance:
     """Utterance `index` of a split; other seeds draw other utterances of the same split."""
     entropy = (VERSION, SPLITS.index(split), index, seed)
     rng = np.random.default_rng(np.random.SeedSequence(entropy))
+    command = _command(split, rng)
     return Utterance(
         id=f"{split}-{index:05d}" + (f"-{seed}" if seed else ""),
         split=split,
-        command=_command(split, rng),
+        command=command,
         voice=_voice(split, rng),
         level_db=float(rng.uniform(*LEVELS_DB)),
         noise_db=float(rng.uniform(*NOISES_DB)),
         before=float(rng.uniform(*PAUSES)),
         after=float(rng.uniform(*PAUSES)),
+        drowned=_drowned(command, rng),
         entropy=entropy,
     )
 
@@ -117,25 +140,40 @@ def render(said: Utterance) -> Recording:
     before, after = int(said.before * SAMPLE_RATE), int(said.after * SAMPLE_RATE)
     speech = np.pad(spoken.audio[first:last], (before, after)).astype(np.float64)
     speech *= 10 ** (said.level_db / 20) / np.sqrt(np.square(spoken.audio[first:last], dtype=np.float64).mean())
-    audio = speech + _background(len(speech), said)
-    audio *= min(1.0, PEAK / np.abs(audio).max())
     shift = (before - first) / SAMPLE_RATE
+    phonemes = tuple(_shifted(own, shift) for own in spoken.phonemes)
+    audio = _drown(speech, said, phonemes) + _background(len(speech), said)
+    audio *= min(1.0, PEAK / np.abs(audio).max())
     return Recording(
         audio=(np.round(audio * 2**15) / 2**15).astype(np.float32),
         words=_shifted(spoken.words, shift),
-        phonemes=tuple(_shifted(own, shift) for own in spoken.phonemes),
+        phonemes=phonemes,
     )
 
 
 def truth(said: Utterance, recording: Recording, target: Literal["words", "translation"] = "words") -> SpeechTruth:
     """What is known about an utterance whose reference is the command itself, or its translation."""
     words = said.command.words
+    source_of = tuple(range(len(words))) if target == "words" else said.command.source_of
     return SpeechTruth(
         words=recording.words,
         phonemes=recording.phonemes,
-        source_of=tuple(range(len(words))) if target == "words" else said.command.source_of,
+        source_of=source_of,
         distinct=tuple(_distinct(word, own) for word, own in zip(words, recording.phonemes, strict=True)),
+        follows=_follows(said, source_of),
     )
+
+
+def _follows(said: Utterance, source_of: tuple[int, ...]) -> tuple[int | None, ...]:
+    """For each word of the reference that is drowned, the earlier one that it agrees with; None for all others."""
+    partner = {one: other for one, other in enumerate(said.command.agreeing) if other is not None}
+    partner |= {other: one for one, other in partner.items()}
+    place = {spoken: k for k, spoken in enumerate(source_of)}
+    found: list[int | None] = []
+    for k, spoken in enumerate(source_of):
+        known = place.get(partner.get(spoken, -1), k) if spoken in said.drowned else k
+        found.append(known if known < k else None)
+    return tuple(found)
 
 
 def _distinct(word: str, phonemes: tuple[Stretch, ...]) -> tuple[int, ...]:
@@ -147,6 +185,36 @@ def _command(split: Split, rng: np.random.Generator) -> Command:
     while owner((drawn := draw_command(rng)).text) != split:
         pass
     return drawn
+
+
+def _drowned(command: Command, rng: np.random.Generator) -> tuple[int, ...]:
+    """Words that are drowned: each of a pair, and its partner in agreement heard."""
+    partners = {i: other for i, other in enumerate(command.agreeing) if other is not None}
+    noun, clear = bool(rng.random() < NOUN_SHARE), bool(rng.random() < CLEAR_SHARE)
+    chances = rng.random(len(command.words)) < DROWNED_SHARE
+    left = Slot.VERB if noun else Slot.NOUN
+    options = [i for i in {*partners, *partners.values()} if command.words[i] in DISTINCT]
+    options = sorted(i for i in options if command.slots[i] is not left)
+    if clear:
+        return ()
+    return tuple(i for i in options if chances[i]) or (options[int(rng.integers(len(options)))],)
+
+
+def _drown(
+    speech: NDArray[np.float64], said: Utterance, phonemes: tuple[tuple[Stretch, ...], ...]
+) -> NDArray[np.float64]:
+    """Speech [S] in which noise stands for the telling phoneme of each drowned word."""
+    rng = np.random.default_rng(np.random.SeedSequence((*said.entropy, 2)))
+    gate = np.zeros(len(speech))
+    for word in said.drowned:
+        for told in _distinct(said.command.words[word], phonemes[word]):
+            before, after = rng.uniform(*DROWNED_MARGINS, 2)
+            start, stop = phonemes[word][told].start - before, phonemes[word][told].stop + after
+            gate[max(0, int(start * SAMPLE_RATE)) : int(stop * SAMPLE_RATE)] = 1
+    ramp = np.hanning(2 * int(RAMP * SAMPLE_RATE) + 1)
+    gate = np.clip(np.convolve(gate, ramp / ramp.sum(), "same"), 0, 1)
+    noise = rng.standard_normal(len(speech)) * 10 ** ((said.level_db + DROWNED_DB) / 20)
+    return np.asarray(speech * (1 - gate) + noise * gate)
 
 
 def _voice(split: Split, rng: np.random.Generator) -> Voice:

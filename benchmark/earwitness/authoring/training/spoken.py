@@ -33,11 +33,11 @@ from earwitness.worlds.spoken import Split, render, utterance
 if TYPE_CHECKING:
     from earwitness.authoring.training.workshop import Workshop
 
-UTTERANCES = 12_000
+UTTERANCES = 16_000
 STEPS = 10_000
 TRANSLATION_STEPS = 4000
 HELD_OUT: tuple[Split, ...] = ("validation", "test")
-SHIPPED = 100
+SHIPPED = 200
 """Test utterances that a task holds as files."""
 
 Visit = Callable[[Speech2TextForConditionalGeneration, TrainingCheckpoint], None]
