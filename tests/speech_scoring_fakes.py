@@ -26,6 +26,7 @@ METRICS = [
     {"metric": "interval_ap"},
     {"metric": "pointing", "parameters": {"level": "phoneme"}},
     {"metric": "mass_inside", "parameters": {"level": "word"}},
+    {"metric": "prefix_ap"},
 ]
 SECONDS = 1.0
 
@@ -75,7 +76,7 @@ def audio(seed: int, rate: int) -> np.ndarray:
 
 
 def record(index: int, model: FakeSpeechModel) -> SpeechRecord:
-    """A record whose reference is what the model hears, each word said in its share of the second."""
+    """A record whose reference is what the model hears, each word said in its share of the second; the first tells all."""
     import torch
 
     heard = model.transcribe(torch.from_numpy(model.features(audio(index, model.sample_rate))[None]))[0]
@@ -90,7 +91,8 @@ def record(index: int, model: FakeSpeechModel) -> SpeechRecord:
         )
         for each in stretches
     )
-    truth = SpeechTruth(stretches, phonemes, tuple(range(len(words))), tuple((0,) for _ in words))
+    follows = tuple(0 if place >= 2 else None for place in range(len(words)))
+    truth = SpeechTruth(stretches, phonemes, tuple(range(len(words))), tuple((0,) for _ in words), follows)
     return SpeechRecord(f"utterance-{index}", text, f"utterance-{index}", lambda rate: audio(index, rate), truth)
 
 

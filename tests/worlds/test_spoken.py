@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import subprocess
@@ -10,9 +11,20 @@ import sys
 import numpy as np
 import pytest
 
-from earwitness.worlds.commands import DISTINCT, PAIRS, TRANSLATIONS, WORDS, Command, Slot, draw_command, vocabulary
+from earwitness.worlds.commands import (
+    AGREES_WITH,
+    DISTINCT,
+    KINDS,
+    PAIRS,
+    TRANSLATIONS,
+    WORDS,
+    Command,
+    Slot,
+    draw_command,
+    vocabulary,
+)
 from earwitness.worlds.espeak import SAMPLE_RATE, Voice, speak
-from earwitness.worlds.spoken import ACCENTS, PEAK, SPEAKERS, SPLITS, owner, render, truth, utterance
+from earwitness.worlds.spoken import ACCENTS, CLEAR_SHARE, PEAK, SPEAKERS, SPLITS, owner, render, truth, utterance
 
 
 def _phonemes(word: str, accent: str) -> list[str]:
@@ -40,8 +52,8 @@ def test_a_translation_puts_time_first_noun_before_adjective_and_verb_last() -> 
     assert command.source_of == (6, 2, 1, 5, 4, 3, 0)
     assert command.translation.split()[0] == TRANSLATIONS["now"]
     assert command.translation.split()[-1] == TRANSLATIONS["hide"]
-    adjective = Command(("take", "this", "red", "cup"), (*slots[:2], Slot.ADJECTIVE, Slot.NOUN))
-    assert adjective.translation == " ".join(TRANSLATIONS[word] for word in ("cup", "red", "this", "take"))
+    adjective = Command(("take", "this", "gold", "cup"), (*slots[:2], Slot.ADJECTIVE, Slot.NOUN))
+    assert adjective.translation == " ".join(TRANSLATIONS[word] for word in ("cup", "gold", "this", "take"))
 
 
 def test_every_word_has_a_translation_of_its_own() -> None:
@@ -55,6 +67,66 @@ def test_commands_have_three_to_seven_words_and_every_word_renders_one() -> None
     assert {len(command.words) for command in commands} == {3, 4, 5, 6, 7}
     assert {word for command in commands for word in command.words} == set(vocabulary())
     assert all(sorted(command.source_of) == list(range(len(command.words))) for command in commands)
+
+
+def test_words_agree_with_the_word_that_governs_them_and_words_of_a_pair_are_of_different_kinds() -> None:
+    assert all(KINDS[one] != KINDS[other] for one, other, _ in PAIRS)
+    rng, agreeing = np.random.default_rng(1), set()
+    for command in (draw_command(rng) for _ in range(500)):
+        for word, partner in enumerate(command.agreeing):
+            governed = AGREES_WITH.get(command.slots[word])
+            assert (partner is None) == (governed is None)
+            if partner is not None:
+                assert command.slots[partner] is governed
+                assert partner < word
+                assert KINDS[command.words[partner]] == KINDS[command.words[word]]
+                agreeing.add(command.words[word])
+    assert agreeing == {word for slot in AGREES_WITH for word in WORDS[slot]}
+
+
+def test_what_is_drowned_is_told_by_the_word_that_it_agrees_with_which_is_heard() -> None:
+    said = [utterance("train", index) for index in range(600)]
+    assert np.mean([not one.drowned for one in said]) == pytest.approx(CLEAR_SHARE, abs=0.05)
+    slots = {one.command.slots[i] for one in said for i in one.drowned}
+    assert slots == {Slot.VERB, Slot.ADJECTIVE, Slot.NOUN, Slot.PLACE}
+    for one in said:
+        partners = {(i, j) for i, j in enumerate(one.command.agreeing) if j is not None}
+        for word in one.drowned:
+            assert one.command.words[word] in DISTINCT
+            (partner,) = {i + j - word for i, j in partners if word in {i, j}}
+            assert partner not in one.drowned
+
+
+def test_noise_stands_for_the_telling_phoneme_and_for_nothing_else() -> None:
+    said = next(one for i in itertools.count() if len((one := utterance("train", i)).drowned) == 2)
+    heard, clear = render(said), render(dataclasses.replace(said, drowned=()))
+    changed = np.abs(heard.audio - clear.audio * _scale(heard.audio, clear.audio)) > 1e-3
+    covered = np.zeros(len(changed), dtype=bool)
+    for word in said.drowned:
+        (told,) = truth(said, heard).distinct[word]
+        phoneme = heard.phonemes[word][told]
+        start, stop = int(phoneme.start * SAMPLE_RATE), int(phoneme.stop * SAMPLE_RATE)
+        assert changed[start:stop].mean() > 0.9
+        covered[max(0, start - 900) : stop + 900] = True
+    assert not changed[~covered].any()
+
+
+def _scale(one: np.ndarray, other: np.ndarray) -> float:
+    """What the peak limit made of a recording, told by its first samples."""
+    return float(np.abs(one[:500]).sum() / np.abs(other[:500]).sum())
+
+
+def test_what_tells_a_drowned_word_comes_before_it_in_the_language_that_is_written() -> None:
+    slots = (Slot.VERB, Slot.DETERMINER, Slot.ADJECTIVE, Slot.NOUN, Slot.PREPOSITION, Slot.DETERMINER, Slot.PLACE)
+    command = Command(("hide", "my", "cold", "lamp", "near", "the", "hall"), slots)
+    said = dataclasses.replace(utterance("train", 0), command=command, drowned=(2, 3, 6))
+    recording = render(said)
+    assert truth(said, recording).follows == (None, None, 1, 0, None, None, 4)
+    # The translation has the noun first and the verb last: of these, no teller comes before its word.
+    assert truth(said, recording, "translation").follows == (None,) * 7
+    verb = dataclasses.replace(said, drowned=(0,))
+    assert truth(verb, render(verb)).follows == (None,) * 7
+    assert truth(verb, render(verb), "translation").follows == (None,) * 6 + (0,)
 
 
 def test_splits_share_no_sentence_no_speaker_and_no_utterance() -> None:
@@ -94,7 +166,7 @@ def test_a_rendering_is_the_same_again_and_in_a_fresh_process() -> None:
 
 def test_a_rendering_has_its_pauses_its_level_and_sixteen_bits() -> None:
     for index in range(12):
-        said = utterance("validation", index)
+        said = dataclasses.replace(utterance("validation", index), drowned=())
         recording = render(said)
         first, last = recording.words[0].start, recording.words[-1].stop
         assert first == pytest.approx(said.before, abs=2e-4)

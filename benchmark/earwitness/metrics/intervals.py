@@ -1,4 +1,5 @@
-"""Agreement of speech maps with when words and phonemes are said (data truth: plausibility, not faithfulness)."""
+"""Agreement of speech maps with when words and phonemes are said, and with what tells a word that cannot be heard
+(data truth: plausibility, not faithfulness)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import numpy as np
 from earwitness.metrics import metric
 from earwitness.metrics.arrays import UndefinedError, real
 from earwitness.metrics.precision import average_precision
-from earwitness.metrics.responses.speech import FrameMeans, FramePeaks
+from earwitness.metrics.responses.speech import FrameMeans, FramePeaks, PrefixTellers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -58,6 +59,26 @@ def mass_inside(frames: ArrayLike, inside: ArrayLike) -> float:
     total = values.sum(1)
     spread = np.where(total[:, None] > 0, values, 1.0)
     return float(((spread * wanted).sum(1) / spread.sum(1)).mean())
+
+
+@metric(reads=PrefixTellers, direction="higher", range=(0.0, 1.0))
+def prefix_ap(prefix: ArrayLike, tellers: ArrayLike) -> float:
+    """Average precision of a prefix map against the earlier tokens that tell a word which the sound does not.
+
+    `prefix` [O, O], row k the map of the tokens before token k; `tellers` [O, O] bool. Mean over tokens at least two
+    tokens precede, some of which tell it and some do not; raises UndefinedError where there is none. Ours.
+
+    >>> round(prefix_ap([[0, 0, 0], [0, 0, 0], [0.2, 0.7, 0]], [[False] * 3, [False] * 3, [True, False, False]]), 12)
+    0.5
+    """
+    values, wanted = real("prefix", prefix, 2), np.asarray(tellers, dtype=bool)
+    if values.shape != wanted.shape or values.shape[0] != values.shape[1]:
+        raise ValueError(f"prefix {list(values.shape)} and tellers {list(wanted.shape)} must be of one shape [O, O]")
+    rows = [(values[k, :k], wanted[k, :k]) for k in range(len(values))]
+    found = [average_precision(row, known) for row, known in rows if known.any() and not known.all()]
+    if not found:
+        raise UndefinedError("no token of this transcript is told by one of several earlier tokens")
+    return float(np.mean(found))
 
 
 def _frames(frames: ArrayLike, inside: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

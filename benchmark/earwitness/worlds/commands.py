@@ -63,8 +63,14 @@ AGREES_WITH: dict[Slot, Slot] = {
 
 KINDS: dict[str, int] = {
     **{word: kind for pair in PAIRS for kind, word in enumerate(pair[:2])},
-    **{"the": 0, "my": 0, "your": 1, "this": 1},
-    **{"near": 0, "by": 0, "under": 1, "behind": 1},
+    "the": 0,
+    "my": 0,
+    "your": 1,
+    "this": 1,
+    "near": 0,
+    "by": 0,
+    "under": 1,
+    "behind": 1,
 }
 """The kind, 0 or 1, of each word that agrees with another; words of a pair are of different kinds."""
 

@@ -31,6 +31,7 @@ FEW = [
     {"metric": "size_prefix"},
     {"metric": "interval_ap"},
     {"metric": "pointing", "parameters": {"level": "phoneme"}},
+    {"metric": "prefix_ap"},
 ]
 
 
@@ -63,13 +64,13 @@ def test_a_certified_task_has_training_speech_a_certificate_and_ends_of_every_me
 ) -> None:
     stage.certify(some, progress=False)
     roles = certificates.read_certificate(some)["roles"]
-    assert set(roles) == {"word", "phoneme"}
+    assert set(roles) == {"word", "prefix"}
     assert all(0 <= role["rate"] <= 1 for role in roles.values())
     certified = {level for level, role in roles.items() if role["certified"]}
     names = {row["metric"] for row in stored(some) if row["kind"] != "truth"}
     directed = {m["metric"] for m in FEW if get(m["metric"]).direction != "none"}
-    intervals = {"interval_ap": "word", "pointing": "phoneme"}
-    expected = {name for name in directed if intervals.get(name, "") in {"", *certified}}
+    known = {"interval_ap": "word", "pointing": "phoneme", "prefix_ap": "prefix"}
+    expected = {name for name in directed if known.get(name, "") in {"", *certified}}
     assert {name.split("@")[0] for name in names} == expected
     assert not list(certificates.folder(some).glob(".*"))
 

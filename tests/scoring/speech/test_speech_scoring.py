@@ -83,7 +83,7 @@ def test_every_metric_of_the_card_has_a_value_or_a_reason(model: FakeSpeechModel
     item = scoring.items()[0][0]
     values = by_id(scoring.score([(item, drawn(item))])[0])
     skipped = {name: value.reason for name, value in values.items() if value.status == Status.SKIPPED}
-    assert set(skipped) == {"deletion_shift", "interval_ap", "pointing@phoneme", "mass_inside@word"}
+    assert set(skipped) == {"deletion_shift", "interval_ap", "pointing@phoneme", "mass_inside@word", "prefix_ap"}
     assert "no training speech" in skipped["deletion_shift"]
     assert "not certified" in skipped["interval_ap"]
     assert len(values) == len(METRICS)
@@ -174,7 +174,7 @@ def test_a_fine_grid_takes_curves_at_more_shares_and_is_another_metric(model: Fa
 
 def test_intervals_are_scored_once_they_are_certified(model: FakeSpeechModel, tmp_path: Path) -> None:
     some = task(tmp_path / "task")
-    roles = {"word": {"certified": True}, "phoneme": {"certified": False}}
+    roles = {"word": {"certified": True}, "phoneme": {"certified": False}, "prefix": {"certified": True}}
     certificates.write_certificate(some, {"roles": roles})
     scoring = opened(some, tmp_path)
     item = scoring.items()[0][0]
@@ -184,6 +184,10 @@ def test_intervals_are_scored_once_they_are_certified(model: FakeSpeechModel, tm
     truth = SpeechMap(np.repeat(known[:, :, None], model.bins, 2), np.zeros((count, count)))
     values = by_id(scoring.score([(item, truth)])[0])
     assert (values["interval_ap"].value, values["mass_inside@word"].value) == (1.0, 1.0)
+    # All earlier tokens tie, and one of k tells token k.
+    assert values["prefix_ap"].value == pytest.approx(
+        np.mean([1 / k for k in range(2, len(scoring.record(item.id).reference.split()))])
+    )
     assert "phoneme are not certified" in values["pointing@phoneme"].reason
 
 

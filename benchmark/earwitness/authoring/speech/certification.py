@@ -1,8 +1,9 @@
 """Certify a speech task: training speech, the certificate of its intervals, ceilings; item by item, resumable.
 
-The truth says when a word is said. It is the truth of the model where removing that stretch of the spectrogram costs
-the word's token more likelihood than removing an equally long stretch elsewhere in the utterance, counted on fresh
-utterances of the task's split, which are neither trained on nor scored.
+The truth says when a word is said, and which earlier word tells one that the sound alone does not. It is the truth of
+the model where removing that stretch of the spectrogram costs the word's token more likelihood than removing an equally
+long stretch elsewhere in the utterance, and where removing that earlier word costs it more than removing another;
+counted on fresh utterances of the task's split, which are neither trained on nor scored.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from earwitness.authoring.cross_fitting import cross_fitted
 from earwitness.authoring.speech.search import SEARCH, mean_filled
 from earwitness.authoring.speech.training_speech import summarise, write_training
 from earwitness.errors import EarwitnessError
-from earwitness.metrics.responses.speech import PHONEME, WORD
+from earwitness.metrics.responses.speech import PREFIX, WORD
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import adapter
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earwitness.datasets import SpeechRecord
-    from earwitness.metrics.responses.speech import PHONEME, WORD
     from earwitness.task import Task
 from earwitness.tracks.speech import SpeechItem, SpeechModel
 
@@ -38,11 +38,11 @@ TRAINING, HELD_OUT = 400, 50
 """Utterances of the train and the validation split that the summary of training speech is made of."""
 FRESH = 60
 """Fresh utterances that the intervention is tried on."""
-THRESHOLDS = {WORD: 0.95, PHONEME: 0.85}
-"""Share of tokens that must lose more by their own stretch than by another, for intervals of a level to be used."""
+THRESHOLDS = {WORD: 0.95, PREFIX: 0.85}
+"""Share of tokens that must lose more by what the truth names than by another, for the truth to be used."""
 COUNTED = {
     WORD: "removing a word's interval costs its token more than removing an equally long stretch elsewhere",
-    PHONEME: "removing the phonemes that tell a word from another costs its token more than as long a stretch",
+    PREFIX: "removing the earlier word that tells a word costs its token more than removing another earlier word",
 }
 
 
@@ -60,7 +60,7 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         fresh = open_scoring(
             Setting(task, items=FRESH, device=device, fresh=task.card.dataset.seed + 1, cache=Path(cache))
         )
-        roles = {level: verdict(level, *losses(fresh, level)) for level in THRESHOLDS}
+        roles = {role: verdict(role, *losses(fresh, role)) for role in THRESHOLDS}
         certificates.write_certificate(task, {"task": task.seed_key, "roles": roles})
         bars.advance(bar)
         # Opened again: what was just stored is part of what is scored.
@@ -86,33 +86,48 @@ def _spectrograms(task: Task, model: SpeechModel) -> tuple[list[NDArray[np.float
     return features("train", TRAINING), features("validation", HELD_OUT)
 
 
-def losses(scoring: SpeechScoring, level: str) -> tuple[list[float], list[bool]]:
-    """Nats by which tokens lose more through their own stretch than through another, mean of each utterance; and for
-    each token whether it does."""
+def losses(scoring: SpeechScoring, role: str) -> tuple[list[float], list[bool]]:
+    """Nats by which tokens lose more through what the truth names than through another of its kind, mean of each
+    utterance; and for each token whether it does."""
+    gaps = _word_gaps if role == WORD else _prefix_gaps
     means, wins = [], []
     for item in scoring.items()[0]:
-        known = scoring.inside(item, level)
-        if known is None or not known.any():
-            continue
-        gaps = _gaps(scoring, item, known)
-        if gaps:
-            means.append(float(np.mean(gaps)))
-            wins += [gap > 0 for gap in gaps]
+        found = gaps(scoring, item)
+        if found:
+            means.append(float(np.mean(found)))
+            wins += [gap > 0 for gap in found]
     return means, wins
 
 
-def _gaps(scoring: SpeechScoring, item: SpeechItem, known: NDArray[np.bool_]) -> list[float]:
+def _word_gaps(scoring: SpeechScoring, item: SpeechItem) -> list[float]:
     """Nats of each token that its own frames cost more than the mean of as many frames at other places."""
-    found = []
-    for token in np.flatnonzero(known.any(1)).tolist():
+    known, found = scoring.inside(item, WORD), []
+    for token in [] if known is None else np.flatnonzero(known.any(1)).tolist():
         others = elsewhere(known[token])
-        if not len(others):
-            continue
-        masks = np.concatenate([known[token][None], others])
-        p = scoring.respondent.probabilities(item, mean_filled(item, masks))[:, token]
-        nats = -np.log(np.maximum(p, 1e-300))
-        found.append(float(nats[0] - nats[1:].mean()))
+        if len(others):
+            masks = np.concatenate([known[token][None], others])
+            found.append(_gap(scoring.respondent.probabilities(item, mean_filled(item, masks))[:, token]))
     return found
+
+
+def _prefix_gaps(scoring: SpeechScoring, item: SpeechItem) -> list[float]:
+    """Nats of each token that the earlier word which tells it costs more than the mean of the other earlier words."""
+    known, found = scoring.tellers(item), []
+    for token in [] if known is None else np.flatnonzero(known.any(1)).tolist():
+        own = known[token, :token]
+        words = item.words[:token]
+        others = [words == word for word in np.unique(words[~own])]
+        if others:
+            masks = np.ones((1 + len(others), len(item.tokens)), dtype=np.float32)
+            masks[:, :token] = ~np.stack([own, *others])
+            found.append(_gap(scoring.respondent.prefix_probabilities(item, masks)[:, token]))
+    return found
+
+
+def _gap(probabilities: NDArray[np.float64]) -> float:
+    """Nats that a token loses by the first of several removals more than by the mean of the others."""
+    nats = -np.log(np.maximum(probabilities, 1e-300))
+    return float(nats[0] - nats[1:].mean())
 
 
 def elsewhere(own: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -131,20 +146,20 @@ def elsewhere(own: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return moved
 
 
-def verdict(level: str, means: Sequence[float], wins: Sequence[bool]) -> dict[str, Any]:
-    """Whether the intervals of a level are certified, and why."""
+def verdict(role: str, means: Sequence[float], wins: Sequence[bool]) -> dict[str, Any]:
+    """Whether the truth of a role is certified, and why."""
     rate = float(np.mean(wins)) if wins else None
     cost: dict[str, Any] = {"mean": None, "low": None, "high": None, "items": len(means)}
     if len(means) > 1:
         values = np.asarray(means)
         found = interval(mean_of(values, np.arange(len(values))), len(values))
         cost |= {"mean": float(found.value), "low": float(found.low), "high": float(found.high)}
-    reached = rate is not None and rate >= THRESHOLDS[level]
+    reached = rate is not None and rate >= THRESHOLDS[role]
     return {
         "certified": bool(reached and cost["low"] is not None and cost["low"] > 0),
         "rate": rate,
-        "threshold": THRESHOLDS[level],
+        "threshold": THRESHOLDS[role],
         "reached": bool(reached),
-        "counted": COUNTED[level],
+        "counted": COUNTED[role],
         "cost_nats": cost,
     }

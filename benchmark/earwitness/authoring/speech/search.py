@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.authoring import cross_fitting
-from earwitness.metrics.responses.speech import PHONEME, WORD
+from earwitness.metrics.responses.speech import WORD
 from earwitness.scoring.speech.scoring import open_scoring
 from earwitness.tracks.speech import SpeechMap, utterance_mean
 
@@ -34,7 +34,7 @@ WAY = (0.125, 0.375, 0.625, 0.875)
 """Shares of the way, in each round, at which the gradient is taken."""
 FRESH = 20
 """Fresh utterances that the candidates are chosen on."""
-UNKNOWN = ("deletion_prefix", "size_prefix")
+UNKNOWN = ("deletion_prefix", "prefix_ap", "size_prefix")
 """Metrics of prefix maps, of which no truth is known."""
 
 
@@ -64,10 +64,9 @@ def spectrograms(scoring: SpeechScoring, item: SpeechItem) -> dict[str, Callable
         "removed": lambda: np.repeat(greedy(respondent, item, np.ones((1, count)), removing=True), count, 0),
         "put back": lambda: np.repeat(greedy(respondent, item, np.ones((1, count)), removing=False), count, 0),
     }
-    for level in (WORD, PHONEME):
-        known = scoring.inside(item, level)
-        if known is not None and known.any():
-            found[level] = partial(_over_bins, known, item.features.shape[1])
+    known = scoring.inside(item, WORD)
+    if known is not None and known.any():
+        found[WORD] = partial(_over_bins, known, item.features.shape[1])
     return {name: cache(make) for name, make in found.items()}
 
 

@@ -14,6 +14,8 @@ from earwitness.tracks.speech import Fill
 Against = Literal["reference", "hypothesis"]
 """Whether transcripts are compared with the reference or with the model's own transcript of the whole sound."""
 WORD, PHONEME = "word", "phoneme"
+PREFIX = "prefix"
+"""Role, beside the levels, of the earlier words that tell what the sound alone does not."""
 Level = Literal["word", "phoneme"]
 """Whether a token's interval is its word's, or that of the phonemes that tell its word from another."""
 
@@ -95,6 +97,13 @@ class SpectrogramCells(SpeechResponse):
 @dataclass(frozen=True)
 class PrefixCells(SpeechResponse):
     """The map [O, O] of the tokens before."""
+
+
+@dataclass(frozen=True)
+class PrefixTellers(SpeechResponse):
+    """The map [O, O] of the tokens before, and for each token which of them [O, O] tell its word."""
+
+    goes_by: ClassVar[tuple[str, ...]] = ("normaliser",)
 
 
 @dataclass(frozen=True)

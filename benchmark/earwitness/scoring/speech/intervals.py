@@ -1,4 +1,4 @@
-"""Frames in which the words of a transcript's tokens are said, or the phonemes that tell them from other words."""
+"""What is known of a transcript's tokens: frames in which their words are said, and earlier tokens that tell them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,24 @@ def inside(
             spoken = truth.source_of[said[word]]
             rows[token] = frames_of(stretches(truth, spoken, level), rows.shape[1], frame_rate)
     return rows
+
+
+def tellers(record: SpeechRecord, item: SpeechItem, comparison: Comparison) -> NDArray[np.bool_] | None:
+    """[O, O]: for each token the earlier tokens of the word that tells its own, which the sound alone does not.
+
+    A row is empty where the word is wrong or can be heard. None where nothing is known of the record.
+    """
+    truth = record.truth
+    if truth is None or not truth.follows:
+        return None
+    said = comparison.agreeing(record.reference, item.text)
+    words = [said.get(word) for word in item.words.tolist()]
+    found = np.zeros((len(words), len(words)), dtype=bool)
+    for token, word in enumerate(words):
+        teller = None if word is None else truth.follows[word]
+        if teller is not None:
+            found[token] = [earlier < token and words[earlier] == teller for earlier in range(len(words))]
+    return found
 
 
 def stretches(truth: SpeechTruth, spoken: int, level: str) -> list[Stretch]:

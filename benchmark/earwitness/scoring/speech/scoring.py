@@ -13,6 +13,7 @@ from earwitness.exhibits.manifest import leave
 from earwitness.exhibits.writing import DRAWN, ItemExhibits
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.responses.speech import (
+    PREFIX,
     DeletionBleu,
     DeletionErrors,
     FrameMeans,
@@ -21,6 +22,7 @@ from earwitness.metrics.responses.speech import (
     InsertionErrors,
     PrefixCells,
     PrefixProbabilities,
+    PrefixTellers,
     SpectrogramCells,
     TokenProbabilities,
     TrainingDistances,
@@ -31,7 +33,7 @@ from earwitness.scoring.columns import choices, read_columns
 from earwitness.scoring.evaluate import evaluate
 from earwitness.scoring.items import Items, records_of
 from earwitness.scoring.speech.curves import Curves
-from earwitness.scoring.speech.intervals import inside
+from earwitness.scoring.speech.intervals import inside, tellers
 from earwitness.scoring.speech.originals import SpeechOriginals
 from earwitness.scoring.speech.responses import SpeechRespondent
 from earwitness.scoring.speech.training import TrainingSpeech, marginal_of, read_training
@@ -145,6 +147,8 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
                 return (explanation.spectrogram,)
             case PrefixCells():
                 return (explanation.prefix,)
+            case PrefixTellers():
+                return explanation.prefix, self._told(curves.item)
             case FrameMeans():
                 return explanation.spectrogram.astype(np.float64).mean(2), self._said(curves.item, response.level)
             case FramePeaks():
@@ -159,6 +163,19 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
         if inside is None:
             raise UndefinedError("when the words of this item are said is not known")
         return inside
+
+    def _told(self, item: SpeechItem) -> NDArray[np.bool_]:
+        """[O, O]: earlier tokens that tell an item's words; raises UndefinedError where that is not known."""
+        if not certified(self.certificate, PREFIX):
+            raise UndefinedError("that earlier words tell later ones is not certified on this model")
+        found = self.tellers(item)
+        if found is None:
+            raise UndefinedError("which earlier words tell the words of this item is not known")
+        return found
+
+    def tellers(self, item: SpeechItem) -> NDArray[np.bool_] | None:
+        """[O, O]: earlier tokens that tell an item's words (see `intervals.tellers`); None where that is not known."""
+        return tellers(self.record(item.id), item, self.comparison)
 
     def inside(self, item: SpeechItem, level: str) -> NDArray[np.bool_] | None:
         """[O, T]: frames in which an item's words are said (see `intervals.inside`); None where that is not known."""
