@@ -76,7 +76,10 @@ def audio(seed: int, rate: int) -> np.ndarray:
 
 
 def record(index: int, model: FakeSpeechModel) -> SpeechRecord:
-    """A record whose reference is what the model hears, each word said in its share of the second; the first tells all."""
+    """A record whose reference is what the model hears, each word said in its share of the second.
+
+    The first word tells those from the third on.
+    """
     import torch
 
     heard = model.transcribe(torch.from_numpy(model.features(audio(index, model.sample_rate))[None]))[0]

@@ -20,6 +20,7 @@ FLOORS = [
         "extras",
         "parameters",
         "plugins",
+        "private",
         "seeds",
         "stand_ins",
         "closure",

@@ -12,6 +12,7 @@ from earwitness.box import frames
 
 
 def main() -> None:
+    assert "EARWITNESS_SECRET" not in os.environ
     behaviour, read, write = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     brief = frames.read(read).fields
     of_model = {"track", "adapter", "source", "revision", "parameters", "redrawn", "redraw_seed"}

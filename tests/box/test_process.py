@@ -13,6 +13,7 @@ from earwitness import box as boxes
 from earwitness.box import Answer, BoxError, Brief, Guard
 from earwitness.box.process import ProcessBox, session_seconds
 from earwitness.errors import EarwitnessError
+from earwitness.private import SECRET
 from earwitness.results.rows import Status
 from earwitness.tracks.prompt import PromptItem
 
@@ -26,7 +27,9 @@ def item(name: str) -> PromptItem:
 
 
 @pytest.fixture
-def child(tmp_path: Path) -> Iterator[Callable[..., ProcessBox]]:
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ProcessBox]]:
+    # Which the child asserts not to see.
+    monkeypatch.setenv(SECRET, "correct horse battery staple")
     opened = []
 
     def start(behaviour: str, guard: Guard = GUARD, stopped: Callable[[], bool] = lambda: False) -> ProcessBox:

@@ -21,6 +21,7 @@ from earwitness.box.storage import remove
 from earwitness.box.wording import unsteered
 from earwitness.errors import EarwitnessError, short
 from earwitness.explaining.checkpoints import SCRATCH
+from earwitness.private import SECRET
 from earwitness.results.status import Status
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class ProcessBox:
     def _launched(self, frame_descriptors: tuple[int, int], output: int) -> subprocess.Popen[bytes]:
         """The child's process, in a session of its own; it inherits the descriptors and prints to `output`."""
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment.pop(SECRET, None)
         # What a submission prints must not fail for the terminal's letters: it goes into a file.
         environment["PYTHONIOENCODING"] = "utf-8:backslashreplace"
         environment[SCRATCH] = self._brief.scratch
