@@ -1,8 +1,8 @@
 """The language of the spoken world: short commands whose words agree, and a made language in another order.
 
-Nouns agree with their verb, adjectives with their determiner, places with their preposition: each of these words is of
-one of two kinds, and words that agree are of one kind. Words that sound alike in all but one phoneme are of different
-kinds, so that where this phoneme cannot be heard the word that it agrees with still tells which one was said.
+Nouns agree with their verb, adjectives and places with their determiner: each of these words is of one of two kinds,
+and words that agree are of one kind. Words that sound alike in all but one phoneme are of different kinds: where this
+phoneme cannot be heard the word that it agrees with still tells which one was said.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Slot(StrEnum):
 # espeak-ng says "in the", "on the", "at a", "from the" and "with the" in one breath: no such preposition is here.
 WORDS: dict[Slot, tuple[str, ...]] = {
     Slot.VERB: ("take", "make", "hide", "ride", "find", "bind", "watch", "wash", "send", "lend", "pick", "kick"),
-    Slot.DETERMINER: ("the", "my", "your", "this"),
+    Slot.DETERMINER: ("my", "thy", "four", "more"),
     Slot.ADJECTIVE: ("cold", "gold", "light", "white", "long", "wrong", "deep", "cheap", "wild", "mild"),
     Slot.NOUN: (
         *("lamp", "ramp", "fan", "van", "bell", "ball", "boat", "goat", "cap", "cup"),
@@ -42,6 +42,7 @@ WORDS: dict[Slot, tuple[str, ...]] = {
 }
 
 PAIRS: tuple[tuple[str, str, int], ...] = (
+    *(("my", "thy", 0), ("four", "more", 0)),
     *(("take", "make", 0), ("hide", "ride", 0), ("find", "bind", 0), ("watch", "wash", 2), ("send", "lend", 0)),
     *(("pick", "kick", 0), ("cold", "gold", 0), ("light", "white", 0), ("long", "wrong", 0), ("deep", "cheap", 0)),
     ("wild", "mild", 0),
@@ -57,22 +58,12 @@ DISTINCT: dict[str, int] = {word: phoneme for one, other, phoneme in PAIRS for w
 AGREES_WITH: dict[Slot, Slot] = {
     Slot.ADJECTIVE: Slot.DETERMINER,
     Slot.NOUN: Slot.VERB,
-    Slot.PLACE: Slot.PREPOSITION,
+    Slot.PLACE: Slot.DETERMINER,
 }
 """For each slot whose words agree with an earlier word, the slot of that word (the last one before them)."""
 
-KINDS: dict[str, int] = {
-    **{word: kind for pair in PAIRS for kind, word in enumerate(pair[:2])},
-    "the": 0,
-    "my": 0,
-    "your": 1,
-    "this": 1,
-    "near": 0,
-    "by": 0,
-    "under": 1,
-    "behind": 1,
-}
-"""The kind, 0 or 1, of each word that agrees with another; words of a pair are of different kinds."""
+KINDS: dict[str, int] = {word: kind for pair in PAIRS for kind, word in enumerate(pair[:2])}
+"""The kind, 0 or 1, of each word of a pair: all that agree with another are."""
 
 OPTIONAL_SHARE = 0.45
 """How often a command has its adjective, its place, its time."""
@@ -97,7 +88,7 @@ class Command:
         The time comes first and the verb last; nouns stand before adjectives and determiners, places before their
         preposition.
 
-        >>> Command(tuple("hide the cold lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).source_of
+        >>> Command(tuple("hide my cold lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).source_of
         (4, 3, 2, 1, 0)
         """
         noun = self.slots.index(Slot.NOUN)
@@ -109,7 +100,7 @@ class Command:
     def agreeing(self) -> tuple[int | None, ...]:
         """For each word, the earlier word that it agrees with; None where it agrees with none.
 
-        >>> Command(tuple("hide the cold lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).agreeing
+        >>> Command(tuple("hide my cold lamp now".split()), (*_OBJECT_WITH_ADJECTIVE, Slot.TIME)).agreeing
         (None, None, 1, 0, None)
         """
         found: list[int | None] = []

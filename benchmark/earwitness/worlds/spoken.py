@@ -1,7 +1,8 @@
 """The spoken world: commands in many voices, when each of their words and phonemes is said, and what noise covers.
 
 In most utterances noise stands in place of the one phoneme that tells a word from its partner (phonemic restoration:
-Warren, Science 1970). Only the word that it agrees with says then which of the two it is.
+Warren, Science 1970). Only the word that it agrees with says then which of the two it is. Where that word is drowned,
+too, nothing in the sound tells them: a transcript has to choose, and what it chose for the one tells the other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from scipy.signal import lfilter
 
 from earwitness.datasets import SpeechTruth, Stretch
 from earwitness.seeds import derive
-from earwitness.worlds.commands import DISTINCT, Command, Slot, draw_command
+from earwitness.worlds.commands import DISTINCT, Command, draw_command
 from earwitness.worlds.espeak import SAMPLE_RATE, Voice, speak
 
 VERSION = 2
@@ -49,10 +50,10 @@ PAUSES = (0.05, 0.3)
 """Seconds before and after the speech."""
 CLEAR_SHARE = 0.15
 """Share of utterances in which every word can be heard."""
-DROWNED_SHARE = 0.6
-"""How often, in the others, a word that could be told by agreement is drowned."""
-NOUN_SHARE = 0.7
-"""How often it is the noun, of noun and verb, that may be drowned: never both, for neither would tell the other."""
+BOTH_SHARE = 0.55
+"""How often, in the others, both words of one agreement are drowned."""
+ONE_SHARE = 0.5
+"""How often, besides, one word of an agreement is drowned whose other word is heard."""
 DROWNED_MARGINS = (0.01, 0.05)
 """Seconds by which noise covers more than the phoneme, before and after it: its length does not tell the phoneme."""
 DROWNED_DB = 0.0
@@ -188,16 +189,16 @@ def _command(split: Split, rng: np.random.Generator) -> Command:
 
 
 def _drowned(command: Command, rng: np.random.Generator) -> tuple[int, ...]:
-    """Words that are drowned: each of a pair, and its partner in agreement heard."""
-    partners = {i: other for i, other in enumerate(command.agreeing) if other is not None}
-    noun, clear = bool(rng.random() < NOUN_SHARE), bool(rng.random() < CLEAR_SHARE)
-    chances = rng.random(len(command.words)) < DROWNED_SHARE
-    left = Slot.VERB if noun else Slot.NOUN
-    options = [i for i in {*partners, *partners.values()} if command.words[i] in DISTINCT]
-    options = sorted(i for i in options if command.slots[i] is not left)
+    """Words that are drowned: none, or one of some agreements, and both of one at most."""
+    agreements = [(other, one) for one, other in enumerate(command.agreeing) if other is not None]
+    clear, both = bool(rng.random() < CLEAR_SHARE), bool(rng.random() < BOTH_SHARE)
+    ones = rng.random(len(agreements)) < ONE_SHARE
+    sides, chosen = rng.integers(2, size=len(agreements)), int(rng.integers(len(agreements)))
     if clear:
         return ()
-    return tuple(i for i in options if chances[i]) or (options[int(rng.integers(len(options)))],)
+    drowned = {agreement[side] for agreement, side, one in zip(agreements, sides, ones, strict=True) if one}
+    drowned |= set(agreements[chosen]) if both else {agreements[chosen][sides[chosen]]}
+    return tuple(sorted(drowned))
 
 
 def _drown(
