@@ -69,9 +69,9 @@ def random_tau(entrants: int, level: float = DEFAULT.level) -> float:
     pairs = len(orders) - 1
     if not pairs:
         return 1.0
-    size = np.abs(1 - 2 * np.arange(pairs + 1) / pairs)
-    values = np.unique(size.round(12))
-    reached = np.array([orders[size <= value + NOTHING].sum() for value in values])
+    sizes = np.abs(1 - 2 * np.arange(pairs + 1) / pairs)
+    values = np.unique(sizes.round(12))
+    reached = np.array([orders[sizes <= value + NOTHING].sum() for value in values])
     return float(values[int(np.argmax(reached >= level - NOTHING))])
 
 
