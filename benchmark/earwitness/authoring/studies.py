@@ -93,10 +93,10 @@ def asked_metrics(task: Task, asked: str | None) -> list[str]:
     return [metric for metric in found if direction(metric)]
 
 
-def entrants_of(measured: MeasuredVariant, metric: str, left_out: Collection[str] = ()) -> list[str]:
+def absences(measured: MeasuredVariant, metric: str, controls: Collection[str] = ()) -> list[str]:
     """Why each entrant has no place in a study of a metric; empty where it has one.
 
-    Who did not run all items, lacks the metric on one or defines it has none; nor has who is left out by its id.
+    Who did not run all items, lacks the metric on one or defines it has none; nor has a control, named by its id.
     """
     cube = measured.cube
     if metric not in cube.metrics:
@@ -104,7 +104,7 @@ def entrants_of(measured: MeasuredVariant, metric: str, left_out: Collection[str
     short = cube.shortfalls([cube.metrics.index(metric)])
     defining = definers(metric)
     return [
-        "left out" if name in left_out else reason or (f"defines {metric}" if name in defining else "")
+        "control" if name in controls else reason or (f"defines {metric}" if name in defining else "")
         for (name, _), reason in zip(cube.entrants, short, strict=True)
     ]
 
@@ -172,18 +172,19 @@ def pair_verdicts(cube: Cube, labels: Mapping[int, str], metric: str, margin: fl
     pairs = list(combinations(labels, 2))
     number = cube.metrics.index(metric)
     each = [gains_over(cube, [first], second, [number]) for first, second in pairs]
-    gains = Gains(
-        *(np.concatenate([getattr(one, side) for one in each], axis=1) for side in ("value", "least", "most"))
-    )
-    found = judged(gains, cube.ways, np.full(len(pairs), margin))
+    sides = (np.concatenate([getattr(one, side) for one in each], axis=1) for side in ("value", "least", "most"))
+    return verdicts_of(Gains(*sides), cube.ways, [(labels[first], labels[second]) for first, second in pairs], margin)
+
+
+def verdicts_of(
+    gains: Gains, clusters: NDArray[np.int64], names: Sequence[tuple[str, str]], margin: float
+) -> list[PairVerdict]:
+    """Verdicts on K named comparisons, one family: gains `[N, K]` on items of clusters `[N, W]`, within one margin."""
+    found = judged(gains, clusters, np.full(len(names), margin))
+    columns = (found.effect, found.low, found.high, found.p, found.needed)
     return [
-        PairVerdict(
-            labels[first],
-            labels[second],
-            found.words[place],
-            *(float(column[place]) for column in (found.effect, found.low, found.high, found.p, found.needed)),
-        )
-        for place, (first, second) in enumerate(pairs)
+        PairVerdict(first, second, found.words[place], *(float(column[place]) for column in columns))
+        for place, (first, second) in enumerate(names)
     ]
 
 
