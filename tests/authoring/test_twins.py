@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from earwitness.authoring.order_changes import PairChange, VerdictChange
 from earwitness.authoring.studies import PairVerdict
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.identity import digest
-from earwitness.own_model import Twin, World, world_of
+from earwitness.own_model import Twin, World, world_of, write_twin
 from earwitness.results.folders import open_runs
-from earwitness.results.rows import Row, read_run, write_part
+from earwitness.results.rows import Row, read_parts, read_run, write_part
 from earwitness.stats.verdicts import Verdict
 from earwitness.task import Task, read_task
+from in_process import earwitness_here
 from synthetic import Plan, write_run, write_task
 
 METRIC = "fid_f@top30"
@@ -184,6 +186,11 @@ def test_runs_of_other_items_or_other_code_are_left_out_and_said(task: Task, tmp
         study(task, out, old)
     with pytest.raises(NotComparableError, match="no run on a twin of planted as it is now; `earwitness train planted"):
         study(task, out, out)
+    inline = run_all(tmp_path / "inline", task, SKILL, twin_of(task))
+    for part in inline.glob("*/rows/0000.parquet"):
+        write_part([replace(Row(**row), isolation="none") for row in read_parts([part]).to_pylist()], part)
+    with pytest.raises(NotComparableError, match="made in the caller's process"):
+        study(task, out, inline)
     good = run_all(tmp_path / "good", task, SKILL, twin_of(task, 2))
     found = twins.study(task, open_runs([out])[0], open_runs([old, good])[0], METRIC)
     assert [one.twin.seed for one in found.comparisons] == [2]
@@ -213,8 +220,22 @@ def test_a_metric_that_too_few_have_is_a_line_and_hides_no_other(task: Task, tmp
     assert len(found.comparisons) == 3
     (note,) = found.notes
     assert note.startswith(
-        "masked twin of seed 1: kl_f@top30: 2 entrants have it on both models; 3 are needed; attention:"
+        "masked twin of seed 1: kl_f@top30: 3 entrants on both models are needed, and there are 2; attention:"
     )
+
+
+def test_a_real_run_on_a_twin_is_taken_for_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech = registry.task("micro_speech")
+    model = Path(shutil.copytree(registry.task("micro_translation").folder / "model", tmp_path / "twin" / "model"))
+    twin = twin_of(speech, 4, masked=False)
+    write_twin(model, twin)
+    words = ["run", "--task", "micro_speech", "--submission", "random,energy", "--items", "1", "--out", str(tmp_path)]
+    ended = earwitness_here([*words, "--model", str(model)], monkeypatch, capsys)
+    assert ended.code == 0, ended.err
+    (one,), notes = twins.twins_in(speech, open_runs([tmp_path])[0])
+    assert (one.twin, len(one.runs), notes) == (twin, 2, [])
 
 
 def test_the_command_prints_markdown_or_json_or_one_line(

@@ -12,8 +12,8 @@ import numpy as np
 from earwitness.authoring.studies import (
     PairVerdict,
     Standing,
+    absences,
     complete,
-    entrants_of,
     margin_on,
     pair_verdicts,
     scores_of,
@@ -99,14 +99,14 @@ class OrderComparison:
 
 
 def compare_orders(
-    shipped: MeasuredVariant, twin: MeasuredVariant, metric: str, of: Twin, left_out: Collection[str] = ()
+    shipped: MeasuredVariant, twin: MeasuredVariant, metric: str, of: Twin, controls: Collection[str] = ()
 ) -> OrderComparison:
     """The order of the entrants that both models have, by a metric, on the items that all of them have on both.
 
-    `left_out` are ids of submissions that have no place. Raises NotComparableError where fewer than three entrants, or
+    `controls` are ids of submissions that have no place. Raises NotComparableError where fewer than three entrants, or
     no items, are left.
     """
-    absent = _absent(shipped, twin, metric, left_out)
+    absent = _absent(shipped, twin, metric, controls)
     sides = _sides(shipped, twin, metric, absent)
     one, other = (scores_of(side.cube, list(side.labels), metric) for side in sides)
     margin, clusters = margin_on(shipped, metric), sides[0].cube.clusters
@@ -146,12 +146,12 @@ def names_of(shipped: MeasuredVariant, twin: MeasuredVariant) -> dict[Entrant, s
 
 
 def _absent(
-    shipped: MeasuredVariant, twin: MeasuredVariant, metric: str, left_out: Collection[str]
+    shipped: MeasuredVariant, twin: MeasuredVariant, metric: str, controls: Collection[str]
 ) -> dict[Entrant, str]:
     """Why entrants have no place on both models, of those that have none."""
     reasons: dict[Entrant, list[str]] = {entrant: [] for entrant in names_of(shipped, twin)}
     for side in (shipped, twin):
-        why = dict(zip(side.cube.entrants, entrants_of(side, metric, left_out), strict=True))
+        why = dict(zip(side.cube.entrants, absences(side, metric, controls), strict=True))
         for entrant, own in reasons.items():
             own.append(why.get(entrant, "not run on both models"))
     return {entrant: ", ".join(dict.fromkeys(filter(None, own))) for entrant, own in reasons.items() if any(own)}
@@ -166,7 +166,9 @@ def _sides(
         why = "".join(
             f"; {name}: {absent[entrant]}" for entrant, name in names_of(shipped, twin).items() if entrant in absent
         )
-        raise NotComparableError(f"{metric}: {len(names)} entrants have it on both models; {FEWEST} are needed{why}")
+        raise NotComparableError(
+            f"{metric}: {FEWEST} entrants on both models are needed, and there are {len(names)}{why}"
+        )
     cubes = shipped.cube, twin.cube
     labels = [{cube.entrants.index(entrant): name for entrant, name in names.items()} for cube in cubes]
     whole = [complete(cube, list(own), metric) for cube, own in zip(cubes, labels, strict=True)]

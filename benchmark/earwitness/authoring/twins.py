@@ -31,6 +31,7 @@ from earwitness.authoring.studies import (
 from earwitness.errors import NotComparableError
 from earwitness.identity import digest
 from earwitness.own_model import Twin, world_of
+from earwitness.results.rows import INLINE
 from earwitness.results.task_hashes import parted
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class TwinStudy:
 
 def twins_in(task: Task, runs: Sequence[StoredRun]) -> tuple[list[TwinRuns], list[str]]:
     """Runs on twins of a task with the card's own items and seeds, masked twins first, by seed; and a line for each run
-    that was made of other items, or by other code, than the task's now.
+    that was made of other items than the task's now, by other code, or in no box.
 
     Raises NotComparableError where no run is left.
     """
@@ -91,6 +92,8 @@ def _other(task: Task, run: StoredRun, twin: Twin) -> str:
         return f"its items are {key} of {twin.world}, those of {task.id} are {task.seed_key} of {world_of(task)}"
     if recorded.get("hash") != digest([recorded.get("data_hash"), task.code_hash]):
         return "other code of the task's track, model or dataset than there is now; run it again"
+    if run.rows["isolation"][0].as_py() == INLINE:
+        return "made in the caller's process; run it with `earwitness run`"
     return ""
 
 
@@ -104,14 +107,14 @@ def study(
     """
     metrics = asked_metrics(task, metric)
     own = measured_on(task, task.hash, shipped)
-    left_out = [] if controls else controls_of(own)
+    absent = [] if controls else controls_of(own)
     twins, notes = twins_in(task, others)
     comparisons = []
     for each in twins:
         measured = measured_on(task, each.task_hash, each.runs)
         for id in metrics:
             try:
-                comparisons.append(compare_orders(own, measured, id, each.twin, left_out))
+                comparisons.append(compare_orders(own, measured, id, each.twin, absent))
             except NotComparableError as error:
                 notes.append(f"{each.twin}: {error}")
     if not comparisons:
