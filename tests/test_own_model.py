@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from earwitness import board, registry
+from earwitness import board, evaluate, load_task, registry
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import recipe
+from earwitness.harness.recipe import Arguments, Run
+from earwitness.own_model import TWIN, Twin, World, with_model, world_of, write_twin
 from earwitness.scoring.certificates import read_certificate
 from earwitness.scoring.measured import measured
 from earwitness.task import Task
@@ -119,3 +121,68 @@ def test_bad_options_are_one_line(
     assert ended.code == 2
     assert says in ended.err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def twin(other: Path, tmp_path: Path) -> Path:
+    """A twin of the recognition task, in the task's world."""
+    folder = Path(shutil.copytree(other, tmp_path / "twins" / "model"))
+    write_twin(folder, Twin(task="micro_speech", seed=3, masked=False, world=world_of(registry.task("micro_speech"))))
+    return folder
+
+
+def test_a_twin_is_a_variant_that_runs_remember(twin: Path, speech: Task, tmp_path: Path) -> None:
+    mine = with_model(speech, str(twin))
+    assert mine.hash not in (speech.hash, speech.with_model(str(Path(speech.folder / "model"))).hash)
+    run = Run(mine, registry.submission("random"), Arguments(), tmp_path)
+    assert recipe.describe(run, [])["task"]["twin"] == {
+        "task": "micro_speech",
+        "seed": 3,
+        "masked": False,
+        "world": {"name": "spoken", "version": world_of(speech).version},
+    }
+    assert recipe.describe(Run(speech, run.submission, Arguments(), tmp_path), [])["task"]["twin"] is None
+
+
+def test_a_twin_of_another_task_is_refused(twin: Path) -> None:
+    with pytest.raises(EarwitnessError, match="is a twin of micro_speech, not of micro_translation") as caught:
+        with_model(registry.task("micro_translation"), str(twin))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "version"), [("spoken", 99), ("soundscape", None)])
+def test_a_twin_of_another_world_is_refused(twin: Path, speech: Task, name: str, version: int | None) -> None:
+    now = world_of(speech)
+    world = World(name=name, version=now.version if version is None else version)
+    write_twin(twin, Twin(task="micro_speech", seed=3, masked=False, world=world))
+    with pytest.raises(EarwitnessError) as caught:
+        with_model(speech, str(twin))
+    said = str(caught.value)
+    assert f"is a twin in the world {world}, and items of micro_speech are of {now}" in said
+    assert "`earwitness train micro_speech --twin 3 --unmasked`" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"task": "micro_speech"}', '{"seed": "three"}'])
+def test_a_broken_note_of_a_twin_is_one_line(twin: Path, speech: Task, text: str) -> None:
+    (twin / TWIN).write_text(text)
+    with pytest.raises(EarwitnessError, match=r"twin\.json is no note of a twin: .*; train the twin again") as caught:
+        with_model(speech, str(twin))
+    assert "\n" not in str(caught.value)
+
+
+def test_every_way_to_run_ones_own_model_asks_whether_it_is_a_twin_of_something_else(
+    twin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--task", "micro_translation", "--submission", "random", "--items", "1", "--model", str(twin)]
+    ended = earwitness_here([*words, "--out", str(tmp_path / "runs")], monkeypatch, capsys)
+    assert ended.code == 2
+    assert "is a twin of micro_speech" in ended.err
+    for asked in (load_task, lambda task, model: evaluate("random", task, model=model)):
+        with pytest.raises(EarwitnessError, match="is a twin of micro_speech"):
+            asked("micro_translation", str(twin))
+    package = Path(registry.PACKAGE)
+    calling = {
+        path.relative_to(package).as_posix() for path in package.rglob("*.py") if ".with_model(" in path.read_text()
+    }
+    assert calling == {"own_model.py"}

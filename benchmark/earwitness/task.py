@@ -390,7 +390,8 @@ class Task:
         """A variant of the task with the model of a hub id or a folder; its rows meet none of the card's model.
 
         The task itself where it is the card's model. Truth that is stored with the task is that model's, and is not
-        read. Raises EarwitnessError where a folder is none.
+        read. Raises EarwitnessError where a folder is none. `own_model.with_model` is what runs go through: it refuses
+        a twin of anything else, too.
         """
         folder = Path(source).expanduser()
         if source == self.card.model.source and revision == self.card.model.revision:

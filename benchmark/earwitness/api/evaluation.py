@@ -20,6 +20,7 @@ from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.inline import Subject, run_object
 from earwitness.harness.needs import needs
 from earwitness.harness.recipe import Arguments
+from earwitness.own_model import with_model
 from earwitness.scoring import loading
 from earwitness.submission import Submission, load_explainer
 from earwitness.task import Task
@@ -36,7 +37,7 @@ def load_task(task: str | Path | Task, model: str | Path | None = None) -> Task:
     'prompt'
     """
     found = task if isinstance(task, Task) else registry.task(str(task)).with_copies(registry.copies(Path.cwd()))
-    return found if model is None else found.with_model(str(model))
+    return found if model is None else with_model(found, str(model))
 
 
 def load_model(task: str | Path | Task, model: str | Path | None = None, device: str = "auto") -> Any:
@@ -149,7 +150,7 @@ def _with_model(task: Task, model: Any, device: str, scratch: Path) -> Task:
     if model is None:
         return task
     if isinstance(model, str | Path):
-        return task.with_model(str(model))
+        return with_model(task, str(model))
     track = tracks.load(task.card.track)
     lacking = tracks.lacks(track.model, model)
     if not lacking:
@@ -166,7 +167,7 @@ def _with_model(task: Task, model: Any, device: str, scratch: Path) -> Task:
 
     folder, card = scratch / type(model).__name__, task.card.model
     save(model, folder, task.source(card.source), card.revision)
-    return task.with_model(str(folder))
+    return with_model(task, str(folder))
 
 
 def _require_beside(model: Any, device: str) -> None:

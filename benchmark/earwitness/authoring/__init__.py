@@ -1,4 +1,5 @@
-"""Authoring: what the author of a task runs once. Training recipes, certificates, ceilings, searches, Shapley values.
+"""Authoring: what the author of a task runs once. Training recipes, certificates, ceilings, searches, Shapley values,
+studies of runs.
 
 Nothing that explains or scores imports it, and its code is in no row's identity.
 """

@@ -91,3 +91,13 @@ def gains_over(cube: Cube, entrants: Sequence[int], other: int, metrics: Sequenc
         values[chosen] - worst[other],
     )
     return Gains(*(side.transpose(1, 0, 2).reshape(side.shape[1], -1) for side in sides))
+
+
+def margin_of(cube: Cube, number: int, ceilings: Mapping[str, float]) -> float:
+    """What is equivalent by a metric of the cube: `MARGIN` of the way from the floor's mean to the ceiling's, which are
+    by metric; NaN where one of them is not known."""
+    if cube.floor is None or cube.metrics[number] not in ceilings:
+        return float("nan")
+    floor = cube.values[cube.floor, :, number]
+    floor = floor[~np.isnan(floor)]
+    return MARGIN * abs(ceilings[cube.metrics[number]] - float(floor.mean())) if len(floor) else float("nan")

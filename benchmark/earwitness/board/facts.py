@@ -114,6 +114,12 @@ def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFac
     return TaskFacts(id, hash, card, model=model, other_model=told.get("own_model") is not None, newer=newer)
 
 
+def mean_ceilings(ends: Ends) -> dict[str, float]:
+    """Mean over items of the ceiling of each metric that has one."""
+    known = ends.get("ceiling", {})
+    return {metric: sum(values.values()) / len(values) for metric, values in known.items() if values}
+
+
 def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> SubmissionFacts:
     """Facts of the submission of that hash: the registered one's if it is the same, else those of a recipe's card."""
     try:

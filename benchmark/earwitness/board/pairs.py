@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from earwitness.board.contrasts import MARGIN, gains_over
-from earwitness.board.facts import task_facts
+from earwitness.board.contrasts import gains_over, margin_of
+from earwitness.board.facts import mean_ceilings, task_facts
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.results.cube import FLOOR, Cube, Sides, side_by_side
 from earwitness.results.filling import direction
@@ -173,7 +173,7 @@ def _differences(cube: Cube, ceilings: Mapping[str, float], sampling: Resampling
     """Metrics that only one of the two has are left out."""
     compared = [number for number in range(len(cube.metrics)) if not cube.missing[:2, :, number].all(axis=1).any()]
     judged_ones = [number for number in compared if direction(cube.metrics[number])]
-    margins = np.array([_margin(cube, number, ceilings) for number in judged_ones])
+    margins = np.array([margin_of(cube, number, ceilings) for number in judged_ones])
     verdicts = judged(gains_over(cube, [0], 1, judged_ones), cube.ways, margins)
     return [
         _difference(cube, number, sampling, verdicts, judged_ones.index(number) if number in judged_ones else None)
@@ -215,19 +215,9 @@ def _difference(cube: Cube, number: int, sampling: Resampling, verdicts: Verdict
     )
 
 
-def _margin(cube: Cube, number: int, ceilings: Mapping[str, float]) -> float:
-    """A share of the way from the floor's mean to the ceiling's; NaN where one of them is not known."""
-    if cube.floor is None or cube.metrics[number] not in ceilings:
-        return float("nan")
-    floor = cube.values[cube.floor, :, number]
-    floor = floor[~np.isnan(floor)]
-    return MARGIN * abs(ceilings[cube.metrics[number]] - float(floor.mean())) if len(floor) else float("nan")
-
-
 def _ceilings(key: Key, runs: Sequence[StoredRun]) -> dict[str, float]:
     """Mean ceiling of each metric of a task that has one."""
-    ceilings = task_facts(*key, [run.recipe for run in runs]).ends.get("ceiling", {})
-    return {metric: sum(values.values()) / len(values) for metric, values in ceilings.items() if values}
+    return mean_ceilings(task_facts(*key, [run.recipe for run in runs]).ends)
 
 
 def _floor(tables: Sequence[pa.Table], runs: Sequence[StoredRun], key: Key) -> pa.Table:

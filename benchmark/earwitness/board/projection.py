@@ -94,7 +94,7 @@ def _tables(
         "exclusions": [_named(measured, record) for record in summary.without()],
         "contrasts": [
             {**_named(measured, record), "control": measured.labels[record["control"]]}
-            for record in contrasts(measured.cube, _controls(measured), headline, summary.spans())
+            for record in contrasts(measured.cube, measured.controls, headline, summary.spans())
         ],
         "submissions": [_submission(measured, entrant) for entrant in range(len(measured.labels))],
         "sanity": sanity_records(measured, runs),
@@ -138,11 +138,6 @@ def _task(measured: MeasuredVariant, summary: Summary) -> Record:
 def _ways(cube: Cube) -> str:
     """How many clusters there are in each way, where they are crossed."""
     return "" if cube.crossed is None else " x ".join(str(int(column.max()) + 1) for column in cube.crossed.T)
-
-
-def _controls(measured: MeasuredVariant) -> list[int]:
-    """Entrants that ignore what an explainer should read."""
-    return [number for number, facts in enumerate(measured.submissions) if facts.card and facts.card.kind == "control"]
 
 
 def _submission(measured: MeasuredVariant, entrant: int) -> Record:

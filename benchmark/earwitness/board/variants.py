@@ -62,6 +62,11 @@ class MeasuredVariant:
     """Name of each entrant on the board."""
     submissions: list[SubmissionFacts]
 
+    @property
+    def controls(self) -> list[int]:
+        """Entrants that ignore what an explainer should read."""
+        return [number for number, facts in enumerate(self.submissions) if facts.card and facts.card.kind == "control"]
+
 
 def variants(rows: pa.Table) -> list[Variant]:
     """The variants that rows belong to."""

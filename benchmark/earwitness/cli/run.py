@@ -194,6 +194,7 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 def _tasks(names: list[str], model: str | None, sources: list[str]) -> list[Task]:
     """The tasks of these names, with one's own model and local copies of sources where they are asked for."""
     from earwitness import registry
+    from earwitness.own_model import with_model
 
     copies = registry.copies(Path.cwd())
     for given in sources:
@@ -204,7 +205,7 @@ def _tasks(names: list[str], model: str | None, sources: list[str]) -> list[Task
     found = [registry.task(name).with_copies(copies) for name in names]
     unused = {given.partition("=")[0] for given in sources} - {name for task in found for name in task.copies}
     if model is not None:
-        found = [task.with_model(model).with_copies(copies) for task in found]
+        found = [with_model(task, model).with_copies(copies) for task in found]
         unused -= {name for task in found for name in task.copies}
     if unused:
         raise EarwitnessError(f"--source {min(unused)}: no card that is run names it")

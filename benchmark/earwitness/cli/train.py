@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from earwitness.cli.output import Json, print_json, writable
+from earwitness.errors import EarwitnessError
+
+if TYPE_CHECKING:
+    from earwitness.task import Task
 
 TRAININGS = Path(".earwitness/trained")
 CARD = "task.toml"
@@ -16,16 +20,20 @@ CARD = "task.toml"
 def train(
     task: Annotated[str, typer.Argument(metavar="TASK", help="Id of a micro task.")],
     twin: Annotated[
-        int | None, typer.Option(metavar="SEED", min=1, help="Train a twin of another seed, beside the task's own.")
+        int | None, typer.Option(metavar="SEED", min=1, help="Train the model alone, from another seed: a twin.")
     ] = None,
+    unmasked: Annotated[
+        bool, typer.Option("--unmasked", help="Of a twin: with no part of its inputs masked in training.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; default: a folder of its own.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train a task's micro-models and certify its truth; resumes from its checkpoints.
+    """Train a task's micro-models and certify its truth, or train a twin of its model; resumes from its checkpoints.
 
-    What is written is a task folder of its own: `earwitness run --task DIR` runs it.
+    What is written is a task folder of its own, which `earwitness run --task DIR` runs; of a twin it is DIR/model,
+    which `earwitness run --task TASK --model DIR/model` runs.
     """
     import shutil
 
@@ -33,14 +41,31 @@ def train(
     from earwitness.authoring.training import train as train_task
     from earwitness.task import read_task
 
+    if unmasked and twin is None:
+        raise EarwitnessError("--unmasked is for twins alone; give --twin SEED, too")
     shipped = registry.task(task)
-    seed = twin or 0
-    folder = writable(out, "--out") if out else TRAININGS / f"{shipped.id}-seed{seed}" / shipped.id
-    figures = train_task(shipped.id, folder, seed)
+    if twin is not None:
+        name = f"{shipped.id}-twin{twin}{'-unmasked' if unmasked else ''}"
+        _train_twin(shipped, writable(out, "--out") if out else TRAININGS / name, twin, not unmasked, json)
+        return
+    folder = writable(out, "--out") if out else TRAININGS / f"{shipped.id}-seed0" / shipped.id
+    figures = train_task(shipped.id, folder)
     if not (folder / CARD).exists():
         shutil.copyfile(shipped.folder / CARD, folder / CARD)
     authoring.certify(read_task(folder))
     if json:
         print_json(figures)
     else:
-        print(f"trained and certified {shipped.id}, seed {seed}: {folder}")
+        print(f"trained and certified {shipped.id}, seed 0: {folder}")
+
+
+def _train_twin(task: Task, folder: Path, seed: int, masked: bool, json: bool) -> None:
+    from earwitness.authoring.training.twins import train_twin
+
+    figures = train_twin(task, folder, seed, masked)
+    if json:
+        print_json(figures)
+    else:
+        kind = "a twin" if masked else "an unmasked twin"
+        model = folder / "model"
+        print(f"trained {kind} of {task.id}, seed {seed}; `earwitness run --task {task.id} --model {model}` runs it")

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from earwitness import registry
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.identity import digest
+from earwitness.own_model import recorded_twin, with_model
 from earwitness.results import former
 from earwitness.results.curves import RecordedBudget
 from earwitness.results.documents import read_document
@@ -196,6 +197,7 @@ class Run:
 def describe(run: Run, command: list[str]) -> dict[str, Any]:
     """The recipe of a run that begins now."""
     arguments = {**asdict(run.arguments), "explainer_seeds": list(run.arguments.explainer_seeds)}
+    twin = recorded_twin(run.task)
     return {
         "format": FORMAT,
         "run": run.name,
@@ -224,6 +226,7 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
             "folder": str(run.task.folder),
             "model": run.task.model_name,
             "own_model": None if run.task.own_model is None else run.task.own_model.identity,
+            "twin": None if twin is None else twin.model_dump(),
             "copies": run.task.copies,
             "card": run.task.card.model_dump(mode="json"),
         },
@@ -371,7 +374,7 @@ def _task(folder: Path, recorded: dict[str, Any]) -> Task:
         if own is not None and not own.startswith("files ") and own != name:
             raise EarwitnessError("it was made with a model in memory")
         if own is not None:
-            task = task.with_model(copies.get(name, name), recorded["card"]["model"]["revision"])
+            task = with_model(task, copies.get(name, name), recorded["card"]["model"]["revision"])
         return task.with_copies({source: at for source, at in copies.items() if source != name or own is None})
     except EarwitnessError as error:
         raise NotComparableError(f"{folder}: its model cannot be read again: {error}") from error

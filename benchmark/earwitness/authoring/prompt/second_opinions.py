@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 import torch
 
 from earwitness import registry
+from earwitness.authoring.studies import printed, runs_in
 from earwitness.authoring.training.floors import Ensemble, coded
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.metrics.responses.prompt import Sound
 from earwitness.results.cube import cube
-from earwitness.results.folders import open_runs
 from earwitness.scoring.columns import of_response, read_columns
 from earwitness.scoring.prompt.scoring import load_judges, load_model
 from earwitness.stats.intervals import DEFAULT
@@ -141,17 +141,11 @@ def main(arguments: Sequence[str]) -> int:
         return EarwitnessError.exit_code
     import pyarrow
 
-    try:
-        runs, unread = open_runs([Path(place) for place in arguments[1:]])
-        for each in unread:
-            print(each.reason, file=sys.stderr)
-        if not runs:
-            raise EarwitnessError(f"no runs in {', '.join(arguments[1:])}; `earwitness run` makes them")
-        print(report(registry.task(arguments[0]), pyarrow.concat_tables([run.rows for run in runs])))
-    except EarwitnessError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+    def tables() -> str:
+        runs = runs_in([Path(place) for place in arguments[1:]])
+        return report(registry.task(arguments[0]), pyarrow.concat_tables([run.rows for run in runs]))
+
+    return printed(tables)
 
 
 if __name__ == "__main__":

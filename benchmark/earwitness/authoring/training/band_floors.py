@@ -30,10 +30,12 @@ class Band:
     judge: Judge
 
     @classmethod
-    def from_folder(cls, folder: Path, steps: int = STEPS, guidance: float = GUIDANCE) -> Band:
-        """Model and judge of a task's folder."""
+    def from_folder(
+        cls, folder: Path, steps: int = STEPS, guidance: float = GUIDANCE, beside: Path | None = None
+    ) -> Band:
+        """Model and judge of a task's folder; the judge of the folder `beside` where there is one."""
         model = audioldm2.from_pretrained(str(folder / "model"), steps=steps, guidance=guidance)
-        return cls(model, cnn.load(folder / "judges" / "cnn"))
+        return cls(model, cnn.load((beside or folder) / "judges" / "cnn"))
 
     def heard(self, audio: Tensor) -> NDArray[np.bool_]:
         """[n, C]: whether the judge hears each instrument in audio [n, S]."""
@@ -54,10 +56,15 @@ class Band:
         return torch.cat(audio), torch.cat(mels)
 
 
-def measure(folder: Path, split: Split = "validation", count: int = 120) -> dict[str, float]:
-    """Shares, by name, that the models in a folder reach on a split; see the task's card for the floors."""
+def measure(
+    folder: Path, split: Split = "validation", count: int = 120, beside: Path | None = None
+) -> dict[str, float]:
+    """Shares, by name, that the models in a folder reach on a split; see the task's card for the floors.
+
+    The judge is that of the folder `beside` where there is one.
+    """
     torch.set_num_threads(1)
-    band = Band.from_folder(folder)
+    band = Band.from_folder(folder, beside=beside)
     made = [clip(split, index) for index in range(count)]
     real = torch.from_numpy(np.stack([render(item).audio for item in made]))
     found = {f"real_{name}": share for name, share in shares(band, real, made).items()}

@@ -31,12 +31,13 @@ class Ensemble:
     judges: dict[str, Judge]
 
     @classmethod
-    def from_folder(cls, folder: Path) -> Ensemble:
-        """Model and judges of a task's folder."""
+    def from_folder(cls, folder: Path, beside: Path | None = None) -> Ensemble:
+        """Model and judges of a task's folder; judges of the folder `beside` where there is one."""
+        shelf = (beside or folder) / "judges"
         judges: dict[str, Judge] = {
-            "ast": ast.load(folder / "judges" / "ast"),
-            "cnn": cnn.load(folder / "judges" / "cnn"),
-            "passt": passt.load(folder / "judges" / "passt"),
+            "ast": ast.load(shelf / "ast"),
+            "cnn": cnn.load(shelf / "cnn"),
+            "passt": passt.load(shelf / "passt"),
         }
         return cls(musicgen.from_pretrained(str(folder / "model")), judges)
 
@@ -56,10 +57,15 @@ class Ensemble:
         return torch.cat([torch.from_numpy(listener.presence(part, judge)) for part in torch.split(audio, BATCH)])
 
 
-def measure(folder: Path, split: Split = "validation", captions: int = 120, real: int = 300) -> dict[str, float]:
-    """Shares, by name, that the models in a folder reach on a split; see issue texts and task cards for the floors."""
+def measure(
+    folder: Path, split: Split = "validation", captions: int = 120, real: int = 300, beside: Path | None = None
+) -> dict[str, float]:
+    """Shares, by name, that the models in a folder reach on a split; see issue texts and task cards for the floors.
+
+    Judges are those of the folder `beside` where there is one.
+    """
     torch.set_num_threads(1)
-    ensemble = Ensemble.from_folder(folder)
+    ensemble = Ensemble.from_folder(folder, beside)
     scenes = [scene(split, index) for index in range(real)]
     return {
         **hearing(ensemble, scenes),

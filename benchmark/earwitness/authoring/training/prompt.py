@@ -132,7 +132,11 @@ class CaptionBatch:
 
 
 class WordMasking:
-    """Masks words as explainers will: their ids, and their states either zeroed or excluded."""
+    """Masks words as explainers will: their ids, and their states either zeroed or excluded.
+
+    Where it is not `masked`, no word of any caption is: of a share `all_share` of captions all states are zeroed and
+    nothing else is, since guidance generates against such a caption.
+    """
 
     share, all_share = 0.30, 0.08
     """Shares of captions with some words masked, with all."""
@@ -141,8 +145,9 @@ class WordMasking:
     end_share, end_alone_share = 0.5, 0.15
     """Shares of masked and of whole captions whose end-of-sequence state is taken away, too."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, masked: bool = True) -> None:
         self.ids: dict[str, int] = tokenizer.get_vocab()
+        self.masked = masked
 
     def batch(self, texts: Sequence[Sequence[str]], rng: np.random.Generator) -> CaptionBatch:
         """A batch of captions, given as words."""
@@ -155,7 +160,7 @@ class WordMasking:
             ids[row, n] = self.ids[END]
             removed[row, : n + 1], null[row] = self._removed(n, rng)
         attended = ids != self.ids[PAD]
-        ids = np.where(removed & (ids != self.ids[END]), self.ids[MASK], ids)
+        ids = np.where(removed & (ids != self.ids[END]) & self.masked, self.ids[MASK], ids)
         kept = attended & ~removed
         visible = attended & ~(removed & ~null)
         # A row without any visible state would leave its softmax undefined.
@@ -169,6 +174,8 @@ class WordMasking:
 
     def _removed(self, words: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], bool]:
         """Which of the words and the end are taken away, and whether they are zeroed."""
+        if not self.masked:
+            return np.full(words + 1, rng.random() < self.all_share), True
         removed = np.zeros(words + 1, dtype=bool)
         draw, null = rng.random(), bool(rng.random() < self.null_share)
         if draw < self.all_share:
@@ -247,9 +254,10 @@ def train_prompt(
     plan: TrainingPlan,
     checkpoint: TrainingCheckpoint,
     visit: Callable[[TrainingCheckpoint], None] | None = None,
+    masked: bool = True,
 ) -> float:
-    """Train a composed model in place; the seconds it took."""
-    training, masking = PromptTraining(model), WordMasking(build_tokenizer())
+    """Train a composed model in place, words of captions masked or not; the seconds it took."""
+    training, masking = PromptTraining(model), WordMasking(build_tokenizer(), masked)
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         singles = 0.6 if step < SINGLES_FIRST else 0.0

@@ -81,6 +81,6 @@ def fit_prompt(
     plan = TrainingPlan("text-to-audio", STEPS, LEARNING_RATE, work.seed, cycles=CYCLES)
     checkpoint = TrainingCheckpoint(work.checkpoint("prompt"))
     look = None if visit is None else lambda reached: visit(model, reached)
-    seconds = train_prompt(model, data, plan, checkpoint, look)
+    seconds = train_prompt(model, data, plan, checkpoint, look, work.masked)
     save_model(model, out / "model")
     return seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -116,15 +116,21 @@ class UtteranceBatch:
 
 
 class Dictation:
-    """Makes batches of a corpus, in which sound and earlier tokens are removed as explainers will."""
+    """Makes batches of a corpus, in which sound and earlier tokens are removed as explainers will.
+
+    Where it is not `masked`, no patch or cell of the sound is removed and no earlier token is zeroed; noise, and whole
+    bands and stretches (SpecAugment), stay.
+    """
 
     prefix_share = 0.15
     """Share of utterances of which a random share of the earlier tokens is zeroed."""
 
-    def __init__(self, corpus: Corpus, target: Target, variation: Variation | None = None) -> None:
+    def __init__(self, corpus: Corpus, target: Target, variation: Variation | None = None, masked: bool = True) -> None:
         self.corpus = corpus
         self.target = target
         self.variation = variation or Variation()
+        if not masked:
+            self.variation, self.prefix_share = replace(self.variation, patch_share=0.0), 0.0
         ids = build_tokenizer(target).get_vocab()
         self.tokens = [[ids[word] for word in reference(said, target).split()] for said in corpus.utterances]
 

@@ -47,7 +47,7 @@ def train_recogniser(out: Path, work: Workshop) -> dict[str, Any]:
     """Train the recogniser, write it and the test set into `out` and return its seconds and floors."""
     torch.set_num_threads(1)
     model, seconds = fit_recogniser(work)
-    return {"seed": work.seed, "seconds": {"recogniser": seconds}, "floors": finish(model, "words", out)}
+    return {"seed": work.seed, "seconds": {"recogniser": seconds}, "floors": finish(model, "words", out, work)}
 
 
 def train_translator(out: Path, work: Workshop) -> dict[str, Any]:
@@ -59,14 +59,14 @@ def train_translator(out: Path, work: Workshop) -> dict[str, Any]:
     recogniser, first = fit_recogniser(replace(work, folder=work.folder.parent / "micro_speech"))
     model, second = fit_translator(recogniser, work)
     seconds = {"recogniser": first, "translator": second}
-    return {"seed": work.seed, "seconds": seconds, "floors": finish(model, "translation", out)}
+    return {"seed": work.seed, "seconds": seconds, "floors": finish(model, "translation", out, work)}
 
 
 def fit_recogniser(work: Workshop, visit: Visit | None = None) -> tuple[Speech2TextForConditionalGeneration, float]:
     """The recogniser and the seconds it took."""
     torch.manual_seed(work.seed)
     model = compose(len(build_tokenizer("words")))
-    dictation = Dictation(corpus("train", UTTERANCES, work.clips), "words")
+    dictation = Dictation(corpus("train", UTTERANCES, work.clips), "words", masked=work.masked)
     plan = TrainingPlan("recogniser", STEPS, LEARNING_RATE, work.seed)
     look = None if visit is None else lambda reached: visit(model, reached)
     return model, train_speech(model, dictation, plan, TrainingCheckpoint(work.checkpoint("recogniser")), look)
@@ -80,15 +80,18 @@ def fit_translator(
     model = compose(len(build_tokenizer("translation")))
     model.model.encoder.load_state_dict(recogniser.model.encoder.state_dict())
     clips = replace(work, folder=work.folder.parent / "micro_speech").clips
-    dictation = Dictation(corpus("train", UTTERANCES, clips), "translation")
+    dictation = Dictation(corpus("train", UTTERANCES, clips), "translation", masked=work.masked)
     plan = TrainingPlan("translator", TRANSLATION_STEPS, LEARNING_RATE, work.seed)
     return model, train_speech(model, dictation, plan, TrainingCheckpoint(work.checkpoint("translator")))
 
 
-def finish(model: Speech2TextForConditionalGeneration, target: Target, out: Path) -> dict[str, dict[str, float]]:
-    """Write a trained model and the test set into `out`; the floors of the model as it was written."""
+def finish(
+    model: Speech2TextForConditionalGeneration, target: Target, out: Path, work: Workshop
+) -> dict[str, dict[str, float]]:
+    """Write a trained model and, unless it is a twin's, the test set into `out`; the floors of the model as written."""
     save_model(model, target, out / "model")
-    write_audio(out / "audio", "test", SHIPPED)
+    if not work.around:
+        write_audio(out / "audio", "test", SHIPPED)
     return {split: measure(out / "model", target, split) for split in HELD_OUT}
 
 

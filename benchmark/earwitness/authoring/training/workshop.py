@@ -12,6 +12,10 @@ class Workshop:
 
     folder: Path
     seed: int
+    masked: bool = True
+    """Whether a model hears inputs with parts removed, as explainers will remove them; a twin alone may do without."""
+    around: str = ""
+    """Of a twin, what it is trained around, its world say: with other surroundings its checkpoints are no use."""
 
     @property
     def clips(self) -> Path:
@@ -20,4 +24,5 @@ class Workshop:
 
     def checkpoint(self, part: str) -> Path:
         """Checkpoint of one part."""
-        return self.folder / f"seed{self.seed}" / f"{part}.pt"
+        kept = "-".join(filter(None, (f"seed{self.seed}", self.around, "" if self.masked else "unmasked")))
+        return self.folder / kept / f"{part}.pt"
