@@ -90,6 +90,12 @@ class Utterance:
         return self.command.text
 
     @property
+    def told(self) -> bool:
+        """Whether the sound tells every word: none is drowned together with the word that it agrees with."""
+        agreements = [{i, other} for i, other in enumerate(self.command.agreeing) if other is not None]
+        return not any(agreement <= set(self.drowned) for agreement in agreements)
+
+    @property
     def translation(self) -> str:
         """What is said, in the made language."""
         return self.command.translation

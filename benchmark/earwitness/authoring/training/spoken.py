@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,13 +99,20 @@ def measure(folder: Path, target: Target, split: Split, utterances: int = 300) -
     """What the model in a folder reaches on a split, by beam search.
 
     Recognition: word error rate and the share of utterances with an error, both in [0, 1]. Translation: BLEU in
-    [0, 100] and that share.
+    [0, 100] and that share. Each once more of those utterances whose every word the sound tells.
     """
     model = speech2text.from_pretrained(str(folder))
     said = [utterance(split, index) for index in range(utterances)]
     written = [_written(model, render(one).audio) for one in said]
-    right = [reference(one, target) for one in said]
-    wrong = sum(one != other for one, other in zip(written, right, strict=True)) / utterances
+    pairs = [(reference(one, target), text) for one, text in zip(said, written, strict=True)]
+    told = [pair for one, pair in zip(said, pairs, strict=True) if one.told]
+    return {**_reached(pairs, target), **{f"{name}_told": value for name, value in _reached(told, target).items()}}
+
+
+def _reached(pairs: Sequence[tuple[str, str]], target: Target) -> dict[str, float]:
+    """What is reached on pairs of what is right and what was written."""
+    right, written = [one for one, _ in pairs], [other for _, other in pairs]
+    wrong = sum(one != other for one, other in pairs) / len(pairs)
     if target == "words":
         return {"word_error_rate": float(jiwer.wer(right, written)), "wrong_sentences": wrong}
     return {"bleu": float(sacrebleu.corpus_bleu(written, [right]).score), "wrong_sentences": wrong}
