@@ -27,7 +27,7 @@ ITEMS = 2
 KEY = ["metric", "item", "generation_seed", "explainer_seed"]
 TASKS = {
     "micro_prompt": cut("micro_prompt", ITEMS, "logit_kl_cf@top30"),
-    "micro_speech": cut("micro_speech", ITEMS, "deletion_token@mean", "insertion_wer@mean+reference"),
+    "micro_speech": cut("micro_speech", ITEMS, "deletion_token@mean", "deletion_wer@mean+reference"),
     "micro_band": cut("micro_band", ITEMS, "tf_ap", steps=2),
 }
 """With metrics that need no truth of the card's own model, which is not another model's."""
