@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ Draw = Callable[[np.random.Generator], tuple[Tensor, Tensor]]
 """Audio [B, S] and labels [B, C] of a batch."""
 
 
-def train_ast(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingCheckpoint) -> tuple[ASTJudge, float]:
+def train_ast(clips: Clips[Any], coded: Tensor, seed: int, checkpoint: TrainingCheckpoint) -> tuple[ASTJudge, float]:
     """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took.
 
     coded [n, S] are the first clips as `through` gives them.
@@ -47,7 +48,7 @@ def train_ast(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingCheckp
     return judge, seconds
 
 
-def train_cnn(clips: Clips, seed: int, checkpoint: TrainingCheckpoint) -> tuple[CNNJudge, float]:
+def train_cnn(clips: Clips[Any], seed: int, checkpoint: TrainingCheckpoint) -> tuple[CNNJudge, float]:
     """A trained convolutional judge, which heard no codec, and the seconds it took."""
     torch.manual_seed(seed)
     judge = small_cnn(LABELS)
@@ -62,7 +63,9 @@ def train_cnn(clips: Clips, seed: int, checkpoint: TrainingCheckpoint) -> tuple[
     return judge, seconds
 
 
-def train_passt(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingCheckpoint) -> tuple[PaSSTJudge, float]:
+def train_passt(
+    clips: Clips[Any], coded: Tensor, seed: int, checkpoint: TrainingCheckpoint
+) -> tuple[PaSSTJudge, float]:
     """A trained PaSST judge, which heard half of its clips through the codec, and the seconds it took.
 
     coded [n, S] are the first clips as `through` gives them. Patches are left out, spectra begin and end at varied
@@ -103,7 +106,7 @@ def train_judge(
 
 
 @torch.no_grad()
-def through(codec: SpectralCodec, clips: Clips, count: int, batch: int = 16) -> Tensor:
+def through(codec: SpectralCodec, clips: Clips[Any], count: int, batch: int = 16) -> Tensor:
     """The first `count` clips [count, S], coded and decoded."""
     parts = []
     for start in range(0, min(count, len(clips.audio)), batch):

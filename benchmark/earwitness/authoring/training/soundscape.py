@@ -25,7 +25,7 @@ from earwitness.authoring.training.prompt import (
     train_prompt,
 )
 from earwitness.models.storage import save_half
-from earwitness.worlds.soundscape import Split
+from earwitness.worlds.soundscape import Scene, Split
 
 if TYPE_CHECKING:
     from earwitness.authoring.training.workshop import Workshop
@@ -50,12 +50,12 @@ def train_soundscape(out: Path, work: Workshop) -> dict[str, Any]:
     return {"seed": work.seed, "seconds": seconds, "floors": floors}
 
 
-def fit_codec(train_clips: Clips, work: Workshop) -> tuple[SpectralCodec, float]:
+def fit_codec(train_clips: Clips[Scene], work: Workshop) -> tuple[SpectralCodec, float]:
     """The codec and the seconds it took."""
     return train_codec(train_clips, work.seed, TrainingCheckpoint(work.checkpoint("codec")))
 
 
-def fit_judges(train_clips: Clips, codec: SpectralCodec, out: Path, work: Workshop) -> dict[str, float]:
+def fit_judges(train_clips: Clips[Scene], codec: SpectralCodec, out: Path, work: Workshop) -> dict[str, float]:
     """Train and write all judges; the seconds that each took."""
     coded = through(codec, train_clips, CODED)
     ast, ast_seconds = train_ast(train_clips, coded, work.seed, TrainingCheckpoint(work.checkpoint("ast")))
@@ -68,7 +68,7 @@ def fit_judges(train_clips: Clips, codec: SpectralCodec, out: Path, work: Worksh
 
 
 def fit_prompt(
-    train_clips: Clips,
+    train_clips: Clips[Scene],
     codec: SpectralCodec,
     out: Path,
     work: Workshop,
