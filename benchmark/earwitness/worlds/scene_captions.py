@@ -209,6 +209,11 @@ class _Phrase:
     second: list[_Said] = field(default_factory=list)
     """The second name; a filler may come between."""
 
+    @property
+    def denied(self) -> bool:
+        """Whether a negator opens it."""
+        return self.words[0].word.role == Role.negator
+
     def add(self, text: str, role: Role, surplus: bool, at: int | None = None) -> None:
         place = len(self.words) if at is None else at
         self.words.insert(place, _Said(CaptionWord(text, role, self.event), surplus, self.label))
@@ -252,7 +257,7 @@ class _Draft:
         phrase.add(text, role, surplus, at=int(self.rng.integers(len(phrase.words))))
 
     def _name_again(self, phrase: _Phrase) -> None:
-        if phrase.event is None or self.room < 1 or any(each.word.role == Role.negator for each in phrase.words):
+        if phrase.event is None or phrase.denied or self.room < 1:
             return
         if self.rng.random() < TWICE[len(self.meanings)]:
             name = phrase.words[-1].word.text
@@ -296,6 +301,8 @@ class _Draft:
     def _embellish_event(self) -> None:
         """A modifier of a value that is not said, or another than is said."""
         number = int(self.rng.integers(len(self.meanings)))
+        if self.phrases[number].denied:
+            return
         role = MODIFIERS[int(self.rng.integers(len(MODIFIERS)))]
         values = [value for value in self.lexicon.modifiers(role) if value != getattr(self.meanings[number], role)]
         self._modify(self.phrases[number], role, self._one(values), True)
@@ -319,15 +326,10 @@ class _Draft:
     def _padded(self, phrases: Sequence[_Phrase]) -> list[_Said]:
         """The phrases with fillers around, between and in them: 8 to 12 words, whatever is said."""
         core = MAX_WORDS - self.room
-        left = int(self.rng.integers(max(MIN_WORDS, core), MAX_WORDS + 1)) - core
-        pads: dict[tuple[str, int], tuple[str, ...]] = {}
-        slots = list(self._slots(phrases))
-        while left:
-            place, choices = slots.pop(int(self.rng.integers(len(slots))))
-            fitting = [phrase for phrase in choices if len(phrase) <= left]
-            if fitting:
-                pads[place] = fitting[int(self.rng.integers(len(fitting)))]
-                left -= len(pads[place])
+        length = int(self.rng.integers(max(MIN_WORDS, core), MAX_WORDS + 1))
+        pads = None
+        while pads is None:
+            pads = self._pads(phrases, length - core)
         said: list[_Said] = []
         for number in range(len(phrases) + 1):
             for kind in ("opening", "connective", "clause", "closing", "article"):
@@ -340,6 +342,17 @@ class _Draft:
                 ]
         return said
 
+    def _pads(self, phrases: Sequence[_Phrase], left: int) -> dict[tuple[str, int], tuple[str, ...]] | None:
+        """So many fillers, by the places where they may stand; None where the places that were drawn hold fewer."""
+        pads: dict[tuple[str, int], tuple[str, ...]] = {}
+        slots = list(self._slots(phrases))
+        while left and slots:
+            place, choices = slots.pop(int(self.rng.integers(len(slots))))
+            fitting = [phrase for phrase in choices if len(phrase) <= left]
+            pads[place] = fitting[int(self.rng.integers(len(fitting)))]
+            left -= len(pads[place])
+        return pads if not left else None
+
     def _slots(self, phrases: Sequence[_Phrase]) -> Iterator[tuple[tuple[str, int], Phrases]]:
         """Where fillers may stand, and which ones."""
         lexicon = self.lexicon
@@ -350,7 +363,7 @@ class _Draft:
         for number, phrase in enumerate(phrases):
             if number:
                 yield ("connective", number), tuple((word,) for word in lexicon.connectives)
-            if phrase.words[0].word.role != Role.negator:
+            if not phrase.denied:
                 yield ("article", number), tuple((word,) for word in lexicon.articles)
             if phrase.second:
                 yield ("link", number), tuple((word,) for word in lexicon.links)
