@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ class Clips(Generic[Made]):
     """Rendered scenes."""
 
     scenes: Sequence[Made]
-    audio: NDArray[np.float16]
+    audio: NDArray[np.floating[Any]]
     """[n, S]."""
     labels: NDArray[np.float32]
     """[n, C], 1 where a class sounds."""
