@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from earwitness.authoring.training import scene_floors as floors
+from earwitness.authoring.training.floors import obedience, unchanged
 from earwitness.worlds.captions import CLASS_WORDS
 from earwitness.worlds.scene_captions import PUBLIC, Role
-from earwitness.worlds.scenes import HALF, LEVELS, PITCHES, SAMPLE_RATE, SAMPLES, render, scene
-from earwitness.worlds.sounds import LABELS, synthesise
+from earwitness.worlds.scenes import HALF, LEVELS, PITCHES, SAMPLES, render, scene
+from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, synthesise
 
 SCENES = [scene("validation", index) for index in range(150)]
 BY_WORD = {word: label for label, words in CLASS_WORDS.items() for word in words}
@@ -83,11 +84,11 @@ def sung(label: str, loudness: str | None, pitch: str | None, time: str | None) 
 def figures() -> dict[str, float]:
     ensemble = Obedient()
     return {
-        **floors.obedience(ensemble, SCENES[:20]),
+        **obedience(ensemble, SCENES[:20]),
         **floors.loudness(ensemble, SCENES, 12),
         **floors.pitch(ensemble, SCENES, 40),
         **floors.time(ensemble, SCENES[:20], "ast"),
-        **floors.unchanged(ensemble, "ast", SCENES[:20], PUBLIC.fillers),
+        **unchanged(ensemble, "ast", SCENES[:20], PUBLIC.fillers),
     }
 
 

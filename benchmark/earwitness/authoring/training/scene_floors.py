@@ -21,7 +21,8 @@ from earwitness.authoring.training.floors import (
     unchanged,
 )
 from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Role
-from earwitness.worlds.scenes import SAMPLE_RATE, SAMPLES, Scene, Split, Time, render, scene
+from earwitness.worlds.scenes import SAMPLES, Scene, Split, Time, render, scene
+from earwitness.worlds.sounds import SAMPLE_RATE
 
 DRAWN = 1500
 """Scenes among which those are sought that an intervention can be tried on."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -93,7 +93,8 @@ class TextPretraining(nn.Module):
     def __init__(self, model: MusicgenForConditionalGeneration) -> None:
         super().__init__()
         self.text_encoder = model.text_encoder
-        self.head = nn.Linear(model.config.text_encoder.d_model, 2 * len(LABELS) + 1)
+        text: Any = model.config.text_encoder
+        self.head = nn.Linear(text.d_model, 2 * len(LABELS) + 1)
 
     def loss(self, ids: Tensor, spoken: Tensor) -> Tensor:
         """Mean cross-entropy of what the words speak of [B, N], as `spoken_of` has it, of ids [B, N]."""
@@ -174,9 +175,9 @@ def scenes_tokenizer() -> PreTrainedTokenizerFast:
 def codec_of(folder: Path) -> SpectralCodec:
     """The codec of a text-to-audio model in a folder."""
     model = MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-    codec: SpectralCodec = model.audio_encoder
+    codec: Any = model.audio_encoder
     codec.train(False)
-    return codec
+    return cast("SpectralCodec", codec)
 
 
 def fit_prompt(
