@@ -13,7 +13,7 @@ from torch import Tensor
 from earwitness.authoring.training import scene_floors as floors
 from earwitness.authoring.training.floors import obedience, unchanged
 from earwitness.worlds.captions import CLASS_WORDS
-from earwitness.worlds.scene_captions import PUBLIC, Role
+from earwitness.worlds.scene_captions import PUBLIC, Role, private
 from earwitness.worlds.scenes import HALF, LEVELS, PITCHES, SAMPLES, render, scene
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, synthesise
 
@@ -159,6 +159,21 @@ def test_mirroring_time_words_twice_changes_nothing_and_once_all_of_them() -> No
         assert moved == [word.role == Role.time for word in item.caption.words]
         words = tuple(replace(word, text=text) for word, text in zip(item.caption.words, once.split(), strict=True))
         assert floors.mirrored(replace(item.caption, words=words)) == item.caption.text
+
+
+def test_words_of_another_lexicon_are_swapped_for_its_own() -> None:
+    secret = private(3)
+    drawn, asked = [scene("test", index, lexicon=secret) for index in range(60)], []
+
+    class Listening(Obedient):
+        def sing(self, prompts: list[str], seed: int = 0) -> Tensor:
+            asked.append(prompts)
+            return torch.ones(len(prompts), SAMPLES)
+
+    floors.pitch(Listening(), drawn, 5, secret)
+    words = floors.solitary(drawn, Role.pitch)[:5]
+    for prompts, value in zip(asked, ("high", "low"), strict=True):
+        assert prompts == [spoken.instead(secret.pitch[value][0]) for spoken in words]
 
 
 def test_a_half_alone_is_silent_in_the_other() -> None:

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from earwitness.authoring.training import scenes as recipe
+from earwitness.authoring.training.data import scene_clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.prompt import PromptTraining, compose, delayed
 from earwitness.authoring.training.scenes import SceneMasking, TextPretraining, forgotten, scenes_tokenizer, spoken_of
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig
+from earwitness.worlds import scenes as world
 from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Lesson, Role
-from earwitness.worlds.scenes import lesson, scene
+from earwitness.worlds.scenes import lesson, render, scene
 from earwitness.worlds.sounds import LABELS
 
 SCENES = [scene("train", index) for index in range(40)]
@@ -39,6 +41,15 @@ DENIAL = Lesson(
 def codec() -> SpectralCodec:
     torch.manual_seed(0)
     return SpectralCodec(SpectralCodecConfig(width=8, blocks=1, codebook_size=16, codebook_dim=4, num_quantizers=2))
+
+
+def test_clips_are_rendered_once_and_labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scene_clips("train", 3, tmp_path)
+    assert made.scenes == SCENES[:3]
+    assert made.labels.tolist() == [[float(label in item.labels) for label in LABELS] for item in SCENES[:3]]
+    np.testing.assert_allclose(made.audio[2], render(SCENES[2]).audio, atol=1e-3)
+    monkeypatch.setattr(world, "render", lambda item: pytest.fail("rendered twice"))
+    np.testing.assert_array_equal(scene_clips("train", 3, tmp_path).audio, made.audio)
 
 
 def test_the_longest_caption_and_its_end_fit() -> None:

@@ -20,7 +20,7 @@ from earwitness.authoring.training.floors import (
     obedience,
     unchanged,
 )
-from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Role
+from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Lexicon, Role
 from earwitness.worlds.scenes import SAMPLES, Scene, Split, Time, render, scene
 from earwitness.worlds.sounds import SAMPLE_RATE
 
@@ -51,32 +51,36 @@ class Spoken(NamedTuple):
         return " ".join(text if at == self.place else word.text for at, word in enumerate(self.item.caption.words))
 
 
-def measure(folder: Path, split: Split = "validation", captions: int = 120, real: int = 300) -> dict[str, float]:
+def measure(
+    folder: Path, split: Split = "validation", captions: int = 120, real: int = 300, lexicon: Lexicon = PUBLIC
+) -> dict[str, float]:
     """Shares, by name, that the models in a folder reach on a split; see issue texts and task cards for the floors."""
     torch.set_num_threads(1)
-    ensemble, drawn = Ensemble.from_folder(folder), scenes_of(split)
+    ensemble, drawn = Ensemble.from_folder(folder), scenes_of(split, lexicon=lexicon)
     audio = torch.from_numpy(np.stack([render(item).audio for item in drawn[:real]]))
     return {
         **hearing(ensemble, drawn[:real], audio),
         **hearing_halves(ensemble, drawn[:real], audio),
-        **interventions(ensemble, drawn, captions, next(iter(ensemble.judges))),
+        **interventions(ensemble, drawn, captions, next(iter(ensemble.judges)), lexicon),
     }
 
 
-def scenes_of(split: Split, seed: int = 0) -> list[Scene]:
+def scenes_of(split: Split, seed: int = 0, lexicon: Lexicon = PUBLIC) -> list[Scene]:
     """Scenes to seek those in that an intervention can be tried on."""
-    return [scene(split, index, seed) for index in range(DRAWN)]
+    return [scene(split, index, seed, lexicon) for index in range(DRAWN)]
 
 
-def interventions(ensemble: Ensemble, scenes: Sequence[Scene], count: int, judge: str) -> dict[str, float]:
+def interventions(
+    ensemble: Ensemble, scenes: Sequence[Scene], count: int, judge: str, lexicon: Lexicon = PUBLIC
+) -> dict[str, float]:
     """Whether the model does what each role's words say, on at most so many of the scenes, as one judge hears it."""
     return {
         **obedience(ensemble, scenes[:count]),
-        **loudness(ensemble, scenes, count),
-        **pitch(ensemble, scenes, count),
-        **time(ensemble, scenes[:count], judge),
-        **negation(ensemble, scenes, count, judge),
-        **unchanged(ensemble, judge, scenes[:count], PUBLIC.fillers),
+        **loudness(ensemble, scenes, count, lexicon),
+        **pitch(ensemble, scenes, count, lexicon),
+        **time(ensemble, scenes[:count], judge, lexicon),
+        **negation(ensemble, scenes, count, judge, lexicon),
+        **unchanged(ensemble, judge, scenes[:count], lexicon.fillers),
     }
 
 
@@ -88,30 +92,30 @@ def hearing_halves(ensemble: Ensemble, scenes: Sequence[Scene], audio: Tensor) -
     return {f"{name}_halves": exact(ensemble, name, both, sounding) for name in ensemble.judges}
 
 
-def loudness(ensemble: Ensemble, scenes: Sequence[Scene], count: int) -> dict[str, float]:
+def loudness(ensemble: Ensemble, scenes: Sequence[Scene], count: int, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
     """How often an event that sounds alone comes out louder or softer as its swapped word says, and by how much."""
     words = solitary(scenes, Role.loudness)[:count]
-    loud, quiet = (_halves(ensemble, words, PUBLIC.loudness[value][0]) for value in ("loud", "quiet"))
+    loud, quiet = (_halves(ensemble, words, lexicon.loudness[value][0]) for value in ("loud", "quiet"))
     change = level_db(loud) - level_db(quiet)
     return {"loudness": float((change > LOUDER_DB).mean()), "loudness_db": float(np.median(change))}
 
 
-def pitch(ensemble: Ensemble, scenes: Sequence[Scene], count: int) -> dict[str, float]:
+def pitch(ensemble: Ensemble, scenes: Sequence[Scene], count: int, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
     """How often an event that sounds alone comes out higher or lower as its swapped word says, and by how much."""
     words = solitary(scenes, Role.pitch)[:count]
     labels = [_label(spoken) for spoken in words]
-    high, low = (centroids(_halves(ensemble, words, PUBLIC.pitch[value][0]), labels) for value in ("high", "low"))
+    high, low = (centroids(_halves(ensemble, words, lexicon.pitch[value][0]), labels) for value in ("high", "low"))
     return {
         "pitch": float((high - low > HIGHER_OCTAVES).mean()),
         "pitch_octaves": float(np.median(high - low)),
     }
 
 
-def time(ensemble: Ensemble, scenes: Sequence[Scene], judge: str) -> dict[str, float]:
+def time(ensemble: Ensemble, scenes: Sequence[Scene], judge: str, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
     """How often time words put an event into their half and not into the other, and how often swapping them swaps."""
     timed = [item for item in scenes if any(event.time for event in item.events)]
     straight = ensemble.sing([item.caption.text for item in timed])
-    turned = ensemble.sing([mirrored(item.caption) for item in timed])
+    turned = ensemble.sing([mirrored(item.caption, lexicon) for item in timed])
     labels, found = ensemble.judges[judge].labels, []
     heard = {
         (swapped, half): (ensemble.presence(alone(audio, half), judge) > 0.5).numpy()
@@ -132,7 +136,9 @@ def time(ensemble: Ensemble, scenes: Sequence[Scene], judge: str) -> dict[str, f
     return {"time": float(right.mean()), "time_swapped": float((right & swaps).mean())}
 
 
-def negation(ensemble: Ensemble, scenes: Sequence[Scene], count: int, judge: str) -> dict[str, float]:
+def negation(
+    ensemble: Ensemble, scenes: Sequence[Scene], count: int, judge: str, lexicon: Lexicon = PUBLIC
+) -> dict[str, float]:
     """How often a denied class is not heard, and is heard where nothing denies it.
 
     The negator is replaced by a filler, or its state alone is taken away. Scenes that have room for one more event: two
@@ -140,7 +146,7 @@ def negation(ensemble: Ensemble, scenes: Sequence[Scene], count: int, judge: str
     """
     denials = [Spoken(item, place) for item in scenes if _roomy(item) for place in _places(item, Role.negator)][:count]
     prompts = [spoken.item.caption.text for spoken in denials]
-    columns = [ensemble.judges[judge].labels.index(_denied(spoken)) for spoken in denials]
+    columns = [ensemble.judges[judge].labels.index(_denied(spoken, lexicon)) for spoken in denials]
 
     def heard(audio: Tensor) -> NDArray[np.bool_]:
         present = ensemble.presence(audio, judge).numpy()
@@ -185,9 +191,9 @@ def solitary(scenes: Sequence[Scene], role: Role) -> list[Spoken]:
     ]
 
 
-def mirrored(caption: Caption) -> str:
+def mirrored(caption: Caption, lexicon: Lexicon = PUBLIC) -> str:
     """The caption with early words made late and late words early."""
-    pairs = list(zip(PUBLIC.time["early"], PUBLIC.time["late"], strict=True))
+    pairs = list(zip(lexicon.time["early"], lexicon.time["late"], strict=True))
     other = dict([*pairs, *((late, early) for early, late in pairs)])
     return " ".join(other[word.text] if word.role == Role.time else word.text for word in caption.words)
 
@@ -240,6 +246,6 @@ def _roomy(item: Scene) -> bool:
     return len(item.heard("early")) == len(item.heard("late")) == 1 and len(item.events) == 2
 
 
-def _denied(spoken: Spoken) -> str:
+def _denied(spoken: Spoken, lexicon: Lexicon) -> str:
     word = spoken.item.caption.words[spoken.place + 1].text
-    return next(label for label, words in PUBLIC.classes.items() if word in words)
+    return next(label for label, words in lexicon.classes.items() if word in words)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFast
 
-from earwitness.authoring.training.data import Clips
+from earwitness.authoring.training.data import Clips, scene_clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.authoring.training.prompt import (
     BATCH,
@@ -36,9 +36,11 @@ from earwitness.authoring.training.prompt import (
     encode_clips,
     save_model,
 )
+from earwitness.authoring.training.scene_floors import measure
+from earwitness.authoring.training.scene_judges import fit_scene_judges
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.models.spectral_codec import SpectralCodec
-from earwitness.worlds.scene_captions import MAX_WORDS, PUBLIC, Lesson, Role
+from earwitness.worlds.scene_captions import MAX_WORDS, PUBLIC, Lesson, Lexicon, Role
 from earwitness.worlds.scenes import Scene, Split, lesson
 from earwitness.worlds.sounds import LABELS
 
@@ -54,6 +56,18 @@ HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 _IGNORED = -100
 _CLASSES = {label: number for number, label in enumerate(LABELS)}
+
+
+def train_scenes(out: Path, work: Workshop, codec: SpectralCodec) -> dict[str, Any]:
+    """Train judges and text-to-audio model around a codec, write them into `out`, return their seconds and floors."""
+    torch.set_num_threads(1)
+    train_clips = scene_clips("train", CLIPS, work.clips)
+    seconds = {
+        **fit_scene_judges(train_clips, codec, out, work),
+        **fit_prompt(train_clips, codec, out, work),
+    }
+    floors = {split: measure(out, split) for split in HELD_OUT}
+    return {"seed": work.seed, "seconds": seconds, "floors": floors}
 
 
 class SceneMasking(WordMasking):
@@ -123,13 +137,18 @@ def forgotten(rng: np.random.Generator, shape: tuple[int, int, int]) -> Tensor:
 
 
 def pretrain_text(
-    model: MusicgenForConditionalGeneration, scenes: Sequence[Scene], seed: int, checkpoint: TrainingCheckpoint
+    model: MusicgenForConditionalGeneration,
+    scenes: Sequence[Scene],
+    seed: int,
+    checkpoint: TrainingCheckpoint,
+    lexicon: Lexicon = PUBLIC,
 ) -> float:
     """Teach the text encoder of a composed model, in place, what each word speaks of; the seconds it took."""
     masking, training = SceneMasking(scenes_tokenizer()), TextPretraining(model)
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
-        taught = [lesson(scenes[i], rng, _embellished(rng)) for i in rng.integers(0, len(scenes), TEXT_BATCH)]
+        chosen = rng.integers(0, len(scenes), TEXT_BATCH)
+        taught = [lesson(scenes[i], rng, _embellished(rng), lexicon) for i in chosen]
         ids = masking.encode([_texts(each) for each in taught])
         return training.loss(torch.from_numpy(ids), torch.from_numpy(spoken_of(taught)))
 
@@ -144,6 +163,7 @@ def train_scenes_prompt(
     checkpoint: TrainingCheckpoint,
     masked: bool = True,
     visit: Callable[[TrainingCheckpoint], None] | None = None,
+    lexicon: Lexicon = PUBLIC,
 ) -> float:
     """Train a composed model in place on codes [n, K, F] of scenes; the seconds it took.
 
@@ -153,7 +173,7 @@ def train_scenes_prompt(
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         chosen = rng.integers(0, len(codes), BATCH)
-        taught = [lesson(scenes[i], rng, masked and _embellished(rng)) for i in chosen]
+        taught = [lesson(scenes[i], rng, masked and _embellished(rng), lexicon) for i in chosen]
         text, own = masking.lessons(taught, rng), codes[torch.from_numpy(chosen)]
         _, books, frames = own.shape
         return training.loss(own, text, forgotten(rng, (BATCH, books, frames + books - 1)))
@@ -187,17 +207,22 @@ def fit_prompt(
     work: Workshop,
     masked: bool = True,
     visit: Callable[[Any, TrainingCheckpoint], None] | None = None,
+    lexicon: Lexicon = PUBLIC,
 ) -> dict[str, float]:
-    """Train the text-to-audio model, or its twin without masking, and write it; the seconds of both stages."""
+    """Train the text-to-audio model, or its twin without masking, and write it; the seconds of both stages.
+
+    A lexicon of other meanings makes another model of the same sounds.
+    """
     torch.set_num_threads(1)
     torch.manual_seed(work.seed)
     model = compose(codec, len(scenes_tokenizer()))
     codes, scenes = encode_clips(codec, train_clips), train_clips.scenes
-    text_seconds = pretrain_text(model, scenes, work.seed, TrainingCheckpoint(work.checkpoint("text")))
+    text = TrainingCheckpoint(work.checkpoint("text"))
+    text_seconds = pretrain_text(model, scenes, work.seed, text, lexicon)
     part = "prompt" if masked else "prompt_unmasked"
     plan = TrainingPlan("text-to-audio", STEPS, LEARNING_RATE, work.seed)
     checkpoint = TrainingCheckpoint(work.checkpoint(part))
     look = None if visit is None else lambda reached: visit(model, reached)
-    seconds = train_scenes_prompt(model, scenes, codes, plan, checkpoint, masked, look)
+    seconds = train_scenes_prompt(model, scenes, codes, plan, checkpoint, masked, look, lexicon)
     save_model(model, out / ("model" if masked else "unmasked"), scenes_tokenizer())
     return {"text": text_seconds, "text_to_audio": seconds}
