@@ -16,9 +16,9 @@ import numpy as np
 from earwitness.worlds.captions import CLASS_WORDS, LOUDNESS_WORDS, split_of
 
 MIN_WORDS, MAX_WORDS = 8, 12
-TWICE = {2: 0.6, 3: 0.25}
+TWICE = {1: 0.6, 2: 0.6, 3: 0.25}
 """Share of events that are named twice, by the number of events: captions of two are as full of meaning as of three."""
-DENIED = {2: 0.45, 3: 0.2}
+DENIED = {1: 0.45, 2: 0.45, 3: 0.2}
 """Share of captions that deny a class, by the number of events."""
 EMBELLISHMENTS = (0.6, 0.4)
 """Shares of embellished captions with one and with two embellishments."""

@@ -150,6 +150,13 @@ def scene(split: Split, index: int, seed: int = 0, lexicon: Lexicon = PUBLIC) ->
     return Scene(id=name, split=split, events=events, caption=caption, noise=entropy)
 
 
+def solo(scene: Scene, number: int) -> Scene:
+    """One event of a scene, by itself: what learners begin with."""
+    noise, events = (*scene.noise, number), scene.events[number : number + 1]
+    rng = np.random.default_rng(np.random.SeedSequence(noise))
+    return Scene(f"{scene.id}-solo{number}", scene.split, events, write(_meanings(events), scene.split, rng), noise)
+
+
 def captions(scene: Scene, n: int, rng: np.random.Generator, lexicon: Lexicon = PUBLIC) -> list[Caption]:
     """Fresh captions of the same events, of the same split."""
     return [write(_meanings(scene.events), scene.split, rng, lexicon) for _ in range(n)]

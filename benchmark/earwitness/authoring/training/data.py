@@ -59,6 +59,14 @@ def scene_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.Sce
     return _rendered(scenes, path, lambda made: scenes_world.render(made).audio)
 
 
+def solo_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.Scene]:
+    """One event each of the first `count` scenes of a split, rendered unless the cache holds them."""
+    path = cache / f"scenes_{scenes_world.VERSION}_{split}_{count}_solo.npy"
+    scenes = [scenes_world.scene(split, index) for index in range(count)]
+    solos = [scenes_world.solo(made, index % len(made.events)) for index, made in enumerate(scenes)]
+    return _rendered(solos, path, lambda made: scenes_world.render(made).audio)
+
+
 def presence(scenes: Sequence[Labelled]) -> NDArray[np.float32]:
     """Labels [n, C], 1 where a class sounds."""
     return np.array([[label in item.labels for label in LABELS] for item in scenes], dtype=np.float32)

@@ -6,12 +6,16 @@ Its words are taught to mean something each by itself, so that removing the stat
 * a share of the captions says more than there is: the surplus words reach the encoder, not the decoder;
 * a negator that is masked takes the word that it denies along, and a negator beside a true name is a surplus word:
   what denies is its state, and without it the class sounds;
-* for a share of the clips the decoder forgets some of the codes that it wrote, and has to read.
+* for a share of the clips the decoder forgets some of the codes that it wrote, and has to read: words are worth a few
+  nats a clip beside the codes before, and a hundred without them;
+* at first it forgets whole stretches of half of the clips, and many clips have a single event: an early one is followed
+  by silence, so that little else than the word tells when it sounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFast
 
-from earwitness.authoring.training.data import Clips, scene_clips
+from earwitness.authoring.training.data import Clips, scene_clips, solo_clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.authoring.training.prompt import (
     BATCH,
@@ -52,6 +56,12 @@ EMBELLISHED = 0.35
 """Share of captions that say more than there is."""
 FORGETFUL = 0.15
 """Share of clips of which the decoder forgets a random share of the codes that it wrote."""
+SOLOS = 4000
+"""Clips of one event."""
+READING = 4000
+"""Steps of the first stage, in which the decoder learns to read."""
+BLANK_SHARES, SOLO_SHARES = (0.5, 0.15), (0.4, 0.1)
+"""Shares of clips of which the decoder forgets a stretch, and of clips of one event: in the first stage, and then."""
 HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 _IGNORED = -100
@@ -64,7 +74,7 @@ def train_scenes(out: Path, work: Workshop, codec: SpectralCodec) -> dict[str, A
     train_clips = scene_clips("train", CLIPS, work.clips)
     seconds = {
         **fit_scene_judges(train_clips, codec, out, work),
-        **fit_prompt(train_clips, codec, out, work),
+        **fit_prompt(train_clips, solo_clips("train", SOLOS, work.clips), codec, out, work),
     }
     floors = {split: measure(out, split) for split in HELD_OUT}
     return {"seed": work.seed, "seconds": seconds, "floors": floors}
@@ -130,10 +140,17 @@ def spoken_of(taught: Sequence[Lesson]) -> NDArray[np.int64]:
     return found
 
 
-def forgotten(rng: np.random.Generator, shape: tuple[int, int, int]) -> Tensor:
-    """Which codes [B, K, T] the decoder forgets: a random share of those of a few clips."""
-    share = rng.random((shape[0], 1, 1)) * (rng.random((shape[0], 1, 1)) < FORGETFUL)
-    return torch.from_numpy(rng.random(shape) < share)
+def forgotten(rng: np.random.Generator, shape: tuple[int, int, int], blanks: float) -> Tensor:
+    """Which codes [B, K, T] the decoder forgets: a random share of those of a few clips, a stretch of others."""
+    each, steps = (shape[0], 1, 1), shape[2]
+    kind, share = rng.random(each), rng.random(each)
+    scattered = (kind < FORGETFUL) & (rng.random(shape) < share)
+    # A stretch begins at the start or anywhere, and ends anywhere or with the clip.
+    start = np.where(rng.random(each) < 0.5, 0, rng.integers(0, steps, each))
+    stop = np.where(rng.random(each) < 0.5, steps, rng.integers(1, steps + 1, each))
+    now = np.arange(steps)
+    blank = (kind >= 1 - blanks) & (now >= start) & (now < stop)
+    return torch.from_numpy(scattered | blank)
 
 
 def pretrain_text(
@@ -155,28 +172,39 @@ def pretrain_text(
     return fit(training, loss, TrainingPlan("text", TEXT_STEPS, TEXT_RATE, seed), checkpoint)
 
 
+@dataclass(frozen=True)
+class CodedScenes:
+    """What the text-to-audio model is trained on."""
+
+    scenes: Sequence[Scene]
+    codes: Tensor
+    """[n, K, F]."""
+
+
 def train_scenes_prompt(
     model: MusicgenForConditionalGeneration,
-    scenes: Sequence[Scene],
-    codes: Tensor,
+    whole: CodedScenes,
+    solos: CodedScenes,
     plan: TrainingPlan,
     checkpoint: TrainingCheckpoint,
     masked: bool = True,
     visit: Callable[[TrainingCheckpoint], None] | None = None,
     lexicon: Lexicon = PUBLIC,
 ) -> float:
-    """Train a composed model in place on codes [n, K, F] of scenes; the seconds it took.
+    """Train a composed model in place on scenes, and on some of one event; the seconds it took.
 
     Unless `masked`, no word and no state is ever taken from a caption, but for captions that are dropped as a whole.
     """
     training, masking = PromptTraining(model), SceneMasking(scenes_tokenizer(), words=masked)
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
-        chosen = rng.integers(0, len(codes), BATCH)
-        taught = [lesson(scenes[i], rng, masked and _embellished(rng), lexicon) for i in chosen]
-        text, own = masking.lessons(taught, rng), codes[torch.from_numpy(chosen)]
+        stage = int(step >= READING)
+        alone = rng.random(BATCH) < SOLO_SHARES[stage]
+        drawn = [(pool, int(rng.integers(len(pool.scenes)))) for pool in (solos if one else whole for one in alone)]
+        taught = [lesson(pool.scenes[i], rng, masked and _embellished(rng), lexicon) for pool, i in drawn]
+        text, own = masking.lessons(taught, rng), torch.stack([pool.codes[i] for pool, i in drawn])
         _, books, frames = own.shape
-        return training.loss(own, text, forgotten(rng, (BATCH, books, frames + books - 1)))
+        return training.loss(own, text, forgotten(rng, (BATCH, books, frames + books - 1), BLANK_SHARES[stage]))
 
     seconds = fit(training, loss, plan, checkpoint, visit)
     model.train(False)
@@ -202,6 +230,7 @@ def codec_of(folder: Path) -> SpectralCodec:
 
 def fit_prompt(
     train_clips: Clips[Scene],
+    solos: Clips[Scene],
     codec: SpectralCodec,
     out: Path,
     work: Workshop,
@@ -216,13 +245,13 @@ def fit_prompt(
     torch.set_num_threads(1)
     torch.manual_seed(work.seed)
     model = compose(codec, len(scenes_tokenizer()))
-    codes, scenes = encode_clips(codec, train_clips), train_clips.scenes
+    whole, alone = (CodedScenes(clips.scenes, encode_clips(codec, clips)) for clips in (train_clips, solos))
     text = TrainingCheckpoint(work.checkpoint("text"))
-    text_seconds = pretrain_text(model, scenes, work.seed, text, lexicon)
+    text_seconds = pretrain_text(model, whole.scenes, work.seed, text, lexicon)
     part = "prompt" if masked else "prompt_unmasked"
     plan = TrainingPlan("text-to-audio", STEPS, LEARNING_RATE, work.seed)
     checkpoint = TrainingCheckpoint(work.checkpoint(part))
     look = None if visit is None else lambda reached: visit(model, reached)
-    seconds = train_scenes_prompt(model, scenes, codes, plan, checkpoint, masked, look, lexicon)
+    seconds = train_scenes_prompt(model, whole, alone, plan, checkpoint, masked, look, lexicon)
     save_model(model, out / ("model" if masked else "unmasked"), scenes_tokenizer())
     return {"text": text_seconds, "text_to_audio": seconds}
