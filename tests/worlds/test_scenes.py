@@ -21,7 +21,7 @@ from earwitness.worlds.scene_captions import (
     private,
     teach,
 )
-from earwitness.worlds.scenes import LEVELS, PITCHES, SAMPLES, SPLITS, Scene, captions, lesson, render, scene
+from earwitness.worlds.scenes import LEVELS, PITCHES, SAMPLES, SPLITS, Scene, captions, lesson, render, scene, solo
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, SOUNDS
 
 SHARED = 300
@@ -174,6 +174,18 @@ def test_events_number_two_or_three_and_never_more_than_two_sound_at_one_moment(
             times = [event.time for event in item.events]
             assert {"early", "late"} <= set(times)
             assert times.count(None) <= 1
+
+
+def test_a_solo_is_one_event_of_a_scene_and_says_of_it_what_the_scene_says() -> None:
+    for item in SCENES[:60]:
+        for number, event in enumerate(item.events):
+            alone = solo(item, number)
+            assert alone == solo(item, number)
+            assert alone.events == (event,)
+            assert meant(alone.caption.words) == {0: truth(item)[number]}
+            assert split_of(alone.caption.text) == item.split
+            assert MIN_WORDS <= len(alone.caption.words) <= MAX_WORDS
+    assert len({solo(item, number).id for item in SCENES for number in (0, 1)} | {item.id for item in SCENES}) == 1500
 
 
 def test_early_events_end_before_the_middle_and_late_ones_begin_after_it() -> None:

@@ -9,14 +9,21 @@ import pytest
 import torch
 
 from earwitness.authoring.training import scenes as recipe
-from earwitness.authoring.training.data import scene_clips
+from earwitness.authoring.training.data import scene_clips, solo_clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.prompt import PromptTraining, compose, delayed
-from earwitness.authoring.training.scenes import SceneMasking, TextPretraining, forgotten, scenes_tokenizer, spoken_of
+from earwitness.authoring.training.scenes import (
+    CodedScenes,
+    SceneMasking,
+    TextPretraining,
+    forgotten,
+    scenes_tokenizer,
+    spoken_of,
+)
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from earwitness.worlds import scenes as world
 from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Lesson, Role
-from earwitness.worlds.scenes import lesson, render, scene
+from earwitness.worlds.scenes import lesson, render, scene, solo
 from earwitness.worlds.sounds import LABELS
 
 SCENES = [scene("train", index) for index in range(40)]
@@ -48,6 +55,9 @@ def test_clips_are_rendered_once_and_labelled(tmp_path: Path, monkeypatch: pytes
     assert made.scenes == SCENES[:3]
     assert made.labels.tolist() == [[float(label in item.labels) for label in LABELS] for item in SCENES[:3]]
     np.testing.assert_allclose(made.audio[2], render(SCENES[2]).audio, atol=1e-3)
+    alone = solo_clips("train", 3, tmp_path)
+    assert [len(item.events) for item in alone.scenes] == [1, 1, 1]
+    assert alone.labels.sum(1).tolist() == [1, 1, 1]
     monkeypatch.setattr(world, "render", lambda item: pytest.fail("rendered twice"))
     np.testing.assert_array_equal(scene_clips("train", 3, tmp_path).audio, made.audio)
 
@@ -104,9 +114,22 @@ def test_words_speak_of_a_class_its_denial_or_nothing() -> None:
 
 
 def test_a_few_clips_forget_a_part_of_what_was_written() -> None:
-    found = forgotten(np.random.default_rng(0), (4000, 2, 20)).float().mean((1, 2))
+    found = forgotten(np.random.default_rng(0), (4000, 2, 20), 0.0).float().mean((1, 2))
     assert 0.12 < (found > 0).float().mean() < 0.17
     assert 0.4 < found[found > 0].mean() < 0.6
+
+
+def test_others_forget_a_stretch_from_the_start_or_to_the_end_or_all_of_it() -> None:
+    gone = forgotten(np.random.default_rng(0), (4000, 2, 20), 0.5)
+    same = gone[:, 0] & (gone[:, 0] == gone[:, 1]).all(1, keepdim=True)
+    edges = same.int().diff(dim=1, prepend=torch.zeros(4000, 1, dtype=torch.int32))
+    stretches = same.any(1) & ((edges == 1).sum(1) == 1)
+    assert 0.42 < stretches.float().mean() < 0.52
+    assert 0.1 < same.all(1).float().mean() < 0.16
+    first, last = same[stretches, 0], same[stretches, -1]
+    assert (first & ~last).any()
+    assert (last & ~first).any()
+    assert (~first & ~last).any()
 
 
 def test_what_is_forgotten_is_read_as_padding_and_still_to_be_said(codec: SpectralCodec) -> None:
@@ -146,26 +169,28 @@ def test_a_killed_training_goes_on_to_the_same_weights(
     codec: SpectralCodec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masked: bool
 ) -> None:
     monkeypatch.setattr(recipe, "BATCH", 3)
+    monkeypatch.setattr(recipe, "READING", 2)
     codes = torch.randint(16, (len(SCENES), 2, 5), generator=torch.Generator().manual_seed(0))
+    whole_scenes, solos = CodedScenes(SCENES, codes), CodedScenes([solo(item, 1) for item in SCENES], codes)
     plan = TrainingPlan("plan", 3, 1e-3, seed=0)
 
     def trained(path: Path) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
         model = compose(codec, len(TOKENIZER), frames=5)
-        recipe.train_scenes_prompt(model, SCENES, codes, plan, TrainingCheckpoint(path, every=0.0), masked)
+        recipe.train_scenes_prompt(model, whole_scenes, solos, plan, TrainingCheckpoint(path, every=0.0), masked)
         return dict(model.decoder.state_dict())
 
     whole, draw, calls = trained(tmp_path / "whole.pt"), recipe.forgotten, []
 
-    def killed(rng: np.random.Generator, shape: tuple[int, int, int]) -> torch.Tensor:
-        calls.append(shape)
+    def killed(rng: np.random.Generator, shape: tuple[int, int, int], blanks: float) -> torch.Tensor:
+        calls.append((shape, blanks))
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return draw(rng, shape)
+        return draw(rng, shape, blanks)
 
     monkeypatch.setattr(recipe, "forgotten", killed)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "cut.pt")
     found = trained(tmp_path / "cut.pt")
-    assert calls == [(3, 2, 6)] * 4
+    assert calls == [((3, 2, 6), 0.5)] * 2 + [((3, 2, 6), 0.15)] * 2
     assert all(torch.equal(found[name], tensor) for name, tensor in whole.items())
