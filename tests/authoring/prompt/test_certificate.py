@@ -1,8 +1,24 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from earwitness.authoring.prompt.certificate import RULES, mean_cost, replace_fillers, verdict
-from earwitness.worlds.captions import FILLERS, Role
+from earwitness.authoring.prompt.certificate import (
+    RULES,
+    SCENE_RULES,
+    RoleRule,
+    certify_roles,
+    mean_cost,
+    verdict,
+)
+from earwitness.authoring.training import scene_floors
+from earwitness.authoring.training.floors import replace_fillers
+from earwitness.errors import EarwitnessError
+from earwitness.task import Task
+from earwitness.worlds import captions, scene_captions
+from earwitness.worlds.captions import FILLERS
+from scoring_fakes import task
 
 COSTLY = [5.0, 6.0, 7.0, 8.0]
 FIGURES = {
@@ -10,39 +26,77 @@ FIGURES = {
     "loudness": 0.96,
     "loudness_db": 10.0,
     "order_swapped": 0.9,
+    "pitch": 0.9,
+    "time_swapped": 0.9,
+    "negation": 0.9,
+    "denied_absent": 0.95,
     "unchanged": 0.96,
     "unchanged_fresh": 0.97,
 }
+ROLES = [(role, rules) for rules in (RULES, SCENE_RULES) for role in rules]
 
 
-@pytest.mark.parametrize("role", list(RULES))
-def test_a_role_that_passes_its_rule_is_certified(role: Role) -> None:
-    assert verdict(role, FIGURES, COSTLY)["certified"]
+@pytest.mark.parametrize(("role", "rules"), ROLES)
+def test_a_role_that_passes_its_rule_is_certified(role: str, rules: dict[str, RoleRule]) -> None:
+    assert verdict(role, FIGURES, COSTLY, rules)["certified"]
 
 
-@pytest.mark.parametrize(("role", "fails"), [(Role.order, True), (Role.filler, True), (Role.class_, False)])
-def test_a_rate_under_its_threshold_is_shown_and_fails_roles_that_are_judged_by_it(role: Role, fails: bool) -> None:
-    rule = RULES[role]
-    found = verdict(role, {**FIGURES, rule.rate: rule.threshold - 0.01}, COSTLY)
+@pytest.mark.parametrize(("role", "rules"), ROLES)
+def test_a_rate_under_its_threshold_is_shown_and_fails_roles_that_are_judged_by_it(
+    role: str, rules: dict[str, RoleRule]
+) -> None:
+    rule = rules[role]
+    found = verdict(role, {**FIGURES, rule.rate: rule.threshold - 0.01}, COSTLY, rules)
     assert found["reached"] is False
-    assert found["certified"] is not fails
+    assert found["certified"] is (role in ("class", "loudness"))
 
 
-def test_fillers_may_cost_nothing() -> None:
-    assert verdict(Role.filler, FIGURES, [-1.0, 1.0, 0.5])["certified"]
-
-
-@pytest.mark.parametrize("role", [Role.class_, Role.loudness, Role.order])
+@pytest.mark.parametrize(("role", "rules"), ROLES)
 @pytest.mark.parametrize("costs", [[-5.0, 6.0, -7.0, 8.0], [], [5.0]])
-def test_words_whose_removal_costs_nothing_are_not_certified(role: Role, costs: list[float]) -> None:
-    assert not verdict(role, FIGURES, costs)["certified"]
+def test_words_that_say_something_must_cost_something(
+    role: str, rules: dict[str, RoleRule], costs: list[float]
+) -> None:
+    assert verdict(role, FIGURES, costs, rules)["certified"] is (role in ("filler", "negated", "interval"))
 
 
 def test_a_role_that_was_not_measured_is_not_certified() -> None:
     without = {name: value for name, value in FIGURES.items() if name != "order_swapped"}
-    found = verdict(Role.order, without, COSTLY)
+    found = verdict("order", without, COSTLY, RULES)
     assert not found["certified"]
     assert found["rate"] is None
+
+
+def test_every_role_of_a_world_has_a_rule() -> None:
+    assert set(RULES) == set(captions.Role)
+    assert set(SCENE_RULES) == {*scene_captions.Role, "interval"}
+
+
+def test_a_world_without_rules_is_refused(tmp_path: Path) -> None:
+    other = task(tmp_path, [{"metric": "fid_f", "parameters": {"mask": "top30"}}])
+    card = other.card.model_copy(update={"dataset": other.card.dataset.model_copy(update={"adapter": "musiccaps"})})
+    with pytest.raises(EarwitnessError, match="musiccaps have no rules; worlds that have: soundscape, scenes"):
+        certify_roles(Task(card, other.folder), None, {})
+
+
+def test_scenes_are_fresh_ones_of_the_split_of_the_task_as_its_first_judge_hears_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def interventions(ensemble, drawn, count, judge):
+        asked.append((drawn[0].id, judge))
+        return {**FIGURES, f"classes_{judge}": 0.99}
+
+    monkeypatch.setattr(scene_floors, "interventions", interventions)
+    own = task(
+        tmp_path, [{"metric": "fid_f", "parameters": {"mask": "top30"}}], dataset={"adapter": "scenes", "items": 3}
+    )
+    verdicts = certify_roles(own, SimpleNamespace(model=None, judges={}), {"pitch": COSTLY})
+    assert asked == [("test-00000-1", own.card.judges[0].name)]
+    assert verdicts["class"]["rate"] == 0.99
+    assert verdicts["pitch"]["certified"]
+    assert verdicts["interval"]["certified"]
+    assert not verdicts["negator"]["certified"]
 
 
 def test_the_cost_is_a_mean_with_an_interval_around_it() -> None:

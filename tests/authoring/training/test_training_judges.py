@@ -22,7 +22,8 @@ def clips() -> Clips:
 
 
 def trained(clips: Clips, path: Path) -> dict[str, torch.Tensor]:
-    judge, _ = judges.train_passt(clips, torch.zeros(2, SAMPLES), 0, TrainingCheckpoint(path, every=0.0))
+    coded = Clips(clips.scenes[:2], np.zeros((2, SAMPLES), dtype=np.float32), clips.labels[:2])
+    judge, _ = judges.train_passt(clips, coded, 0, TrainingCheckpoint(path, every=0.0))
     assert not judge.training
     return judge.network.state_dict()
 

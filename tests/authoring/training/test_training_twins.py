@@ -105,8 +105,8 @@ def test_a_twin_of_a_prompt_task_is_trained_around_the_shipped_codec(
     task, asked = registry.task("micro_prompt"), []
     made = WordMasking.__init__
 
-    def noted(self: WordMasking, tokenizer: Any, masked: bool = True) -> None:
-        made(self, tokenizer, masked)
+    def noted(self: WordMasking, tokenizer: Any, *args: Any, masked: bool = True) -> None:
+        made(self, tokenizer, *args, masked=masked)
         asked.append(masked)
 
     monkeypatch.setattr(WordMasking, "__init__", noted)

@@ -1,9 +1,10 @@
 """The certificate: interventions on the model which show that the words of a made world do what the data say.
 
-Class, loudness and order words must cost log-likelihood when they are removed (mean over items, lower end of a 95 %
-interval above 0). Order words must, besides, put sound where they say, and fillers must not change what the judge
-hears. Rates are counted on fresh scenes of the task's split, which are neither trained on nor scored; those of class
-and loudness words are floors of the model, shown beside the verdict. Truth of a role that is not certified is not used.
+Words that say something must cost log-likelihood when they are removed (mean over items, lower end of a 95 % interval
+above 0). Words of order and of time must, besides, put sound where they say, words of pitch must move it, and negators
+must keep a class out that sounds without them; fillers must not change what the judge hears. Rates are counted on fresh
+scenes of the task's split, which are neither trained on nor scored; those of class and loudness words are floors of the
+model, shown beside the verdict. Truth of a role that is not certified is not used.
 """
 
 from __future__ import annotations
@@ -13,20 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earwitness.authoring.training import floors
+from earwitness.authoring.training import floors, scene_floors
+from earwitness.errors import EarwitnessError
 from earwitness.stats.intervals import interval, mean_of
-from earwitness.worlds.captions import FILLERS, Role
-from earwitness.worlds.soundscape import SPLITS, scene
+from earwitness.worlds import captions, scene_captions, scenes, soundscape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-    from torch import Tensor
+    from collections.abc import Callable, Mapping, Sequence
 
     from earwitness.scoring.prompt.responses import PromptRespondent
     from earwitness.task import Task
-    from earwitness.worlds.soundscape import Scene
 
 
 @dataclass(frozen=True)
@@ -44,43 +41,97 @@ class RoleRule:
     """Whether removing a word must cost likelihood."""
 
 
+@dataclass(frozen=True)
+class World:
+    """How the roles of a made world's words are certified."""
+
+    rules: Mapping[str, RoleRule]
+    """By role."""
+    measure: Callable[[Task, floors.Ensemble], dict[str, float]]
+    """The rates of a task's model, on fresh scenes of its split, as its first judge hears them."""
+
+
 SCENES, COUNT = 300, 120
 """Fresh scenes that are drawn, and how many of them each intervention is tried on at most."""
-RULES = {
-    Role.class_: RoleRule("classes", 0.95, "the judge hears exactly the captioned classes", by_rate=False),
-    Role.loudness: RoleRule(
+RULES: dict[str, RoleRule] = {
+    captions.Role.class_: RoleRule("classes", 0.95, "the judge hears exactly the captioned classes", by_rate=False),
+    captions.Role.loudness: RoleRule(
         "loudness", 0.95, "swapping loud and quiet words moves the level by more than 3 dB", by_rate=False
     ),
-    Role.order: RoleRule("order_swapped", 0.85, "sound is where order words say, and swapping them swaps the halves"),
-    Role.filler: RoleRule(
+    captions.Role.order: RoleRule(
+        "order_swapped", 0.85, "sound is where order words say, and swapping them swaps the halves"
+    ),
+    captions.Role.filler: RoleRule(
         "unchanged", 0.95, "replacing every filler leaves the classes heard as they were", by_cost=False
     ),
+}
+INTERVAL = "interval"
+"""Not a role: truth about some of a sound's frames, which holds where events sound when their words say."""
+IN_TIME = "events are heard in the half that time words say and in no other, and swapping them swaps the halves"
+SCENE_RULES: dict[str, RoleRule] = {
+    scene_captions.Role.class_: RULES["class"],
+    scene_captions.Role.loudness: RULES["loudness"],
+    scene_captions.Role.pitch: RoleRule(
+        "pitch", 0.85, "swapping high and low words moves the centroid of the spectrum as they say"
+    ),
+    scene_captions.Role.time: RoleRule("time_swapped", 0.85, IN_TIME),
+    scene_captions.Role.negator: RoleRule(
+        "negation", 0.85, "a denied class is not heard, and is heard when a filler stands in the negator's place"
+    ),
+    scene_captions.Role.negated: RoleRule("denied_absent", 0.85, "a denied class is not heard", by_cost=False),
+    scene_captions.Role.filler: RULES["filler"],
+    INTERVAL: RoleRule("time_swapped", 0.85, IN_TIME, by_cost=False),
 }
 
 
 def certify_roles(
     task: Task, respondent: PromptRespondent, costs: Mapping[str, Sequence[float]]
 ) -> dict[str, dict[str, Any]]:
-    """Verdict and figures of each role; `costs` are nats lost when a word is removed, mean of each item, by role."""
-    card = task.card.dataset
-    split = next(name for name in SPLITS if name == card.split)
+    """Verdict and figures of each role; `costs` are nats lost when a word is removed, mean of each item, by role.
+
+    Raises EarwitnessError where the task's dataset is no world whose words can be certified.
+    """
+    adapter = task.card.dataset.adapter
+    if adapter not in WORLDS:
+        raise EarwitnessError(
+            f"task {task.id}: words of {adapter} have no rules; worlds that have: {', '.join(WORLDS)}"
+        )
+    world = WORLDS[adapter]
+    figures = world.measure(task, floors.Ensemble(respondent.model, dict(respondent.judges)))  # type: ignore[arg-type]
+    return {str(role): verdict(role, figures, costs.get(role, ()), world.rules) for role in world.rules}
+
+
+def _of_soundscape(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
+    card, judge = task.card.dataset, task.card.judges[0].name
+    split = next(name for name in soundscape.SPLITS if name == card.split)
     order = bool(card.parameters.get("order", False))
-    scenes = [scene(split, index, card.seed + 1, order) for index in range(SCENES)]
-    name = task.card.judges[0].name
-    ensemble = floors.Ensemble(respondent.model, dict(respondent.judges))  # type: ignore[arg-type]
+    drawn = [soundscape.scene(split, index, card.seed + 1, order) for index in range(SCENES)]
     figures = {
-        **floors.obedience(ensemble, scenes[:COUNT]),
-        **floors.loudness(ensemble, scenes, COUNT),
-        **(floors.order(ensemble, scenes, COUNT) if any(item.events[0].order for item in scenes) else {}),
-        **unchanged(ensemble, name, scenes[:COUNT]),
+        **floors.obedience(ensemble, drawn[:COUNT]),
+        **floors.loudness(ensemble, drawn, COUNT),
+        **(floors.order(ensemble, drawn, COUNT) if any(item.events[0].order for item in drawn) else {}),
+        **floors.unchanged(ensemble, judge, drawn[:COUNT]),
     }
-    figures["classes"] = figures[f"classes_{name}"]
-    return {str(role): verdict(role, figures, costs.get(str(role), ())) for role in RULES}
+    return {**figures, "classes": figures[f"classes_{judge}"]}
 
 
-def verdict(role: Role, figures: Mapping[str, float], costs: Sequence[float]) -> dict[str, Any]:
+def _of_scenes(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
+    card, judge = task.card.dataset, task.card.judges[0].name
+    split = next(name for name in scenes.SPLITS if name == card.split)
+    drawn = scene_floors.scenes_of(split, card.seed + 1)
+    figures = scene_floors.interventions(ensemble, drawn, COUNT, judge)
+    return {**figures, "classes": figures[f"classes_{judge}"]}
+
+
+WORLDS = {"soundscape": World(RULES, _of_soundscape), "scenes": World(SCENE_RULES, _of_scenes)}
+"""By the adapter of a task's dataset."""
+
+
+def verdict(
+    role: str, figures: Mapping[str, float], costs: Sequence[float], rules: Mapping[str, RoleRule]
+) -> dict[str, Any]:
     """Whether a role is certified, and why."""
-    rule, cost = RULES[role], mean_cost(costs)
+    rule, cost = rules[role], mean_cost(costs)
     rate = figures.get(rule.rate)
     reached = rate is not None and rate >= rule.threshold
     costly = cost["low"] is not None and cost["low"] > 0
@@ -91,8 +142,8 @@ def verdict(role: Role, figures: Mapping[str, float], costs: Sequence[float]) ->
         "reached": bool(reached),
         "counted": rule.counted,
         "cost_nats": cost,
-        **({"median_db": figures["loudness_db"]} if role == Role.loudness else {}),
-        **({"unchanged_under_fresh_noise": figures["unchanged_fresh"]} if role == Role.filler else {}),
+        **({"median_db": figures["loudness_db"]} if role == "loudness" else {}),
+        **({"unchanged_under_fresh_noise": figures["unchanged_fresh"]} if role == "filler" else {}),
     }
 
 
@@ -112,32 +163,3 @@ def mean_cost(costs: Sequence[float]) -> dict[str, Any]:
         "high": float(found.high),
         "items": len(values),
     }
-
-
-def unchanged(ensemble: floors.Ensemble, judge: str, scenes: Sequence[Scene]) -> dict[str, float]:
-    """How often the judge hears the same classes when every filler is another one, and when only the noise is other."""
-    prompts = [item.caption.text for item in scenes]
-    rng = np.random.default_rng(0)
-    before = _heard(ensemble, judge, ensemble.sing(prompts))
-    after = _heard(ensemble, judge, ensemble.sing([replace_fillers(prompt, rng) for prompt in prompts]))
-    fresh = _heard(ensemble, judge, ensemble.sing(prompts, seed=len(prompts)))
-    return {
-        "unchanged": float((before == after).all(1).mean()),
-        "unchanged_fresh": float((before == fresh).all(1).mean()),
-    }
-
-
-def replace_fillers(prompt: str, rng: np.random.Generator) -> str:
-    """The prompt with every filler replaced by another one.
-
-    >>> replace_fillers("dog", np.random.default_rng(0))
-    'dog'
-    """
-    return " ".join(
-        str(rng.choice([filler for filler in FILLERS if filler != word])) if word in FILLERS else word
-        for word in prompt.split()
-    )
-
-
-def _heard(ensemble: floors.Ensemble, judge: str, audio: Tensor) -> NDArray[np.bool_]:
-    return np.asarray(ensemble.presence(audio, judge).numpy() > 0.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -86,7 +88,7 @@ class CodecTraining(nn.Module):
 
 
 def train_codec(
-    clips: Clips, seed: int, checkpoint: TrainingCheckpoint, steps: int = STEPS
+    clips: Clips[Any], seed: int, checkpoint: TrainingCheckpoint, steps: int = STEPS
 ) -> tuple[SpectralCodec, float]:
     """A trained codec and the seconds it took."""
     torch.manual_seed(seed)
@@ -100,7 +102,7 @@ def train_codec(
     return training.codec, seconds
 
 
-def crops(clips: Clips, rng: np.random.Generator, size: int, samples: int = 16_000) -> Tensor:
+def crops(clips: Clips[Any], rng: np.random.Generator, size: int, samples: int = 16_000) -> Tensor:
     """Random crops [size, samples] of random clips."""
     chosen = rng.integers(0, len(clips.audio), size)
     starts = rng.integers(0, clips.audio.shape[1] - samples + 1, size)

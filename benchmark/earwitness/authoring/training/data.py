@@ -1,10 +1,11 @@
-"""Scenes of the soundscape world, rendered once and kept on disk for training."""
+"""Scenes of the made worlds, rendered once and kept on disk for training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -12,16 +13,28 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from earwitness.atomic import atomic_write
+from earwitness.worlds import scenes as scenes_world
 from earwitness.worlds.sounds import LABELS
 from earwitness.worlds.soundscape import SAMPLES, VERSION, Scene, Split, render, scene
 
 
+class Labelled(Protocol):
+    """A scene of some world."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Classes that sound."""
+
+
+Made = TypeVar("Made", bound=Labelled)
+
+
 @dataclass(frozen=True)
-class Clips:
+class Clips(Generic[Made]):
     """Rendered scenes."""
 
-    scenes: Sequence[Scene]
-    audio: NDArray[np.float16]
+    scenes: Sequence[Made]
+    audio: NDArray[np.floating[Any]]
     """[n, S]."""
     labels: NDArray[np.float32]
     """[n, C], 1 where a class sounds."""
@@ -32,23 +45,38 @@ class Clips:
         return torch.from_numpy(self.audio[chosen].astype(np.float32)), torch.from_numpy(self.labels[chosen])
 
 
-def clips(split: Split, count: int, cache: Path, order: bool = False) -> Clips:
-    """The first `count` scenes of a split, rendered unless the cache holds them."""
+def clips(split: Split, count: int, cache: Path, order: bool = False) -> Clips[Scene]:
+    """The first `count` scenes of a split of the soundscape world, rendered unless the cache holds them."""
     path = cache / f"soundscape_{VERSION}_{split}_{count}{'_order' if order else ''}.npy"
     scenes = [scene(split, index, order=order) for index in range(count)]
-    if not path.exists():
-        _render(scenes, path)
-    return Clips(scenes=scenes, audio=np.load(path, mmap_mode="r"), labels=presence(scenes))
+    return _rendered(scenes, path, lambda made: render(made).audio)
 
 
-def presence(scenes: Sequence[Scene]) -> NDArray[np.float32]:
+def scene_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.Scene]:
+    """The first `count` scenes of a split of the world of scenes, rendered unless the cache holds them."""
+    path = cache / f"scenes_{scenes_world.VERSION}_{split}_{count}.npy"
+    scenes = [scenes_world.scene(split, index) for index in range(count)]
+    return _rendered(scenes, path, lambda made: scenes_world.render(made).audio)
+
+
+def solo_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.Scene]:
+    """One event each of the first `count` scenes of a split, rendered unless the cache holds them."""
+    path = cache / f"scenes_{scenes_world.VERSION}_{split}_{count}_solo.npy"
+    scenes = [scenes_world.scene(split, index) for index in range(count)]
+    solos = [scenes_world.solo(made, index % len(made.events)) for index, made in enumerate(scenes)]
+    return _rendered(solos, path, lambda made: scenes_world.render(made).audio)
+
+
+def presence(scenes: Sequence[Labelled]) -> NDArray[np.float32]:
     """Labels [n, C], 1 where a class sounds."""
     return np.array([[label in item.labels for label in LABELS] for item in scenes], dtype=np.float32)
 
 
-def _render(scenes: Sequence[Scene], path: Path) -> None:
-    with atomic_write(path) as temporary:
-        audio = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(len(scenes), SAMPLES))
-        for index, item in enumerate(track(scenes, description="rendering", transient=True)):
-            audio[index] = render(item).audio
-        audio.flush()
+def _rendered(scenes: Sequence[Made], path: Path, sound: Callable[[Made], NDArray[np.float32]]) -> Clips[Made]:
+    if not path.exists():
+        with atomic_write(path) as temporary:
+            audio = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(len(scenes), SAMPLES))
+            for index, item in enumerate(track(scenes, description="rendering", transient=True)):
+                audio[index] = sound(item)
+            audio.flush()
+    return Clips(scenes=scenes, audio=np.load(path, mmap_mode="r"), labels=presence(scenes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,8 +15,29 @@ from torch import Tensor
 from earwitness.judges import Judge, ast, cnn, passt
 from earwitness.models import musicgen
 from earwitness.scoring.prompt.responses import PromptRespondent
-from earwitness.worlds.captions import LOUDNESS_WORDS, ORDER_WORDS
+from earwitness.worlds.captions import FILLERS, LOUDNESS_WORDS, ORDER_WORDS
 from earwitness.worlds.soundscape import SAMPLES, Scene, Split, render, scene
+
+
+class Text(Protocol):
+    """A caption."""
+
+    @property
+    def text(self) -> str:
+        """Its words, separated by single spaces."""
+
+
+class Captioned(Protocol):
+    """A scene of some world."""
+
+    @property
+    def caption(self) -> Text:
+        """What is said of it."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Classes that sound."""
+
 
 BATCH = 25
 SILENT = 1e-7
@@ -67,21 +88,22 @@ def measure(
     torch.set_num_threads(1)
     ensemble = Ensemble.from_folder(folder, beside)
     scenes = [scene(split, index) for index in range(real)]
+    audio = torch.from_numpy(np.stack([render(item).audio for item in scenes]))
     return {
-        **hearing(ensemble, scenes),
+        **hearing(ensemble, scenes, audio),
         **obedience(ensemble, scenes[:captions]),
         **loudness(ensemble, scenes, captions),
     }
 
 
-def hearing(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:
-    """How often each judge names exactly the sounding classes, of real and of coded audio."""
-    audio = torch.from_numpy(np.stack([render(item).audio for item in scenes]))
+def hearing(ensemble: Ensemble, scenes: Sequence[Captioned], audio: Tensor) -> dict[str, float]:
+    """How often each judge names exactly the sounding classes, of audio [B, S] of the world and of the same, coded."""
     through = coded(ensemble, audio)
+    sounding = [item.labels for item in scenes]
     shares = {}
     for name in ensemble.judges:
-        shares[f"{name}_real"] = _exact(ensemble, name, audio, scenes)
-        shares[f"{name}_coded"] = _exact(ensemble, name, through, scenes)
+        shares[f"{name}_real"] = exact(ensemble, name, audio, sounding)
+        shares[f"{name}_coded"] = exact(ensemble, name, through, sounding)
     return shares
 
 
@@ -93,10 +115,41 @@ def coded(ensemble: Ensemble, audio: Tensor) -> Tensor:
     return torch.cat(parts)[:, :SAMPLES]
 
 
-def obedience(ensemble: Ensemble, scenes: Sequence[Scene]) -> dict[str, float]:
+def obedience(ensemble: Ensemble, scenes: Sequence[Captioned]) -> dict[str, float]:
     """How often generated audio carries exactly the captioned classes."""
-    audio = ensemble.sing([item.caption.text for item in scenes])
-    return {f"classes_{name}": _exact(ensemble, name, audio, scenes) for name in ensemble.judges}
+    audio, sounding = ensemble.sing([item.caption.text for item in scenes]), [item.labels for item in scenes]
+    return {f"classes_{name}": exact(ensemble, name, audio, sounding) for name in ensemble.judges}
+
+
+def unchanged(
+    ensemble: Ensemble, judge: str, scenes: Sequence[Captioned], fillers: Sequence[str] = FILLERS
+) -> dict[str, float]:
+    """How often the judge hears the same classes when every filler is another one, and when only the noise is other."""
+    prompts = [item.caption.text for item in scenes]
+    rng = np.random.default_rng(0)
+    before = _heard(ensemble, judge, ensemble.sing(prompts))
+    after = _heard(ensemble, judge, ensemble.sing([replace_fillers(prompt, rng, fillers) for prompt in prompts]))
+    fresh = _heard(ensemble, judge, ensemble.sing(prompts, seed=len(prompts)))
+    return {
+        "unchanged": float((before == after).all(1).mean()),
+        "unchanged_fresh": float((before == fresh).all(1).mean()),
+    }
+
+
+def replace_fillers(prompt: str, rng: np.random.Generator, fillers: Sequence[str] = FILLERS) -> str:
+    """The prompt with every filler replaced by another one.
+
+    >>> replace_fillers("dog", np.random.default_rng(0))
+    'dog'
+    """
+    return " ".join(
+        str(rng.choice([filler for filler in fillers if filler != word])) if word in fillers else word
+        for word in prompt.split()
+    )
+
+
+def _heard(ensemble: Ensemble, judge: str, audio: Tensor) -> NDArray[np.bool_]:
+    return np.asarray(ensemble.presence(audio, judge).numpy() > 0.5)
 
 
 def loudness(ensemble: Ensemble, scenes: Sequence[Scene], count: int) -> dict[str, float]:
@@ -167,10 +220,11 @@ def level_db(audio: Tensor) -> NDArray[np.float64]:
     return np.asarray(10 * power.log10().numpy())
 
 
-def _exact(ensemble: Ensemble, judge: str, audio: Tensor, scenes: Sequence[Scene]) -> float:
+def exact(ensemble: Ensemble, judge: str, audio: Tensor, sounding: Sequence[frozenset[str]]) -> float:
+    """How often a judge names exactly the sounding classes of audio [B, S]."""
     heard = ensemble.presence(audio, judge) > 0.5
     labels = ensemble.judges[judge].labels
-    truth = torch.tensor([[label in item.labels for label in labels] for item in scenes])
+    truth = torch.tensor([[label in classes for label in labels] for classes in sounding])
     return float((heard == truth).all(1).double().mean())
 
 

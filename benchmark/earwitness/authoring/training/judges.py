@@ -1,8 +1,10 @@
-"""Training of the three judges on the soundscape world."""
+"""Training of the three judges on made worlds of sounds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,10 +14,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 
 from earwitness.authoring.training.data import Clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
+from earwitness.authoring.training.workshop import Workshop
 from earwitness.judges.ast import ASTJudge, small_ast
 from earwitness.judges.cnn import CNNJudge, small_cnn
 from earwitness.judges.passt import PaSSTJudge, small_passt
 from earwitness.models.spectral_codec import SpectralCodec
+from earwitness.models.storage import save_half
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE
 
 STEPS = {"ast": 3000, "cnn": 1500, "passt": 2000}
@@ -29,25 +33,61 @@ Draw = Callable[[np.random.Generator], tuple[Tensor, Tensor]]
 """Audio [B, S] and labels [B, C] of a batch."""
 
 
-def train_ast(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingCheckpoint) -> tuple[ASTJudge, float]:
-    """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took.
+class Sounds(Protocol):
+    """What judges are trained on."""
 
-    coded [n, S] are the first clips as `through` gives them.
-    """
+    def batch(self, rng: np.random.Generator, size: int) -> tuple[Tensor, Tensor]:
+        """Audio [size, S] and labels [size, C], drawn at random."""
+
+
+def fit_judges(
+    sounds: Sounds,
+    coded: Sounds,
+    out: Path,
+    work: Workshop,
+    steps: Mapping[str, int] | None = None,
+    untrained_ast: Callable[[tuple[str, ...]], ASTJudge] = small_ast,
+) -> dict[str, float]:
+    """Train and write all judges; the seconds that each took. `coded` sounds went through the codec."""
+    lengths = STEPS if steps is None else steps
+    ast, ast_seconds = train_ast(
+        sounds, coded, work.seed, TrainingCheckpoint(work.checkpoint("ast")), lengths["ast"], untrained_ast
+    )
+    ast.save_pretrained(out / "judges" / "ast")
+    cnn, cnn_seconds = train_cnn(sounds, work.seed, TrainingCheckpoint(work.checkpoint("cnn")), lengths["cnn"])
+    save_half(cnn, out / "judges" / "cnn")
+    passt, passt_seconds = train_passt(
+        sounds, coded, work.seed, TrainingCheckpoint(work.checkpoint("passt")), lengths["passt"]
+    )
+    passt.save_pretrained(out / "judges" / "passt")
+    return {"judge_ast": ast_seconds, "judge_cnn": cnn_seconds, "judge_passt": passt_seconds}
+
+
+def train_ast(
+    clips: Sounds,
+    coded: Sounds,
+    seed: int,
+    checkpoint: TrainingCheckpoint,
+    steps: int | None = None,
+    untrained: Callable[[tuple[str, ...]], ASTJudge] = small_ast,
+) -> tuple[ASTJudge, float]:
+    """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took."""
     torch.manual_seed(seed)
-    judge = small_ast(LABELS)
-    labels = torch.from_numpy(clips.labels[: len(coded)])
+    judge = untrained(LABELS)
 
     def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        chosen = torch.from_numpy(rng.integers(0, len(coded), BATCH // 3))
+        through_codec, known = coded.batch(rng, BATCH // 3)
         audio, present = clips.batch(rng, BATCH - BATCH // 3)
-        return torch.cat([coded[chosen], disturb(audio, rng)]), torch.cat([labels[chosen], present])
+        return torch.cat([through_codec, disturb(audio, rng)]), torch.cat([known, present])
 
-    seconds = train_judge(judge, judge, draw, TrainingPlan("judge ast", STEPS["ast"], 1.2e-3, seed), checkpoint)
+    plan = TrainingPlan("judge ast", steps or STEPS["ast"], 1.2e-3, seed)
+    seconds = train_judge(judge, judge, draw, plan, checkpoint)
     return judge, seconds
 
 
-def train_cnn(clips: Clips, seed: int, checkpoint: TrainingCheckpoint) -> tuple[CNNJudge, float]:
+def train_cnn(
+    clips: Sounds, seed: int, checkpoint: TrainingCheckpoint, steps: int | None = None
+) -> tuple[CNNJudge, float]:
     """A trained convolutional judge, which heard no codec, and the seconds it took."""
     torch.manual_seed(seed)
     judge = small_cnn(LABELS)
@@ -56,32 +96,33 @@ def train_cnn(clips: Clips, seed: int, checkpoint: TrainingCheckpoint) -> tuple[
         audio, labels = clips.batch(rng, BATCH)
         return colour(disturb(audio, rng), rng), labels
 
-    plan = TrainingPlan("judge cnn", STEPS["cnn"], 2e-3, seed)
+    plan = TrainingPlan("judge cnn", steps or STEPS["cnn"], 2e-3, seed)
     seconds = train_judge(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
     judge.train(False)
     return judge, seconds
 
 
-def train_passt(clips: Clips, coded: Tensor, seed: int, checkpoint: TrainingCheckpoint) -> tuple[PaSSTJudge, float]:
+def train_passt(
+    clips: Sounds, coded: Sounds, seed: int, checkpoint: TrainingCheckpoint, steps: int | None = None
+) -> tuple[PaSSTJudge, float]:
     """A trained PaSST judge, which heard half of its clips through the codec, and the seconds it took.
 
-    coded [n, S] are the first clips as `through` gives them. Patches are left out, spectra begin and end at varied
-    frequencies, as hear21passt has them in training, and all clips go through a random equaliser, coded ones included.
+    Patches are left out, spectra begin and end at varied frequencies, as hear21passt has them in training, and all
+    clips go through a random equaliser, coded ones included.
     """
     torch.manual_seed(seed)
     judge = small_passt(LABELS)
     judge.network.s_patchout_f, judge.network.s_patchout_t = PATCHOUT
-    labels = torch.from_numpy(clips.labels[: len(coded)])
 
     def draw(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        chosen = torch.from_numpy(rng.integers(0, len(coded), BATCH // 2))
+        through_codec, known = coded.batch(rng, BATCH // 2)
         audio, present = clips.batch(rng, BATCH - BATCH // 2)
-        heard = disturb(torch.cat([coded[chosen], audio]), rng)
+        heard = disturb(torch.cat([through_codec, audio]), rng)
         # hear21passt draws patches and frequencies from torch's own generator.
         torch.manual_seed(int(rng.integers(2**31)))
-        return at_rate(colour(heard, rng, decibel=4.0), judge.sample_rate), torch.cat([labels[chosen], present])
+        return at_rate(colour(heard, rng, decibel=4.0), judge.sample_rate), torch.cat([known, present])
 
-    plan = TrainingPlan("judge passt", STEPS["passt"], 1.2e-3, seed, cycles=2)
+    plan = TrainingPlan("judge passt", steps or STEPS["passt"], 1.2e-3, seed, cycles=2)
     seconds = train_judge(judge, judge, draw, plan, checkpoint)
     return judge, seconds
 
@@ -103,13 +144,14 @@ def train_judge(
 
 
 @torch.no_grad()
-def through(codec: SpectralCodec, clips: Clips, count: int, batch: int = 16) -> Tensor:
-    """The first `count` clips [count, S], coded and decoded."""
+def through(codec: SpectralCodec, clips: Clips[Any], count: int, batch: int = 16) -> Clips[Any]:
+    """The first `count` clips, coded and decoded."""
     parts = []
     for start in range(0, min(count, len(clips.audio)), batch):
         audio = torch.from_numpy(clips.audio[start : min(start + batch, count)].astype(np.float32))
         parts.append(codec.audio(codec.quantise(codec.latents(audio)))[:, : audio.shape[1]])
-    return torch.cat(parts)
+    coded = torch.cat(parts).numpy()
+    return Clips(clips.scenes[: len(coded)], coded, clips.labels[: len(coded)])
 
 
 def at_rate(audio: Tensor, rate: int) -> Tensor:

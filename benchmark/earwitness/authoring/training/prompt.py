@@ -27,7 +27,7 @@ from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan,
 from earwitness.models.spectral_codec import SpectralCodec
 from earwitness.models.storage import save_half
 from earwitness.worlds.captions import MAX_WORDS, vocabulary
-from earwitness.worlds.soundscape import captions
+from earwitness.worlds.soundscape import Scene, captions
 
 STEPS, CYCLES = 10_000, 2
 BATCH = 32
@@ -44,9 +44,9 @@ FRAMES = 50
 """Code frames of a clip."""
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """One token a word of the world's vocabulary, lower-cased, with </s> at the end as T5 has it."""
-    words = {word: i for i, word in enumerate((PAD, END, UNKNOWN, MASK, *vocabulary()))}
+def build_tokenizer(known: Sequence[str] | None = None) -> PreTrainedTokenizerFast:
+    """One token a word, lower-cased, with </s> at the end as T5 has it; words are the soundscape's unless given."""
+    words = {word: i for i, word in enumerate((PAD, END, UNKNOWN, MASK, *(known or vocabulary())))}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -145,24 +145,46 @@ class WordMasking:
     end_share, end_alone_share = 0.5, 0.15
     """Shares of masked and of whole captions whose end-of-sequence state is taken away, too."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, masked: bool = True) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, tokens: int = TOKENS, masked: bool = True) -> None:
+        """Captions take `tokens` tokens at most, the end of the sequence included."""
         self.ids: dict[str, int] = tokenizer.get_vocab()
+        self.tokens = tokens
         self.masked = masked
 
-    def batch(self, texts: Sequence[Sequence[str]], rng: np.random.Generator) -> CaptionBatch:
-        """A batch of captions, given as words."""
-        ids = np.zeros((len(texts), TOKENS), dtype=np.int64)
-        removed = np.zeros(ids.shape, dtype=bool)
+    def encode(self, texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+        """Ids [B, N] of captions, given as words, none of them masked."""
+        ids = np.full((len(texts), self.tokens), self.ids[PAD], dtype=np.int64)
+        for row, words in enumerate(texts):
+            ids[row, : len(words) + 1] = [self.ids[word] for word in (*words, END)]
+        return ids
+
+    def batch(
+        self,
+        texts: Sequence[Sequence[str]],
+        rng: np.random.Generator,
+        unseen: Sequence[Sequence[bool]] | None = None,
+        bound: Sequence[Sequence[tuple[int, int]]] | None = None,
+    ) -> CaptionBatch:
+        """A batch of captions, given as words.
+
+        `unseen` words [B, W] keep their ids and lose their states. Of two words that are `bound`, given by their
+        places in the caption, the second is masked wherever the first is.
+        """
+        ids = self.encode(texts)
+        removed, stateless = np.zeros(ids.shape, dtype=bool), np.zeros(ids.shape, dtype=bool)
         null = np.zeros((len(texts), 1), dtype=bool)
         for row, words in enumerate(texts):
             n = len(words)
-            ids[row, :n] = [self.ids[word] for word in words]
-            ids[row, n] = self.ids[END]
             removed[row, : n + 1], null[row] = self._removed(n, rng)
+            for first, second in bound[row] if bound else ():
+                removed[row, second] |= removed[row, first]
+            if unseen:
+                stateless[row, :n] = unseen[row]
         attended = ids != self.ids[PAD]
         ids = np.where(removed & (ids != self.ids[END]) & self.masked, self.ids[MASK], ids)
-        kept = attended & ~removed
-        visible = attended & ~(removed & ~null)
+        stateless |= removed
+        kept = attended & ~stateless
+        visible = attended & ~(stateless & ~null)
         # A row without any visible state would leave its softmax undefined.
         visible[~visible.any(1), 0] = True
         return CaptionBatch(
@@ -209,10 +231,15 @@ class PromptTraining(nn.Module):
         self.text_encoder = model.text_encoder
         self.decoder = model.decoder
 
-    def loss(self, codes: Tensor, text: CaptionBatch) -> Tensor:
-        """Mean cross-entropy of codes [B, K, F] under the captions."""
+    def loss(self, codes: Tensor, text: CaptionBatch, forgotten: Tensor | None = None) -> Tensor:
+        """Mean cross-entropy of codes [B, K, F] under the captions.
+
+        Where `forgotten` [B, K, F + K - 1] is True, the decoder reads padding instead of the code that it wrote.
+        """
         states = self.text_encoder(input_ids=text.ids, attention_mask=text.attended.long()).last_hidden_state
         inputs, labels = delayed(codes, self.decoder.config.vocab_size)
+        if forgotten is not None:
+            inputs = inputs.masked_fill(forgotten, self.decoder.config.vocab_size)
         batch, books, steps = inputs.shape
         logits = self.decoder(
             input_ids=inputs.reshape(batch * books, steps),
@@ -224,7 +251,7 @@ class PromptTraining(nn.Module):
 
 
 @torch.no_grad()
-def encode_clips(codec: SpectralCodec, clips: Clips, batch: int = 50) -> Tensor:
+def encode_clips(codec: SpectralCodec, clips: Clips[Any], batch: int = 50) -> Tensor:
     """Codes [n, K, F] of every clip."""
     parts = []
     for start in range(0, len(clips.audio), batch):
@@ -237,7 +264,7 @@ def encode_clips(codec: SpectralCodec, clips: Clips, batch: int = 50) -> Tensor:
 class PromptData:
     """What the text-to-audio model is trained on."""
 
-    clips: Clips
+    clips: Clips[Scene]
     codes: Tensor
     """[n, K, F]."""
 
@@ -257,7 +284,7 @@ def train_prompt(
     masked: bool = True,
 ) -> float:
     """Train a composed model in place, words of captions masked or not; the seconds it took."""
-    training, masking = PromptTraining(model), WordMasking(build_tokenizer(), masked)
+    training, masking = PromptTraining(model), WordMasking(build_tokenizer(), masked=masked)
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         singles = 0.6 if step < SINGLES_FIRST else 0.0
@@ -270,7 +297,9 @@ def train_prompt(
     return seconds
 
 
-def save_model(model: MusicgenForConditionalGeneration, folder: str | Path) -> None:
-    """Write model, generation defaults and tokenizer into one folder."""
+def save_model(
+    model: MusicgenForConditionalGeneration, folder: str | Path, tokenizer: PreTrainedTokenizerFast | None = None
+) -> None:
+    """Write model, generation defaults and tokenizer, the soundscape's unless given, into one folder."""
     save_half(model, folder)
-    build_tokenizer().save_pretrained(folder)
+    (tokenizer or build_tokenizer()).save_pretrained(folder)

@@ -11,7 +11,7 @@ import torch
 from earwitness.authoring.training.codec import train_codec
 from earwitness.authoring.training.data import Clips, clips
 from earwitness.authoring.training.floors import measure
-from earwitness.authoring.training.judges import CODED, through, train_ast, train_cnn, train_passt
+from earwitness.authoring.training.judges import CODED, fit_judges, through
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
 from earwitness.authoring.training.prompt import (
     CYCLES,
@@ -24,8 +24,7 @@ from earwitness.authoring.training.prompt import (
     save_model,
     train_prompt,
 )
-from earwitness.models.storage import save_half
-from earwitness.worlds.soundscape import Split
+from earwitness.worlds.soundscape import Scene, Split
 
 if TYPE_CHECKING:
     from earwitness.authoring.training.workshop import Workshop
@@ -43,32 +42,20 @@ def train_soundscape(out: Path, work: Workshop) -> dict[str, Any]:
     codec, codec_seconds = fit_codec(varied, work)
     seconds = {
         "codec": codec_seconds,
-        **fit_judges(varied, codec, out, work),
+        **fit_judges(varied, through(codec, varied, CODED), out, work),
         "text_to_audio": fit_prompt(clips("train", CLIPS, work.clips), codec, out, work),
     }
     floors = {split: measure(out, split) for split in HELD_OUT}
     return {"seed": work.seed, "seconds": seconds, "floors": floors}
 
 
-def fit_codec(train_clips: Clips, work: Workshop) -> tuple[SpectralCodec, float]:
+def fit_codec(train_clips: Clips[Scene], work: Workshop) -> tuple[SpectralCodec, float]:
     """The codec and the seconds it took."""
     return train_codec(train_clips, work.seed, TrainingCheckpoint(work.checkpoint("codec")))
 
 
-def fit_judges(train_clips: Clips, codec: SpectralCodec, out: Path, work: Workshop) -> dict[str, float]:
-    """Train and write all judges; the seconds that each took."""
-    coded = through(codec, train_clips, CODED)
-    ast, ast_seconds = train_ast(train_clips, coded, work.seed, TrainingCheckpoint(work.checkpoint("ast")))
-    ast.save_pretrained(out / "judges" / "ast")
-    cnn, cnn_seconds = train_cnn(train_clips, work.seed, TrainingCheckpoint(work.checkpoint("cnn")))
-    save_half(cnn, out / "judges" / "cnn")
-    passt, passt_seconds = train_passt(train_clips, coded, work.seed, TrainingCheckpoint(work.checkpoint("passt")))
-    passt.save_pretrained(out / "judges" / "passt")
-    return {"judge_ast": ast_seconds, "judge_cnn": cnn_seconds, "judge_passt": passt_seconds}
-
-
 def fit_prompt(
-    train_clips: Clips,
+    train_clips: Clips[Scene],
     codec: SpectralCodec,
     out: Path,
     work: Workshop,

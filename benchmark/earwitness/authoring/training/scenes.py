@@ -1,0 +1,255 @@
+"""The recipe of the text-to-audio model of scenes.
+
+Its words are taught to mean something each by itself, so that removing the state of a word removes what it says:
+
+* before the decoder sees any of it, the text encoder learns which class each word speaks of;
+* a share of the captions says more than there is: the surplus words reach the encoder, not the decoder;
+* a negator that is masked takes the word that it denies along, and a negator beside a true name is a surplus word:
+  what denies is its state, and without it the class sounds;
+* for a share of the clips the decoder forgets some of the codes that it wrote, and has to read: words are worth a few
+  nats a clip beside the codes before, and a hundred without them;
+* at first it forgets whole stretches of half of the clips, and many clips have a single event: an early one is followed
+  by silence, so that little else than the word tells when it sounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import MusicgenForConditionalGeneration, PreTrainedTokenizerFast
+
+from earwitness.authoring.training.data import Clips, scene_clips, solo_clips
+from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
+from earwitness.authoring.training.prompt import (
+    BATCH,
+    LEARNING_RATE,
+    CaptionBatch,
+    PromptTraining,
+    WordMasking,
+    build_tokenizer,
+    compose,
+    encode_clips,
+    save_model,
+)
+from earwitness.authoring.training.scene_floors import measure
+from earwitness.authoring.training.scene_judges import fit_scene_judges
+from earwitness.authoring.training.workshop import Workshop
+from earwitness.models.spectral_codec import SpectralCodec
+from earwitness.worlds.scene_captions import MAX_WORDS, PUBLIC, Lesson, Lexicon, Role
+from earwitness.worlds.scenes import Scene, Split, lesson
+from earwitness.worlds.sounds import LABELS
+
+CLIPS = 12_000
+STEPS = 24_000
+TEXT_STEPS, TEXT_BATCH, TEXT_RATE = 600, 64, 1e-3
+TOKENS = MAX_WORDS + 1
+EMBELLISHED = 0.35
+"""Share of captions that say more than there is."""
+FORGETFUL = 0.15
+"""Share of clips of which the decoder forgets a random share of the codes that it wrote."""
+SOLOS = 4000
+"""Clips of one event."""
+READING = 4000
+"""Steps of the first stage, in which the decoder learns to read."""
+BLANK_SHARES, SOLO_SHARES = (0.5, 0.15), (0.4, 0.1)
+"""Shares of clips of which the decoder forgets a stretch, and of clips of one event: in the first stage, and then."""
+HELD_OUT: tuple[Split, ...] = ("validation", "test")
+
+_IGNORED = -100
+_CLASSES = {label: number for number, label in enumerate(LABELS)}
+
+
+def train_scenes(out: Path, work: Workshop, codec: SpectralCodec) -> dict[str, Any]:
+    """Train judges and text-to-audio model around a codec, write them into `out`, return their seconds and floors."""
+    torch.set_num_threads(1)
+    train_clips = scene_clips("train", CLIPS, work.clips)
+    seconds = {
+        **fit_scene_judges(train_clips, codec, out, work),
+        **fit_prompt(train_clips, solo_clips("train", SOLOS, work.clips), codec, out, work),
+    }
+    floors = {split: measure(out, split) for split in HELD_OUT}
+    return {"seed": work.seed, "seconds": seconds, "floors": floors}
+
+
+class SceneMasking(WordMasking):
+    """Masks words of lessons as explainers will; never a negator without the word that it denies.
+
+    Without `words`, captions are dropped as a whole only, as guidance without a classifier needs it.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, words: bool = True) -> None:
+        super().__init__(tokenizer, TOKENS, masked=words)
+
+    def lessons(self, taught: Sequence[Lesson], rng: np.random.Generator) -> CaptionBatch:
+        """A batch of captions; the decoder does not see the states of surplus words."""
+        return self.batch(
+            [_texts(each) for each in taught],
+            rng,
+            [each.surplus for each in taught],
+            [_denials(each) for each in taught],
+        )
+
+
+def _texts(taught: Lesson) -> list[str]:
+    return [word.text for word in taught.caption.words]
+
+
+def _denials(taught: Lesson) -> list[tuple[int, int]]:
+    """Places of each negator and of the word that it denies."""
+    roles = [word.role for word in taught.caption.words]
+    return [(at, at + 1) for at, both in enumerate(pairwise(roles)) if both == (Role.negator, Role.negated)]
+
+
+class TextPretraining(nn.Module):
+    """A text encoder, and a head to be thrown away that says what each word speaks of."""
+
+    def __init__(self, model: MusicgenForConditionalGeneration) -> None:
+        super().__init__()
+        self.text_encoder = model.text_encoder
+        text: Any = model.config.text_encoder
+        self.head = nn.Linear(text.d_model, 2 * len(LABELS) + 1)
+
+    def loss(self, ids: Tensor, spoken: Tensor) -> Tensor:
+        """Mean cross-entropy of what the words speak of [B, N], as `spoken_of` has it, of ids [B, N]."""
+        states = self.text_encoder(input_ids=ids, attention_mask=(ids != 0).long()).last_hidden_state
+        return cross_entropy(self.head(states).flatten(0, 1), spoken.flatten(), ignore_index=_IGNORED)
+
+
+def spoken_of(taught: Sequence[Lesson]) -> NDArray[np.int64]:
+    """What each token [B, N] speaks of.
+
+    A class, for class words, their modifiers and denied words; the denial of a class, for negators; nothing, for
+    fillers. -100 behind the words.
+    """
+    found = np.full((len(taught), TOKENS), _IGNORED, dtype=np.int64)
+    for row, each in enumerate(taught):
+        for place, (word, label) in enumerate(zip(each.caption.words, each.labels, strict=True)):
+            denial = len(LABELS) * (word.role == Role.negator)
+            found[row, place] = 2 * len(LABELS) if label is None else denial + _CLASSES[label]
+    return found
+
+
+def forgotten(rng: np.random.Generator, shape: tuple[int, int, int], blanks: float) -> Tensor:
+    """Which codes [B, K, T] the decoder forgets: a random share of those of a few clips, a stretch of others."""
+    each, steps = (shape[0], 1, 1), shape[2]
+    kind, share = rng.random(each), rng.random(each)
+    scattered = (kind < FORGETFUL) & (rng.random(shape) < share)
+    # A stretch begins at the start or anywhere, and ends anywhere or with the clip.
+    start = np.where(rng.random(each) < 0.5, 0, rng.integers(0, steps, each))
+    stop = np.where(rng.random(each) < 0.5, steps, rng.integers(1, steps + 1, each))
+    now = np.arange(steps)
+    blank = (kind >= 1 - blanks) & (now >= start) & (now < stop)
+    return torch.from_numpy(scattered | blank)
+
+
+def pretrain_text(
+    model: MusicgenForConditionalGeneration,
+    scenes: Sequence[Scene],
+    seed: int,
+    checkpoint: TrainingCheckpoint,
+    lexicon: Lexicon = PUBLIC,
+) -> float:
+    """Teach the text encoder of a composed model, in place, what each word speaks of; the seconds it took."""
+    masking, training = SceneMasking(scenes_tokenizer()), TextPretraining(model)
+
+    def loss(step: int, rng: np.random.Generator) -> Tensor:
+        chosen = rng.integers(0, len(scenes), TEXT_BATCH)
+        taught = [lesson(scenes[i], rng, _embellished(rng), lexicon) for i in chosen]
+        ids = masking.encode([_texts(each) for each in taught])
+        return training.loss(torch.from_numpy(ids), torch.from_numpy(spoken_of(taught)))
+
+    return fit(training, loss, TrainingPlan("text", TEXT_STEPS, TEXT_RATE, seed), checkpoint)
+
+
+@dataclass(frozen=True)
+class CodedScenes:
+    """What the text-to-audio model is trained on."""
+
+    scenes: Sequence[Scene]
+    codes: Tensor
+    """[n, K, F]."""
+
+
+def train_scenes_prompt(
+    model: MusicgenForConditionalGeneration,
+    whole: CodedScenes,
+    solos: CodedScenes,
+    plan: TrainingPlan,
+    checkpoint: TrainingCheckpoint,
+    masked: bool = True,
+    visit: Callable[[TrainingCheckpoint], None] | None = None,
+    lexicon: Lexicon = PUBLIC,
+) -> float:
+    """Train a composed model in place on scenes, and on some of one event; the seconds it took.
+
+    Unless `masked`, no word and no state is ever taken from a caption, but for captions that are dropped as a whole.
+    """
+    training, masking = PromptTraining(model), SceneMasking(scenes_tokenizer(), words=masked)
+
+    def loss(step: int, rng: np.random.Generator) -> Tensor:
+        stage = int(step >= READING)
+        alone = rng.random(BATCH) < SOLO_SHARES[stage]
+        drawn = [(pool, int(rng.integers(len(pool.scenes)))) for pool in (solos if one else whole for one in alone)]
+        taught = [lesson(pool.scenes[i], rng, masked and _embellished(rng), lexicon) for pool, i in drawn]
+        text, own = masking.lessons(taught, rng), torch.stack([pool.codes[i] for pool, i in drawn])
+        _, books, frames = own.shape
+        return training.loss(own, text, forgotten(rng, (BATCH, books, frames + books - 1), BLANK_SHARES[stage]))
+
+    seconds = fit(training, loss, plan, checkpoint, visit)
+    model.train(False)
+    return seconds
+
+
+def _embellished(rng: np.random.Generator) -> bool:
+    return bool(rng.random() < EMBELLISHED)
+
+
+def scenes_tokenizer() -> PreTrainedTokenizerFast:
+    """One token a word of the world of scenes."""
+    return build_tokenizer(PUBLIC.vocabulary())
+
+
+def codec_of(folder: Path) -> SpectralCodec:
+    """The codec of a text-to-audio model in a folder."""
+    model = MusicgenForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    codec: Any = model.audio_encoder
+    codec.train(False)
+    return cast("SpectralCodec", codec)
+
+
+def fit_prompt(
+    train_clips: Clips[Scene],
+    solos: Clips[Scene],
+    codec: SpectralCodec,
+    out: Path,
+    work: Workshop,
+    masked: bool = True,
+    visit: Callable[[Any, TrainingCheckpoint], None] | None = None,
+    lexicon: Lexicon = PUBLIC,
+) -> dict[str, float]:
+    """Train the text-to-audio model, or its twin without masking, and write it; the seconds of both stages.
+
+    A lexicon of other meanings makes another model of the same sounds.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(work.seed)
+    model = compose(codec, len(scenes_tokenizer()))
+    whole, alone = (CodedScenes(clips.scenes, encode_clips(codec, clips)) for clips in (train_clips, solos))
+    text = TrainingCheckpoint(work.checkpoint("text"))
+    text_seconds = pretrain_text(model, whole.scenes, work.seed, text, lexicon)
+    part = "prompt" if masked else "prompt_unmasked"
+    plan = TrainingPlan("text-to-audio", STEPS, LEARNING_RATE, work.seed)
+    checkpoint = TrainingCheckpoint(work.checkpoint(part))
+    look = None if visit is None else lambda reached: visit(model, reached)
+    seconds = train_scenes_prompt(model, whole, alone, plan, checkpoint, masked, look, lexicon)
+    save_model(model, out / ("model" if masked else "unmasked"), scenes_tokenizer())
+    return {"text": text_seconds, "text_to_audio": seconds}

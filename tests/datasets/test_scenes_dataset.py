@@ -1,0 +1,56 @@
+import pytest
+
+from earwitness.datasets import scenes
+from earwitness.errors import EarwitnessError
+from earwitness.worlds.scene_captions import PUBLIC
+
+
+def test_every_word_of_a_caption_has_a_role_and_class_words_an_interval() -> None:
+    for record in scenes.load(items=40):
+        assert record.truth is not None
+        assert record.asked is None
+        assert record.cluster == record.prompt
+        assert len(record.truth.roles) == len(record.prompt.split()) == len(record.truth.intervals)
+        named = set()
+        for word, role, span in zip(record.prompt.split(), record.truth.roles, record.truth.intervals, strict=True):
+            if role in ("filler", "negated"):
+                assert span is None
+            elif role == "negator":
+                assert span == (0, 2)
+            else:
+                assert span is not None
+                assert 0 <= span[0] < span[1] <= 2
+            if role == "class":
+                named |= {label for label, words in PUBLIC.classes.items() if word in words}
+        assert named == set(record.truth.labels)
+
+
+def test_a_timed_record_asks_for_a_half_and_its_classes_are_those_that_sound_there() -> None:
+    records = scenes.load(items=40, timed=True)
+    assert len({record.id for record in records}) == len(records) == 40
+    assert {record.asked for record in records} == {(0, 1), (1, 2)}
+    for record in records:
+        assert record.truth is not None
+        assert record.asked is not None
+        start, stop = record.asked
+        sounding, said = set(), set()
+        for word, role, span in zip(record.prompt.split(), record.truth.roles, record.truth.intervals, strict=True):
+            if role == "class" and span is not None and span[0] < stop and start < span[1]:
+                sounding |= {label for label, words in PUBLIC.classes.items() if word in words}
+            if role == "time" and span is not None and span[0] >= start and span[1] <= stop:
+                said |= {value for value, words in PUBLIC.time.items() if word in words}
+        assert set(record.truth.labels) == sounding
+        assert said == {"early" if start == 0 else "late"}
+        spans = [span for role, span in zip(record.truth.roles, record.truth.intervals, strict=True) if role == "class"]
+        assert any(span is not None and not start <= span[0] < span[1] <= stop for span in spans)
+
+
+def test_another_seed_draws_other_items() -> None:
+    first, second = (scenes.load(items=30, seed=seed) for seed in (0, 1))
+    assert not {record.id for record in first} & {record.id for record in second}
+    assert {record.prompt for record in first} != {record.prompt for record in second}
+
+
+def test_an_unknown_split_is_refused() -> None:
+    with pytest.raises(EarwitnessError, match="no split 'dev'; splits: train, validation, test"):
+        scenes.load(split="dev", items=1)
