@@ -2,6 +2,7 @@ import pytest
 
 from earwitness.datasets import scenes
 from earwitness.errors import EarwitnessError
+from earwitness.private import SECRET, fingerprint
 from earwitness.worlds.scene_captions import PUBLIC
 
 
@@ -54,3 +55,23 @@ def test_another_seed_draws_other_items() -> None:
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(EarwitnessError, match="no split 'dev'; splits: train, validation, test"):
         scenes.load(split="dev", items=1)
+
+
+def test_a_private_task_has_the_same_events_and_other_words_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = "correct horse battery staple"
+    monkeypatch.setenv(SECRET, kept)
+    public, private = scenes.load(items=20), scenes.load(items=20, private=fingerprint(kept))
+    assert [one.truth.labels for one in public if one.truth] == [one.truth.labels for one in private if one.truth]
+    assert scenes.load(items=20, private=fingerprint(kept)) == private
+    meant, same = {word: label for label, words in PUBLIC.classes.items() for word in words}, []
+    for record in private:
+        assert record.truth is not None
+        named = zip(record.prompt.split(), record.truth.roles, strict=True)
+        same.append({meant[word] for word, role in named if role == "class"} == set(record.truth.labels))
+    assert not all(same)
+
+
+def test_a_private_task_without_its_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SECRET, raising=False)
+    with pytest.raises(EarwitnessError, match=f"only who has its secret, in {SECRET}"):
+        scenes.load(items=1, private=fingerprint("correct horse battery staple"))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from earwitness.datasets import PromptRecord, PromptTruth
 from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError
-from earwitness.worlds.scene_captions import CaptionWord, Role
+from earwitness.private import seed_of
+from earwitness.worlds.scene_captions import PUBLIC, CaptionWord, Lexicon, Role
+from earwitness.worlds.scene_captions import private as drawn_by
 from earwitness.worlds.scenes import DURATION, HALF, SPLITS, Scene, Time, scene
 from earwitness.worlds.scenes import VERSION as VERSION
 
@@ -23,29 +25,45 @@ SECONDS: dict[Time, tuple[float, float]] = {"early": (0.0, HALF), "late": (HALF,
 
 @validated
 def load(
-    source: str = "", *, split: str = "test", items: Items, seed: Seed = 0, timed: bool = False
+    source: str = "",
+    *,
+    split: str = "test",
+    items: Items,
+    seed: Seed = 0,
+    timed: bool = False,
+    private: str = "",
 ) -> list[PromptRecord]:
     """The first `items` scenes of a split of the world; another seed draws other scenes of the same split.
 
     With `timed`, those scenes that sound in both halves and say of an event that it is early or late: each record asks
-    for the half of one such event, and its classes are those that sound there. Scenes of one caption are a cluster:
-    models hear the caption alone. Raises EarwitnessError where there is no such split.
+    for the half of one such event, and its classes are those that sound there. `private` is the fingerprint of a secret
+    (`earwitness.private`) by which the words mean something else. Scenes of one caption are a cluster: models hear the
+    caption alone. Raises EarwitnessError where there is no such split, or the secret is missing or another one.
     """
+    lexicon = lexicon_of(private)
     for known in SPLITS:
         if known == split:
-            return list(islice(_timed(known, seed) if timed else _whole(known, seed), items))
+            return list(islice(_timed(known, seed, lexicon) if timed else _whole(known, seed, lexicon), items))
     raise EarwitnessError(f"the world of scenes has no split {split!r}; splits: {', '.join(SPLITS)}")
 
 
-def _whole(split: Split, seed: int) -> Iterator[PromptRecord]:
+def lexicon_of(private: str) -> Lexicon:
+    """The lexicon of a card: the published one, or that of the secret which the fingerprint `private` is of.
+
+    Raises EarwitnessError where the secret is missing or another one.
+    """
+    return drawn_by(seed_of(private)) if private else PUBLIC
+
+
+def _whole(split: Split, seed: int, lexicon: Lexicon) -> Iterator[PromptRecord]:
     for index in count():
-        made = scene(split, index, seed)
+        made = scene(split, index, seed, lexicon)
         yield _record(made, made.id, tuple(event.label for event in made.events))
 
 
-def _timed(split: Split, seed: int) -> Iterator[PromptRecord]:
+def _timed(split: Split, seed: int, lexicon: Lexicon) -> Iterator[PromptRecord]:
     for index in count():
-        made = scene(split, index, seed)
+        made = scene(split, index, seed, lexicon)
         halves = [event.time for event in made.events if event.time is not None]
         if halves and made.heard("early") and made.heard("late"):
             half = halves[index % len(halves)]

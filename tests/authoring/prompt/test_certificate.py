@@ -83,7 +83,8 @@ def test_scenes_are_fresh_ones_of_the_split_of_the_task_as_its_first_judge_hears
 ) -> None:
     asked = []
 
-    def interventions(ensemble, drawn, count, judge):
+    def interventions(ensemble, drawn, count, judge, lexicon):
+        assert lexicon is scene_captions.PUBLIC
         asked.append((drawn[0].id, judge))
         return {**FIGURES, f"classes_{judge}": 0.99}
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.authoring.training import floors, scene_floors
+from earwitness.datasets.scenes import lexicon_of
 from earwitness.errors import EarwitnessError
 from earwitness.stats.intervals import interval, mean_of
 from earwitness.worlds import captions, scene_captions, scenes, soundscape
@@ -118,8 +119,9 @@ def _of_soundscape(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
 def _of_scenes(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
     card, judge = task.card.dataset, task.card.judges[0].name
     split = next(name for name in scenes.SPLITS if name == card.split)
-    drawn = scene_floors.scenes_of(split, card.seed + 1)
-    figures = scene_floors.interventions(ensemble, drawn, COUNT, judge)
+    lexicon = lexicon_of(str(card.parameters.get("private", "")))
+    drawn = scene_floors.scenes_of(split, card.seed + 1, lexicon)
+    figures = scene_floors.interventions(ensemble, drawn, COUNT, judge, lexicon)
     return {**figures, "classes": figures[f"classes_{judge}"]}
 
 
