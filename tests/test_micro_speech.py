@@ -68,7 +68,8 @@ def test_truth_that_metrics_read_is_certified(task: Task) -> None:
         "prefix" if metric.metric == "prefix_ap" else metric.parameters.get("level") for metric in task.card.metrics
     }
     roles = read_certificate(task)["roles"]
-    assert read - {None} == {"word", "prefix"} == {role for role, found in roles.items() if found["certified"]}
+    assert set(roles) == {"word", "prefix"}
+    assert read - {None} == {role for role, found in roles.items() if found["certified"]} != set()
 
 
 def test_sixteen_speakers_say_what_is_scored(task: Task) -> None:
