@@ -24,7 +24,6 @@ TASKS = [registry.task("micro_speech"), registry.task("micro_translation")]
 MODEL_MEGABYTES = 10
 WORD_ERRORS, BLEU = 0.05, 80
 """Floors, of utterances whose every word the sound tells."""
-HEARD = 25
 
 
 @pytest.fixture(params=TASKS, ids=[task.id for task in TASKS])
@@ -37,16 +36,15 @@ def test_the_model_is_within_its_size(task: Task) -> None:
     assert sum(path.stat().st_size for path in (task.folder / "model").rglob("*")) <= MODEL_MEGABYTES * 2**20
 
 
-@pytest.mark.parametrize("utterances", [HEARD, pytest.param(SHIPPED, marks=pytest.mark.slow)])
-def test_the_model_writes_what_held_out_voices_say(task: Task, utterances: int) -> None:
+def test_the_model_writes_what_held_out_speakers_say(task: Task) -> None:
     model = speech2text.from_pretrained(str(task.folder / "model"))
-    records: list[Any] = load_records(Setting(task))[:utterances]
+    records: list[Any] = load_records(Setting(task))
     written = []
     for record in records:
         features = torch.from_numpy(model.features(record.audio(model.sample_rate)))[None]
         with torch.inference_mode():
             written.append(model.text(model.transcribe(features)[0].tolist()))
-    told = [place for place in range(utterances) if utterance("test", place).told]
+    told = [place for place in range(SHIPPED) if utterance("test", place).told]
     right = [records[place].reference for place in told]
     written = [written[place] for place in told]
     if task.card.dataset.parameters.get("target") == "translation":
