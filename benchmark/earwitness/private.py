@@ -9,7 +9,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.seeds import derive
 
 SECRET = "EARWITNESS_SECRET"
-"""Environment variable that holds the secret; no submission sees it."""
+"""Environment variable that holds the secret; no submission in a box of bwrap or landlock sees it."""
 SHORTEST = 16
 """Characters of a secret, at least: a fingerprint is public, and what is short is guessed."""
 _SALT = b"earwitness private task"
@@ -22,7 +22,7 @@ def fingerprint(secret: str) -> str:
     """
     if len(secret) < SHORTEST:
         raise EarwitnessError(f"a secret of {len(secret)} characters is guessed: take {SHORTEST} or more")
-    return hashlib.scrypt(secret.encode(), salt=_SALT, n=2**14, r=8, p=1, dklen=16).hex()
+    return hashlib.scrypt(os.fsencode(secret), salt=_SALT, n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def seed_of(known: str) -> int:

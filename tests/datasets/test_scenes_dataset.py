@@ -57,18 +57,19 @@ def test_an_unknown_split_is_refused() -> None:
         scenes.load(split="dev", items=1)
 
 
-def test_a_private_task_has_the_same_events_and_other_words_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_private_task_says_other_scenes_in_words_of_other_meanings(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = "correct horse battery staple"
     monkeypatch.setenv(SECRET, kept)
-    public, private = scenes.load(items=20), scenes.load(items=20, private=fingerprint(kept))
-    assert [one.truth.labels for one in public if one.truth] == [one.truth.labels for one in private if one.truth]
-    assert scenes.load(items=20, private=fingerprint(kept)) == private
-    meant, same = {word: label for label, words in PUBLIC.classes.items() for word in words}, []
+    public, private = scenes.load(items=60), scenes.load(items=60, private=fingerprint(kept))
+    assert scenes.load(items=60, private=fingerprint(kept)) == private
+    labels = [[one.truth.labels for one in records if one.truth] for records in (public, private)]
+    assert sum(one == other for one, other in zip(*labels, strict=True)) < 15
+    # Who reads the words by their published meanings does not find what sounds.
+    meant, right = {word: label for label, words in PUBLIC.classes.items() for word in words}, 0
     for record in private:
         assert record.truth is not None
-        named = zip(record.prompt.split(), record.truth.roles, strict=True)
-        same.append({meant[word] for word, role in named if role == "class"} == set(record.truth.labels))
-    assert not all(same)
+        right += {meant[word] for word in record.prompt.split() if word in meant} == set(record.truth.labels)
+    assert right < 6
 
 
 def test_a_private_task_without_its_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

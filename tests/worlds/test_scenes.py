@@ -283,29 +283,25 @@ def test_words_of_a_lesson_are_labelled_by_the_class_that_they_speak_of() -> Non
                 assert word.text in PUBLIC.classes[str(label)]
 
 
-def test_a_private_lexicon_has_the_same_words_with_other_meanings() -> None:
+def test_a_private_lexicon_has_the_same_words_with_other_meanings_whatever_their_role() -> None:
     secret = private(5)
     assert secret == private(5) != private(6)
     assert secret.vocabulary() == PUBLIC.vocabulary()
-    assert secret.fillers == PUBLIC.fillers
-    for role in (secret.classes, secret.loudness, secret.pitch, secret.time):
-        assert all(len(words) == 3 for words in role.values())
-    moved = sum(word not in PUBLIC.classes[label] for label, words in secret.classes.items() for word in words)
-    assert moved > 12
-    for name in ("classes", "loudness", "pitch", "time"):
-        before, after = (getattr(lexicon, name) for lexicon in (PUBLIC, secret))
-        assert {word for words in before.values() for word in words} == {
-            word for words in after.values() for word in words
-        }
+    kept = [word for label, words in secret.classes.items() for word in words if word in PUBLIC.classes[label]]
+    assert len(kept) < 4
+    public_fillers, mine = set(PUBLIC.fillers), {word for words in secret.classes.values() for word in words}
+    # A list of the published words that mean something does not tell those that do here.
+    assert len(mine & public_fillers) > 5
+    assert len(set(secret.fillers) & public_fillers) < len(public_fillers) - 5
 
 
-def test_a_private_lexicon_says_the_same_sounds_by_its_own_words() -> None:
+def test_a_private_world_has_other_scenes_said_by_its_own_words() -> None:
     secret = private(5)
-    for item in SCENES[:40]:
-        said = scene("train", int(item.id.split("-")[1]), lexicon=secret)
-        assert said.events == item.events
-        assert meant(said.caption.words, secret) == truth(item)
-        assert said.caption != item.caption
+    public = [item.events for item in SCENES[:40]]
+    said = [scene("train", int(item.id.split("-")[1]), lexicon=secret) for item in SCENES[:40]]
+    assert not any(item.events == events for item, events in zip(said, public, strict=True))
+    for item in said:
+        assert meant(item.caption.words, secret) == truth(item)
 
 
 def test_more_words_than_fit_are_not_said() -> None:

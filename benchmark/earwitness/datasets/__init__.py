@@ -67,8 +67,8 @@ class SpeechTruth:
     """For each spoken word, indices of the phonemes that tell it from another word of the vocabulary that could stand
     in its place and differs in nothing else (lamp, ramp); empty where there is no such word."""
     follows: tuple[int | None, ...] = ()
-    """For each word of the reference transcript that the sound alone does not tell, the earlier word of it that does;
-    None for words that can be heard, or whose teller comes later. Empty where nothing is known of it."""
+    """For each word of the reference transcript whose own sound is covered, the earlier word of it that it agrees with;
+    None for words that can be heard, or that come first. Empty where nothing is known of it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Agreement of speech maps with when words and phonemes are said, and with what tells a word that cannot be heard
+"""Agreement of speech maps with when words and phonemes are said, and with the word that a covered one agrees with
 (data truth: plausibility, not faithfulness)."""
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def mass_inside(frames: ArrayLike, inside: ArrayLike) -> float:
 
 @metric(reads=PrefixTellers, direction="higher", range=(0.0, 1.0))
 def prefix_ap(prefix: ArrayLike, tellers: ArrayLike) -> float:
-    """Average precision of a prefix map against the earlier tokens that tell a word which the sound does not.
+    """Average precision of a prefix map against the earlier tokens that a word agrees with whose own sound is covered.
 
-    `prefix` [O, O], row k the map of the tokens before token k; `tellers` [O, O] bool. Mean over tokens at least two
-    tokens precede, some of which tell it and some do not; raises UndefinedError where there is none. Ours.
+    `prefix` [O, O], row k the map of the tokens before token k; `tellers` [O, O] bool, the tokens that token k agrees
+    with. Mean over tokens with some that do and some that do not; raises UndefinedError where there is none. Ours.
 
     >>> round(prefix_ap([[0, 0, 0], [0, 0, 0], [0.2, 0.7, 0]], [[False] * 3, [False] * 3, [True, False, False]]), 12)
     0.5

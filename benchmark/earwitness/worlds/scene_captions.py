@@ -7,7 +7,7 @@ other meanings.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -80,7 +80,7 @@ class Lesson(NamedTuple):
 
     caption: Caption
     surplus: tuple[bool, ...]
-    """[W] True for a word that says what is not so: who learns from it must not see its state."""
+    """[W] True for a word that says what is not said of this scene: who learns from it must not see its state."""
     labels: tuple[str | None, ...]
     """[W] the class that each word speaks of, be it there or not; None for fillers."""
 
@@ -128,6 +128,8 @@ class Lexicon:
         ("in", "the", "distance", "we", "think"),
     )
     """They may stand anywhere between phrases."""
+    key: int = 0
+    """What a private world's scenes are drawn by, too; 0 for the published one."""
     fillers: tuple[str, ...] = field(init=False)
     """Every word that means nothing, sorted."""
 
@@ -156,20 +158,33 @@ PUBLIC = Lexicon(
 
 
 def private(seed: int) -> Lexicon:
-    """The published words with other meanings: within each role, words change places by a secret seed."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    """The published words with other meanings: all of them, fillers too, change places by a secret seed above 0."""
+    words = PUBLIC.vocabulary()
+    drawn = np.random.default_rng(np.random.SeedSequence(seed)).permutation(words).tolist()
+    instead = dict(zip(words, drawn, strict=True))
 
-    def shuffled(words: Words) -> Words:
-        drawn = rng.permutation([word for group in words.values() for word in group]).tolist()
-        places = iter(drawn)
-        return {value: tuple(next(places) for _ in group) for value, group in words.items()}
+    def listed(group: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(instead[word] for word in group)
 
-    return replace(
-        PUBLIC,
-        classes=shuffled(PUBLIC.classes),
-        loudness=shuffled(PUBLIC.loudness),
-        pitch=shuffled(PUBLIC.pitch),
-        time=shuffled(PUBLIC.time),
+    def table(groups: Words) -> Words:
+        return {value: listed(group) for value, group in groups.items()}
+
+    def phrases(some: Phrases) -> Phrases:
+        return tuple(listed(phrase) for phrase in some)
+
+    return Lexicon(
+        classes=table(PUBLIC.classes),
+        loudness=table(PUBLIC.loudness),
+        pitch=table(PUBLIC.pitch),
+        time=table(PUBLIC.time),
+        negators=listed(PUBLIC.negators),
+        articles=listed(PUBLIC.articles),
+        connectives=listed(PUBLIC.connectives),
+        links=listed(PUBLIC.links),
+        openings=phrases(PUBLIC.openings),
+        closings=phrases(PUBLIC.closings),
+        clauses=phrases(PUBLIC.clauses),
+        key=seed,
     )
 
 

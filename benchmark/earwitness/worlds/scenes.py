@@ -141,8 +141,9 @@ class RenderedScene(NamedTuple):
 
 
 def scene(split: Split, index: int, seed: int = 0, lexicon: Lexicon = PUBLIC) -> Scene:
-    """Item `index` of a split; other seeds draw other items of the same split, other lexicons say them otherwise."""
-    entropy = (_WORLD, VERSION, SPLITS.index(split), index, seed)
+    """Item `index` of a split; other seeds, and lexicons of other keys, draw other items of the same split."""
+    private = (lexicon.key,) if lexicon.key else ()
+    entropy = (_WORLD, VERSION, SPLITS.index(split), index, seed, *private)
     rng = np.random.default_rng(np.random.SeedSequence(entropy))
     events = _events(rng)
     caption = write(_meanings(events), split, rng, lexicon)

@@ -1,8 +1,8 @@
 """The spoken world: commands in many voices, when each of their words and phonemes is said, and what noise covers.
 
 In most utterances noise stands in place of the one phoneme that tells a word from its partner (phonemic restoration:
-Warren, Science 1970). Only the word that it agrees with says then which of the two it is. Where that word is drowned,
-too, nothing in the sound tells them: a transcript has to choose, and what it chose for the one tells the other.
+Warren, Science 1970). The word that it agrees with says then which of the two it is. Where that word is drowned, too,
+only traces around the noise are left in the sound, and what a transcript chose for the one word tells the other.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Utterance:
 
     @property
     def told(self) -> bool:
-        """Whether the sound tells every word: none is drowned together with the word that it agrees with."""
+        """Whether no word is drowned together with the word that it agrees with."""
         agreements = [{i, other} for i, other in enumerate(self.command.agreeing) if other is not None]
         return not any(agreement <= set(self.drowned) for agreement in agreements)
 

@@ -1,9 +1,9 @@
 """Certify a speech task: training speech, the certificate of its intervals, ceilings; item by item, resumable.
 
-The truth says when a word is said, and which earlier word tells one that the sound alone does not. It is the truth of
-the model where removing that stretch of the spectrogram costs the word's token more likelihood than removing an equally
-long stretch elsewhere in the utterance, and where removing that earlier word costs it more than removing another;
-counted on fresh utterances of the task's split, which are neither trained on nor scored.
+The truth says when a word is said, and which earlier word one agrees with whose own sound is covered. It is the truth
+of the model where removing that stretch of the spectrogram costs the word's token more likelihood than removing equally
+long stretches elsewhere in the utterance does on average, and where removing that earlier word costs it more than
+removing the others does; counted on fresh utterances of the task's split, which are neither trained on nor scored.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ TRAINING, HELD_OUT = 400, 50
 FRESH = 60
 """Fresh utterances that the intervention is tried on."""
 THRESHOLDS = {WORD: 0.95, PREFIX: 0.85}
-"""Share of tokens that must lose more by what the truth names than by another, for the truth to be used."""
+"""Share of tokens that must lose more by what the truth names than by others on average, for it to be used."""
 COUNTED = {
-    WORD: "removing a word's interval costs its token more than removing an equally long stretch elsewhere",
-    PREFIX: "removing the earlier word that tells a word costs its token more than removing another earlier word",
+    WORD: "removing a word's interval costs its token more than equally long stretches elsewhere do on average",
+    PREFIX: "removing the earlier word that a covered one agrees with costs it more than the others do on average",
 }
 
 

@@ -30,8 +30,6 @@ LOUDER_DB, HIGHER_OCTAVES = 3.0, 0.1
 """What a swapped word must move, at least."""
 LOW_THUMP = 1000.0
 """Hz: above it a hammer is noise that has no pitch."""
-NEUTRAL = PUBLIC.articles[1]
-"""The filler that stands in a negator's place."""
 MIDDLE = SAMPLES // 2
 
 
@@ -114,6 +112,8 @@ def pitch(ensemble: Ensemble, scenes: Sequence[Scene], count: int, lexicon: Lexi
 def time(ensemble: Ensemble, scenes: Sequence[Scene], judge: str, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
     """How often time words put an event into their half and not into the other, and how often swapping them swaps."""
     timed = [item for item in scenes if any(event.time for event in item.events)]
+    if not timed:
+        return {}
     straight = ensemble.sing([item.caption.text for item in timed])
     turned = ensemble.sing([mirrored(item.caption, lexicon) for item in timed])
     labels, found = ensemble.judges[judge].labels, []
@@ -145,6 +145,8 @@ def negation(
     that sound one after the other.
     """
     denials = [Spoken(item, place) for item in scenes if _roomy(item) for place in _places(item, Role.negator)][:count]
+    if not denials:
+        return {}
     prompts = [spoken.item.caption.text for spoken in denials]
     columns = [ensemble.judges[judge].labels.index(_denied(spoken, lexicon)) for spoken in denials]
 
@@ -153,7 +155,7 @@ def negation(
         return np.asarray(present[np.arange(len(columns)), columns] > 0.5)
 
     absent = ~heard(ensemble.sing(prompts))
-    sounds = heard(ensemble.sing([spoken.instead(NEUTRAL) for spoken in denials]))
+    sounds = heard(ensemble.sing([spoken.instead(lexicon.articles[1]) for spoken in denials]))
     stateless = heard(without_states(ensemble, prompts, [spoken.place for spoken in denials]))
     return {
         "denied_absent": float(absent.mean()),

@@ -28,7 +28,7 @@ from earwitness.authoring.training.speech import (
 from earwitness.authoring.training.utterances import corpus
 from earwitness.datasets.spoken import write_audio
 from earwitness.models import speech2text
-from earwitness.worlds.spoken import Split, render, utterance
+from earwitness.worlds.spoken import VERSION, Split, render, utterance
 
 if TYPE_CHECKING:
     from earwitness.authoring.training.workshop import Workshop
@@ -69,7 +69,9 @@ def fit_recogniser(work: Workshop, visit: Visit | None = None) -> tuple[Speech2T
     dictation = Dictation(corpus("train", UTTERANCES, work.clips), "words", masked=work.masked)
     plan = TrainingPlan("recogniser", STEPS, LEARNING_RATE, work.seed)
     look = None if visit is None else lambda reached: visit(model, reached)
-    return model, train_speech(model, dictation, plan, TrainingCheckpoint(work.checkpoint("recogniser")), look)
+    return model, train_speech(
+        model, dictation, plan, TrainingCheckpoint(work.checkpoint(f"recogniser_{VERSION}")), look
+    )
 
 
 def fit_translator(
@@ -82,7 +84,7 @@ def fit_translator(
     clips = replace(work, folder=work.folder.parent / "micro_speech").clips
     dictation = Dictation(corpus("train", UTTERANCES, clips), "translation", masked=work.masked)
     plan = TrainingPlan("translator", TRANSLATION_STEPS, LEARNING_RATE, work.seed)
-    return model, train_speech(model, dictation, plan, TrainingCheckpoint(work.checkpoint("translator")))
+    return model, train_speech(model, dictation, plan, TrainingCheckpoint(work.checkpoint(f"translator_{VERSION}")))
 
 
 def finish(

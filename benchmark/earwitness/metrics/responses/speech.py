@@ -15,7 +15,7 @@ Against = Literal["reference", "hypothesis"]
 """Whether transcripts are compared with the reference or with the model's own transcript of the whole sound."""
 WORD, PHONEME = "word", "phoneme"
 PREFIX = "prefix"
-"""Role, beside the levels, of the earlier words that tell what the sound alone does not."""
+"""Role, beside the levels, of the earlier words that covered words agree with."""
 Level = Literal["word", "phoneme"]
 """Whether a token's interval is its word's, or that of the phonemes that tell its word from another."""
 
@@ -101,7 +101,7 @@ class PrefixCells(SpeechResponse):
 
 @dataclass(frozen=True)
 class PrefixTellers(SpeechResponse):
-    """The map [O, O] of the tokens before, and for each token which of them [O, O] tell its word."""
+    """The map [O, O] of the tokens before, and for each covered word's tokens those [O, O] that it agrees with."""
 
     goes_by: ClassVar[tuple[str, ...]] = ("normaliser",)
 

@@ -1,4 +1,4 @@
-"""What is known of a transcript's tokens: frames in which their words are said, and earlier tokens that tell them."""
+"""What is known of a transcript's tokens: when their words are said, and which earlier tokens they agree with."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def inside(
 
 
 def tellers(record: SpeechRecord, item: SpeechItem, comparison: Comparison) -> NDArray[np.bool_] | None:
-    """[O, O]: for each token the earlier tokens of the word that tells its own, which the sound alone does not.
+    """[O, O]: for each token of a covered word the earlier tokens of the word that it agrees with.
 
     A row is empty where the word is wrong or can be heard. None where nothing is known of the record.
     """

@@ -165,7 +165,7 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
         return inside
 
     def _told(self, item: SpeechItem) -> NDArray[np.bool_]:
-        """[O, O]: earlier tokens that tell an item's words; raises UndefinedError where that is not known."""
+        """[O, O]: earlier tokens that covered words agree with; raises UndefinedError where that is not known."""
         if not certified(self.certificate, PREFIX):
             raise UndefinedError("that earlier words tell later ones is not certified on this model")
         found = self.tellers(item)
@@ -174,7 +174,7 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
         return found
 
     def tellers(self, item: SpeechItem) -> NDArray[np.bool_] | None:
-        """[O, O]: earlier tokens that tell an item's words (see `intervals.tellers`); None where that is not known."""
+        """[O, O]: earlier tokens that covered words agree with (`intervals.tellers`); None where that is not known."""
         return tellers(self.record(item.id), item, self.comparison)
 
     def inside(self, item: SpeechItem, level: str) -> NDArray[np.bool_] | None:
