@@ -101,8 +101,10 @@ def losses(scoring: SpeechScoring, role: str) -> tuple[list[float], list[bool]]:
 
 def _word_gaps(scoring: SpeechScoring, item: SpeechItem) -> list[float]:
     """Nats of each token that its own frames cost more than the mean of as many frames at other places."""
-    known, found = scoring.inside(item, WORD), []
-    for token in [] if known is None else np.flatnonzero(known.any(1)).tolist():
+    known, found = scoring.inside(item, WORD), list[float]()
+    if known is None:
+        return found
+    for token in np.flatnonzero(known.any(1)).tolist():
         others = elsewhere(known[token])
         if len(others):
             masks = np.concatenate([known[token][None], others])
@@ -112,8 +114,10 @@ def _word_gaps(scoring: SpeechScoring, item: SpeechItem) -> list[float]:
 
 def _prefix_gaps(scoring: SpeechScoring, item: SpeechItem) -> list[float]:
     """Nats of each token that the earlier word which tells it costs more than the mean of the other earlier words."""
-    known, found = scoring.tellers(item), []
-    for token in [] if known is None else np.flatnonzero(known.any(1)).tolist():
+    known, found = scoring.tellers(item), list[float]()
+    if known is None:
+        return found
+    for token in np.flatnonzero(known.any(1)).tolist():
         own = known[token, :token]
         words = item.words[:token]
         others = [words == word for word in np.unique(words[~own])]
