@@ -156,7 +156,7 @@ def test_an_estimate_counts_the_items_of_the_task_that_is_named() -> None:
         return speech()[:items]
 
     report = datasets.validate(adapter(load), Options("micro_speech"), silent)
-    assert "one for each of the 100 items of micro_speech takes about" in report.notes[0]
+    assert "one for each of the 200 items of micro_speech takes about" in report.notes[0]
 
 
 def test_a_sound_that_differs_in_its_last_bit_is_named() -> None:

@@ -181,7 +181,7 @@ def test_a_track_without_sanity_checks_is_one_line(monkeypatch: pytest.MonkeyPat
 def test_moved_blocks_hold_every_frame_once_and_none_where_it_was(length: int, seed: int) -> None:
     order = moved_blocks(length, seed)
     assert sorted(order.tolist()) == list(range(length))
-    assert (order == np.arange(length)).mean() < 0.5
+    assert (order == np.arange(length)).mean() <= 0.5
     np.testing.assert_array_equal(order, moved_blocks(length, seed))
 
 

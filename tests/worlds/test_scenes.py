@@ -14,14 +14,14 @@ from earwitness.worlds.scene_captions import (
     MIN_WORDS,
     MODIFIERS,
     PUBLIC,
-    CaptionWord,
+    EventMeaning,
     Lexicon,
-    Meaning,
-    Role,
+    SceneRole,
+    SceneWord,
     private,
     teach,
 )
-from earwitness.worlds.scenes import LEVELS, PITCHES, SAMPLES, SPLITS, Scene, captions, lesson, render, scene, solo
+from earwitness.worlds.scenes import LEVELS, PITCHES, SAMPLES, SPLITS, MadeScene, captions, lesson, render, scene, solo
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, SOUNDS
 
 SHARED = 300
@@ -34,17 +34,17 @@ def value_of(text: str, table: dict[str, tuple[str, ...]]) -> str:
     return next(value for value, words in table.items() if text in words)
 
 
-def meant(words: Iterable[CaptionWord], lexicon: Lexicon = PUBLIC) -> dict[int, dict[str, str]]:
+def meant(words: Iterable[SceneWord], lexicon: Lexicon = PUBLIC) -> dict[int, dict[str, str]]:
     """What words say of each event, by role."""
     said: dict[int, dict[str, str]] = {}
     for word in words:
         if word.event is not None:
-            table = lexicon.classes if word.role is Role.class_ else lexicon.modifiers(word.role)
+            table = lexicon.classes if word.role is SceneRole.class_ else lexicon.modifiers(word.role)
             said.setdefault(word.event, {})[word.role] = value_of(word.text, table)
     return said
 
 
-def truth(item: Scene) -> dict[int, dict[str, str]]:
+def truth(item: MadeScene) -> dict[int, dict[str, str]]:
     """What is true of each event and to be said, by role."""
     return {
         number: {"class": event.label}
@@ -124,13 +124,13 @@ def test_two_in_five_events_are_named_twice_by_two_synonyms_side_by_side_or_arou
             at = [
                 place
                 for place, word in enumerate(item.caption.words)
-                if word.event == number and word.role is Role.class_
+                if word.event == number and word.role is SceneRole.class_
             ]
             if len(at) == 2:
                 doubled += 1
                 assert at[1] - at[0] in (1, 2)
                 assert item.caption.words[at[0]].text != item.caption.words[at[1]].text
-                assert all(word.role is Role.filler for word in item.caption.words[at[0] + 1 : at[1]])
+                assert all(word.role is SceneRole.filler for word in item.caption.words[at[0] + 1 : at[1]])
             else:
                 assert len(at) == 1
     assert 0.3 < doubled / total < 0.5
@@ -141,18 +141,22 @@ def test_a_denied_class_does_not_sound_and_its_negator_stands_before_it() -> Non
     for item in SCENES:
         words = item.caption.words
         for place, word in enumerate(words):
-            if word.role is Role.negated:
+            if word.role is SceneRole.negated:
                 denials += 1
-                assert words[place - 1].role is Role.negator
+                assert words[place - 1].role is SceneRole.negator
                 assert value_of(word.text, PUBLIC.classes) not in item.labels
-        assert sum(word.role is Role.negator for word in words) == sum(word.role is Role.negated for word in words) <= 1
+        assert (
+            sum(word.role is SceneRole.negator for word in words)
+            == sum(word.role is SceneRole.negated for word in words)
+            <= 1
+        )
     assert 0.22 < denials / len(SCENES) < 0.38
 
 
 def test_fillers_do_not_tell_how_many_events_there_are() -> None:
     counts = {
         number: [
-            sum(word.role is Role.filler for word in item.caption.words)
+            sum(word.role is SceneRole.filler for word in item.caption.words)
             for item in SCENES
             if len(item.events) == number
         ]
@@ -247,13 +251,13 @@ def test_an_embellished_caption_without_its_surplus_says_what_is_true() -> None:
                 if word.role in MODIFIERS and word.event is not None:
                     value = value_of(word.text, PUBLIC.modifiers(word.role))
                     assert value != getattr(item.events[word.event], word.role)
-            elif word.role is Role.negated:
+            elif word.role is SceneRole.negated:
                 assert not taught.surplus[place - 1]
     assert kinds >= {(role, False) for role in MODIFIERS} | {
-        (Role.class_, True),
-        (Role.negator, True),
-        (Role.negator, False),
-        (Role.negated, True),
+        (SceneRole.class_, True),
+        (SceneRole.negator, True),
+        (SceneRole.negator, False),
+        (SceneRole.negated, True),
     }
     assert np.mean([any(taught.surplus) for taught in EMBELLISHED]) > 0.9
 
@@ -263,23 +267,23 @@ def test_a_surplus_negator_stands_where_one_of_a_denial_does() -> None:
         (taught.caption.words, place)
         for taught in EMBELLISHED
         for place, word in enumerate(taught.caption.words)
-        if word.role is Role.negator and word.event is not None
+        if word.role is SceneRole.negator and word.event is not None
     ]
     assert len(beside) > 20
     for words, place in beside:
         event = words[place].event
         own = [word for word in words if word.event == event]
-        assert [word.role for word in own] == [Role.negator, Role.class_]
+        assert [word.role for word in own] == [SceneRole.negator, SceneRole.class_]
         assert words[place + 1] == own[1]
 
 
 def test_words_of_a_lesson_are_labelled_by_the_class_that_they_speak_of() -> None:
     for item, taught in zip(SCENES, EMBELLISHED, strict=True):
         for word, label in zip(taught.caption.words, taught.labels, strict=True):
-            assert (label is None) == (word.role is Role.filler)
+            assert (label is None) == (word.role is SceneRole.filler)
             if word.event is not None:
                 assert label == item.events[word.event].label
-            elif word.role in (Role.class_, Role.negated):
+            elif word.role in (SceneRole.class_, SceneRole.negated):
                 assert word.text in PUBLIC.classes[str(label)]
 
 
@@ -305,7 +309,9 @@ def test_a_private_world_has_other_scenes_said_by_its_own_words() -> None:
 
 
 def test_more_words_than_fit_are_not_said() -> None:
-    full = [Meaning(label, "loud", "high", time) for label, time in zip(LABELS, ("early", "late", None), strict=False)]
+    full = [
+        EventMeaning(label, "loud", "high", time) for label, time in zip(LABELS, ("early", "late", None), strict=False)
+    ]
     rng = np.random.default_rng(0)
     for _ in range(50):
         taught = teach(full, "train", rng, embellished=True)
@@ -314,5 +320,7 @@ def test_more_words_than_fit_are_not_said() -> None:
 
 def test_captions_that_say_next_to_nothing_are_padded_to_the_same_lengths() -> None:
     rng = np.random.default_rng(0)
-    lengths = [len(teach([Meaning("bark"), Meaning("rain")], "train", rng).caption.words) for _ in range(1500)]
+    lengths = [
+        len(teach([EventMeaning("bark"), EventMeaning("rain")], "train", rng).caption.words) for _ in range(1500)
+    ]
     assert set(lengths) == set(range(MIN_WORDS, MAX_WORDS + 1))

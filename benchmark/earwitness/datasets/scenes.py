@@ -9,9 +9,9 @@ from earwitness.datasets import PromptRecord, PromptTruth
 from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError
 from earwitness.private import seed_of
-from earwitness.worlds.scene_captions import PUBLIC, CaptionWord, Lexicon, Role
+from earwitness.worlds.scene_captions import PUBLIC, Lexicon, SceneRole, SceneWord
 from earwitness.worlds.scene_captions import private as drawn_by
-from earwitness.worlds.scenes import DURATION, HALF, SPLITS, Scene, Time, scene
+from earwitness.worlds.scenes import DURATION, HALF, SPLITS, MadeScene, Time, scene
 from earwitness.worlds.scenes import VERSION as VERSION
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def _timed(split: Split, seed: int, lexicon: Lexicon) -> Iterator[PromptRecord]:
             yield _record(made, f"{made.id}-{half}", labels, SECONDS[half])
 
 
-def _record(made: Scene, name: str, labels: tuple[str, ...], asked: tuple[float, float] | None = None) -> PromptRecord:
+def _record(
+    made: MadeScene, name: str, labels: tuple[str, ...], asked: tuple[float, float] | None = None
+) -> PromptRecord:
     words, text = made.caption.words, made.caption.text
     truth = PromptTruth(
         roles=tuple(str(word.role) for word in words),
@@ -81,6 +83,6 @@ def _record(made: Scene, name: str, labels: tuple[str, ...], asked: tuple[float,
     return PromptRecord(id=name, prompt=text, cluster=text, truth=truth, asked=asked)
 
 
-def _interval(made: Scene, word: CaptionWord) -> tuple[float, float] | None:
+def _interval(made: MadeScene, word: SceneWord) -> tuple[float, float] | None:
     """Seconds in which a word acts: those of its event; throughout, for a negator, which keeps a sound out."""
-    return (0.0, DURATION) if word.role == Role.negator else made.interval(word)
+    return (0.0, DURATION) if word.role == SceneRole.negator else made.interval(word)

@@ -28,7 +28,7 @@ SURPLUS_MODIFIER = 0.3
 """Share of a surplus event's loudness, pitch and time that is said."""
 
 
-class Role(StrEnum):
+class SceneRole(StrEnum):
     """What a word of a caption does."""
 
     class_ = "class"
@@ -40,24 +40,24 @@ class Role(StrEnum):
     filler = "filler"
 
 
-MODIFIERS = (Role.loudness, Role.pitch, Role.time)
+MODIFIERS = (SceneRole.loudness, SceneRole.pitch, SceneRole.time)
 
 
 @dataclass(frozen=True)
-class CaptionWord:
+class SceneWord:
     """One word of a caption."""
 
     text: str
-    role: Role
+    role: SceneRole
     event: int | None
     """Index of the event that the word speaks of; None for fillers, negators and negated words."""
 
 
 @dataclass(frozen=True)
-class Caption:
+class SceneCaption:
     """A caption, word by word."""
 
-    words: tuple[CaptionWord, ...]
+    words: tuple[SceneWord, ...]
 
     @property
     def text(self) -> str:
@@ -66,7 +66,7 @@ class Caption:
 
 
 @dataclass(frozen=True)
-class Meaning:
+class EventMeaning:
     """What a caption says about one event; None is not said."""
 
     label: str
@@ -78,7 +78,7 @@ class Meaning:
 class Lesson(NamedTuple):
     """A caption as it is taught: it may say more than there is."""
 
-    caption: Caption
+    caption: SceneCaption
     surplus: tuple[bool, ...]
     """[W] True for a word that says what is not said of this scene: who learns from it must not see its state."""
     labels: tuple[str | None, ...]
@@ -138,9 +138,9 @@ class Lexicon:
         words = {*self.articles, *self.connectives, *self.links, *(word for phrase in phrases for word in phrase)}
         object.__setattr__(self, "fillers", tuple(sorted(words)))
 
-    def modifiers(self, role: Role) -> Words:
+    def modifiers(self, role: SceneRole) -> Words:
         """Words of loudness, pitch or time, by value."""
-        return {Role.loudness: self.loudness, Role.pitch: self.pitch, Role.time: self.time}[role]
+        return {SceneRole.loudness: self.loudness, SceneRole.pitch: self.pitch, SceneRole.time: self.time}[role]
 
     def vocabulary(self) -> tuple[str, ...]:
         """Every word that a caption can hold, sorted."""
@@ -188,13 +188,15 @@ def private(seed: int) -> Lexicon:
     )
 
 
-def write(meanings: Sequence[Meaning], split: str, rng: np.random.Generator, lexicon: Lexicon = PUBLIC) -> Caption:
+def write(
+    meanings: Sequence[EventMeaning], split: str, rng: np.random.Generator, lexicon: Lexicon = PUBLIC
+) -> SceneCaption:
     """A caption of 8 to 12 words that says the meanings, in one order or another, and belongs to the split."""
     return teach(meanings, split, rng, lexicon).caption
 
 
 def teach(
-    meanings: Sequence[Meaning],
+    meanings: Sequence[EventMeaning],
     split: str,
     rng: np.random.Generator,
     lexicon: Lexicon = PUBLIC,
@@ -208,7 +210,7 @@ def teach(
 
 
 class _Said(NamedTuple):
-    word: CaptionWord
+    word: SceneWord
     surplus: bool
     label: str | None
 
@@ -227,17 +229,17 @@ class _Phrase:
     @property
     def denied(self) -> bool:
         """Whether a negator opens it."""
-        return self.words[0].word.role == Role.negator
+        return self.words[0].word.role == SceneRole.negator
 
-    def add(self, text: str, role: Role, surplus: bool, at: int | None = None) -> None:
+    def add(self, text: str, role: SceneRole, surplus: bool, at: int | None = None) -> None:
         place = len(self.words) if at is None else at
-        self.words.insert(place, _Said(CaptionWord(text, role, self.event), surplus, self.label))
+        self.words.insert(place, _Said(SceneWord(text, role, self.event), surplus, self.label))
 
 
 class _Draft:
     """One attempt at a caption."""
 
-    def __init__(self, meanings: Sequence[Meaning], rng: np.random.Generator, lexicon: Lexicon) -> None:
+    def __init__(self, meanings: Sequence[EventMeaning], rng: np.random.Generator, lexicon: Lexicon) -> None:
         self.meanings, self.rng, self.lexicon = meanings, rng, lexicon
         self.phrases = [self._event(meaning, number) for number, meaning in enumerate(meanings)]
         self.room = MAX_WORDS - sum(len(phrase.words) for phrase in self.phrases)
@@ -253,21 +255,21 @@ class _Draft:
             self._name_again(phrase)
         said = self._padded([self.phrases[i] for i in self.rng.permutation(len(self.phrases))])
         return Lesson(
-            Caption(tuple(each.word for each in said)),
+            SceneCaption(tuple(each.word for each in said)),
             tuple(each.surplus for each in said),
             tuple(each.label for each in said),
         )
 
-    def _event(self, meaning: Meaning, number: int | None) -> _Phrase:
+    def _event(self, meaning: EventMeaning, number: int | None) -> _Phrase:
         surplus, phrase = number is None, _Phrase(meaning.label, number)
-        phrase.add(self._one(self.lexicon.classes[meaning.label]), Role.class_, surplus)
+        phrase.add(self._one(self.lexicon.classes[meaning.label]), SceneRole.class_, surplus)
         for role in MODIFIERS:
             value: str | None = getattr(meaning, role)
             if value is not None:
                 self._modify(phrase, role, value, surplus)
         return phrase
 
-    def _modify(self, phrase: _Phrase, role: Role, value: str, surplus: bool) -> None:
+    def _modify(self, phrase: _Phrase, role: SceneRole, value: str, surplus: bool) -> None:
         text = self._one(self.lexicon.modifiers(role)[value])
         phrase.add(text, role, surplus, at=int(self.rng.integers(len(phrase.words))))
 
@@ -277,13 +279,13 @@ class _Draft:
         if self.rng.random() < TWICE[len(self.meanings)]:
             name = phrase.words[-1].word.text
             others = [text for text in self.lexicon.classes[phrase.label] if text != name]
-            phrase.second = [_Said(CaptionWord(self._one(others), Role.class_, phrase.event), False, phrase.label)]
+            phrase.second = [_Said(SceneWord(self._one(others), SceneRole.class_, phrase.event), False, phrase.label)]
             self.room -= 1
 
     def _deny(self, label: str, surplus: bool) -> None:
         phrase = _Phrase(label)
-        phrase.add(self._one(self.lexicon.negators), Role.negator, surplus)
-        phrase.add(self._one(self.lexicon.classes[label]), Role.negated, surplus)
+        phrase.add(self._one(self.lexicon.negators), SceneRole.negator, surplus)
+        phrase.add(self._one(self.lexicon.classes[label]), SceneRole.negated, surplus)
         self.phrases.append(phrase)
         self.room -= 2
 
@@ -310,7 +312,7 @@ class _Draft:
             case "negator":
                 # As a denial has it: the negator stands beside a bare name, which here is true.
                 phrase = bare[int(self.rng.integers(len(bare)))]
-                phrase.add(self._one(self.lexicon.negators), Role.negator, True, at=0)
+                phrase.add(self._one(self.lexicon.negators), SceneRole.negator, True, at=0)
                 self.room -= 1
 
     def _embellish_event(self) -> None:
@@ -329,7 +331,7 @@ class _Draft:
         for role in MODIFIERS:
             if len(said) + 1 < self.room and self.rng.random() < SURPLUS_MODIFIER:
                 said[role] = self._one(tuple(self.lexicon.modifiers(role)))
-        phrase = self._event(Meaning(self._absent(), **said), None)
+        phrase = self._event(EventMeaning(self._absent(), **said), None)
         self.phrases.append(phrase)
         self.room -= len(phrase.words)
 
@@ -388,4 +390,4 @@ class _Draft:
 
 
 def _fillers(texts: Sequence[str]) -> list[_Said]:
-    return [_Said(CaptionWord(text, Role.filler, None), False, None) for text in texts]
+    return [_Said(SceneWord(text, SceneRole.filler, None), False, None) for text in texts]

@@ -12,7 +12,16 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Lesson, Lexicon, Meaning, teach, write
+from earwitness.worlds.scene_captions import (
+    PUBLIC,
+    EventMeaning,
+    Lesson,
+    Lexicon,
+    SceneCaption,
+    SceneWord,
+    teach,
+    write,
+)
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, draw, synthesise
 
 VERSION = 1
@@ -75,7 +84,7 @@ _PITCHED = {2: 0.6, 3: 0.25}
 
 
 @dataclass(frozen=True)
-class Event:
+class SceneEvent:
     """One sounding event."""
 
     label: str
@@ -99,17 +108,17 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Scene:
+class MadeScene:
     """One item of the world."""
 
     id: str
     split: Split
-    events: tuple[Event, ...]
-    caption: Caption
+    events: tuple[SceneEvent, ...]
+    caption: SceneCaption
     noise: tuple[int, ...]
     """Entropy of the noise in the sounds."""
 
-    def interval(self, word: CaptionWord) -> tuple[float, float] | None:
+    def interval(self, word: SceneWord) -> tuple[float, float] | None:
         """Seconds between which the word's event sounds; None where it speaks of none."""
         if word.event is None:
             return None
@@ -125,13 +134,13 @@ class Scene:
         """Classes that sound in a half of the clip."""
         return frozenset(event.label for event in self.events if event.sounds(half))
 
-    def alone(self, event: Event) -> bool:
+    def alone(self, event: SceneEvent) -> bool:
         """Whether nothing else sounds while the event does."""
         halves: tuple[Time, ...] = ("early", "late")
         return all(self.heard(half) == {event.label} for half in halves if event.sounds(half))
 
 
-class RenderedScene(NamedTuple):
+class SceneSound(NamedTuple):
     """The sound of a scene."""
 
     audio: NDArray[np.float32]
@@ -140,7 +149,7 @@ class RenderedScene(NamedTuple):
     """[E, S], one for each event."""
 
 
-def scene(split: Split, index: int, seed: int = 0, lexicon: Lexicon = PUBLIC) -> Scene:
+def scene(split: Split, index: int, seed: int = 0, lexicon: Lexicon = PUBLIC) -> MadeScene:
     """Item `index` of a split; other seeds, and lexicons of other keys, draw other items of the same split."""
     private = (lexicon.key,) if lexicon.key else ()
     entropy = (_WORLD, VERSION, SPLITS.index(split), index, seed, *private)
@@ -148,27 +157,27 @@ def scene(split: Split, index: int, seed: int = 0, lexicon: Lexicon = PUBLIC) ->
     events = _events(rng)
     caption = write(_meanings(events), split, rng, lexicon)
     name = f"{split}-{index:05d}" + (f"-{seed}" if seed else "")
-    return Scene(id=name, split=split, events=events, caption=caption, noise=entropy)
+    return MadeScene(id=name, split=split, events=events, caption=caption, noise=entropy)
 
 
-def solo(scene: Scene, number: int) -> Scene:
+def solo(scene: MadeScene, number: int) -> MadeScene:
     """One event of a scene, by itself: what learners begin with."""
     noise, events = (*scene.noise, number), scene.events[number : number + 1]
     rng = np.random.default_rng(np.random.SeedSequence(noise))
-    return Scene(f"{scene.id}-solo{number}", scene.split, events, write(_meanings(events), scene.split, rng), noise)
+    return MadeScene(f"{scene.id}-solo{number}", scene.split, events, write(_meanings(events), scene.split, rng), noise)
 
 
-def captions(scene: Scene, n: int, rng: np.random.Generator, lexicon: Lexicon = PUBLIC) -> list[Caption]:
+def captions(scene: MadeScene, n: int, rng: np.random.Generator, lexicon: Lexicon = PUBLIC) -> list[SceneCaption]:
     """Fresh captions of the same events, of the same split."""
     return [write(_meanings(scene.events), scene.split, rng, lexicon) for _ in range(n)]
 
 
-def lesson(scene: Scene, rng: np.random.Generator, embellished: bool, lexicon: Lexicon = PUBLIC) -> Lesson:
+def lesson(scene: MadeScene, rng: np.random.Generator, embellished: bool, lexicon: Lexicon = PUBLIC) -> Lesson:
     """A fresh caption to learn from; embellished, it says more than there is and tells which of its words do."""
     return teach(_meanings(scene.events), scene.split, rng, lexicon, embellished)
 
 
-def render(scene: Scene) -> RenderedScene:
+def render(scene: MadeScene) -> SceneSound:
     """Audio and stems of a scene, bit for bit the same each time."""
     stems = np.zeros((len(scene.events), SAMPLES), dtype=np.float32)
     for number, event in enumerate(scene.events):
@@ -176,14 +185,14 @@ def render(scene: Scene) -> RenderedScene:
         start, stop = int(event.start * SAMPLE_RATE), int(event.stop * SAMPLE_RATE)
         wave = synthesise(event.label, event.parameters, stop - start, rng)
         stems[number, start:stop] = wave * 10 ** (event.gain_db / 20)
-    return RenderedScene(audio=stems.sum(0), stems=stems)
+    return SceneSound(audio=stems.sum(0), stems=stems)
 
 
-def _meanings(events: tuple[Event, ...]) -> list[Meaning]:
-    return [Meaning(event.label, event.loudness, event.pitch, event.time) for event in events]
+def _meanings(events: tuple[SceneEvent, ...]) -> list[EventMeaning]:
+    return [EventMeaning(event.label, event.loudness, event.pitch, event.time) for event in events]
 
 
-def _events(rng: np.random.Generator) -> tuple[Event, ...]:
+def _events(rng: np.random.Generator) -> tuple[SceneEvent, ...]:
     count = 3 if rng.random() < _THREE else 2
     labels = [LABELS[i] for i in rng.choice(len(LABELS), count, replace=False)]
     shares, patterns = zip(*_TIMES[count], strict=True)
@@ -212,8 +221,8 @@ def _pitch(rng: np.random.Generator, count: int) -> Pitch | None:
 
 def _event(
     rng: np.random.Generator, label: str, loudness: Loudness | None, pitch: Pitch | None, time: Time | None
-) -> Event:
+) -> SceneEvent:
     start, stop, gain_db = (float(rng.uniform(*span)) for span in (STARTS[time], STOPS[time], LEVELS[loudness]))
     ranges = PITCHES[label][pitch]
     said = {name: float(rng.uniform(*ranges[name])) for name in ranges}
-    return Event(label, start, stop, gain_db, loudness, pitch, time, {**draw(label, rng), **said})
+    return SceneEvent(label, start, stop, gain_db, loudness, pitch, time, {**draw(label, rng), **said})

@@ -68,7 +68,7 @@ def test_a_role_that_was_not_measured_is_not_certified() -> None:
 
 def test_every_role_of_a_world_has_a_rule() -> None:
     assert set(RULES) == set(captions.Role)
-    assert set(SCENE_RULES) == {*scene_captions.Role, "interval"}
+    assert set(SCENE_RULES) == {*scene_captions.SceneRole, "interval"}
 
 
 def test_a_world_without_rules_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from earwitness.authoring.training import scene_floors as floors
 from earwitness.authoring.training.floors import obedience, unchanged
 from earwitness.worlds.captions import CLASS_WORDS
-from earwitness.worlds.scene_captions import PUBLIC, Role, private
+from earwitness.worlds.scene_captions import PUBLIC, SceneRole, private
 from earwitness.worlds.scenes import HALF, LEVELS, PITCHES, SAMPLES, render, scene
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, synthesise
 
@@ -23,7 +23,7 @@ PEAK = 0.05
 MODIFIERS = {
     word: (role, value)
     for role in ("loudness", "pitch", "time")
-    for value, words in PUBLIC.modifiers(Role(role)).items()
+    for value, words in PUBLIC.modifiers(SceneRole(role)).items()
     for word in words
 }
 
@@ -99,13 +99,15 @@ def test_an_obedient_model_passes_every_floor(figures: dict[str, float]) -> None
 
 
 @pytest.mark.parametrize(
-    ("role", "rate"), [(Role.loudness, "loudness"), (Role.pitch, "pitch"), (Role.time, "time_swapped")]
+    ("role", "rate"), [(SceneRole.loudness, "loudness"), (SceneRole.pitch, "pitch"), (SceneRole.time, "time_swapped")]
 )
-def test_a_model_that_is_deaf_to_the_words_of_a_role_fails_its_floor(role: Role, rate: str) -> None:
+def test_a_model_that_is_deaf_to_the_words_of_a_role_fails_its_floor(role: SceneRole, rate: str) -> None:
     words = {word for group in PUBLIC.modifiers(role).values() for word in group}
     ensemble = Obedient(frozenset(words))
     found = (
-        floors.time(ensemble, SCENES[:10], "ast") if role == Role.time else getattr(floors, rate)(ensemble, SCENES, 10)
+        floors.time(ensemble, SCENES[:10], "ast")
+        if role == SceneRole.time
+        else getattr(floors, rate)(ensemble, SCENES, 10)
     )
     assert found[rate] == 0
 
@@ -140,7 +142,7 @@ def test_denials_are_tried_where_one_more_event_has_room() -> None:
 
 
 def test_words_are_tried_whose_event_sounds_alone() -> None:
-    words = floors.solitary(SCENES, Role.pitch)
+    words = floors.solitary(SCENES, SceneRole.pitch)
     assert len(words) > 20
     for spoken in words:
         event = spoken.item.events[spoken.word.event]
@@ -156,7 +158,7 @@ def test_mirroring_time_words_twice_changes_nothing_and_once_all_of_them() -> No
     for item in SCENES[:30]:
         once = floors.mirrored(item.caption)
         moved = [a != b for a, b in zip(once.split(), item.caption.text.split(), strict=True)]
-        assert moved == [word.role == Role.time for word in item.caption.words]
+        assert moved == [word.role == SceneRole.time for word in item.caption.words]
         words = tuple(replace(word, text=text) for word, text in zip(item.caption.words, once.split(), strict=True))
         assert floors.mirrored(replace(item.caption, words=words)) == item.caption.text
 
@@ -171,7 +173,7 @@ def test_words_of_another_lexicon_are_swapped_for_its_own() -> None:
             return torch.ones(len(prompts), SAMPLES)
 
     floors.pitch(Listening(), drawn, 5, secret)
-    words = floors.solitary(drawn, Role.pitch)[:5]
+    words = floors.solitary(drawn, SceneRole.pitch)[:5]
     for prompts, value in zip(asked, ("high", "low"), strict=True):
         assert prompts == [spoken.instead(secret.pitch[value][0]) for spoken in words]
 

@@ -9,7 +9,7 @@ import torch
 from earwitness.authoring.training import scene_judges
 from earwitness.authoring.training.data import Clips, presence
 from earwitness.authoring.training.scene_judges import SceneSounds, overlapping_ast
-from earwitness.worlds.scenes import SAMPLES, Scene, scene
+from earwitness.worlds.scenes import SAMPLES, MadeScene, scene
 from earwitness.worlds.sounds import LABELS
 
 SCENES = [scene("train", index) for index in range(12)]
@@ -26,7 +26,7 @@ def labels_of(sounding: frozenset[str]) -> list[float]:
     return [float(label in sounding) for label in LABELS]
 
 
-def clip(level: float) -> Scene:
+def clip(level: float) -> MadeScene:
     return SCENES[int(np.log2(level))]
 
 

@@ -22,7 +22,7 @@ from earwitness.authoring.training.scenes import (
 )
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from earwitness.worlds import scenes as world
-from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Lesson, Role
+from earwitness.worlds.scene_captions import PUBLIC, Lesson, SceneCaption, SceneRole, SceneWord
 from earwitness.worlds.scenes import lesson, render, scene, solo
 from earwitness.worlds.sounds import LABELS
 
@@ -30,13 +30,13 @@ SCENES = [scene("train", index) for index in range(40)]
 TOKENIZER = scenes_tokenizer()
 MASK_ID = int(TOKENIZER.convert_tokens_to_ids("<mask>"))
 DENIAL = Lesson(
-    Caption(
+    SceneCaption(
         (
-            CaptionWord("loud", Role.loudness, 0),
-            CaptionWord("dog", Role.class_, 0),
-            CaptionWord("nearby", Role.filler, None),
-            CaptionWord("no", Role.negator, None),
-            CaptionWord("siren", Role.negated, None),
+            SceneWord("loud", SceneRole.loudness, 0),
+            SceneWord("dog", SceneRole.class_, 0),
+            SceneWord("nearby", SceneRole.filler, None),
+            SceneWord("no", SceneRole.negator, None),
+            SceneWord("siren", SceneRole.negated, None),
         )
     ),
     (True, False, False, False, False),
@@ -92,8 +92,8 @@ def test_a_negator_is_never_masked_without_the_word_that_it_denies() -> None:
 
 
 def test_a_negator_beside_a_true_name_does_not_take_it_along() -> None:
-    words = (CaptionWord("no", Role.negator, 0), CaptionWord("siren", Role.class_, 0))
-    beside = Lesson(Caption(words), (True, False), ("siren", "siren"))
+    words = (SceneWord("no", SceneRole.negator, 0), SceneWord("siren", SceneRole.class_, 0))
+    beside = Lesson(SceneCaption(words), (True, False), ("siren", "siren"))
     text = SceneMasking(TOKENIZER).lessons([beside] * 2000, np.random.default_rng(0))
     hidden = text.ids == MASK_ID
     assert (hidden[:, 0] & ~hidden[:, 1]).any()

@@ -151,8 +151,9 @@ def test_a_digit_that_python_has_no_value_for_is_a_word_of_its_own() -> None:
 
 @pytest.mark.parametrize("normaliser", NORMALISERS)
 def test_the_words_of_the_spoken_world_are_compared_as_they_are(normaliser: Normaliser) -> None:
+    numerals = {"four": "4"} if normaliser == "english" else {}
     for word in (*vocabulary(), *TRANSLATIONS.values()):
-        assert words(word, normaliser) == [word]
+        assert words(word, normaliser) == [numerals.get(word, word)]
 
 
 def test_words_agree_where_the_same_is_said_whatever_is_typed() -> None:

@@ -43,7 +43,7 @@ class RoleRule:
 
 
 @dataclass(frozen=True)
-class World:
+class WordsOfWorld:
     """How the roles of a made world's words are certified."""
 
     rules: Mapping[str, RoleRule]
@@ -70,17 +70,17 @@ INTERVAL = "interval"
 """Not a role: truth about some of a sound's frames, which holds where events sound when their words say."""
 IN_TIME = "events are heard in the half that time words say and in no other, and swapping them swaps the halves"
 SCENE_RULES: dict[str, RoleRule] = {
-    scene_captions.Role.class_: RULES["class"],
-    scene_captions.Role.loudness: RULES["loudness"],
-    scene_captions.Role.pitch: RoleRule(
+    scene_captions.SceneRole.class_: RULES["class"],
+    scene_captions.SceneRole.loudness: RULES["loudness"],
+    scene_captions.SceneRole.pitch: RoleRule(
         "pitch", 0.85, "swapping high and low words moves the centroid of the spectrum as they say"
     ),
-    scene_captions.Role.time: RoleRule("time_swapped", 0.85, IN_TIME),
-    scene_captions.Role.negator: RoleRule(
+    scene_captions.SceneRole.time: RoleRule("time_swapped", 0.85, IN_TIME),
+    scene_captions.SceneRole.negator: RoleRule(
         "negation", 0.85, "a denied class is not heard, and is heard when a filler stands in the negator's place"
     ),
-    scene_captions.Role.negated: RoleRule("denied_absent", 0.85, "a denied class is not heard", by_cost=False),
-    scene_captions.Role.filler: RULES["filler"],
+    scene_captions.SceneRole.negated: RoleRule("denied_absent", 0.85, "a denied class is not heard", by_cost=False),
+    scene_captions.SceneRole.filler: RULES["filler"],
     INTERVAL: RoleRule("time_swapped", 0.85, IN_TIME, by_cost=False),
 }
 
@@ -125,7 +125,7 @@ def _of_scenes(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
     return {**figures, "classes": figures[f"classes_{judge}"]}
 
 
-WORLDS = {"soundscape": World(RULES, _of_soundscape), "scenes": World(SCENE_RULES, _of_scenes)}
+WORLDS = {"soundscape": WordsOfWorld(RULES, _of_soundscape), "scenes": WordsOfWorld(SCENE_RULES, _of_scenes)}
 """By the adapter of a task's dataset."""
 
 

@@ -52,14 +52,14 @@ def clips(split: Split, count: int, cache: Path, order: bool = False) -> Clips[S
     return _rendered(scenes, path, lambda made: render(made).audio)
 
 
-def scene_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.Scene]:
+def scene_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.MadeScene]:
     """The first `count` scenes of a split of the world of scenes, rendered unless the cache holds them."""
     path = cache / f"scenes_{scenes_world.VERSION}_{split}_{count}.npy"
     scenes = [scenes_world.scene(split, index) for index in range(count)]
     return _rendered(scenes, path, lambda made: scenes_world.render(made).audio)
 
 
-def solo_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.Scene]:
+def solo_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.MadeScene]:
     """One event each of the first `count` scenes of a split, rendered unless the cache holds them."""
     path = cache / f"scenes_{scenes_world.VERSION}_{split}_{count}_solo.npy"
     scenes = [scenes_world.scene(split, index) for index in range(count)]

@@ -19,7 +19,7 @@ from earwitness.worlds.captions import FILLERS, LOUDNESS_WORDS, ORDER_WORDS
 from earwitness.worlds.soundscape import SAMPLES, Scene, Split, render, scene
 
 
-class Text(Protocol):
+class HasText(Protocol):
     """A caption."""
 
     @property
@@ -31,7 +31,7 @@ class Captioned(Protocol):
     """A scene of some world."""
 
     @property
-    def caption(self) -> Text:
+    def caption(self) -> HasText:
         """What is said of it."""
 
     @property

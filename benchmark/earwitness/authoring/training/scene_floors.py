@@ -20,8 +20,8 @@ from earwitness.authoring.training.floors import (
     obedience,
     unchanged,
 )
-from earwitness.worlds.scene_captions import PUBLIC, Caption, CaptionWord, Lexicon, Role
-from earwitness.worlds.scenes import SAMPLES, Scene, Split, Time, render, scene
+from earwitness.worlds.scene_captions import PUBLIC, Lexicon, SceneCaption, SceneRole, SceneWord
+from earwitness.worlds.scenes import SAMPLES, MadeScene, Split, Time, render, scene
 from earwitness.worlds.sounds import SAMPLE_RATE
 
 DRAWN = 1500
@@ -33,14 +33,14 @@ LOW_THUMP = 1000.0
 MIDDLE = SAMPLES // 2
 
 
-class Spoken(NamedTuple):
+class SpokenOf(NamedTuple):
     """A word of a scene's caption."""
 
-    item: Scene
+    item: MadeScene
     place: int
 
     @property
-    def word(self) -> CaptionWord:
+    def word(self) -> SceneWord:
         """The word."""
         return self.item.caption.words[self.place]
 
@@ -63,13 +63,13 @@ def measure(
     }
 
 
-def scenes_of(split: Split, seed: int = 0, lexicon: Lexicon = PUBLIC) -> list[Scene]:
+def scenes_of(split: Split, seed: int = 0, lexicon: Lexicon = PUBLIC) -> list[MadeScene]:
     """Scenes to seek those in that an intervention can be tried on."""
     return [scene(split, index, seed, lexicon) for index in range(DRAWN)]
 
 
 def interventions(
-    ensemble: Ensemble, scenes: Sequence[Scene], count: int, judge: str, lexicon: Lexicon = PUBLIC
+    ensemble: Ensemble, scenes: Sequence[MadeScene], count: int, judge: str, lexicon: Lexicon = PUBLIC
 ) -> dict[str, float]:
     """Whether the model does what each role's words say, on at most so many of the scenes, as one judge hears it."""
     return {
@@ -82,7 +82,7 @@ def interventions(
     }
 
 
-def hearing_halves(ensemble: Ensemble, scenes: Sequence[Scene], audio: Tensor) -> dict[str, float]:
+def hearing_halves(ensemble: Ensemble, scenes: Sequence[MadeScene], audio: Tensor) -> dict[str, float]:
     """How often each judge names exactly the classes of a half of audio [B, S] of the world."""
     early, late = alone(audio, "early"), alone(audio, "late")
     sounding = [item.heard("early") for item in scenes] + [item.heard("late") for item in scenes]
@@ -90,17 +90,19 @@ def hearing_halves(ensemble: Ensemble, scenes: Sequence[Scene], audio: Tensor) -
     return {f"{name}_halves": exact(ensemble, name, both, sounding) for name in ensemble.judges}
 
 
-def loudness(ensemble: Ensemble, scenes: Sequence[Scene], count: int, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
+def loudness(
+    ensemble: Ensemble, scenes: Sequence[MadeScene], count: int, lexicon: Lexicon = PUBLIC
+) -> dict[str, float]:
     """How often an event that sounds alone comes out louder or softer as its swapped word says, and by how much."""
-    words = solitary(scenes, Role.loudness)[:count]
+    words = solitary(scenes, SceneRole.loudness)[:count]
     loud, quiet = (_halves(ensemble, words, lexicon.loudness[value][0]) for value in ("loud", "quiet"))
     change = level_db(loud) - level_db(quiet)
     return {"loudness": float((change > LOUDER_DB).mean()), "loudness_db": float(np.median(change))}
 
 
-def pitch(ensemble: Ensemble, scenes: Sequence[Scene], count: int, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
+def pitch(ensemble: Ensemble, scenes: Sequence[MadeScene], count: int, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
     """How often an event that sounds alone comes out higher or lower as its swapped word says, and by how much."""
-    words = solitary(scenes, Role.pitch)[:count]
+    words = solitary(scenes, SceneRole.pitch)[:count]
     labels = [_label(spoken) for spoken in words]
     high, low = (centroids(_halves(ensemble, words, lexicon.pitch[value][0]), labels) for value in ("high", "low"))
     return {
@@ -109,7 +111,7 @@ def pitch(ensemble: Ensemble, scenes: Sequence[Scene], count: int, lexicon: Lexi
     }
 
 
-def time(ensemble: Ensemble, scenes: Sequence[Scene], judge: str, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
+def time(ensemble: Ensemble, scenes: Sequence[MadeScene], judge: str, lexicon: Lexicon = PUBLIC) -> dict[str, float]:
     """How often time words put an event into their half and not into the other, and how often swapping them swaps."""
     timed = [item for item in scenes if any(event.time for event in item.events)]
     if not timed:
@@ -137,14 +139,16 @@ def time(ensemble: Ensemble, scenes: Sequence[Scene], judge: str, lexicon: Lexic
 
 
 def negation(
-    ensemble: Ensemble, scenes: Sequence[Scene], count: int, judge: str, lexicon: Lexicon = PUBLIC
+    ensemble: Ensemble, scenes: Sequence[MadeScene], count: int, judge: str, lexicon: Lexicon = PUBLIC
 ) -> dict[str, float]:
     """How often a denied class is not heard, and is heard where nothing denies it.
 
     The negator is replaced by a filler, or its state alone is taken away. Scenes that have room for one more event: two
     that sound one after the other.
     """
-    denials = [Spoken(item, place) for item in scenes if _roomy(item) for place in _places(item, Role.negator)][:count]
+    denials = [SpokenOf(item, place) for item in scenes if _roomy(item) for place in _places(item, SceneRole.negator)][
+        :count
+    ]
     if not denials:
         return {}
     prompts = [spoken.item.caption.text for spoken in denials]
@@ -183,21 +187,21 @@ def without_states(ensemble: Ensemble, prompts: Sequence[str], places: Sequence[
     return torch.cat(parts)
 
 
-def solitary(scenes: Sequence[Scene], role: Role) -> list[Spoken]:
+def solitary(scenes: Sequence[MadeScene], role: SceneRole) -> list[SpokenOf]:
     """Words of a role whose event is alone in its half."""
     return [
-        Spoken(item, place)
+        SpokenOf(item, place)
         for item in scenes
         for place in _places(item, role)
         if (event := item.caption.words[place].event) is not None and item.alone(item.events[event])
     ]
 
 
-def mirrored(caption: Caption, lexicon: Lexicon = PUBLIC) -> str:
+def mirrored(caption: SceneCaption, lexicon: Lexicon = PUBLIC) -> str:
     """The caption with early words made late and late words early."""
     pairs = list(zip(lexicon.time["early"], lexicon.time["late"], strict=True))
     other = dict([*pairs, *((late, early) for early, late in pairs)])
-    return " ".join(other[word.text] if word.role == Role.time else word.text for word in caption.words)
+    return " ".join(other[word.text] if word.role == SceneRole.time else word.text for word in caption.words)
 
 
 def alone(audio: Tensor, half: Time) -> Tensor:
@@ -223,31 +227,31 @@ _HALVES: tuple[Time, ...] = ("early", "late")
 _OTHER: dict[Time, Time] = {"early": "late", "late": "early"}
 
 
-def _halves(ensemble: Ensemble, words: Sequence[Spoken], text: str) -> Tensor:
+def _halves(ensemble: Ensemble, words: Sequence[SpokenOf], text: str) -> Tensor:
     """The halves [B, S / 2] in which the words' events sound, another word in place of each."""
     audio = ensemble.sing([spoken.instead(text) for spoken in words])
     late = torch.tensor([_event_time(spoken) == "late" for spoken in words])
     return torch.where(late[:, None], audio[:, MIDDLE:SAMPLES], audio[:, :MIDDLE])
 
 
-def _label(spoken: Spoken) -> str:
+def _label(spoken: SpokenOf) -> str:
     assert spoken.word.event is not None
     return spoken.item.events[spoken.word.event].label
 
 
-def _event_time(spoken: Spoken) -> Time | None:
+def _event_time(spoken: SpokenOf) -> Time | None:
     assert spoken.word.event is not None
     return spoken.item.events[spoken.word.event].time
 
 
-def _places(item: Scene, role: Role) -> list[int]:
+def _places(item: MadeScene, role: SceneRole) -> list[int]:
     return [place for place, word in enumerate(item.caption.words) if word.role == role]
 
 
-def _roomy(item: Scene) -> bool:
+def _roomy(item: MadeScene) -> bool:
     return len(item.heard("early")) == len(item.heard("late")) == 1 and len(item.events) == 2
 
 
-def _denied(spoken: Spoken, lexicon: Lexicon) -> str:
+def _denied(spoken: SpokenOf, lexicon: Lexicon) -> str:
     word = spoken.item.caption.words[spoken.place + 1].text
     return next(label for label, words in lexicon.classes.items() if word in words)

@@ -18,7 +18,7 @@ from earwitness.authoring.training.judges import CODED, fit_judges, through
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.judges.ast import ASTJudge, small_ast
 from earwitness.models.spectral_codec import SpectralCodec
-from earwitness.worlds.scenes import Scene, Time
+from earwitness.worlds.scenes import MadeScene, Time
 from earwitness.worlds.sounds import LABELS
 
 STEPS = {"ast": 6000, "cnn": 3000, "passt": 5000}
@@ -36,7 +36,7 @@ LEVELS = (-6.0, 6.0)
 class SceneSounds:
     """Rendered scenes as judges hear them in training."""
 
-    clips: Clips[Scene]
+    clips: Clips[MadeScene]
 
     @cached_property
     def halves(self) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class SceneSounds:
         return torch.from_numpy(laid_over), torch.from_numpy(either.astype(np.float32))
 
 
-def _present(scenes: Sequence[Scene], half: Time) -> NDArray[np.float32]:
+def _present(scenes: Sequence[MadeScene], half: Time) -> NDArray[np.float32]:
     heard = [item.heard(half) for item in scenes]
     return np.array([[label in sounding for label in LABELS] for sounding in heard], dtype=np.float32)
 
@@ -72,7 +72,9 @@ def overlapping_ast(labels: tuple[str, ...]) -> ASTJudge:
     return ASTJudge(ASTForAudioClassification(config), plain.extractor)
 
 
-def fit_scene_judges(train_clips: Clips[Scene], codec: SpectralCodec, out: Path, work: Workshop) -> dict[str, float]:
+def fit_scene_judges(
+    train_clips: Clips[MadeScene], codec: SpectralCodec, out: Path, work: Workshop
+) -> dict[str, float]:
     """Train and write all judges of scenes; the seconds that each took."""
     coded = SceneSounds(through(codec, train_clips, CODED))
     return fit_judges(SceneSounds(train_clips), coded, out, work, STEPS, overlapping_ast)

@@ -44,8 +44,8 @@ from earwitness.authoring.training.scene_floors import measure
 from earwitness.authoring.training.scene_judges import fit_scene_judges
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.models.spectral_codec import SpectralCodec
-from earwitness.worlds.scene_captions import MAX_WORDS, PUBLIC, Lesson, Lexicon, Role
-from earwitness.worlds.scenes import Scene, Split, lesson
+from earwitness.worlds.scene_captions import MAX_WORDS, PUBLIC, Lesson, Lexicon, SceneRole
+from earwitness.worlds.scenes import MadeScene, Split, lesson
 from earwitness.worlds.sounds import LABELS
 
 CLIPS = 12_000
@@ -106,7 +106,7 @@ def _texts(taught: Lesson) -> list[str]:
 def _denials(taught: Lesson) -> list[tuple[int, int]]:
     """Places of each negator and of the word that it denies."""
     roles = [word.role for word in taught.caption.words]
-    return [(at, at + 1) for at, both in enumerate(pairwise(roles)) if both == (Role.negator, Role.negated)]
+    return [(at, at + 1) for at, both in enumerate(pairwise(roles)) if both == (SceneRole.negator, SceneRole.negated)]
 
 
 class TextPretraining(nn.Module):
@@ -133,7 +133,7 @@ def spoken_of(taught: Sequence[Lesson]) -> NDArray[np.int64]:
     found = np.full((len(taught), TOKENS), _IGNORED, dtype=np.int64)
     for row, each in enumerate(taught):
         for place, (word, label) in enumerate(zip(each.caption.words, each.labels, strict=True)):
-            denial = len(LABELS) * (word.role == Role.negator)
+            denial = len(LABELS) * (word.role == SceneRole.negator)
             found[row, place] = 2 * len(LABELS) if label is None else denial + _CLASSES[label]
     return found
 
@@ -153,7 +153,7 @@ def forgotten(rng: np.random.Generator, shape: tuple[int, int, int], blanks: flo
 
 def pretrain_text(
     model: MusicgenForConditionalGeneration,
-    scenes: Sequence[Scene],
+    scenes: Sequence[MadeScene],
     seed: int,
     checkpoint: TrainingCheckpoint,
     lexicon: Lexicon = PUBLIC,
@@ -174,7 +174,7 @@ def pretrain_text(
 class CodedScenes:
     """What the text-to-audio model is trained on."""
 
-    scenes: Sequence[Scene]
+    scenes: Sequence[MadeScene]
     codes: Tensor
     """[n, K, F]."""
 
@@ -227,8 +227,8 @@ def codec_of(folder: Path) -> SpectralCodec:
 
 
 def fit_prompt(
-    train_clips: Clips[Scene],
-    solos: Clips[Scene],
+    train_clips: Clips[MadeScene],
+    solos: Clips[MadeScene],
     codec: SpectralCodec,
     out: Path,
     work: Workshop,

@@ -15,6 +15,7 @@ from earwitness.metrics.responses.speech import (
     InsertionErrors,
     PrefixCells,
     PrefixProbabilities,
+    PrefixTellers,
     SpectrogramCells,
     TokenProbabilities,
     TrainingDistances,
@@ -49,6 +50,9 @@ def draw(response: Response, random: np.random.Generator) -> tuple[Any, ...]:
             return (weights(random, (tokens, frames, bins)).astype(np.float32),)
         case PrefixCells():
             return (np.tril(weights(random, (tokens, tokens)), -1).astype(np.float32),)
+        case PrefixTellers():
+            before = np.tril(np.ones((tokens, tokens), dtype=bool), -1)
+            return np.where(before, weights(random, (tokens, tokens)), 0), before & marks(random, (tokens, tokens))
         case FrameMeans() | FramePeaks():
             return weights(random, (tokens, frames)), marks(random, (tokens, frames))
     raise NotImplementedError(f"no arrays of {type(response).__name__} are drawn")
