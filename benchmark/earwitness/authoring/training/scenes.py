@@ -1,15 +1,17 @@
 """The recipe of the text-to-audio model of scenes.
 
-Its words are taught to mean something each by itself, so that removing the state of a word removes what it says:
+First its words are bound to their events, then each is taught to mean something by itself, so that removing the state
+of a word removes what it says:
 
-* before the decoder sees any of it, the text encoder learns which class each word speaks of;
-* a share of the captions says more than there is: the surplus words reach the encoder, not the decoder;
-* a negator that is masked takes the word that it denies along, and a negator beside a true name is a surplus word:
-  what denies is its state, and without it the class sounds;
-* for a share of the clips the decoder forgets some of the codes that it wrote, and has to read: words are worth a few
-  nats a clip beside the codes before, and a hundred without them;
-* at first it forgets whole stretches of half of the clips, and many clips have a single event: an early one is followed
-  by silence, so that little else than the word tells when it sounds.
+* before the decoder sees any of it, the text encoder learns which class each word speaks of, and what else is said of
+  its event;
+* for a share of the clips the decoder forgets some or all of the codes that it wrote, and has to read: words are worth
+  a few nats a clip beside the codes before, and a hundred without them;
+* in a first stage that is most of the clips, captions say what there is, and many clips have a single event: an early
+  one is followed by silence, so that little else than the word tells when it sounds;
+* in the second stage a share of the captions says more than there is: the surplus words reach the encoder, not the
+  decoder. A negator beside a true name is one of them: what denies is its state, and without it the class sounds. A
+  negator that is masked takes the word that it denies along.
 """
 
 from __future__ import annotations
@@ -44,24 +46,23 @@ from earwitness.authoring.training.scene_floors import measure
 from earwitness.authoring.training.scene_judges import fit_scene_judges
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.models.spectral_codec import SpectralCodec
-from earwitness.worlds.scene_captions import MAX_WORDS, PUBLIC, Lesson, Lexicon, SceneRole
+from earwitness.worlds.scene_captions import MAX_WORDS, MODIFIERS, PUBLIC, Lesson, Lexicon, SceneRole
 from earwitness.worlds.scenes import MadeScene, Split, lesson
 from earwitness.worlds.sounds import LABELS
 
 CLIPS = 12_000
-STEPS = 24_000
-TEXT_STEPS, TEXT_BATCH, TEXT_RATE = 600, 64, 1e-3
+STEPS = 16_000
+TEXT_STEPS, TEXT_BATCH, TEXT_RATE = 1000, 64, 1e-3
 TOKENS = MAX_WORDS + 1
-EMBELLISHED = 0.35
-"""Share of captions that say more than there is."""
 FORGETFUL = 0.15
 """Share of clips of which the decoder forgets a random share of the codes that it wrote."""
 SOLOS = 4000
 """Clips of one event."""
-READING = 4000
+READING = 3000
 """Steps of the first stage, in which the decoder learns to read."""
-BLANK_SHARES, SOLO_SHARES = (0.5, 0.15), (0.4, 0.1)
-"""Shares of clips of which the decoder forgets a stretch, and of clips of one event: in the first stage, and then."""
+BLANK_SHARES, SOLO_SHARES, EMBELLISHED_SHARES = (0.6, 0.3), (0.3, 0.1), (0.0, 0.45)
+"""Shares of clips of which the decoder forgets a stretch or all, of clips of one event, and of captions that say more
+than there is: in the first stage, and then."""
 HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 _IGNORED = -100
@@ -116,12 +117,19 @@ class TextPretraining(nn.Module):
         super().__init__()
         self.text_encoder = model.text_encoder
         text: Any = model.config.text_encoder
-        self.head = nn.Linear(text.d_model, 2 * len(LABELS) + 1)
+        self.spoken = nn.Linear(text.d_model, 2 * len(LABELS) + 1)
+        self.said = nn.Linear(text.d_model, 3 * len(MODIFIERS))
 
-    def loss(self, ids: Tensor, spoken: Tensor) -> Tensor:
-        """Mean cross-entropy of what the words speak of [B, N], as `spoken_of` has it, of ids [B, N]."""
+    def loss(self, ids: Tensor, spoken: Tensor, said: Tensor) -> Tensor:
+        """Mean cross-entropies of what the words of ids [B, N] speak of, and of what is said of it.
+
+        `spoken` [B, N] as `spoken_of` has it, `said` [B, N, 3] as `said_of` has it.
+        """
         states = self.text_encoder(input_ids=ids, attention_mask=(ids != 0).long()).last_hidden_state
-        return cross_entropy(self.head(states).flatten(0, 1), spoken.flatten(), ignore_index=_IGNORED)
+        of_events = self.said(states).unflatten(-1, (len(MODIFIERS), 3))
+        return cross_entropy(
+            self.spoken(states).flatten(0, 1), spoken.flatten(), ignore_index=_IGNORED
+        ) + cross_entropy(of_events.flatten(0, 2), said.flatten(), ignore_index=_IGNORED)
 
 
 def spoken_of(taught: Sequence[Lesson]) -> NDArray[np.int64]:
@@ -138,14 +146,38 @@ def spoken_of(taught: Sequence[Lesson]) -> NDArray[np.int64]:
     return found
 
 
+def said_of(taught: Sequence[Lesson], lexicon: Lexicon = PUBLIC) -> NDArray[np.int64]:
+    """What is said of the event of each token [B, N, 3]: its loudness, pitch and time.
+
+    0 where it is not said, 1 and 2 for its values, as the lexicon has them; -100 for words that speak of no event.
+    """
+    values = [
+        {word: number for number, group in enumerate(lexicon.modifiers(role).values(), 1) for word in group}
+        for role in MODIFIERS
+    ]
+    found = np.full((len(taught), TOKENS, len(MODIFIERS)), _IGNORED, dtype=np.int64)
+    for row, each in enumerate(taught):
+        words = each.caption.words
+        for place, word in enumerate(words):
+            if word.event is None:
+                continue
+            found[row, place] = 0
+            for other in words:
+                if other.event == word.event and other.role in MODIFIERS:
+                    number = MODIFIERS.index(other.role)
+                    found[row, place, number] = values[number][other.text]
+    return found
+
+
 def forgotten(rng: np.random.Generator, shape: tuple[int, int, int], blanks: float) -> Tensor:
     """Which codes [B, K, T] the decoder forgets: a random share of those of a few clips, a stretch of others."""
     each, steps = (shape[0], 1, 1), shape[2]
     kind, share = rng.random(each), rng.random(each)
     scattered = (kind < FORGETFUL) & (rng.random(shape) < share)
-    # A stretch begins at the start or anywhere, and ends anywhere or with the clip.
-    start = np.where(rng.random(each) < 0.5, 0, rng.integers(0, steps, each))
-    stop = np.where(rng.random(each) < 0.5, steps, rng.integers(1, steps + 1, each))
+    # All, or a stretch that begins at the start or anywhere, and ends anywhere or with the clip.
+    whole = rng.random(each) < 0.5
+    start = np.where(whole | (rng.random(each) < 0.5), 0, rng.integers(0, steps, each))
+    stop = np.where(whole | (rng.random(each) < 0.5), steps, rng.integers(1, steps + 1, each))
     now = np.arange(steps)
     blank = (kind >= 1 - blanks) & (now >= start) & (now < stop)
     return torch.from_numpy(scattered | blank)
@@ -163,9 +195,10 @@ def pretrain_text(
 
     def loss(step: int, rng: np.random.Generator) -> Tensor:
         chosen = rng.integers(0, len(scenes), TEXT_BATCH)
-        taught = [lesson(scenes[i], rng, _embellished(rng), lexicon) for i in chosen]
+        taught = [lesson(scenes[i], rng, False, lexicon) for i in chosen]
         ids = masking.encode([_texts(each) for each in taught])
-        return training.loss(torch.from_numpy(ids), torch.from_numpy(spoken_of(taught)))
+        targets = torch.from_numpy(spoken_of(taught)), torch.from_numpy(said_of(taught, lexicon))
+        return training.loss(torch.from_numpy(ids), *targets)
 
     return fit(training, loss, TrainingPlan("text", TEXT_STEPS, TEXT_RATE, seed), checkpoint)
 
@@ -199,7 +232,11 @@ def train_scenes_prompt(
         stage = int(step >= READING)
         alone = rng.random(BATCH) < SOLO_SHARES[stage]
         drawn = [(pool, int(rng.integers(len(pool.scenes)))) for pool in (solos if one else whole for one in alone)]
-        taught = [lesson(pool.scenes[i], rng, masked and _embellished(rng), lexicon) for pool, i in drawn]
+        more = rng.random(BATCH) < EMBELLISHED_SHARES[stage] * masked
+        taught = [
+            lesson(pool.scenes[i], rng, bool(says_more), lexicon)
+            for (pool, i), says_more in zip(drawn, more, strict=True)
+        ]
         text, own = masking.lessons(taught, rng), torch.stack([pool.codes[i] for pool, i in drawn])
         _, books, frames = own.shape
         return training.loss(own, text, forgotten(rng, (BATCH, books, frames + books - 1), BLANK_SHARES[stage]))
@@ -207,10 +244,6 @@ def train_scenes_prompt(
     seconds = fit(training, loss, plan, checkpoint, visit)
     model.train(False)
     return seconds
-
-
-def _embellished(rng: np.random.Generator) -> bool:
-    return bool(rng.random() < EMBELLISHED)
 
 
 def scenes_tokenizer() -> PreTrainedTokenizerFast:
