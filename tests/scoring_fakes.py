@@ -14,8 +14,9 @@ from earwitness.scoring.prompt import scoring
 from earwitness.task import Task, TaskCard
 from earwitness.tracks.prompt import Encoded, PromptItem, Removal
 from earwitness.worlds.captions import CLASS_WORDS, vocabulary
+from earwitness.worlds.scene_captions import PUBLIC
 
-VOCABULARY = (*vocabulary(), "</s>")
+VOCABULARY = (*sorted({*vocabulary(), *PUBLIC.vocabulary()}), "</s>")
 FRAMES, FRAME_RATE = 4, 2.0
 SAMPLE_RATE = int(FRAME_RATE * len(VOCABULARY))
 CLASSES = tuple(CLASS_WORDS)

@@ -20,6 +20,16 @@ def certify(task: Task) -> None:
     _of(task).certify(task)
 
 
+def require(task: Task) -> None:
+    """Raise EarwitnessError, before anything is trained or computed, where the truth of a task cannot be certified.
+
+    Tracks that know no such case let every task pass.
+    """
+    check = getattr(_of(task), "require", None)
+    if check is not None:
+        check(task)
+
+
 def renew(task: Task) -> int:
     """Compute and store the ceilings of a task anew, nothing else of its truth, and return their rows.
 

@@ -38,6 +38,7 @@ def train(
     import shutil
 
     from earwitness import authoring, registry
+    from earwitness.authoring.training import RECIPES
     from earwitness.authoring.training import train as train_task
     from earwitness.task import read_task
 
@@ -49,6 +50,8 @@ def train(
         _train_twin(shipped, writable(out, "--out") if out else TRAININGS / name, twin, not unmasked, json)
         return
     folder = writable(out, "--out") if out else TRAININGS / f"{shipped.id}-seed0" / shipped.id
+    if shipped.id in RECIPES:
+        authoring.require(read_task(folder if (folder / CARD).exists() else shipped.folder))
     figures = train_task(shipped.id, folder)
     if not (folder / CARD).exists():
         shutil.copyfile(shipped.folder / CARD, folder / CARD)

@@ -21,9 +21,10 @@ class PromptTruth:
     """What a made sound is known to be made of, by the words of its prompt."""
 
     roles: tuple[str, ...]
-    """Role of each whitespace-separated word: class, loudness, order or filler."""
+    """Role of each whitespace-separated word, as its world calls it: class, loudness, filler and so on."""
     intervals: tuple[tuple[float, float] | None, ...]
-    """Seconds in which the event that a word speaks of sounds; None where it speaks of none."""
+    """Seconds in which a word acts: while the event that it speaks of sounds, or while it keeps sound out; None where
+    it does neither."""
     labels: tuple[str, ...]
     """Classes that sound."""
 

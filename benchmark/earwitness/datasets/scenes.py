@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MADE = True
 SECONDS: dict[Time, tuple[float, float]] = {"early": (0.0, HALF), "late": (HALF, DURATION)}
+THROUGHOUT = (SceneRole.negator, SceneRole.time)
+"""Roles of words that act on all of a clip."""
 
 
 @validated
@@ -84,5 +86,8 @@ def _record(
 
 
 def _interval(made: MadeScene, word: SceneWord) -> tuple[float, float] | None:
-    """Seconds in which a word acts: those of its event; throughout, for a negator, which keeps a sound out."""
-    return (0.0, DURATION) if word.role == SceneRole.negator else made.interval(word)
+    """Seconds in which a word acts: those of its event; throughout, where it keeps a sound out.
+
+    A negator keeps out a class that nobody says when to hear, and a time word keeps its event out of the other half.
+    """
+    return (0.0, DURATION) if word.role in THROUGHOUT else made.interval(word)

@@ -21,7 +21,8 @@ def word_ap(scores: ArrayLike, relevant: ArrayLike) -> float:
 
     AP = sum_t (R_t - R_{t-1}) P_t over the distinct scores t from high to low, so that equal scores share their
     precision and a constant explanation gets the share of relevant words. `scores` [W] (mean over frames, maximum
-    over a word's tokens), `relevant` [W] bool. Raises UndefinedError where no word, or every word, is relevant.
+    over a word's tokens), `relevant` [W] bool: words of these roles that act on the frames asked for. Raises
+    UndefinedError where no word, or every word, is relevant.
 
     >>> word_ap([0.9, 0.1, 0.5], [True, False, False])
     1.0
@@ -41,10 +42,10 @@ def word_ap(scores: ArrayLike, relevant: ArrayLike) -> float:
 def interval_top1(weights: ArrayLike, intervals: ArrayLike, times: ArrayLike) -> float:
     """Share of frames inside one event alone at which the top-weighted class word is that event's (data truth).
 
-    `weights` [F, W] of the class words, `intervals` [W, 2] start and stop in seconds of the event that each speaks of,
-    `times` [F] seconds at the middle of each frame. Words with one interval speak of one event. A tie for the top
-    counts by the share of the tied words that are the event's. Ours. Raises UndefinedError where there are fewer
-    than two events, or no frame lies in one event alone.
+    `weights` [F, W] of the class words in the frames asked for, `intervals` [W, 2] start and stop in seconds of the
+    event that each speaks of, `times` [F] seconds at the middle of each frame. Words with one interval speak of one
+    event. A tie for the top counts by the share of the tied words that are the event's. Ours. Raises UndefinedError
+    where there are fewer than two events, or no frame lies in one event alone.
 
     >>> interval_top1([[0.9, 0.1], [0.8, 0.2]], [[0.0, 1.0], [1.0, 2.0]], [0.5, 1.5])
     0.5

@@ -4,16 +4,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from earwitness import registry
 from earwitness.authoring import __main__ as main_module
-from earwitness.authoring import ceilings, chosen
+from earwitness.authoring import ceilings, chosen, require, training
 from earwitness.authoring import work as working
 from earwitness.authoring.__main__ import main
 from earwitness.authoring.prompt import certification as stage
+from earwitness.cli.train import train
+from earwitness.datasets import PromptRecord, PromptTruth, scenes
 from earwitness.errors import EarwitnessError
 from earwitness.scoring import Setting, certificates
 from earwitness.scoring.prompt import truth
-from earwitness.scoring.prompt.scoring import open_scoring
+from earwitness.scoring.prompt.scoring import PromptScoring, open_scoring
 from earwitness.task import Task
+from earwitness.tracks.prompt import PromptItem
 from scoring_fakes import FakeModel, served, task
 
 METRICS = [
@@ -112,6 +116,86 @@ def test_a_dataset_without_truth_cannot_be_certified(tmp_path: Path, model: Fake
     dataset = {"adapter": "musiccaps", "source": str(table), "items": 1}
     with pytest.raises(EarwitnessError, match="nothing can be certified"):
         stage.certify(task(tmp_path / "task", METRICS, dataset=dataset), progress=False)
+
+
+LONG = " ".join(["the dog"] * 6 + ["nearby"])
+
+
+def long_captions(folder: Path, monkeypatch: pytest.MonkeyPatch, metrics: list[dict[str, object]]) -> Task:
+    """A task of two captions, of which one has 13 words."""
+    truths = [PromptTruth(("filler",) * len(text.split()), (None,) * len(text.split()), ()) for text in ("rain", LONG)]
+    records = [PromptRecord(f"test-{number}", text, text, truths[number]) for number, text in enumerate(("rain", LONG))]
+    monkeypatch.setattr("earwitness.scoring.loading.load_records", lambda setting: records)
+    return task(folder, metrics)
+
+
+@pytest.mark.parametrize("asked", [METRICS[-2:], METRICS[-1:], METRICS])
+def test_captions_that_are_too_long_for_what_the_card_asks_are_refused_before_anything_is_computed(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, object]]
+) -> None:
+    some = long_captions(tmp_path / "task", monkeypatch, asked)
+    monkeypatch.setattr(stage, "game", lambda model, item: pytest.fail("computed"))
+    for refusing in (stage.certify, require):
+        with pytest.raises(EarwitnessError) as caught:
+            refusing(some)
+        said = str(caught.value)
+        assert "1 of its 2 captions have more than 12 words (the first is test-1)" in said
+        assert "null_word_mass of its card" in said
+        assert ("shapley_spearman" in said) is (len(asked) > 1)
+        assert "\n" not in said
+    assert not model.generated
+    assert not certificates.folder(some).exists()
+
+
+def test_long_captions_are_certified_where_no_metric_asks_for_exact_values(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "certify_roles", lambda task, respondent, costs: VERDICTS)
+    some = long_captions(tmp_path / "task", monkeypatch, METRICS[:3])
+    require(some)
+    stage.certify(some, progress=False)
+    assert set(truth.read_truth(some).words) == {"test-0"}
+
+
+def test_what_cannot_be_certified_is_not_trained_for(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = long_captions(tmp_path / "task", monkeypatch, METRICS)
+    some.folder.mkdir(exist_ok=True)
+    monkeypatch.setattr("earwitness.registry.task", lambda name: some)
+    monkeypatch.setattr("earwitness.task.read_task", lambda folder: some)
+    monkeypatch.setitem(training.RECIPES, some.id, lambda out, work: pytest.fail("trained"))
+    with pytest.raises(EarwitnessError, match="captions have more than 12 words"):
+        train(some.id, twin=None, unmasked=False, out=tmp_path / "out", json=False)
+
+
+def test_tracks_without_such_a_case_let_every_task_pass() -> None:
+    require(registry.task("micro_concept"))
+
+
+def test_words_that_act_elsewhere_are_no_cost_of_what_is_asked_for(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, list[float]] = {}
+    monkeypatch.setattr(stage, "certify_roles", lambda task, respondent, costs: found.update(costs) or VERDICTS)
+    dataset = {"adapter": "scenes", "identity": "fake@1", "items": 4, "parameters": {"timed": True}}
+    some = task(tmp_path / "task", METRICS[-1:], dataset=dataset)
+    # One nat each, and a thousand for class words of the other half.
+    records = {record.id: record for record in scenes.load(items=4, timed=True)}
+
+    def rows(scoring: PromptScoring, item: PromptItem) -> list[dict[str, object]]:
+        record, made = records[item.id], []
+        for word, (role, span) in enumerate(zip(record.truth.roles, record.truth.intervals, strict=True)):
+            outside = span is not None and (span[1] <= record.asked[0] or record.asked[1] <= span[0])
+            cost = 1000.0 if outside and role == "class" else 1.0
+            made.append({"item": item.id, "codes": "c", "word": word, "text": "w", "shapley": 0.0, "cost": cost,
+                         "largest": 1.0, "null": False})  # fmt: skip
+        return made
+
+    monkeypatch.setattr(stage, "_word_rows", rows)
+    stage.certify(some, progress=False)
+    assert found["class"] == [1.0] * 4
+    assert any(cost == 1000.0 for cost in (row["cost"] for row in stored(some, truth.SHAPLEY)))
 
 
 def test_ceilings_that_lack_are_added_and_what_is_stored_stays(some: Task, tmp_path: Path) -> None:

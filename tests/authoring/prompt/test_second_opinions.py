@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from earwitness import registry
 from earwitness.authoring.prompt import second_opinions
 from earwitness.authoring.prompt.second_opinions import agreements, report
-from earwitness.errors import NotComparableError
+from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.results.rows import Row, Status, table
 from earwitness.stats import ranks
+from earwitness.task import Task
+from earwitness.worlds import scenes, soundscape
+from earwitness.worlds.sounds import LABELS
+from scoring_fakes import task
 
 TASK = registry.task("micro_prompt")
 IDS = {"ast": "fid_cf@top30", "cnn": "fid_cf@top30+scale+cnn", "passt": "fid_cf@top30+scale+passt"}
@@ -64,6 +73,61 @@ def test_rows_of_another_variant_do_not_count() -> None:
         agreements(TASK, table(rows(task_hash="0123456789abcdef")))
     with pytest.raises(NotComparableError, match="2 entrants"):
         agreements(TASK, table(rows(entrants=("random", "atman"))))
+
+
+class Hearing:
+    """Stands for model, codec and judges: a judge's top class is one that it is told, whatever the sound."""
+
+    def __init__(self, tops: dict[str, int], labels: tuple[str, ...] = LABELS) -> None:
+        self.tops, self.heard = tops, []
+        self.judges = {name: SimpleNamespace(labels=labels) for name in tops}
+
+    def presence(self, audio: Tensor, judge: str) -> Tensor:
+        self.heard.append(audio)
+        return torch.eye(len(LABELS))[self.tops[judge]].repeat(len(audio), 1)
+
+
+@pytest.fixture
+def hearing(monkeypatch: pytest.MonkeyPatch) -> Hearing:
+    ears = Hearing({"ast": 0, "cnn": 3})
+    monkeypatch.setattr(second_opinions, "load_model", lambda task, device: None)
+    monkeypatch.setattr(second_opinions, "load_judges", lambda task, device: {})
+    monkeypatch.setattr(second_opinions, "Ensemble", lambda model, judges: ears)
+    monkeypatch.setattr(second_opinions, "coded", lambda ensemble, audio: audio)
+    return ears
+
+
+def in_world(folder: Path, **dataset: object) -> Task:
+    judges = [{"name": name, "adapter": name, "source": name} for name in ("ast", "cnn")]
+    return task(folder, [{"metric": "size"}], dataset={"items": 3, **dataset}, judges=judges)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "made", "rendered"),
+    [
+        ({"adapter": "soundscape"}, soundscape.scene, soundscape.render),
+        ({"adapter": "scenes"}, scenes.scene, scenes.render),
+        ({"adapter": "scenes", "split": "validation", "seed": 5}, scenes.scene, scenes.render),
+        ({"adapter": "scenes", "parameters": {"timed": True}}, scenes.scene, scenes.render),
+    ],
+)
+def test_judges_hear_scenes_of_the_tasks_own_world_and_split_that_are_none_of_its_items(
+    tmp_path: Path, hearing: Hearing, dataset: dict[str, object], made: Any, rendered: Any
+) -> None:
+    some = in_world(tmp_path, **dataset)
+    found = second_opinions.right_top_classes(some, 4)
+    expected = [made(some.card.dataset.split, index, some.card.dataset.seed + 2) for index in range(4)]
+    for audio in hearing.heard:
+        assert np.array_equal(audio.numpy(), np.stack([rendered(each).audio for each in expected]))
+    for name, top in hearing.tops.items():
+        right = float(np.mean([LABELS[top] in each.labels for each in expected]))
+        assert found[name] == (right, right)
+
+
+def test_a_world_without_scenes_is_refused_in_one_line(tmp_path: Path, hearing: Hearing) -> None:
+    with pytest.raises(EarwitnessError, match="words of musiccaps have no rules; worlds that have: soundscape, scenes"):
+        second_opinions.right_top_classes(in_world(tmp_path, adapter="musiccaps"))
+    assert not hearing.heard
 
 
 def test_an_entrant_without_a_judges_values_is_left_out() -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from earwitness.authoring.prompt.ceiling import chosen
-from earwitness.authoring.prompt.certification import certify, complete, renew
+from earwitness.authoring.prompt.certification import certify, complete, renew, require
 
-__all__ = ["certify", "chosen", "complete", "renew"]
+__all__ = ["certify", "chosen", "complete", "renew", "require"]

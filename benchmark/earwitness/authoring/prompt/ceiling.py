@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     Words: TypeAlias = tuple[int, ...]
 
-EXHAUSTIVE = 300
-"""Sets of words up to which all of them are tried."""
+EXHAUSTIVE = 500
+"""Sets of words up to which all of them are tried: those of 4 of 12 words are 495."""
 SELECTIONS = 2
 """Noises that a set of words is chosen under."""
 

@@ -23,6 +23,8 @@ from earwitness.worlds import captions, scene_captions, scenes, soundscape
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from earwitness.scoring.prompt.responses import PromptRespondent
     from earwitness.task import Task
 
@@ -44,12 +46,16 @@ class RoleRule:
 
 @dataclass(frozen=True)
 class WordsOfWorld:
-    """How the roles of a made world's words are certified."""
+    """How the roles of a made world's words are certified, and scenes of that world."""
 
     rules: Mapping[str, RoleRule]
     """By role."""
     measure: Callable[[Task, floors.Ensemble], dict[str, float]]
     """The rates of a task's model, on fresh scenes of its split, as its first judge hears them."""
+    draw: Callable[[Task, int, int], Sequence[floors.Captioned]]
+    """So many scenes of a task's split, of a seed of the world."""
+    audio: Callable[[Any], NDArray[np.float32]]
+    """The sound [S] of one of these scenes."""
 
 
 SCENES, COUNT = 300, 120
@@ -92,21 +98,24 @@ def certify_roles(
 
     Raises EarwitnessError where the task's dataset is no world whose words can be certified.
     """
+    world = words_of(task)
+    figures = world.measure(task, floors.Ensemble(respondent.model, dict(respondent.judges)))  # type: ignore[arg-type]
+    return {str(role): verdict(role, figures, costs.get(role, ()), world.rules) for role in world.rules}
+
+
+def words_of(task: Task) -> WordsOfWorld:
+    """The made world of a task's items; raises EarwitnessError where it is none whose words can be certified."""
     adapter = task.card.dataset.adapter
     if adapter not in WORLDS:
         raise EarwitnessError(
             f"task {task.id}: words of {adapter} have no rules; worlds that have: {', '.join(WORLDS)}"
         )
-    world = WORLDS[adapter]
-    figures = world.measure(task, floors.Ensemble(respondent.model, dict(respondent.judges)))  # type: ignore[arg-type]
-    return {str(role): verdict(role, figures, costs.get(role, ()), world.rules) for role in world.rules}
+    return WORLDS[adapter]
 
 
 def _of_soundscape(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
-    card, judge = task.card.dataset, task.card.judges[0].name
-    split = next(name for name in soundscape.SPLITS if name == card.split)
-    order = bool(card.parameters.get("order", False))
-    drawn = [soundscape.scene(split, index, card.seed + 1, order) for index in range(SCENES)]
+    judge = task.card.judges[0].name
+    drawn = _soundscapes(task, SCENES, task.card.dataset.seed + 1)
     figures = {
         **floors.obedience(ensemble, drawn[:COUNT]),
         **floors.loudness(ensemble, drawn, COUNT),
@@ -116,16 +125,33 @@ def _of_soundscape(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
     return {**figures, "classes": figures[f"classes_{judge}"]}
 
 
+def _soundscapes(task: Task, count: int, seed: int) -> list[soundscape.Scene]:
+    card = task.card.dataset
+    split = next(name for name in soundscape.SPLITS if name == card.split)
+    order = bool(card.parameters.get("order", False))
+    return [soundscape.scene(split, index, seed, order) for index in range(count)]
+
+
 def _of_scenes(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
-    card, judge = task.card.dataset, task.card.judges[0].name
-    split = next(name for name in scenes.SPLITS if name == card.split)
-    lexicon = lexicon_of(str(card.parameters.get("private", "")))
-    drawn = scene_floors.scenes_of(split, card.seed + 1, lexicon)
-    figures = scene_floors.interventions(ensemble, drawn, COUNT, judge, lexicon)
+    judge = task.card.judges[0].name
+    drawn = _scenes(task, scene_floors.DRAWN, task.card.dataset.seed + 1)
+    figures = scene_floors.interventions(ensemble, drawn, COUNT, judge, _lexicon(task))
     return {**figures, "classes": figures[f"classes_{judge}"]}
 
 
-WORLDS = {"soundscape": WordsOfWorld(RULES, _of_soundscape), "scenes": WordsOfWorld(SCENE_RULES, _of_scenes)}
+def _scenes(task: Task, count: int, seed: int) -> list[scenes.MadeScene]:
+    split = next(name for name in scenes.SPLITS if name == task.card.dataset.split)
+    return [scenes.scene(split, index, seed, _lexicon(task)) for index in range(count)]
+
+
+def _lexicon(task: Task) -> scene_captions.Lexicon:
+    return lexicon_of(str(task.card.dataset.parameters.get("private", "")))
+
+
+WORLDS = {
+    "soundscape": WordsOfWorld(RULES, _of_soundscape, _soundscapes, lambda made: soundscape.render(made).audio),
+    "scenes": WordsOfWorld(SCENE_RULES, _of_scenes, _scenes, lambda made: scenes.render(made).audio),
+}
 """By the adapter of a task's dataset."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
+from itertools import compress
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ from earwitness.authoring.prompt.certificate import certify_roles
 from earwitness.authoring.prompt.oracle import oracle_rows
 from earwitness.authoring.prompt.shapley import MOST_WORDS, game, marginal, shapley
 from earwitness.errors import EarwitnessError
+from earwitness.metrics.responses.prompt import NullWords, WordShapley
 from earwitness.scoring import Setting
 from earwitness.scoring.certificates import folder
+from earwitness.scoring.columns import of_response
 from earwitness.scoring.prompt import truth
 from earwitness.scoring.prompt.scoring import PromptScoring, open_scoring
 
@@ -39,12 +42,11 @@ mention" (Jeffreys 1961, appendix B), so that the sampling noise of one sound hi
 def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
     """Write `truth/shapley.parquet`, `truth/certificate.json` and `truth/ceiling.parquet` of a task.
 
-    Raises EarwitnessError where the dataset has no truth to certify, or a file cannot be written.
+    Raises EarwitnessError where `require` does, or a file cannot be written.
     """
     with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
         scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
-        if any(record.truth is None for record in scoring.records):
-            raise EarwitnessError(f"task {task.id}: its dataset has no truth about words, so nothing can be certified")
+        _require(scoring)
         items, _ = scoring.items()
         done = work.Work.of(task)
         words = work.each(bars, "Shapley values", items, done, lambda item: _word_rows(scoring, item))
@@ -52,12 +54,38 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         ceilings.write_table(folder(task) / truth.SHAPLEY, words, truth.SHAPLEY_SCHEMA)
         roles = _roles(scoring, words)
         bar = bars.add_task("certificate", total=1)
-        verdicts = certify_roles(task, scoring.respondent, _costs(words, roles))
+        here = [not _acts_elsewhere(scoring, row) for row in words]
+        costs = _costs(compress(words, here), compress(roles, here))
+        verdicts = certify_roles(task, scoring.respondent, costs)
         bars.advance(bar)
         certificates.write_certificate(task, _certificate(task, verdicts, words, roles))
         highs += list(oracle_rows(scoring, items, scoring.metrics))
         ceilings.write(task, highs)
         done.path.unlink(missing_ok=True)
+
+
+def require(task: Task) -> None:
+    """Raise EarwitnessError, before anything is computed, where a task's truth cannot be certified.
+
+    That is where its dataset has no truth about words, or its card asks for exact Shapley values and captions have more
+    words than these are computed for.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        _require(open_scoring(Setting(task, cache=Path(cache))))
+
+
+def _require(scoring: PromptScoring) -> None:
+    task, records = scoring.setting.task, scoring.records
+    if any(record.truth is None for record in records):
+        raise EarwitnessError(f"task {task.id}: its dataset has no truth about words, so nothing can be certified")
+    exact = [column.id for column in of_response(scoring.metrics, (WordShapley, NullWords))]
+    long = [record for record in records if len(record.prompt.split()) > MOST_WORDS]
+    if exact and long:
+        raise EarwitnessError(
+            f"task {task.id}: {len(long)} of its {len(records)} captions have more than {MOST_WORDS} words (the first "
+            f"is {long[0].id}), too many for the exact Shapley values that {' and '.join(exact)} of its card compare "
+            "with; shorten the captions, or take the metrics off the card"
+        )
 
 
 def complete(task: Task, device: str = "cpu", progress: bool = True) -> int:
@@ -133,6 +161,15 @@ def _roles(scoring: PromptScoring, words: Iterable[dict[str, Any]]) -> list[str]
     """Role of the word of each row."""
     roles = {record.id: record.truth.roles for record in scoring.records if record.truth is not None}
     return [roles[row["item"]][row["word"]] for row in words]
+
+
+def _acts_elsewhere(scoring: PromptScoring, row: dict[str, Any]) -> bool:
+    """Whether the word of a row acts on other frames alone than those that its item asks for."""
+    record = scoring.record(row["item"])
+    span = None if record.truth is None else record.truth.intervals[row["word"]]
+    if record.asked is None or span is None:
+        return False
+    return span[1] <= record.asked[0] or record.asked[1] <= span[0]
 
 
 def _costs(words: Iterable[dict[str, Any]], roles: Iterable[str]) -> dict[str, list[float]]:

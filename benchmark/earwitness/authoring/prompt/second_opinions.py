@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import torch
 
 from earwitness import registry
+from earwitness.authoring.prompt.certificate import words_of
 from earwitness.authoring.studies import printed, runs_in
 from earwitness.authoring.training.floors import Ensemble, coded
 from earwitness.errors import EarwitnessError, NotComparableError
@@ -26,7 +27,6 @@ from earwitness.scoring.prompt.scoring import load_judges, load_model
 from earwitness.stats.intervals import DEFAULT
 from earwitness.stats.ranks import agreement, chance, ranks, unrelated
 from earwitness.stats.verdicts import order
-from earwitness.worlds.soundscape import render, scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from earwitness.task import Task
 
 SOUNDS = 20
-SEED = 2
-"""Of the scenes that judges hear: neither the task's own nor those of its certificate."""
+BEYOND = 2
+"""From a task's seed to that of the scenes that judges hear: they are neither its own nor those of its certificate."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,16 @@ class JudgeAgreement:
 
 
 def right_top_classes(task: Task, sounds: int = SOUNDS) -> dict[str, tuple[float, float]]:
-    """Share of real sounds and of the same sounds through the codec whose top class is one that sounds, by judge."""
+    """Share of real sounds and of the same sounds through the codec whose top class is one that sounds, by judge.
+
+    The sounds are whole scenes of the task's own world and split. Raises EarwitnessError where its dataset is no made
+    world of captions.
+    """
+    world = words_of(task)
     names = {judge.name for judge in task.card.judges}
     ensemble = Ensemble(load_model(task, "cpu"), load_judges(task, "cpu"))  # type: ignore[arg-type]
-    scenes = [scene("test", index, SEED) for index in range(sounds)]
-    real = torch.from_numpy(np.stack([render(item).audio for item in scenes]))
+    scenes = world.draw(task, sounds, task.card.dataset.seed + BEYOND)
+    real = torch.from_numpy(np.stack([world.audio(item) for item in scenes]))
     shares = {}
     for name in sorted(names & set(ensemble.judges)):
         labels = ensemble.judges[name].labels

@@ -116,12 +116,12 @@ class WordRoles(PromptResponse):
     """The words' ranks [W] by the explanation, and which words [W] made the sound by the dataset's truth."""
 
     roles: Literal["class", "causal"] = "class"
-    """`class` words alone, or those of every certified role."""
+    """`class` words alone, or those of every role that acts on the sound and is certified."""
 
 
 @dataclass(frozen=True)
 class WordIntervals(PromptResponse):
-    """The class words' weights [F, W], when each one's event sounds [W, 2], and the middle of each frame [F], in s."""
+    """Class words' weights [F, W] in the frames asked for, when each event sounds [W, 2], and frame times [F], in s."""
 
 
 @dataclass(frozen=True)

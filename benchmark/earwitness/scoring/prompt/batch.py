@@ -193,15 +193,15 @@ class Batch:
         return np.array([role in roles for role in truth.roles]) & sounding
 
     def _sounding(self, position: int, truth: PromptTruth) -> NDArray[np.bool_]:
-        """Which words [W] speak of what sounds in the frames that are asked for; all, where the whole sound is."""
+        """Which words [W] act on what sounds in the frames that are asked for; all, where the whole sound is."""
         item, _ = self._pairs[position]
-        if item.frames is not None and not self._context.truth.certified("interval"):
-            raise UndefinedError("no certificate shows that events sound when their words say")
+        if item.frames is not None:
+            self._require_times()
         return asked_words(truth, item, self._context.respondent.model.frame_rate)
 
     def _class_words(self, position: int) -> tuple[NDArray[np.generic], ...]:
-        if not self._context.truth.certified("order"):
-            raise UndefinedError("no certificate shows that the model respects the order of events")
+        """Weights [F, W] of class words in the frames that are asked for, their intervals [W, 2] and the times [F]."""
+        self._require_times()
         truth = self._data_truth(position)
         item, explanation = self._pairs[position]
         spans = {
@@ -213,7 +213,13 @@ class Batch:
             raise UndefinedError("no class word of this prompt has an interval")
         weights, _ = explanation.framewise(item.codes.shape[1])
         times = (np.arange(len(weights)) + 0.5) / self._context.respondent.model.frame_rate
-        return by_word(weights, self._owners[position], "max")[:, list(spans)], np.array(list(spans.values())), times
+        words = by_word(weights, self._owners[position], "max")[:, list(spans)]
+        return words[item.asked], np.array(list(spans.values())), times[item.asked]
+
+    def _require_times(self) -> None:
+        """Raise UndefinedError unless events are certified to sound when their words say."""
+        if not self._context.truth.knows_when():
+            raise UndefinedError("no certificate shows that events sound when their words say")
 
     def _data_truth(self, position: int) -> PromptTruth:
         truth = self._records[position].truth

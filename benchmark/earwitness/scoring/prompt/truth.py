@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem
 
-CAUSAL = ("class", "loudness", "order")
-"""Roles of words that act on the sound, where that is certified."""
+CAUSAL = ("class", "loudness", "order", "pitch", "time", "negator")
+"""Roles of words that act on the sound, where that is certified, of all made worlds: without such a word the model
+makes another sound. What a negator denies is none of them: without it nothing is denied, and the sound stays."""
+TIMED = ("interval", "order")
+"""What certifies that events sound when their words say: in the world of scenes, and in the soundscape."""
 SHAPLEY = "shapley.parquet"
 SHAPLEY_SCHEMA = pa.schema(
     [
@@ -65,13 +68,17 @@ class Truth:
         """Whether an intervention on the model has shown that words of this role do what the data say."""
         return certified(self.certificate, role)
 
+    def knows_when(self) -> bool:
+        """Whether an intervention on the model has shown that events sound when their words say."""
+        return any(self.certified(name) for name in TIMED)
+
     def causal_roles(self) -> frozenset[str]:
         """Roles of words that act on the sound and are certified."""
         return frozenset(role for role in CAUSAL if self.certified(role))
 
 
 def asked_words(data: PromptTruth, item: PromptItem, frame_rate: float) -> NDArray[np.bool_]:
-    """Which words [W] speak of what sounds in the frames that an item asks for; all, where it asks for all frames."""
+    """Which words [W] act on what sounds in the frames that an item asks for; all, where it asks for all frames."""
     if item.frames is None:
         return np.ones(len(data.roles), dtype=bool)
     start, stop = (frame / frame_rate for frame in item.frames)
