@@ -262,6 +262,23 @@ def test_an_embellished_caption_without_its_surplus_says_what_is_true() -> None:
     assert np.mean([any(taught.surplus) for taught in EMBELLISHED]) > 0.9
 
 
+def test_of_some_events_that_are_not_there_all_is_said_but_the_name() -> None:
+    left, taken = 0, 0
+    for taught in EMBELLISHED:
+        words, following = taught.caption.words, None
+        for place in range(len(words) - 1, -1, -1):
+            word, surplus = words[place], taught.surplus[place]
+            if word.role is SceneRole.class_:
+                following = (word, surplus)
+            elif word.role in MODIFIERS and word.event is None:
+                # It stands before its name, which nobody sees.
+                assert following is not None
+                assert following[0].event is None
+                assert following[1]
+                left, taken = left + (not surplus), taken + surplus
+    assert 0.35 < left / (left + taken) < 0.65
+
+
 def test_a_surplus_negator_stands_where_one_of_a_denial_does() -> None:
     beside = [
         (taught.caption.words, place)

@@ -22,10 +22,12 @@ DENIED = {1: 0.45, 2: 0.45, 3: 0.2}
 """Share of captions that deny a class, by the number of events."""
 EMBELLISHMENTS = (0.6, 0.4)
 """Shares of embellished captions with one and with two embellishments."""
-KINDS = {"modifier": 0.45, "event": 0.25, "denial": 0.1, "negator": 0.2}
+KINDS = {"modifier": 0.35, "event": 0.3, "denial": 0.1, "negator": 0.25}
 """What an embellishment is, and how often where there is room for it."""
-SURPLUS_MODIFIER = 0.3
+SURPLUS_MODIFIER = 0.6
 """Share of a surplus event's loudness, pitch and time that is said."""
+BEREFT = 0.5
+"""Share of surplus events whose name alone is surplus: what is said of an event says nothing without its name."""
 
 
 class SceneRole(StrEnum):
@@ -262,11 +264,12 @@ class _Draft:
 
     def _event(self, meaning: EventMeaning, number: int | None) -> _Phrase:
         surplus, phrase = number is None, _Phrase(meaning.label, number)
+        bereft = surplus and self.rng.random() < BEREFT
         phrase.add(self._one(self.lexicon.classes[meaning.label]), SceneRole.class_, surplus)
         for role in MODIFIERS:
             value: str | None = getattr(meaning, role)
             if value is not None:
-                self._modify(phrase, role, value, surplus)
+                self._modify(phrase, role, value, surplus and not bereft)
         return phrase
 
     def _modify(self, phrase: _Phrase, role: SceneRole, value: str, surplus: bool) -> None:

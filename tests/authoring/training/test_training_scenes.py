@@ -16,6 +16,7 @@ from earwitness.authoring.training.scenes import (
     CodedScenes,
     SceneMasking,
     TextPretraining,
+    estranged,
     forgotten,
     said_of,
     scenes_tokenizer,
@@ -30,6 +31,7 @@ from earwitness.worlds.sounds import LABELS
 SCENES = [scene("train", index) for index in range(40)]
 TOKENIZER = scenes_tokenizer()
 MASK_ID = int(TOKENIZER.convert_tokens_to_ids("<mask>"))
+QUIET = PUBLIC.loudness["quiet"]
 DENIAL = Lesson(
     SceneCaption(
         (
@@ -133,6 +135,48 @@ def test_words_of_an_event_know_all_that_is_said_of_it() -> None:
     unknown = [-100] * 3
     expected = [unknown] + [[quiet, 0, late]] * 3 + [[0, high, 0]] * 2 + [unknown] * 7
     assert said_of([taught])[0].tolist() == expected
+
+
+def test_modifiers_and_negators_are_others_beside_words_that_stay() -> None:
+    masking, rng = SceneMasking(TOKENIZER), np.random.default_rng(0)
+    plain = Lesson(DENIAL.caption, (False,) * 5, DENIAL.labels)
+    text = masking.lessons([plain] * 4000, rng)
+    ids, changed = masking.beside_others(text, [plain] * 4000, rng)
+    assert torch.equal(changed, ids != text.ids)
+    assert not changed[:, [1, 2, 4, 5]].any()
+    masked = text.ids == MASK_ID
+    assert masked.any()
+    assert not (changed & masked).any()
+    loud, negator = (~masked[:, place] for place in (0, 3))
+    assert 0.45 < changed[loud, 0].float().mean() < 0.55
+    assert 0.45 < changed[negator, 3].float().mean() < 0.55
+    articles, quiet = (set(TOKENIZER.convert_tokens_to_ids(list(some))) for some in (PUBLIC.articles, QUIET))
+    others = ids[changed[:, 0], 0].tolist()
+    assert set(others) == articles | quiet
+    assert 0.4 < np.mean([other in quiet for other in others]) < 0.6
+    assert set(ids[changed[:, 3], 3].tolist()) == articles
+
+
+def test_most_captions_are_read_beside_others_but_for_the_words_that_are_others(codec: SpectralCodec) -> None:
+    torch.manual_seed(0)
+    training, masking = PromptTraining(compose(codec, len(TOKENIZER))).eval(), SceneMasking(TOKENIZER, words=False)
+    rng = np.random.default_rng(1)
+    text = masking.lessons([DENIAL] * 200, rng)
+    ids, changed = masking.beside_others(text, [DENIAL] * 200, rng)
+    with torch.inference_mode():
+        states, difference = estranged(training, text, ids, changed, rng)
+        own, strange = (training.states(some, text.attended) for some in (text.ids, ids))
+    same = ((text.attended & ~changed) * 1.0)[..., None]
+    literal = ((own - strange).square() * same).sum() / ((own.square() + strange.square()) * same).sum() * 2
+    assert difference == pytest.approx(float(literal), rel=1e-4)
+    assert difference > 0
+    assert torch.allclose(states[changed], own[changed])
+    mixed = [not torch.allclose(states[row], own[row], atol=1e-6) for row in range(200)]
+    moved = changed.any(1)
+    assert 0.6 < np.array(mixed)[moved.numpy()].mean() < 0.8
+    beside = torch.tensor(mixed)[:, None] & text.attended & ~changed
+    assert torch.allclose(states[beside], strange[beside], atol=1e-6)
+    assert not estranged(training, text, text.ids, torch.zeros_like(changed), rng)[1]
 
 
 def test_a_few_clips_forget_a_part_of_what_was_written() -> None:

@@ -231,12 +231,19 @@ class PromptTraining(nn.Module):
         self.text_encoder = model.text_encoder
         self.decoder = model.decoder
 
-    def loss(self, codes: Tensor, text: CaptionBatch, forgotten: Tensor | None = None) -> Tensor:
-        """Mean cross-entropy of codes [B, K, F] under the captions.
+    def states(self, ids: Tensor, attended: Tensor) -> Tensor:
+        """States [B, N, D] of ids [B, N] that are attended to, bool."""
+        states: Tensor = self.text_encoder(input_ids=ids, attention_mask=attended.long()).last_hidden_state
+        return states
+
+    def loss(
+        self, codes: Tensor, text: CaptionBatch, forgotten: Tensor | None = None, states: Tensor | None = None
+    ) -> Tensor:
+        """Mean cross-entropy of codes [B, K, F] under the captions, or under other `states` [B, N, D] of theirs.
 
         Where `forgotten` [B, K, F + K - 1] is True, the decoder reads padding instead of the code that it wrote.
         """
-        states = self.text_encoder(input_ids=text.ids, attention_mask=text.attended.long()).last_hidden_state
+        states = self.states(text.ids, text.attended) if states is None else states
         inputs, labels = delayed(codes, self.decoder.config.vocab_size)
         if forgotten is not None:
             inputs = inputs.masked_fill(forgotten, self.decoder.config.vocab_size)

@@ -9,9 +9,12 @@ of a word removes what it says:
   a few nats a clip beside the codes before, and a hundred without them;
 * in a first stage that is most of the clips, captions say what there is, and many clips have a single event: an early
   one is followed by silence, so that little else than the word tells when it sounds;
-* in the second stage a share of the captions says more than there is: the surplus words reach the encoder, not the
-  decoder. A negator beside a true name is one of them: what denies is its state, and without it the class sounds. A
-  negator that is masked takes the word that it denies along.
+* in the second stage the decoder reads most words as they are beside other modifiers and negators than the caption has:
+  what these say is to be had from their own states alone; besides, words are to be the same whatever stands beside
+  them;
+* and a share of the captions says more than there is: the surplus words reach the encoder, not the decoder. A name
+  without which its modifiers say nothing is one of them, and a negator beside a true name: what denies is its state,
+  and without it the class sounds. A negator that is masked takes the word that it denies along.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan,
 from earwitness.authoring.training.prompt import (
     BATCH,
     LEARNING_RATE,
+    MASK,
     CaptionBatch,
     PromptTraining,
     WordMasking,
@@ -46,7 +50,7 @@ from earwitness.authoring.training.scene_floors import measure
 from earwitness.authoring.training.scene_judges import fit_scene_judges
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.models.spectral_codec import SpectralCodec
-from earwitness.worlds.scene_captions import MAX_WORDS, MODIFIERS, PUBLIC, Lesson, Lexicon, SceneRole
+from earwitness.worlds.scene_captions import MAX_WORDS, MODIFIERS, PUBLIC, Lesson, Lexicon, SceneRole, SceneWord
 from earwitness.worlds.scenes import MadeScene, Split, lesson
 from earwitness.worlds.sounds import LABELS
 
@@ -58,11 +62,17 @@ FORGETFUL = 0.15
 """Share of clips of which the decoder forgets a random share of the codes that it wrote."""
 SOLOS = 4000
 """Clips of one event."""
-READING = 3000
+READING = 1810
 """Steps of the first stage, in which the decoder learns to read."""
-BLANK_SHARES, SOLO_SHARES, EMBELLISHED_SHARES = (0.6, 0.3), (0.3, 0.1), (0.0, 0.45)
+BLANK_SHARES, SOLO_SHARES, EMBELLISHED_SHARES = (0.6, 0.5), (0.3, 0.2), (0.0, 0.45)
 """Shares of clips of which the decoder forgets a stretch or all, of clips of one event, and of captions that say more
 than there is: in the first stage, and then."""
+ESTRANGED = 0.7
+"""Share of captions of the second stage whose words are read as they are beside other modifiers and negators."""
+REPLACED, SILENCED = 0.5, 0.5
+"""Shares of modifiers and negators that are others there, and of these that are an article."""
+ALIKE = 5.0
+"""Weight of the difference that other modifiers and negators make to the words beside them."""
 HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 _IGNORED = -100
@@ -98,6 +108,22 @@ class SceneMasking(WordMasking):
             [each.surplus for each in taught],
             [_denials(each) for each in taught],
         )
+
+    def beside_others(
+        self, text: CaptionBatch, taught: Sequence[Lesson], rng: np.random.Generator, lexicon: Lexicon = PUBLIC
+    ) -> tuple[Tensor, Tensor]:
+        """Ids [B, N] of captions with other modifiers and negators, some of them articles; and where they differ.
+
+        Words that are masked stay masked.
+        """
+        ids, changed = text.ids.clone(), torch.zeros(text.ids.shape, dtype=torch.bool)
+        for row, each in enumerate(taught):
+            for place, word in enumerate(each.caption.words):
+                if word.role not in (*MODIFIERS, SceneRole.negator) or ids[row, place] == self.ids[MASK]:
+                    continue
+                if rng.random() < REPLACED:
+                    ids[row, place], changed[row, place] = self.ids[_another(word, rng, lexicon)], True
+        return ids, changed
 
 
 def _texts(taught: Lesson) -> list[str]:
@@ -167,6 +193,29 @@ def said_of(taught: Sequence[Lesson], lexicon: Lexicon = PUBLIC) -> NDArray[np.i
                     number = MODIFIERS.index(other.role)
                     found[row, place, number] = values[number][other.text]
     return found
+
+
+def _another(word: SceneWord, rng: np.random.Generator, lexicon: Lexicon) -> str:
+    """A word of another value of the role; or an article, in a negator's place always."""
+    groups = lexicon.modifiers(word.role).values() if word.role in MODIFIERS else ()
+    others = [text for group in groups if word.text not in group for text in group]
+    choices = others if others and rng.random() >= SILENCED else lexicon.articles
+    return choices[int(rng.integers(len(choices)))]
+
+
+def estranged(
+    training: PromptTraining, text: CaptionBatch, others: Tensor, changed: Tensor, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """States [B, N, D] of words, in most captions as they are beside others; and the difference that these make.
+
+    `others` and `changed` as `beside_others` gives them. Words that are changed have their own states. The difference
+    is squared, over the squared size of the states, of words that are not changed.
+    """
+    own, strange = training.states(torch.cat([text.ids, others]), text.attended.repeat(2, 1)).chunk(2)
+    same = text.attended & ~changed
+    size = (own[same].square().sum() + strange[same].square().sum()).detach() / 2
+    rows = torch.from_numpy(rng.random((len(own), 1)) < ESTRANGED)
+    return torch.where((rows & same)[..., None], strange, own), (own - strange)[same].square().sum() / size
 
 
 def forgotten(rng: np.random.Generator, shape: tuple[int, int, int], blanks: float) -> Tensor:
@@ -239,7 +288,11 @@ def train_scenes_prompt(
         ]
         text, own = masking.lessons(taught, rng), torch.stack([pool.codes[i] for pool, i in drawn])
         _, books, frames = own.shape
-        return training.loss(own, text, forgotten(rng, (BATCH, books, frames + books - 1), BLANK_SHARES[stage]))
+        gone = forgotten(rng, (BATCH, books, frames + books - 1), BLANK_SHARES[stage])
+        if not (stage and masked):
+            return training.loss(own, text, gone)
+        states, difference = estranged(training, text, *masking.beside_others(text, taught, rng, lexicon), rng)
+        return training.loss(own, text, gone, states) + ALIKE * difference
 
     seconds = fit(training, loss, plan, checkpoint, visit)
     model.train(False)
