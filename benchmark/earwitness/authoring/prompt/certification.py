@@ -169,7 +169,7 @@ def _acts_elsewhere(scoring: PromptScoring, row: dict[str, Any]) -> bool:
     span = None if record.truth is None else record.truth.intervals[row["word"]]
     if record.asked is None or span is None:
         return False
-    return span[1] <= record.asked[0] or record.asked[1] <= span[0]
+    return bool(span[1] <= record.asked[0] or record.asked[1] <= span[0])
 
 
 def _costs(words: Iterable[dict[str, Any]], roles: Iterable[str]) -> dict[str, list[float]]:
