@@ -73,6 +73,23 @@ def test_the_truth_as_an_explanation_is_the_ceiling_of_metrics_that_compare_with
             assert row["value"] != best[str(row["metric"])], row
 
 
+def test_the_truth_of_a_half_is_the_ceiling_of_items_that_ask_for_it(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acting = ("class", "loudness", "pitch", "time", "negator", "interval")
+    verdicts = {role: {"certified": True} for role in acting}
+    monkeypatch.setattr(stage, "certify_roles", lambda task, respondent, costs: verdicts)
+    dataset = {"adapter": "scenes", "identity": "fake@1", "items": 4, "parameters": {"timed": True}}
+    some = task(tmp_path / "task", METRICS[1:-1], dataset=dataset)
+    stage.certify(some, progress=False)
+    assert {item: len(words.shapley) for item, words in truth.read_truth(some).words.items()} == {
+        record.id: len(record.prompt.split()) for record in scenes.load(items=4, timed=True)
+    }
+    best = [row for row in stored(some, ceilings.CEILING) if row["kind"] == "ceiling"]
+    assert {row["metric"] for row in best} >= {"word_ap@class", "word_ap@causal", "shapley_spearman"}
+    assert {row["value"] for row in best} == {1.0}
+
+
 def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     compute = stage._ceiling_rows
