@@ -82,7 +82,7 @@ class Lesson(NamedTuple):
 
     caption: SceneCaption
     surplus: tuple[bool, ...]
-    """[W] True for a word that says what is not said of this scene: who learns from it must not see its state."""
+    """[W] True for a word whose state must not be seen by who learns from it: seen, it would say what is not so."""
     labels: tuple[str | None, ...]
     """[W] the class that each word speaks of, be it there or not; None for fillers."""
 

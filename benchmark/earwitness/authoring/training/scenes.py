@@ -76,6 +76,8 @@ ALIKE = 5.0
 HELD_OUT: tuple[Split, ...] = ("validation", "test")
 
 _IGNORED = -100
+_VALUES = 3
+"""Of loudness, pitch and time, not said among them."""
 _CLASSES = {label: number for number, label in enumerate(LABELS)}
 
 
@@ -144,7 +146,7 @@ class TextPretraining(nn.Module):
         self.text_encoder = model.text_encoder
         text: Any = model.config.text_encoder
         self.spoken = nn.Linear(text.d_model, 2 * len(LABELS) + 1)
-        self.said = nn.Linear(text.d_model, 3 * len(MODIFIERS))
+        self.said = nn.Linear(text.d_model, _VALUES * len(MODIFIERS))
 
     def loss(self, ids: Tensor, spoken: Tensor, said: Tensor) -> Tensor:
         """Mean cross-entropies of what the words of ids [B, N] speak of, and of what is said of it.
@@ -152,7 +154,7 @@ class TextPretraining(nn.Module):
         `spoken` [B, N] as `spoken_of` has it, `said` [B, N, 3] as `said_of` has it.
         """
         states = self.text_encoder(input_ids=ids, attention_mask=(ids != 0).long()).last_hidden_state
-        of_events = self.said(states).unflatten(-1, (len(MODIFIERS), 3))
+        of_events = self.said(states).unflatten(-1, (len(MODIFIERS), _VALUES))
         return cross_entropy(
             self.spoken(states).flatten(0, 1), spoken.flatten(), ignore_index=_IGNORED
         ) + cross_entropy(of_events.flatten(0, 2), said.flatten(), ignore_index=_IGNORED)
@@ -219,7 +221,7 @@ def estranged(
 
 
 def forgotten(rng: np.random.Generator, shape: tuple[int, int, int], blanks: float) -> Tensor:
-    """Which codes [B, K, T] the decoder forgets: a random share of those of a few clips, a stretch of others."""
+    """Which codes [B, K, T] the decoder forgets: a random share of those of a few clips, a stretch or all of others."""
     each, steps = (shape[0], 1, 1), shape[2]
     kind, share = rng.random(each), rng.random(each)
     scattered = (kind < FORGETFUL) & (rng.random(shape) < share)
@@ -273,7 +275,8 @@ def train_scenes_prompt(
 ) -> float:
     """Train a composed model in place on scenes, and on some of one event; the seconds it took.
 
-    Unless `masked`, no word and no state is ever taken from a caption, but for captions that are dropped as a whole.
+    Unless `masked`, no word and no state is ever taken from a caption, or read as it is beside others, but for captions
+    that are dropped as a whole.
     """
     training, masking = PromptTraining(model), SceneMasking(scenes_tokenizer(), words=masked)
 
