@@ -1,15 +1,16 @@
 """Ceilings: the best and the worst that explanations of whole words reach on an item, chosen and scored apart.
 
 A `top` mask keeps k tokens; the search goes through all sets of words that make k tokens, kept in every frame, and
-chooses the best and the worst for each metric on its own. Where there are too many sets, words are added greedily one
-by one. Nothing is chosen by the numbers that it is scored by: what is sampled is chosen under noises that no
+chooses the best and the worst for each metric on its own: all sets are tried under one noise, those that are best
+there under a second, and the mean of both chooses. Where there are too many sets, words are added greedily one by one.
+Nothing is chosen by the numbers that it is scored by: what is sampled is chosen under noises that no
 generation seed of a card gives and scored under those of the card; what is teacher-forced is chosen on the even frames
 and scored on the odd, and the reverse, and the ceiling is the mean of both.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,8 @@ EXHAUSTIVE = 500
 """Sets of words up to which all of them are tried: those of 4 of 12 words are 495."""
 SELECTIONS = 2
 """Noises that a set of words is chosen under."""
+SHORTLIST = 8
+"""Sets of words that are tried under more than the first of them."""
 
 
 @dataclass(frozen=True)
@@ -160,15 +163,21 @@ def search(searched: Searched, columns: Sequence[Column], noises: Noises) -> lis
     """Rows of `ceilings.SCHEMA`: best and worst value of each metric with a `top` mask, under each generation seed."""
     masked = [each for each in of_response(columns, (Sound, Logits)) if share(each.response.mask) is not None]
     searched.ask(
-        (column, words, noise)
+        (column, words, _chosen_by(column, noises)[0].noises[0])
         for column in masked
         for words in searched.candidates(column.response.mask) or ()
-        for noise in _chosen_by(column, noises)[0].noises
+    )
+    ends = [(column, kind, towards) for column in masked for kind, towards in _directions(column)]
+    searched.ask(
+        (column, words, noise)
+        for column, _, towards in ends
+        for part in _chosen_by(column, noises)
+        for words in shortlist(searched, column, towards, part) or ()
+        for noise in part.noises
     )
     found = {
         (column.id, kind): tuple(best(searched, column, towards, part) for part in _chosen_by(column, noises))
-        for column in masked
-        for kind, towards in _directions(column)
+        for column, kind, towards in ends
     }
     sampled = {column.id for column in of_response(masked, Sound)}
     searched.ask(
@@ -227,9 +236,21 @@ def _numbers(words: Words) -> str:
     return " ".join(map(str, words))
 
 
+def shortlist(searched: Searched, column: Column, towards: int, part: Judged) -> list[Words] | None:
+    """The sets of words whose values are largest (`towards` 1) or smallest (-1) under a part's first noise; ask first.
+
+    None where there are too many sets to try them all.
+    """
+    sets, first = searched.candidates(column.response.mask), replace(part, noises=part.noises[:1])
+    if sets is None:
+        return None
+    ahead = sorted(sets, key=lambda words: -towards * searched.value(column, words, first))
+    return sorted(ahead[:SHORTLIST])
+
+
 def best(searched: Searched, column: Column, towards: int, part: Judged) -> Words:
     """The set of words whose value is largest (`towards` 1) or smallest (-1) by a part of the answers; ask first."""
-    sets = searched.candidates(column.response.mask)
+    sets = shortlist(searched, column, towards, part)
     if sets is None:
         return greedy(searched, column, towards, part)
     return max(sets, key=lambda words: towards * searched.value(column, words, part))

@@ -22,7 +22,7 @@ from earwitness.worlds.events import Time
 from earwitness.worlds.scenes import MadeScene
 from earwitness.worlds.sounds import LABELS
 
-STEPS = {"ast": 6000, "cnn": 3000, "passt": 5000}
+STEPS = {"ast": 6000, "cnn": 3000, "passt": 3500}
 STRIDE = 10
 """Mel bins and frames from patch to patch of the AST judge, as published: its patches of 16 overlap."""
 HALVED = 0.4
