@@ -12,7 +12,8 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from earwitness.authoring import ceilings, cross_fitting, work
-from earwitness.authoring.cross_fitting import CHOICE_SEED, Search, choose, cross_fitted, renew
+from earwitness.authoring.cross_fitting import CHOICE_SEED, Search, choose, cross_fitted, halves, renew
+from earwitness.errors import EarwitnessError
 from earwitness.scoring import Setting, Value
 from earwitness.seeds import derive
 from scoring_fakes import task
@@ -44,6 +45,10 @@ class PlantedScoring:
         kind = "card" if self.setting.fresh is None else f"fresh {self.setting.fresh}"
         return [SimpleNamespace(id=f"{kind}-{number}") for number in range(count)], []
 
+    def clusters(self) -> dict[str, str]:
+        """Clusters of three."""
+        return {item.id: str(number // 3) for number, item in enumerate(self.items()[0])}
+
     def score(self, pairs: list[tuple[Any, str]]) -> list[list[Value]]:
         assert self.model
         ((item, name),) = pairs
@@ -65,9 +70,14 @@ def searching(worth: Any, metrics: list[SimpleNamespace], truth: str = "") -> tu
     return Search(opening, candidates, FRESH, truth=truth, unknown=("unknown",)), opened
 
 
-def rows_of(search: Search, folder: Path) -> list[dict[str, Any]]:
+PUBLISHED = {"adapter": "librispeech", "identity": "fake@1", "source": "LibriSpeech", "items": 6}
+"""A dataset of which nothing is drawn afresh."""
+
+
+def rows_of(search: Search, folder: Path, **changes: object) -> list[dict[str, Any]]:
     kept_nowhere: Any = SimpleNamespace(rows=lambda stage, item, compute: compute())
-    return cross_fitted(search, Setting(task(folder, [{"metric": "size"}])), work.bars(False), kept_nowhere)
+    some = task(folder, [{"metric": "size"}], **changes)
+    return cross_fitted(search, Setting(some), work.bars(False), kept_nowhere)
 
 
 def noise(draw: int) -> Any:
@@ -75,12 +85,13 @@ def noise(draw: int) -> Any:
     return lambda metric, item, name: derive(draw, metric, item, name) / 2**63
 
 
-def test_a_metric_of_pure_noise_has_a_ceiling_no_better_than_random(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{}, {"dataset": PUBLISHED}])
+def test_a_metric_of_pure_noise_has_a_ceiling_no_better_than_random(tmp_path: Path, changes: dict[str, Any]) -> None:
     draws, ahead, optimistic = 100, 0, 0
     for draw in range(draws):
         worth = noise(draw)
         search, _ = searching(worth, [column("noise")])
-        rows = rows_of(search, tmp_path)
+        rows = rows_of(search, tmp_path, **changes)
         random = {row["item"]: worth("noise", row["item"], "random") for row in rows}
         gain = [row["value"] - random[row["item"]] for row in rows if row["kind"] == "ceiling"]
         best = [max(worth("noise", item, name) for name in NAMES) - value for item, value in random.items()]
@@ -114,6 +125,68 @@ def test_only_the_chosen_are_asked_of_the_scored_items_and_none_of_these_chooses
         ("down", "anti", NAMES[-1], -5.0),
     }
     assert {each.loaded == ["model"] for each in opened} == {True}
+
+
+def test_where_nothing_is_drawn_afresh_one_half_of_the_clusters_chooses_for_the_other(tmp_path: Path) -> None:
+    order = {name: float(number) for number, name in enumerate(NAMES)}
+    second = dict(zip(map(str, range(ITEMS // 3)), halves([str(number) for number in range(ITEMS // 3)]), strict=True))
+
+    def worth(metric: str, item: str, name: str) -> float | None:
+        if metric == "rare" and name != NAMES[1]:
+            return None
+        # On one half of the clusters the order is the reverse of that on the other.
+        return -order[name] if second[str(int(item.partition("-")[2]) // 3)] else order[name]
+
+    search, opened = searching(worth, [column("up"), column("rare"), column("size", "none")], truth=NAMES[2])
+    rows = rows_of(search, tmp_path, dataset=PUBLISHED)
+    (own,) = opened
+    assert own.setting.fresh is None
+    assert len(own.asked) == len(set(own.asked)) == ITEMS * len(NAMES) * 2
+    kept = {(row["metric"], row["kind"], row["choice"], row["value"]) for row in rows if row["metric"] == "up"}
+    # Each half is scored by what the other, of the reverse order, chose: the worst of its own.
+    assert kept == {
+        ("up", "ceiling", NAMES[0], 0.0),
+        ("up", "ceiling", NAMES[-1], -5.0),
+        ("up", "anti", NAMES[0], 0.0),
+        ("up", "anti", NAMES[-1], 5.0),
+        ("up", "truth", NAMES[2], 2.0),
+        ("up", "truth", NAMES[2], -2.0),
+    }
+    assert {row["choice"] for row in rows if row["metric"] == "rare"} == {NAMES[1]}
+    order_of_rows = [int(row["item"].partition("-")[2]) for row in rows]
+    assert order_of_rows == sorted(order_of_rows)
+
+
+def test_halves_tear_no_cluster_and_are_even() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        clusters = rng.integers(0, 8, 40).astype(str).tolist()
+        second = halves(clusters)
+        assert len(set(zip(clusters, second, strict=True))) == len(set(clusters))
+        assert abs(sum(second) - 20) <= max(map(clusters.count, clusters)) / 2
+
+
+def test_items_of_one_cluster_have_no_halves(tmp_path: Path) -> None:
+    search, _ = searching(noise(0), [column("m")])
+    opening = search.open_scoring
+
+    def of_one(setting: Setting) -> Any:
+        scoring = opening(setting)
+        scoring.clusters = lambda: dict.fromkeys((item.id for item in scoring.items()[0]), "one")
+        return scoring
+
+    with pytest.raises(EarwitnessError, match="its 30 items are of one cluster, and ceilings are chosen on one half"):
+        rows_of(Search(of_one, search.candidates, FRESH), tmp_path, dataset=PUBLISHED)
+
+
+def test_what_takes_long_is_announced_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter(range(0, 100_000, 1000))
+    monkeypatch.setattr(work.time, "monotonic", lambda: next(clock))
+    kept: Any = SimpleNamespace(rows=lambda stage, item, compute: [] if item == "0" else compute())
+    with work.bars(True) as bars:
+        assert work.each(bars, "ceilings", [SimpleNamespace(id=str(n)) for n in range(10)], kept, lambda item: []) == []
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.count("ceilings: about 2.2 hours for the 8 items that are left") == 1
 
 
 def test_the_truths_own_values_are_kept_where_it_says_something(tmp_path: Path) -> None:

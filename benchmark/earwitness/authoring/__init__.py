@@ -30,12 +30,13 @@ def require(task: Task) -> None:
         check(task)
 
 
-def renew(task: Task) -> int:
+def renew(task: Task, items: int | None = None) -> int:
     """Compute and store the ceilings of a task anew, nothing else of its truth, and return their rows.
 
-    Resumes where it was stopped.
+    Of the first `items` of the task, or of all; of a published model, too, which needs no truth about its data. Resumes
+    where it was stopped.
     """
-    rows: int = _of(task).renew(task)
+    rows: int = _of(task).renew(task, items)
     return rows
 
 

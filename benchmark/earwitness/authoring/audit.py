@@ -48,7 +48,7 @@ def audit(task: Task, items: int | None = ITEMS, device: str = "cpu", progress: 
     if task.own_model is not None or not stored:
         raise EarwitnessError(
             f"task {task.id}: no ceilings of its own model are stored, so nothing can be audited; `earwitness train` "
-            "computes those of made worlds"
+            "computes those of made worlds, `python -m earwitness.authoring TASK --ceilings` those of others"
         )
     with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
         scoring: Any = load(Setting(task, items=items, device=device, cache=Path(cache)))

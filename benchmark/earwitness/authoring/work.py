@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from earwitness.tracks import Item
 
 ItemT = TypeVar("ItemT", bound="Item")
+LONG = 300.0
+"""Seconds from which on what is still to come is announced."""
 FILE = ".certify.jsonl"
 """Finished items of a certification that goes on; hidden, so that it is no part of the task's identity."""
 
@@ -72,13 +75,47 @@ def each(
     work: Work,
     compute: Callable[[ItemT], list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
-    """Rows of every item, computed unless they are on disk, under a progress bar."""
+    """Rows of every item, computed unless they are on disk, under a progress bar.
+
+    What takes long is announced, by the first item that is computed.
+    """
     bar = bars.add_task(stage, total=len(items))
     rows: list[dict[str, Any]] = []
-    for item in items:
-        rows += work.rows(stage, item.id, lambda item=item: compute(item))  # type: ignore[misc]
+    announced = False
+
+    def measured(item: ItemT, left: int) -> list[dict[str, Any]]:
+        nonlocal announced
+        start = time.monotonic()
+        found = compute(item)
+        if not announced and not bars.disable:
+            _announce(bars, stage, (time.monotonic() - start) * left, left)
+        announced = True
+        return found
+
+    for number, item in enumerate(items):
+        left = len(items) - number - 1
+        rows += work.rows(stage, item.id, lambda item=item, left=left: measured(item, left))  # type: ignore[misc]
         bars.advance(bar)
     return rows
+
+
+def _announce(bars: Progress, stage: str, seconds: float, left: int) -> None:
+    """Say what is still to come, where it takes longer than a coffee."""
+    if seconds >= LONG:
+        bars.console.print(
+            f"{stage}: about {duration(seconds)} for the {left} items that are left, by the first; "
+            "it can be stopped, and the same command goes on"
+        )
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> duration(95), duration(5400), duration(360000)
+    ('2 minutes', '1.5 hours', '100 hours')
+    """
+    hours = seconds / 3600
+    return f"{seconds / 60:.0f} minutes" if hours < 1 else f"{hours:.{0 if hours >= 10 else 1}f} hours"
 
 
 def bars(progress: bool) -> Progress:

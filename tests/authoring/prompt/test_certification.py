@@ -297,10 +297,28 @@ def test_a_killed_completion_goes_on_where_it_stopped(some: Task, monkeypatch: p
 def test_what_was_never_certified_is_not_completed(some: Task, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EarwitnessError, match="nothing is certified yet; `earwitness train fake`"):
         stage.complete(some, progress=False)
-    assert main(["micro_speech"]) == main([]) == 2
+    assert main(["micro_speech"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == [
         "task micro_speech: ceilings of the speech track are computed as a whole; do that with "
         "`python -m earwitness.authoring micro_speech --ceilings`",
-        "usage: python -m earwitness.authoring TASK [--ceilings]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the following arguments are required: TASK"),
+        (["micro_speech", "--items", "4"], "--items is for --ceilings alone"),
+        (
+            ["micro_speech", "--ceilings", "--items", "1"],
+            "argument --items: '1' is no number of items, 2 or more",
+        ),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_in_a_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)

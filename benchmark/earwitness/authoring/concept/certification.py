@@ -57,9 +57,9 @@ def certify(task: Task, device: str = "cpu", progress: bool = True) -> None:
         done.path.unlink(missing_ok=True)
 
 
-def renew(task: Task, device: str = "cpu", progress: bool = True) -> int:
+def renew(task: Task, items: int | None = None, device: str = "cpu", progress: bool = True) -> int:
     """Write `truth/ceiling.parquet` anew, as `cross_fitting.renew`."""
-    return cross_fitting.renew(SEARCH, task, device, progress)
+    return cross_fitting.renew(SEARCH, task, device, progress, items)
 
 
 def trial(scoring: ConceptScoring, item: ConceptItem) -> list[dict[str, Any]]:

@@ -109,17 +109,17 @@ def complete(task: Task, device: str = "cpu", progress: bool = True) -> int:
     return len(added)
 
 
-def renew(task: Task, device: str = "cpu", progress: bool = True) -> int:
+def renew(task: Task, items: int | None = None, device: str = "cpu", progress: bool = True) -> int:
     """Write `truth/ceiling.parquet` anew, nothing else of the truth, and return its rows; resumes where it was stopped.
 
-    Raises EarwitnessError where the file cannot be written.
+    Of the first `items` of the task, or of all. Raises EarwitnessError where the file cannot be written.
     """
     with tempfile.TemporaryDirectory() as cache, work.bars(progress) as bars:
-        scoring = open_scoring(Setting(task, device=device, cache=Path(cache)))
-        items, _ = scoring.items()
+        scoring = open_scoring(Setting(task, items=items, device=device, cache=Path(cache)))
+        chosen, _ = scoring.items()
         done = work.Work.of(task)
-        rows = work.each(bars, CEILINGS, items, done, lambda item: _ceiling_rows(scoring, item))
-        rows += list(oracle_rows(scoring, items, scoring.metrics))
+        rows = work.each(bars, CEILINGS, chosen, done, lambda item: _ceiling_rows(scoring, item))
+        rows += list(oracle_rows(scoring, chosen, scoring.metrics))
         ceilings.write(task, rows)
         done.path.unlink(missing_ok=True)
     return len(rows)
