@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from aligner_writers import Interval, ctm, filled, long_textgrid, mfa_json, short_textgrid
-from earwitness.datasets import SpeechRecord, librispeech
-from earwitness.datasets.aligner_files import AlignedSpeech, Stretch
+from earwitness.datasets import SpeechRecord, Stretch, librispeech
+from earwitness.datasets.aligner_files import AlignedSpeech
 from earwitness.datasets.forced_alignment import truth_of
 from earwitness.errors import EarwitnessError, InvalidItemError
 

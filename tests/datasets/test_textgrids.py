@@ -117,6 +117,7 @@ def test_an_interval_that_is_missing_is_told_of(path: Path, write: Write) -> Non
         ('"hoped"', "hoped", "the label of an interval of tier 'words', a text, was expected; found '0.9'"),
         ('"IntervalTier"', '"Words"', "an IntervalTier or a TextTier was expected; found 'Words'"),
         ("1.0\n4\n", "1.0\n4.5\n", "the number of intervals of tier 'words' was expected; found '4.5'"),
+        ("1.0\n4\n", f"1.0\n{'9' * 5000}\n", "the number of intervals of tier 'words' was expected; found '999"),
         ("<exists>", "", "<exists>, a flag, was expected; found '2'"),
         ('"hoped"', '"hoped', "cut off: no quote closes the one that opens here"),
     ],

@@ -47,7 +47,7 @@ class AlignerFiles:
     """Where below a folder each utterance is told of."""
 
     root: Path
-    _told: dict[str, list[tuple[Path, Callable[[], AlignedSpeech]]]] = field(default_factory=dict)
+    _told: dict[str, list[tuple[Path, Callable[[], AlignedSpeech]]]] = field(default_factory=dict, init=False)
 
     def read(self, utterance: str) -> AlignedSpeech:
         """What is told of an utterance; raises EarwitnessError, in one line, where that is nothing, or no use."""

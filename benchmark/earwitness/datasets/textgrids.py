@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AGAIN = "align it again, or save it as Praat's text file"
+DIGITS = 9
+"""Of the number of a tier's intervals, at most."""
 _TOKEN = re.compile(
     r'(?P<text>"[^"]*(?:""[^"]*)*")|(?P<open>")|(?P<flag><\w+>)|(?P<comment>![^\r\n]*)|(?P<word>[^\s"]+)'
 )
@@ -109,9 +111,10 @@ class _Tokens:
 
     def count(self, what: str) -> int:
         token = self.take("number", f"the number of {what}")
-        if not token.text.isdigit():
+        if not token.text.isdigit() or len(token.text) > DIGITS:
             raise EarwitnessError(
-                f"{self.path}, line {token.line}: the number of {what} was expected; found {token.text!r}; {AGAIN}"
+                f"{self.path}, line {token.line}: the number of {what} was expected; found {shortened(token.text)!r}; "
+                f"{AGAIN}"
             )
         return int(token.text)
 
