@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from aligner_writers import filled, long_textgrid
 from earwitness import registry
+from earwitness.models import whisper
 from earwitness.results import rows
 from in_process import earwitness_here
 from tiny_speech import tiny_speech2text, tiny_whisper
@@ -108,6 +111,51 @@ def test_whisper_librispeech_runs_on_a_tiny_checkpoint_and_shows_unusable_files(
     }  # fmt: skip
     check(task.name, found, bad, good={"good", "also-good"})
     assert any(reason in said for reason in bad.values())
+
+
+INTERVALS = ("interval_ap", "pointing", "mass_inside")
+
+
+def test_intervals_are_scored_on_recordings_that_an_aligner_told_of(tmp_path: Path, run: Run) -> None:
+    """What the tiny model says is the transcript, since it is random; its words share the utterance evenly."""
+    task = tmp_path / "whisper_librispeech"
+    tiny_whisper(task / "model", multilingual=False)
+    model = whisper.from_pretrained(str(task / "model"))
+    folder, lines = tmp_path / "speech" / "test-clean" / "121" / "7", list[str]()
+    folder.mkdir(parents=True)
+    aligned = tmp_path / "speech" / "aligned" / "121" / "7"
+    aligned.mkdir(parents=True)
+    for seed, name in enumerate(("good", "also-good", "late", "other", "unaligned")):
+        audio = sound(0.7, seed).astype(np.float32)
+        soundfile.write(folder / f"{name}.flac", audio, RATE)
+        (tokens,) = model.transcribe(torch.from_numpy(model.features(audio)[None]))
+        words = model.text(tokens.tolist()).split()
+        lines.append(f"{name} {' '.join(words)}")
+        edges = np.linspace(0.05, 0.9 if name == "late" else 0.65, len(words) + 1).round(3).tolist()
+        said = [(edges[i], edges[i + 1], "soup" if name == "other" else word) for i, word in enumerate(words)]
+        if name != "unaligned":
+            grid = long_textgrid({"words": filled(said, 0.7), "phones": []}, 0.7)
+            (aligned / f"{name}.TextGrid").write_text(grid, encoding="utf-8")
+    (folder / "121-7.trans.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    parameters = '\n[dataset.parameters]\nalignments = "aligned"\n\n[scoring]'
+    changes = {
+        '"openai/whisper-small.en"': '"model"',
+        '"LibriSpeech"': f'"{tmp_path / "speech"}"',
+        "\n[scoring]": parameters,
+    }
+    text = card_with(task.name, changes) + "".join(f'\n[[metrics]]\nmetric = "{name}"\n' for name in INTERVALS)
+    (task / "task.toml").write_text(text, encoding="utf-8")
+    _, found = run(task)
+    bad = {"late": "late.TextGrid: the alignment's word", "other": "'soup' at", "unaligned": "no alignment of"}
+    assert set(found) == {*bad, "good", "also-good"}
+    for item, says in bad.items():
+        assert {row["status"] for row in found[item]} == {"invalid"}
+        assert all(says in row["reason"] for row in found[item])
+    for item in ("good", "also-good"):
+        assert {row["status"] for row in found[item]} == {"ok"}
+        values = {row["metric"].partition("@")[0]: row["value"] for row in found[item]}
+        assert all(0 < values[name] < 1 for name in INTERVALS if name != "pointing")
+        assert 0 <= values["pointing"] <= 1
 
 
 @pytest.fixture

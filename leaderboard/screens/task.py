@@ -73,7 +73,7 @@ def certificate(picked: Record) -> None:
     found = parsed(picked["certificate"])
     st.subheader("Certificate")
     if found is None:
-        st.caption("No certificate is stored with this task: it has no truth but what the judge hears.")
+        st.caption("No certificate is stored with this task: nothing that its data say was tried on its model.")
         return
     st.caption("A truth is used only where an intervention on this very model shows it.")
     plain = {key: value for key, value in found.items() if not isinstance(value, dict | list)}

@@ -2,7 +2,7 @@
 
 Read from the folders that its archives unpack to: `<split>/<speaker>/<chapter>/<speaker>-<chapter>.trans.txt`, whose
 lines are an utterance's id and its words, and beside it the sound of each utterance as `<id>.flac`, or as WAV or
-another kind of file that is read where no FLAC is there.
+another kind of file that is read where no FLAC is there. When words are said the archives do not tell; an aligner does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from earwitness.datasets import SpeechRecord
 from earwitness.datasets.audio_files import SUFFIXES, AudioFile, Unusable
 from earwitness.datasets.folders import as_path, is_hidden
+from earwitness.datasets.forced_alignment import aligned
 from earwitness.datasets.subset import Items, Seed, draw, validated
 from earwitness.datasets.text_files import read_lines
 from earwitness.errors import EarwitnessError
@@ -25,12 +26,19 @@ WORDLESS = "an utterance's id without words; write them, or leave its row invali
 
 
 @validated
-def load(source: str, *, split: str = "test-clean", items: Items, seed: Seed = 0) -> list[SpeechRecord]:
+def load(
+    source: str, *, split: str = "test-clean", items: Items, seed: Seed = 0, alignments: str = ""
+) -> list[SpeechRecord]:
     """Records of a split; the folder `source` holds the splits' folders.
 
     References are lower-case, as published without punctuation; a cluster is a speaker. Sounds are read when they are
     asked for, and that of an utterance without words, or without a line in any transcript, raises InvalidItemError.
     Raises EarwitnessError, naming file and line, where the split cannot be read or has an id twice.
+
+    `alignments` names a file, or a folder, from the folder `source` on, in which an aligner left when words are said:
+    TextGrid, CTM or JSON (`aligner_files`); of a folder that has one of the split's name, that alone is looked at.
+    Each record then has its truth: its words, and their phones where they are told of. The sound of one whose alignment
+    is missing or is no use raises InvalidItemError. Without `alignments` no record has truth.
     """
     folder = as_path(source) / split
     if not folder.is_dir():
@@ -38,7 +46,11 @@ def load(source: str, *, split: str = "test-clean", items: Items, seed: Seed = 0
             f"{folder}: no such folder; unpack LibriSpeech's {split} there, or name the folder that holds {split} as "
             "the task's dataset source"
         )
-    return draw(str(folder), list(_records(folder)), items, seed)
+    records = draw(str(folder), list(_records(folder)), items, seed)
+    if not alignments:
+        return records
+    place = as_path(source) / as_path(alignments)
+    return aligned(records, place / split if (place / split).is_dir() else place)
 
 
 def _records(folder: Path) -> Iterator[SpeechRecord]:

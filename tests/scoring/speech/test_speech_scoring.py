@@ -18,7 +18,7 @@ from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
 from earwitness.scoring.measured import measured
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
-from earwitness.task import Task
+from earwitness.task import Task, read_task
 from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap
 from manifests import manifest
 from speech_fakes import FakeSpeechModel
@@ -187,6 +187,21 @@ def test_intervals_are_scored_once_they_are_certified(model: FakeSpeechModel, tm
     # All earlier tokens tie, so the precision is the share of them that the first word has.
     told = [k for k in range(count) if item.words[k] >= 2]
     assert values["prefix_ap"].value == pytest.approx(np.mean([(item.words[:k] == 0).mean() for k in told]))
+
+
+def test_intervals_of_recordings_are_scored_unless_a_certificate_refutes_them(
+    model: FakeSpeechModel, tmp_path: Path
+) -> None:
+    card = (task(tmp_path / "task").folder / "task.toml").read_text()
+    (tmp_path / "task" / "task.toml").write_text(card.replace('"spoken"', '"librispeech"'))
+    some = read_task(tmp_path / "task")
+    item = opened(some, tmp_path).items()[0][0]
+    values = by_id(opened(some, tmp_path).score([(item, drawn(item))])[0])
+    assert {values[name].status for name in ("interval_ap", "mass_inside@word", "pointing@phoneme")} == {Status.OK}
+    certificates.write_certificate(some, {"roles": {"word": {"certified": False}}})
+    values = by_id(opened(some, tmp_path).score([(item, drawn(item))])[0])
+    assert values["interval_ap"].reason == "intervals of the level word are not certified on this model"
+    assert values["pointing@phoneme"].status == Status.OK
 
 
 def test_distances_and_marginals_come_from_training_speech_where_it_is_stored(

@@ -155,9 +155,20 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
                 return explanation.spectrogram.astype(np.float64).max(2), self._said(curves.item, response.level)
         raise NotImplementedError(f"the speech track's scoring has no response {type(response).__name__}")
 
+    def _stands(self, role: str) -> bool:
+        """Whether a role is certified, or is of recordings and no intervention was tried on it.
+
+        What a made world says is used where its model goes by it. When the words of a recording are said is known
+        whatever a model goes by: it says of a map whether it is plausible, and no more.
+        """
+        if certified(self.certificate, role):
+            return True
+        dataset = loading.adapter("datasets", self.setting.task.card.dataset.adapter, self.setting.task)
+        return not dataset.says("MADE") and role not in self.certificate.get("roles", {})
+
     def _said(self, item: SpeechItem, level: str) -> NDArray[np.bool_]:
         """[O, T]: frames in which an item's words are said; raises UndefinedError where that is not known."""
-        if not certified(self.certificate, level):
+        if not self._stands(level):
             raise UndefinedError(f"intervals of the level {level} are not certified on this model")
         inside = self.inside(item, level)
         if inside is None:
@@ -166,7 +177,7 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
 
     def _told(self, item: SpeechItem) -> NDArray[np.bool_]:
         """[O, O]: earlier tokens that covered words agree with; raises UndefinedError where that is not known."""
-        if not certified(self.certificate, PREFIX):
+        if not self._stands(PREFIX):
             raise UndefinedError("that earlier words tell later ones is not certified on this model")
         found = self.tellers(item)
         if found is None:
