@@ -181,10 +181,11 @@ def test_items_of_one_cluster_have_no_halves(tmp_path: Path) -> None:
 
 def test_what_takes_long_is_announced_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     clock = iter(range(0, 100_000, 1000))
-    monkeypatch.setattr(work.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("earwitness.authoring.work.time.monotonic", lambda: next(clock))
     kept: Any = SimpleNamespace(rows=lambda stage, item, compute: [] if item == "0" else compute())
+    items: list[Any] = [SimpleNamespace(id=str(number)) for number in range(10)]
     with work.bars(True) as bars:
-        assert work.each(bars, "ceilings", [SimpleNamespace(id=str(n)) for n in range(10)], kept, lambda item: []) == []
+        assert work.each(bars, "ceilings", items, kept, lambda item: []) == []
     shown = " ".join(capsys.readouterr().err.split())
     assert shown.count("ceilings: about 2.2 hours for the 8 items that are left") == 1
 
