@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.scoring.speech.grids import GRIDS, Grid
+from earwitness.scoring.speech.grids import GRIDS
 from earwitness.scoring.speech.removal import fill_seed, filling, gone, ranks, tie_seed
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from earwitness.scoring.speech.responses import SpeechRespondent
     from earwitness.scoring.speech.training import TrainingSpeech
+    from earwitness.scoring.speech.transcripts import Comparison
     from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap
 
 
@@ -28,7 +29,7 @@ class Curves:
     seed_key: str
     item: SpeechItem
     explanation: SpeechMap
-    grid: Grid = "even"
+    comparison: Comparison
     _transcripts: dict[tuple[Fill, bool], list[str]] = field(default_factory=dict)
     _probabilities: dict[Fill, NDArray[np.float64]] = field(default_factory=dict)
     _distances: dict[Fill, NDArray[np.float64] | None] = field(default_factory=dict)
@@ -36,13 +37,17 @@ class Curves:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Shares [Q] of cells at the points of a curve."""
-        return np.array(GRIDS[self.grid])
+        return np.array(GRIDS[self.comparison.grid])
 
     def transcripts(self, fill: Fill, insertion: bool) -> list[str]:
-        """Transcripts at each share of cells removed, or put back, by the mean map over tokens."""
+        """Transcripts at each share of cells removed, or put back, by the mean map over tokens.
+
+        None has more tokens than the comparison allows for the item's own number (`Comparison.most_tokens`).
+        """
         key = (fill, insertion)
         if key not in self._transcripts:
-            self._transcripts[key] = self.respondent.transcripts(self.inputs(fill, insertion))
+            most = self.comparison.most_tokens(len(self.item.tokens))
+            self._transcripts[key] = self.respondent.transcripts(self.inputs(fill, insertion), most)
         return self._transcripts[key]
 
     def inputs(self, fill: Fill, insertion: bool) -> NDArray[np.float32]:
