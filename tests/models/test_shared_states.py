@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from earwitness.models import speech2text, whisper
+from earwitness.models import shared_states, speech2text, whisper
 from earwitness.models.shared_states import NAME, keys_and_values, shared_attention
 from tiny_speech import tiny_speech2text, tiny_whisper
 
@@ -64,6 +64,36 @@ def test_keys_and_values_are_those_of_each_layer(model: EncoderDecoder) -> None:
         for kept, project in ((layer.keys, attention.k_proj), (layer.values, attention.v_proj)):
             assert kept.shape == (2, attention.num_heads, 9, attention.head_dim)
             torch.testing.assert_close(kept.transpose(1, 2).flatten(2), project(states))
+
+
+@pytest.mark.parametrize("of_values_biased", [True, False])
+def test_states_are_attended_to_as_their_keys_and_values(of_values_biased: bool) -> None:
+    layer: Any = Cross()
+    layer.k_proj = nn.Linear(HEADS * WIDTH, HEADS * WIDTH)
+    layer.v_proj = nn.Linear(HEADS * WIDTH, HEADS * WIDTH, bias=of_values_biased)
+    query = drawn(3, HEADS, 5, WIDTH).requires_grad_()
+    states = drawn(3, POSITIONS, HEADS * WIDTH).requires_grad_()
+    found, _ = shared_attention(layer, query, states, states, None, scaling=0.3)
+    key, value = (
+        project(states).unflatten(2, (HEADS, WIDTH)).transpose(1, 2) for project in (layer.k_proj, layer.v_proj)
+    )
+    literal = ((query @ key.transpose(2, 3) * 0.3).softmax(-1) @ value).transpose(1, 2)
+    torch.testing.assert_close(found, literal)
+    pairs = zip(*(torch.autograd.grad(each.square().sum(), (query, states)) for each in (found, literal)), strict=True)
+    for ours, theirs in pairs:
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("tokens", [[[4]], [[4, 6, 5]], [[4, 6, 5, 9, 4, 7]]])
+def test_logits_without_keys_are_those_with_them(
+    model: EncoderDecoder, tokens: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, asked = drawn(4, 40, model.bins), torch.tensor(tokens)
+    usual = model.logits(features, asked)
+    monkeypatch.setattr(shared_states, "WORTHWHILE", 1)
+    short = 2 * (len(model.prompt) + len(tokens[0]) - 1) <= 8
+    assert rows_projected(model, lambda: model.logits(features, asked)) == (set() if short else {4})
+    torch.testing.assert_close(model.logits(features, asked), usual, atol=1e-5, rtol=1e-5)
 
 
 def rows_projected(model: EncoderDecoder, run: Any) -> set[int]:

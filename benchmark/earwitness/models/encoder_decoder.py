@@ -20,7 +20,7 @@ from earwitness.models.cache_argument import cached
 from earwitness.models.cached_decoder import CachedDecoder, bytes_of_utterance
 from earwitness.models.pass_tally import PassTally, Rates, encoder_share
 from earwitness.models.pretrained_files import attempt, quiet
-from earwitness.models.shared_states import NAME, keys_and_values
+from earwitness.models.shared_states import NAME, cross_cache
 from earwitness.models.transcript_search import as_list, search_settings
 from earwitness.models.transcript_tokens import TranscriptTokens
 from earwitness.tracks.speech import Attention
@@ -222,16 +222,16 @@ class EncoderDecoder(ABC):
         rows = _rows(states, tokens, prefix_mask)
         ids = torch.cat([self._opening(rows), tokens[:, :-1].to(self.device).expand(rows, -1)], dim=1)
         mask = None if prefix_mask is None else prefix_mask[:, : tokens.shape[1] - 1].to(self.device)
-        shared = len(states) < rows
-        cache = EncoderDecoderCache(DynamicCache(), keys_and_values(self._decoder, states)) if shared else None
+        cross = cross_cache(self._decoder, states, rows, ids.shape[1]) if attention == NAME else None
+        cache = None if cross is None else EncoderDecoderCache(DynamicCache(), cross)
         embedding = _scaled_embedding(self._decoder.embed_tokens, mask, len(self.prompt))
         with embedding, self.metered.teacher_forced(), _attending(self.module, attention):
             return self._decoder(
                 input_ids=ids,
-                encoder_hidden_states=states,
+                encoder_hidden_states=states if cache is not None else states.expand(rows, -1, -1),
                 **cached(self._decoder, cache),
                 # Without it Whisper's layers are not handed the cache.
-                use_cache=shared,
+                use_cache=cache is not None,
                 **kwargs,
             )
 

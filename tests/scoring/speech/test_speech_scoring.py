@@ -173,6 +173,28 @@ def test_a_fine_grid_takes_curves_at_more_shares_and_is_another_metric(model: Fa
     assert both[0] == pytest.approx(both[1], abs=0.05)
 
 
+def test_what_every_map_leaves_alike_is_asked_once(
+    model: FakeSpeechModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    item = scoring.items()[0][0]
+    explanation, count = drawn(item), len(item.tokens)
+    asked: list[int] = []
+    usual = scoring.respondent.probabilities
+
+    def probabilities(item: SpeechItem, rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return usual(item, rows)
+
+    monkeypatch.setattr(scoring.respondent, "probabilities", probabilities)
+    found = scoring.curves(item, explanation).probabilities(Fill.MEAN)
+    assert asked == [21, *[19] * (count - 1)]
+    mean = np.broadcast_to(item.features.mean(0), item.features.shape)
+    ends = usual(item, np.stack([item.features, mean]).astype(np.float32)).T
+    for own in found:
+        np.testing.assert_allclose(own[:, [0, -1]], ends, atol=1e-7)
+
+
 def test_transcripts_are_bounded_by_the_original_as_the_card_says(
     model: FakeSpeechModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

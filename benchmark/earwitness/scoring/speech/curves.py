@@ -59,13 +59,16 @@ class Curves:
         """[O, O, Q]: probability of token j as the cells of token k's own map are removed."""
         if fill not in self._probabilities:
             filled, features = self._filling(fill), self.item.features
-            rows = [
-                self.respondent.probabilities(
-                    self.item, np.where(gone(ranks(cells, self._ties), self.shares), filled[None], features[None])
-                ).T
-                for cells in self.explanation.spectrogram
-            ]
-            self._probabilities[fill] = np.stack(rows)
+            count, shares = len(self.item.tokens), self.shares
+            found = np.empty((count, count, len(shares)))
+            for k, cells in enumerate(self.explanation.spectrogram):
+                # With no cell removed, and with all of them, every map leaves the same: the first one's answers serve.
+                asked = (k == 0) | ((shares > 0) & (shares < 1))
+                masks = gone(ranks(cells, self._ties), shares[asked])
+                rows = np.where(masks, filled[None], features[None])
+                found[k][:, asked] = self.respondent.probabilities(self.item, rows).T
+                found[k][:, ~asked] = found[0][:, ~asked]
+            self._probabilities[fill] = found
         return self._probabilities[fill]
 
     def prefixes(self) -> list[NDArray[np.float64]]:
