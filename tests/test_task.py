@@ -21,7 +21,7 @@ adapter = "musicgen"
 source = "model"
 
 [dataset]
-adapter = "scenes"
+adapter = "soundscape"
 items = 4
 
 [budget]

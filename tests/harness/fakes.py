@@ -33,7 +33,7 @@ adapter = "musicgen"
 source = "model"
 
 [dataset]
-adapter = "scenes"
+adapter = "soundscape"
 items = 40
 
 [budget]

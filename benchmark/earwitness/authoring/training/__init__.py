@@ -12,12 +12,9 @@ from earwitness.errors import EarwitnessError
 
 
 def _micro_prompt(out: Path, work: Workshop) -> dict[str, Any]:
-    from earwitness.authoring.training.codec import fit_codec
-    from earwitness.authoring.training.scenes import train_scenes
+    from earwitness.authoring.training.soundscape import train_soundscape
 
-    codec, seconds = fit_codec(work)
-    figures = train_scenes(out, work, codec)
-    return figures | {"seconds": {"codec": seconds, **figures["seconds"]}}
+    return train_soundscape(out, work)
 
 
 def _micro_speech(out: Path, work: Workshop) -> dict[str, Any]:
