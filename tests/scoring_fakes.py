@@ -13,13 +13,12 @@ from torch import Tensor
 from earwitness.scoring.prompt import scoring
 from earwitness.task import Task, TaskCard
 from earwitness.tracks.prompt import Encoded, PromptItem, Removal
-from earwitness.worlds.captions import CLASS_WORDS, vocabulary
 from earwitness.worlds.scene_captions import PUBLIC
 
-VOCABULARY = (*sorted({*vocabulary(), *PUBLIC.vocabulary()}), "</s>")
+VOCABULARY = (*PUBLIC.vocabulary(), "</s>")
 FRAMES, FRAME_RATE = 4, 2.0
 SAMPLE_RATE = int(FRAME_RATE * len(VOCABULARY))
-CLASSES = tuple(CLASS_WORDS)
+CLASSES = tuple(PUBLIC.classes)
 
 
 class FakeModel:
@@ -85,7 +84,7 @@ class FakeJudge:
 
     def logits(self, audio: Tensor) -> Tensor:
         level = audio.reshape(len(audio), FRAMES, -1).mean(1)
-        columns = [[VOCABULARY.index(word) for word in words] for words in CLASS_WORDS.values()]
+        columns = [[VOCABULARY.index(word) for word in words] for words in PUBLIC.classes.values()]
         return torch.stack([level[:, column].sum(1) for column in columns], dim=1)
 
     def probabilities(self, audio: Tensor) -> Tensor:
@@ -97,7 +96,7 @@ class FakeJudge:
 
 def heard(*words: str, share: float = 1.0) -> np.ndarray:
     """Softmax of the fake judge for a sound in which these words are heard throughout, or for a share of it."""
-    logits = share * np.array([sum(word in group for word in words) for group in CLASS_WORDS.values()], dtype=float)
+    logits = share * np.array([sum(word in group for word in words) for group in PUBLIC.classes.values()], dtype=float)
     return np.exp(logits) / np.exp(logits).sum()
 
 
@@ -115,7 +114,7 @@ def item(prompt: str, name: str = "x") -> PromptItem:
 
 
 def task(folder: Path, metrics: Sequence[dict[str, object]], **changes: object) -> Task:
-    """A task on six soundscape items, with one judge and two generation seeds."""
+    """A task on six scenes, with one judge and two generation seeds."""
     values: dict[str, object] = {
         "id": "fake",
         "version": 1,
@@ -125,7 +124,7 @@ def task(folder: Path, metrics: Sequence[dict[str, object]], **changes: object) 
         "reference": "none",
         "generation_seeds": [0, 1],
         "model": {"adapter": "musicgen", "source": "model"},
-        "dataset": {"adapter": "soundscape", "identity": "fake@1", "items": 6},
+        "dataset": {"adapter": "scenes", "identity": "fake@1", "items": 6},
         "judges": [{"name": "ear", "adapter": "ast", "source": "judge"}],
         "metrics": metrics,
         "budget": {"seconds": 1.0, "forwards": 1},

@@ -4,8 +4,15 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from earwitness import metrics
+from earwitness.datasets import PromptRecord, scenes
 from earwitness.stats.calibration import ceiling_gap
 from earwitness.task import MetricCard, Task
+
+
+def captions(task: Task) -> list[PromptRecord]:
+    """The records of a task of the world of scenes."""
+    card = task.card.dataset
+    return scenes.load(split=card.split, items=card.items, seed=card.seed, **card.parameters)
 
 
 def ends(task: Task, metric: str, kind: str) -> np.ndarray:

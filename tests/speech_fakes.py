@@ -108,12 +108,12 @@ class FakeSpeechModel:
         return self.network.encode(features)
 
     @torch.no_grad()
-    def transcribe(self, features: Tensor, beams: int = 5) -> list[NDArray[np.int64]]:
+    def transcribe(self, features: Tensor, beams: int = 5, most: int | None = None) -> list[NDArray[np.int64]]:
         """Tokens [O] of each spectrogram, greedy whatever `beams`; none where all cells are 0."""
         found: list[NDArray[np.int64]] = []
         for row in features:
             tokens: list[int] = []
-            while len(tokens) < LONGEST_TRANSCRIPT:
+            while len(tokens) < min(LONGEST_TRANSCRIPT, most or LONGEST_TRANSCRIPT):
                 given = torch.tensor([tokens], dtype=torch.long, device=row.device)
                 token = int(self.network(row[None], given)[0][0, -1].argmax())
                 if token == END:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,10 @@ SECONDS = 1.0
 
 
 def task(
-    folder: Path, metrics: list[dict[str, Any]] | None = None, items: int = 4, scoring: dict[str, str] | None = None
+    folder: Path,
+    metrics: list[dict[str, Any]] | None = None,
+    items: int = 4,
+    scoring: Mapping[str, str | float] | None = None,
 ) -> Task:
     """A speech task whose dataset is patched in."""
     card = {

@@ -33,7 +33,7 @@ CERTIFICATE = {
     "task": "planted@1",
     "roles": {
         "class": {"certified": True, "rate": 0.97, "cost_nats": {"mean": 9.7, "low": 6.9, "high": 20.5, "items": 12}},
-        "order": {"certified": False, "rate": None, "cost_nats": {"mean": None, "low": None, "high": None, "items": 0}},
+        "pitch": {"certified": False, "rate": None, "cost_nats": {"mean": None, "low": None, "high": None, "items": 0}},
     },
 }
 SKILL = {"gradient_input": 0.8, "occlusion": 0.75, "attention": 0.3, "uniform": 0.0, "random": 0.0}
@@ -88,7 +88,7 @@ def card(plan: Plan) -> dict[str, object]:
         "licence": "Apache-2.0",
         "reference": "none",
         "model": {"adapter": "musicgen", "source": "model"},
-        "dataset": {"adapter": "soundscape", "items": plan.items},
+        "dataset": {"adapter": "scenes", "items": plan.items},
         "judges": [{"name": name, "adapter": name, "source": name} for name in ("ast", "cnn")],
         "metrics": metric_cards(plan),
         "main_metric": "fid_cf@top30",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from earwitness import registry
-from earwitness.board.audit_page import COLUMNS, page, row
+from earwitness.board.audit_page import COLUMNS, page, row, section
 from earwitness.results.audits import Against, Gamed, Gap, Ladder, MetricAudit, Shares, read_audit
 
 PAGE = Path(__file__).parents[1] / "docs" / "audits.md"
@@ -31,6 +31,21 @@ def test_every_audit_is_of_its_tasks_weights_and_items() -> None:
     audits = [(task, audit) for task in tasks if (audit := read_audit(task.folder / "truth")) is not None]
     assert audits
     assert [task.id for task, audit in audits if audit.data_hash != task.data_hash] == []
+
+
+def test_an_audit_of_a_former_version_says_so_and_keeps_its_metrics() -> None:
+    task = registry.task("micro_band")
+    stored = read_audit(task.folder / "truth")
+    assert stored is not None
+    assert f"Version {task.card.version}, " in section(task, stored)
+    gone = stored.model_copy(
+        update={"data_hash": "0" * 16, "metrics": {**stored.metrics, "fid_f@top50": FOUND, "lost": FOUND}}
+    )
+    before = section(task, gone)
+    assert f"A version before {task.card.version}, of other items or weights, {stored.items} items." in before
+    assert "`fid_f@top50`" in before
+    assert "lost" not in before
+    assert "`fid_f@top50`" not in section(task, gone.model_copy(update={"data_hash": task.data_hash}))
 
 
 def test_a_row_says_what_was_found() -> None:

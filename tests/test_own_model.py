@@ -150,7 +150,7 @@ def test_a_twin_of_another_task_is_refused(twin: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "version"), [("spoken", 99), ("soundscape", None)])
+@pytest.mark.parametrize(("name", "version"), [("spoken", 99), ("scenes", None)])
 def test_a_twin_of_another_world_is_refused(twin: Path, speech: Task, name: str, version: int | None) -> None:
     now = world_of(speech)
     world = World(name=name, version=now.version if version is None else version)

@@ -21,7 +21,7 @@ adapter = "musicgen"
 source = "model"
 
 [dataset]
-adapter = "soundscape"
+adapter = "scenes"
 items = 4
 
 [budget]

@@ -113,7 +113,7 @@ class DatasetCard(Card):
     """Which items are explained."""
 
     adapter: AdapterName
-    """File of `earwitness.datasets` (soundscape), entry point of that group, or `package.module:factory`."""
+    """File of `earwitness.datasets` (scenes), entry point of that group, or `package.module:factory`."""
     source: Name = ""
     """Hub id or folder; empty for a made world. A folder is relative to the working directory."""
     split: Name = "test"

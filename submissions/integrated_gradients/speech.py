@@ -9,10 +9,13 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from earwitness.explaining.memory import FEW, rows_at_once
 from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 
@@ -27,7 +30,7 @@ class IntegratedGradients(SpeechExplainer):
     steps: Annotated[int, Field(ge=1)] = 50
     """Points on each straight path, at the middles of equal parts."""
     batch: int = 16
-    """Spectrograms a pass."""
+    """Most spectrograms a pass; fewer where they would not fit into memory (`earwitness.explaining.memory`)."""
 
     def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
         """The map of one item."""
@@ -42,18 +45,36 @@ class IntegratedGradients(SpeechExplainer):
         path = (torch.arange(self.steps, device=model.device) + 0.5) / self.steps
         cells = torch.zeros(tokens.shape[1], *features.shape[1:], device=model.device)
         context = torch.zeros(tokens.shape[1], tokens.shape[1], device=model.device)
-        for part in torch.split(path, self.batch):
+
+        def of_cells(part: Tensor) -> tuple[Tensor, Tensor]:
             rows = (mean + part[:, None, None] * (features - mean)).requires_grad_()
-            _add_gradients(cells, model.logits(rows, tokens), tokens, rows)
+            return log_probabilities(model.logits(rows, tokens), tokens), rows
+
+        def of_context(part: Tensor) -> tuple[Tensor, Tensor]:
             masks = part[:, None].repeat(1, tokens.shape[1]).requires_grad_()
-            _add_gradients(context, model.logits(features, tokens, masks), tokens, masks)
+            return log_probabilities(model.logits(features, tokens, masks), tokens), masks
+
+        self._integrate(cells, of_cells, path[:1], path)
+        self._integrate(context, of_context, path[:FEW], path)
         spectrogram = (cells / self.steps * (features - mean)).cpu().numpy()
         return spectrogram, np.tril((context / self.steps).cpu().numpy(), -1)
 
+    def _integrate(
+        self, total: Tensor, asked: Callable[[Tensor], tuple[Tensor, Tensor]], few: Tensor, path: Tensor
+    ) -> None:
+        """Add to total [O, ...] each token's gradients along a path [P]; `few` of its points say what a row weighs.
 
-def _add_gradients(total: Tensor, logits: Tensor, tokens: Tensor, rows: Tensor) -> None:
-    """Add to total [O, ...] each token's gradient, summed over rows [B, ...]."""
-    scores = log_probabilities(logits, tokens).sum(0)
-    for k, score in enumerate(scores):
-        (gradient,) = torch.autograd.grad(score, rows, retain_graph=k + 1 < len(scores), materialize_grads=True)
-        total[k] += gradient.sum(0)
+        `asked` gives log-probabilities [B, O] at points [B] and the rows [B, ...] that they are of.
+        """
+
+        def slope_of_first() -> None:
+            scores, rows = asked(few)
+            torch.autograd.grad(scores[:, 0].sum(), rows, allow_unused=True)
+
+        fitting = rows_at_once(slope_of_first, self.batch, total.device, rows=len(few))
+        for part in torch.split(path, fitting):
+            values, rows = asked(part)
+            scores = values.sum(0)
+            for k, score in enumerate(scores):
+                (gradient,) = torch.autograd.grad(score, rows, retain_graph=k + 1 < len(scores), materialize_grads=True)
+                total[k] += gradient.sum(0)

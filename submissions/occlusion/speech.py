@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earwitness.explaining.memory import LiveBytes, rows_of
 from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
@@ -27,7 +28,7 @@ class Occlusion(SpeechExplainer):
     logarithm: bool = True
     """Whether falls are of the log-probability, else of the probability."""
     batch: int = 64
-    """Spectrograms a pass."""
+    """Most spectrograms a pass; fewer where they would not fit into memory (`earwitness.explaining.memory`)."""
 
     def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
         """The map of one item."""
@@ -40,22 +41,25 @@ class Occlusion(SpeechExplainer):
         features = torch.as_tensor(item.features, device=model.device)[None]
         mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
-        whole = self._values(model.logits(features, tokens), tokens)[0]
+
+        def asked(rows: Tensor, masks: Tensor | None = None) -> np.ndarray:
+            return self._values(model.logits(rows, tokens, masks), tokens)
+
+        with LiveBytes() as live:
+            whole = asked(features)[0]
+        fitting = rows_of(live.peak, self.batch, model.device)
         spectrogram = np.empty((len(whole), *item.features.shape), dtype=np.float32)
         frames, bins = item.features.shape
         patches = tiles((frames, bins), (self.frames, self.bins))
-        for start in range(0, len(patches), self.batch):
-            chunk = patches[start : start + self.batch]
+        for start in range(0, len(patches), fitting):
+            chunk = patches[start : start + fitting]
             rows = features.repeat(len(chunk), 1, 1)
             for row, (time, band) in zip(rows, chunk, strict=True):
                 row[time, band] = mean[band]
-            values = self._values(model.logits(rows, tokens), tokens)
-            for value, (time, band) in zip(values, chunk, strict=True):
+            for value, (time, band) in zip(asked(rows), chunk, strict=True):
                 spectrogram[:, time, band] = (whole - value)[:, None, None]
         left_out = 1 - torch.eye(len(whole), device=model.device)
-        without = np.concatenate(
-            [self._values(model.logits(features, tokens, part), tokens) for part in torch.split(left_out, self.batch)]
-        )
+        without = np.concatenate([asked(features, part) for part in torch.split(left_out, fitting)])
         return spectrogram, np.tril((whole - without).T, -1)
 
     def _values(self, logits: Tensor, tokens: Tensor) -> np.ndarray:

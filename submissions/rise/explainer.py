@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch.nn.functional import interpolate
 
+from earwitness.explaining.memory import FEW, rows_at_once
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Rise(SpeechExplainer):
     p: float = 0.5
     """Probability that a cell of the grid, or an earlier token, is kept."""
     batch: int = 64
-    """Spectrograms a pass."""
+    """Most spectrograms a pass; fewer where they would not fit into memory (`earwitness.explaining.memory`)."""
 
     @torch.no_grad()
     def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
@@ -41,16 +42,23 @@ class Rise(SpeechExplainer):
         features = torch.as_tensor(item.features, device=model.device)
         mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+
+        def asked(rows: Tensor, masks: Tensor | None = None) -> Tensor:
+            return probabilities(model.logits(rows, tokens, masks), tokens)
+
+        fitting = rows_at_once(lambda: asked(features[None]), self.batch, model.device)
         rng, context_rng = np.random.default_rng(item.explainer_seed).spawn(2)
         cells = torch.zeros(tokens.shape[1], features.numel(), device=model.device)
         for masks in self.draw(rng, *item.features.shape):
-            kept = masks.to(model.device)
-            logits = model.logits(mean + kept * (features - mean), tokens)
-            cells += probabilities(logits, tokens).T @ kept.flatten(1)
+            for part in torch.split(masks, fitting):
+                kept = part.to(model.device)
+                cells += asked(mean + kept * (features - mean)).T @ kept.flatten(1)
         context = torch.zeros(tokens.shape[1], tokens.shape[1], device=model.device)
         drawn = torch.as_tensor(context_rng.random((self.prefix_masks, tokens.shape[1])) < self.p).to(cells)
-        for kept in torch.split(drawn, self.batch):
-            context += probabilities(model.logits(features[None], tokens, kept), tokens).T @ kept
+        few = drawn[:FEW]
+        fitting = rows_at_once(lambda: asked(features[None], few), self.batch, model.device, rows=len(few))
+        for kept in torch.split(drawn, fitting):
+            context += asked(features[None], kept).T @ kept
         spectrogram = (cells / (self.masks * self.p)).view(-1, *features.shape).cpu().numpy()
         prefix = np.tril((context / (self.prefix_masks * self.p)).cpu().numpy(), -1)
         return SpeechMap(spectrogram=to_unit(spectrogram), prefix=np.tril(to_unit(prefix), -1))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from earwitness.explaining.memory import rows_at_once
 from earwitness.explaining.token_probabilities import log_probabilities
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
@@ -29,7 +30,7 @@ class WordLime(SpeechExplainer):
     ridge: float = 1.0
     """Penalty of the squared coefficients."""
     batch: int = 64
-    """Spectrograms a pass."""
+    """Most spectrograms a pass; fewer where they would not fit into memory (`earwitness.explaining.memory`)."""
 
     def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
         """The map of one item: all cells of a segment alike."""
@@ -73,13 +74,16 @@ class WordLime(SpeechExplainer):
         features = torch.as_tensor(item.features, device=model.device)
         mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
-        values = []
-        for start in range(0, self.masks, self.batch):
-            kept = torch.as_tensor(frames[start : start + self.batch], device=model.device)
-            mask = torch.as_tensor(context[start : start + self.batch], device=model.device).to(features.dtype)
+
+        def asked(rows: slice) -> np.ndarray:
+            kept = torch.as_tensor(frames[rows], device=model.device)
+            mask = torch.as_tensor(context[rows], device=model.device).to(features.dtype)
             logits = model.logits(torch.where(kept[..., None], features, mean), tokens, mask)
-            values.append(log_probabilities(logits, tokens).double().cpu().numpy())
-        return np.concatenate(values)
+            values: np.ndarray = log_probabilities(logits, tokens).double().cpu().numpy()
+            return values
+
+        fitting = rows_at_once(lambda: asked(slice(1)), self.batch, model.device)
+        return np.concatenate([asked(slice(start, start + fitting)) for start in range(0, self.masks, fitting)])
 
 
 def align(attention: np.ndarray) -> np.ndarray:

@@ -178,8 +178,8 @@ def test_a_failed_item_counts_on_the_model_on_which_it_failed(task: Task, tmp_pa
 
 def test_runs_of_other_items_or_other_code_are_left_out_and_said(task: Task, tmp_path: Path) -> None:
     out = run_all(tmp_path / "shipped", task, SKILL)
-    stranger = twin_of(task).model_copy(update={"world": World(name="soundscape", version=99)})
-    with pytest.raises(NotComparableError, match=r"no run on a twin of planted .*left out: .* of soundscape 99, those"):
+    stranger = twin_of(task).model_copy(update={"world": World(name="scenes", version=99)})
+    with pytest.raises(NotComparableError, match=r"no run on a twin of planted .*left out: .* of scenes 99, those"):
         study(task, out, run_all(tmp_path / "stranger", task, SKILL, stranger))
     old = run_all(tmp_path / "old", task, SKILL, twin_of(task), task_hash="0123456789abcdef")
     with pytest.raises(NotComparableError, match="other code of the task's track, model or dataset"):

@@ -26,7 +26,7 @@ def sees(view: View, path: Path) -> bool:
 
 @pytest.mark.parametrize(
     "name",
-    ["scoring/__init__.py", "judges/cnn.py", "worlds/soundscape.py", "datasets/audiocaps.py", "authoring/__init__.py",
+    ["scoring/__init__.py", "judges/cnn.py", "worlds/scenes.py", "datasets/audiocaps.py", "authoring/__init__.py",
      "harness/run.py", "board/__init__.py", "cli/__init__.py"],
 )  # fmt: skip
 def test_what_scores_is_not_in_sight(brief: Brief, name: str) -> None:

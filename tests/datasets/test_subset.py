@@ -14,8 +14,8 @@ DATASETS = (
     "musiccaps",
     "mustc",
     "notes",
+    "scenes",
     "slakh",
-    "soundscape",
     "spoken",
     "stems",
     "stems_notes",
@@ -42,7 +42,7 @@ def test_items_and_seeds_that_are_none_are_one_line(name: str, given: dict[str, 
     assert str(caught.value).startswith(said)
 
 
-@pytest.mark.parametrize("name", ["soundscape", "stems"])
+@pytest.mark.parametrize("name", ["scenes", "stems"])
 def test_a_source_may_be_named(name: str) -> None:
     load = import_module(f"earwitness.datasets.{name}").load
     assert [record.id for record in load(source="", items=2)] == [record.id for record in load("", items=2)]

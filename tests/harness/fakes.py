@@ -33,7 +33,7 @@ adapter = "musicgen"
 source = "model"
 
 [dataset]
-adapter = "soundscape"
+adapter = "scenes"
 items = 40
 
 [budget]

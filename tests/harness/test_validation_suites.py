@@ -243,7 +243,7 @@ def test_a_model_is_timed_and_told_for_the_items_of_the_tracks_small_task(monkey
     # Nothing is said of a pass, since none was made.
     (note,) = report.notes
     assert re.fullmatch(
-        r"a generation took \S+ ms; one for each of the 100 items of micro_prompt takes about \S+ m?s", note
+        r"a generation took \S+ ms; one for each of the 200 items of micro_prompt takes about \S+ m?s", note
     )
 
 

@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from earwitness.authoring.training.judges import at_rate
 from earwitness.errors import EarwitnessError, InvalidItemError, ModelError
 from earwitness.judges import ast, audioset, passt, passt_package
+from earwitness.worlds.events import render
+from earwitness.worlds.scenes import scene
 from earwitness.worlds.sounds import LABELS
-from earwitness.worlds.soundscape import render, scene
 
 SOUNDS = 20
 AUDIO = torch.randn(3, 64_000, generator=torch.Generator().manual_seed(0)) * 0.05

@@ -10,7 +10,7 @@ import torch
 
 import tiny_published
 from baselines import baseline, make_item
-from earwitness.datasets import soundscape
+from earwitness.datasets import scenes
 from earwitness.errors import InvalidItemError
 from earwitness.models import audiogen, audiogen_parts, musicgen
 from earwitness.models.audiogen import AudioGenModel
@@ -22,7 +22,7 @@ from tiny_audiogen import own_language_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-CAPTIONS = [record.prompt for record in soundscape.load(split="test", items=8, seed=0)]
+CAPTIONS = [record.prompt for record in scenes.load(split="test", items=8, seed=0)]
 SEEDS = list(range(1, 9))
 PROMPTS = ["bass and drums", "piano", "a recording of bass and drums"]
 

@@ -9,7 +9,9 @@ from transformers import AutoModelForSpeechSeq2Seq
 
 from earwitness.box.meter import Meter
 from earwitness.errors import InvalidItemError, ModelError
+from earwitness.explaining import memory
 from earwitness.models import speech2text, whisper
+from earwitness.models.cached_decoder import bytes_of_utterance
 from tiny_speech import LONGEST_TRANSCRIPT, SPEECH_BINS, tiny_speech2text, tiny_whisper
 
 RATE = 16000
@@ -67,8 +69,7 @@ def literal_logits(family, model, original, features, tokens, embedding=None):
     ids = torch.cat([torch.tensor([model.prompt]).expand(len(tokens), -1), tokens], dim=1)
     given = features
     if family == "whisper":
-        silence = (features.amax((1, 2)) - 2).clamp_min(-1.5)
-        given = silence[:, None, None].expand(-1, SPEECH_BINS, 400).clone()
+        given = torch.full((len(features), SPEECH_BINS, 400), whisper.SILENCE)
         given[:, :, : features.shape[1]] = features.transpose(1, 2)
     with torch.no_grad():
         if embedding is not None:
@@ -286,14 +287,35 @@ def test_features_are_the_extractors_and_end_with_the_utterance(family, model, f
     assert found.dtype == np.float32
     if family == "whisper":
         whole = model._extractor(audio, sampling_rate=RATE, return_tensors="np")["input_features"][0].T
-        assert found.shape == (124, SPEECH_BINS)
-        assert np.array_equal(found, whole[:124])
+        assert found.shape == (125, SPEECH_BINS)
+        assert np.array_equal(found, whole[:125])
+        # The last frame hears the end of the utterance; those after it are silence, and so is the padding.
+        assert whole[124].max() > whole.max() - 2
+        assert np.allclose(whole[125:], whole.max() - 2)
         padded = model._window(torch.tensor(found)[None])[0].T.numpy()
-        assert np.allclose(padded[126:], whole[126:], atol=1e-6)
+        assert np.array_equal(padded[:125], found)
+        assert (padded[125:] == whisper.SILENCE).all()
     else:
         assert found.shape == (1 + (len(audio) - 400) // 160, SPEECH_BINS)
         assert np.allclose(found.mean(0), 0, atol=1e-4)
         assert np.allclose(found.std(0), 1, atol=1e-3)
+
+
+def test_whispers_frames_are_all_that_hear_the_utterance(folders):
+    model = whisper.from_pretrained(str(folders["whisper"]))
+    for samples in (1, 159, 160, 16000, 16161, 4 * RATE - 1, 4 * RATE):
+        found = model.features(np.full(samples, 0.1, dtype=np.float32))
+        heard = [frame for frame in range(400) if 160 * frame - 200 < samples]
+        assert len(found) == len(heard)
+
+
+def test_whispers_padding_does_not_move_with_what_is_removed(folders):
+    model = whisper.from_pretrained(str(folders["whisper"]))
+    features = torch.tensor(model.features(some_audio()))[None]
+    removed = torch.where(features > features.quantile(0.5), features.mean(1, keepdim=True), features)
+    assert (features.amax() - removed.amax()) > 0.1
+    behind = slice(features.shape[1], None)
+    assert torch.equal(model._window(features)[..., behind], model._window(removed)[..., behind])
 
 
 def test_silence_has_finite_features(model):
@@ -381,3 +403,63 @@ def test_whispers_prompt_is_the_one_that_transformers_opens_with(folders):
 def test_a_transcript_can_be_bounded(folders):
     model = speech2text.from_pretrained(str(folders["speech2text"]), max_tokens=2)
     assert len(model.transcribe(torch.tensor(model.features(some_audio()))[None], beams=2)[0]) <= 2
+
+
+@pytest.mark.parametrize("beams", [1, 5])
+def test_a_transcription_can_be_bounded_and_never_beyond_the_models_own_bound(model, perturbed, beams):
+    free = model.transcribe(perturbed, beams)
+    assert max(map(len, free)) > 2
+    assert max(map(len, model.transcribe(perturbed, beams, most=2))) == 2
+    for found, expected in zip(model.transcribe(perturbed, beams, most=10_000), free, strict=True):
+        assert np.array_equal(found, expected)
+
+
+def test_transcripts_are_the_same_however_many_are_searched_at_once(model, perturbed, monkeypatch):
+    together = [row.tolist() for row in model.transcribe(perturbed)]
+    encoded = []
+    monkeypatch.setattr(memory, "ROWS_BYTES", 1)
+    usual = model.encode
+    monkeypatch.setattr(model, "encode", lambda rows: (encoded.append(len(rows)), usual(rows))[1])
+    assert [row.tolist() for row in model.transcribe(perturbed)] == together
+    assert set(encoded) == {1}
+
+
+def test_what_a_search_holds_is_bounded_from_above_and_not_by_far(model, features):
+    with torch.inference_mode():
+        states = model.encode(features)
+        each = bytes_of_utterance(model._decoder, model._head, states, 5, len(model.prompt) + LONGEST_TRANSCRIPT)
+        peak = memory.peak_bytes(lambda: model._search_through(states, 5, None))
+    assert peak / 2 < each
+    assert each < 4 * peak
+
+
+@pytest.fixture(scope="module")
+def halved(family, folders):
+    """The model in bfloat16."""
+    return {"speech2text": speech2text, "whisper": whisper}[family].from_pretrained(
+        str(folders[family]), dtype="bfloat16"
+    )
+
+
+def test_in_bfloat16_answers_are_near_those_in_float32(model, halved, features, perturbed, tokens):
+    assert {parameter.dtype for parameter in halved.module.parameters()} == {torch.bfloat16}
+    assert halved.encode(features).dtype == torch.bfloat16
+    masks = torch.tensor([[1.0, 0, 1, 1, 1], [0, 1, 0.5, 0, 1]])
+    for given in ((features, tokens), (perturbed, tokens), (features, tokens, masks)):
+        exact, near = model.logits(*given), halved.logits(*given)
+        assert near.dtype == torch.float32
+        assert (near - exact).abs().mean() < 0.1 * exact.std()
+    exact, near = model.attention(perturbed, tokens), halved.attention(perturbed, tokens)
+    assert near.cross.dtype == near.prefix.dtype == torch.float32
+    assert torch.allclose(near.cross, exact.cross, atol=0.05)
+    given = features.clone().requires_grad_()
+    halved.logits(given, tokens).square().sum().backward()
+    assert given.grad.dtype == torch.float32
+    assert given.grad.abs().max() > 0
+    assert all(len(row) for row in halved.transcribe(perturbed))
+
+
+def test_a_dtype_that_is_none_is_refused_in_one_line(family, folders):
+    of = {"speech2text": speech2text, "whisper": whisper}[family]
+    with pytest.raises(ModelError, match="dtype"):
+        of.from_pretrained(str(folders[family]), dtype="float8")

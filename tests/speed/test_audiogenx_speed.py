@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from baselines import baseline, make_item
-from earwitness.datasets import soundscape
+from earwitness.datasets import scenes
 from earwitness.models.musicgen import from_pretrained
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def measure(explainer: Any, model: MusicgenModel, items: list[PromptItem]) -> tu
 def test_audiogenx_beats_its_released_procedure_in_time_and_objective() -> None:
     torch.set_num_threads(1)
     model = from_pretrained(str(MODEL))
-    records = soundscape.load(split="validation", items=ITEMS, seed=1)
+    records = scenes.load(split="validation", items=ITEMS, seed=1)
     items = [make_item(model, record.prompt, seed) for seed, record in enumerate(records)]
     ours: Any = baseline("audiogenx_15_epochs").build(average="none")
     published: Any = baseline("audiogenx").build(average="none")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from baselines import baseline, make_item
-from earwitness.datasets import soundscape
+from earwitness.datasets import scenes
 from earwitness.models.musicgen import from_pretrained
 from earwitness.tracks.prompt import Encoded, log_likelihood
 
@@ -79,7 +79,7 @@ def test_kernel_shap_beats_captums_in_time_and_in_distance_from_exact_values() -
     pytest.importorskip("captum")
     torch.set_num_threads(1)
     model = from_pretrained(str(MODEL))
-    records = [r for r in soundscape.load(split="validation", items=200, seed=1) if 8 <= len(r.prompt.split()) <= 10]
+    records = [r for r in scenes.load(split="validation", items=200, seed=1) if 8 <= len(r.prompt.split()) <= 10]
     items = [make_item(model, record.prompt, seed) for seed, record in enumerate(records[:ITEMS])]
     by_ours(model, items[:1], COALITIONS)
     start = time.process_time()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 
 from baselines import IDS, SUBMISSIONS, baseline, make_item, tiny_items, tiny_model
-from earwitness.datasets import soundscape
+from earwitness.datasets import scenes
 from earwitness.models.musicgen import from_pretrained
+from earwitness.submission import read_submission
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +66,7 @@ def test_training_reaches_a_lower_objective_than_any_other_entrants_mask() -> No
 @pytest.mark.timeout(1800)
 def test_on_the_micro_model_15_epochs_beat_every_other_entrants_mask() -> None:
     model = from_pretrained(str(SUBMISSIONS.parent / "tasks" / "micro_prompt" / "model"))
-    records = soundscape.load(split="validation", items=8, seed=1)
+    records = scenes.load(split="validation", items=8, seed=1)
     items = [make_item(model, record.prompt, seed) for seed, record in enumerate(records)]
     objectives = reached(model, items, baseline("audiogenx_15_epochs").build(average="none"))
     for name, found in objectives.items():
@@ -79,6 +81,25 @@ def test_the_entry_of_the_papers_name_runs_the_published_settings() -> None:
     named = ("epochs", "lr", "weight_decay", "temperature", "width", "size", "norm", "removal")
     # explain.py of the release (lr, epochs, beta, gamma, weight decay) and its mask.py (width, temperature).
     assert [getattr(explainer, name) for name in named] == [50, 1e-3, 1e-3, 1.0, 512, 1e-3, 0.1, "scale"]
+
+
+def test_its_time_average_is_a_control_that_does_not_know_when() -> None:
+    card, published = (read_submission(SUBMISSIONS / name).card for name in ("audiogenx_time_average", "audiogenx"))
+    assert (card.kind, card.stochastic) == ("control", published.stochastic)
+    ours, theirs = (each.explainers["prompt"] for each in (card, published))
+    assert ours.parameters == theirs.parameters | {"average": "all"}
+    item, frames = tiny_items()[0], tiny_items()[0].codes.shape[1]
+    control, explainer = (
+        baseline(name).build(average=each.parameters["average"], epochs=3)
+        for name, each in (("audiogenx_time_average", ours), ("audiogenx", theirs))
+    )
+    whole, *halves = (replace(item, frames=span) for span in (None, (0, frames // 2), (frames // 2, frames)))
+    plain = control.explain(tiny_model(), whole).weights
+    # Where the whole sound is asked for it is AudioGenX; of any other frames it says the same, and AudioGenX does not.
+    np.testing.assert_array_equal(plain, explainer.explain(tiny_model(), whole).weights)
+    for half in halves:
+        np.testing.assert_array_equal(plain, control.explain(tiny_model(), half).weights)
+        assert not np.allclose(plain, explainer.explain(tiny_model(), half).weights, atol=1e-6)
 
 
 def test_the_buffered_gradient_is_autograds() -> None:

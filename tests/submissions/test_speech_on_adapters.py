@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from earwitness.explaining import memory
 from earwitness.models import speech2text, whisper
-from earwitness.tracks.speech import SpeechItem, SpeechModel
+from earwitness.tracks.speech import SpeechItem, SpeechMap, SpeechModel
 from speech_baselines import SPEECH_IDS, cut, quick_speech
 from tiny_speech import tiny_speech2text, tiny_whisper
 
@@ -57,3 +58,44 @@ def test_an_adapters_model_is_explained(name: str, pair: tuple[SpeechModel, Spee
 def test_an_adapters_transcript_of_one_token_is_explained(name: str, pair: tuple[SpeechModel, SpeechItem]) -> None:
     model, item = pair
     quick_speech(name).explain(model, cut(item, tokens=1)).check(cut(item, tokens=1))
+
+
+WEIGHED = ("integrated_gradients", "occlusion", "word_lime", "rise", "spes")
+"""Submissions that ask about several spectrograms a pass."""
+
+
+@pytest.mark.parametrize("name", WEIGHED)
+def test_a_pass_has_as_many_rows_as_fit_into_memory_and_maps_stay(
+    name: str, pair: tuple[SpeechModel, SpeechItem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, item = pair
+    free, at_once = traced(name, model, item, monkeypatch)
+    assert max(at_once) > 8
+    bound = memory.peak_bytes(lambda: model.logits(torch.as_tensor(item.features)[None], item_tokens(item)))
+    # A row with all that is made of it weighs a few times what the bare pass does; with its gradients, many times.
+    monkeypatch.setattr(memory, "ROWS_BYTES", 40 * bound if name == "integrated_gradients" else 8 * bound)
+    bounded, fewer = traced(name, model, item, monkeypatch)
+    assert 1 < max(fewer) < max(at_once)
+    if name == "integrated_gradients":  # the others' masks weigh as much as passes of so small a model
+        assert memory.peak_bytes(lambda: quick_speech(name).explain(model, item)) < 2 * memory.ROWS_BYTES
+    np.testing.assert_allclose(bounded.spectrogram, free.spectrogram, atol=1e-3)
+    np.testing.assert_allclose(bounded.prefix, free.prefix, atol=1e-3)
+
+
+def item_tokens(item: SpeechItem) -> torch.Tensor:
+    return torch.as_tensor(item.tokens)[None]
+
+
+def traced(
+    name: str, model: SpeechModel, item: SpeechItem, monkeypatch: pytest.MonkeyPatch
+) -> tuple[SpeechMap, list[int]]:
+    """The map of an item, and the rows of spectrograms of each pass."""
+    rows, usual = [], model.logits
+
+    def logits(features: torch.Tensor, *given: torch.Tensor) -> torch.Tensor:
+        rows.append(len(features))
+        return usual(features, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "logits", logits)
+        return quick_speech(name).explain(model, item), rows

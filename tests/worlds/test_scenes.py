@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from earwitness.worlds.captions import split_of
+from earwitness.worlds.events import LEVELS, SAMPLES, render
 from earwitness.worlds.scene_captions import (
     MAX_WORDS,
     MIN_WORDS,
@@ -19,9 +19,10 @@ from earwitness.worlds.scene_captions import (
     SceneRole,
     SceneWord,
     private,
+    split_of,
     teach,
 )
-from earwitness.worlds.scenes import LEVELS, PITCHES, SAMPLES, SPLITS, MadeScene, captions, lesson, render, scene, solo
+from earwitness.worlds.scenes import PITCHES, SPLITS, MadeScene, captions, lesson, scene, solo
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, SOUNDS
 
 SHARED = 300

@@ -33,12 +33,16 @@ def page() -> str:
 
 
 def section(task: Task, audit: Audit) -> str:
-    """A task's table, in the order of its card."""
-    cards = [card for card in task.card.metrics if card.id in audit.metrics]
-    directed = [card for card in cards if metrics.get(card.metric).direction != "none"]
-    rows = [row(card.id, card.headline, audit.metrics[card.id]) for card in directed]
+    """A task's table, in the order of its card; of a former version of the task, in the audit's own."""
+    headline, now = [card.id for card in task.card.metrics if card.headline], audit.data_hash == task.data_hash
+    names = [card.id for card in task.card.metrics if card.id in audit.metrics] if now else list(audit.metrics)
+    directed = [name for name in names if (spec := metrics.find(name)) is not None and spec.direction != "none"]
+    rows = [row(name, name in headline, audit.metrics[name]) for name in directed]
     lines = [f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS), *rows)]
-    about = f"Version {task.card.version}, {audit.items} items."
+    version = (
+        f"Version {task.card.version}" if now else f"A version before {task.card.version}, of other items or weights"
+    )
+    about = f"{version}, {audit.items} items."
     if audit.weights is not None:
         told = ", ".join(f"`{name}` {short(weight)}" for name, weight in audit.weights.headline.items())
         found = f"{len(audit.weights.entrants)} entrants on {audit.weights.items} items"

@@ -9,9 +9,10 @@ from earwitness.datasets import PromptRecord, PromptTruth
 from earwitness.datasets.subset import Items, Seed, validated
 from earwitness.errors import EarwitnessError
 from earwitness.private import seed_of
+from earwitness.worlds.events import DURATION, HALF, Time
 from earwitness.worlds.scene_captions import PUBLIC, Lexicon, SceneRole, SceneWord
 from earwitness.worlds.scene_captions import private as drawn_by
-from earwitness.worlds.scenes import DURATION, HALF, SPLITS, MadeScene, Time, scene
+from earwitness.worlds.scenes import SPLITS, MadeScene, scene
 from earwitness.worlds.scenes import VERSION as VERSION
 
 if TYPE_CHECKING:

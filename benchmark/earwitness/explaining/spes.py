@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from earwitness.explaining.memory import LiveBytes, rows_of
 from earwitness.extras import not_installed
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
 
@@ -48,17 +49,22 @@ class Spes(SpeechExplainer):
     prefix_p: float = 0.4
     """Probability that an earlier token's embedding is zeroed."""
     batch: int = 32
-    """Masks a pass: the chunk that bounds memory."""
+    """Most masks a pass: the chunk that bounds memory; fewer where it would not fit (`explaining.memory`)."""
 
     @torch.inference_mode()
     def explain(self, model: SpeechModel, item: SpeechItem) -> SpeechMap:
         """The map of one item."""
         features = torch.as_tensor(item.features, device=model.device)
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
-        original = model.logits(features[None], tokens)[0].double().log_softmax(-1)
+        with LiveBytes() as live:
+            logits = model.logits(features[None], tokens)
+            original = logits[0].double().log_softmax(-1)
+            # Weighed with what is made of the passes that follow; those over prefix masks weigh less.
+            divergences(original, logits)
+        rows = rows_of(live.peak, self.batch, model.device)
         rng = np.random.default_rng(item.explainer_seed)
-        spectrogram = self._cells(model, item, original, rng)
-        return normalise(spectrogram, self._context(model, item, original, rng))
+        spectrogram = self._cells(model, item, original, rng, rows)
+        return normalise(spectrogram, self._context(model, item, original, rng, rows))
 
     def superpixels(self, features: np.ndarray) -> list[np.ndarray]:
         """Labels [T, M] from 0 of each granularity: SLIC of the spectrogram between its least and largest cell."""
@@ -84,7 +90,9 @@ class Spes(SpeechExplainer):
         for start in range(0, masks, self.batch):
             yield rng.random((min(self.batch, masks - start), units), dtype=np.float32) < p
 
-    def _cells(self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator) -> np.ndarray:
+    def _cells(
+        self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator, rows: int
+    ) -> np.ndarray:
         """Stage A: mean divergences [O, T, M] over the masks that drop the cell; 0 where none does."""
         mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
         centred = torch.as_tensor(item.features, device=model.device) - mean
@@ -96,25 +104,27 @@ class Spes(SpeechExplainer):
             where = torch.as_tensor(labels.ravel(), device=model.device)
             moved, dropped = np.zeros((len(original), units)), np.zeros(units)
             for bits in self.draw(rng, masks, units, self.p):
-                absent = torch.as_tensor(bits, device=model.device).to(centred.dtype)
-                kept = (1 - absent).index_select(1, where).view(-1, *centred.shape)
-                found = divergences(original, model.logits(torch.addcmul(mean, kept, centred), tokens))
-                moved += (found.T @ absent.double()).cpu().numpy()
+                for absent in torch.as_tensor(bits, device=model.device).to(centred.dtype).split(rows):
+                    kept = (1 - absent).index_select(1, where).view(-1, *centred.shape)
+                    found = divergences(original, model.logits(torch.addcmul(mean, kept, centred), tokens))
+                    moved += (found.T @ absent.double()).cpu().numpy()
                 dropped += bits.sum(0)
             sums += moved.astype(np.float32)[:, labels]
             counts += dropped[labels]
         sums /= np.maximum(counts, 1)
         return sums
 
-    def _context(self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator) -> np.ndarray:
+    def _context(
+        self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator, rows: int
+    ) -> np.ndarray:
         """Stage B: mean divergences [O, O] over the masks that drop the earlier token; 0 from the diagonal on."""
         features = torch.as_tensor(item.features, device=model.device)[None]
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
         moved, dropped = np.zeros((len(original), len(original))), np.zeros(len(original))
         for bits in self.draw(rng, self.prefix_masks, len(original), self.prefix_p):
-            absent = torch.as_tensor(bits, device=model.device).to(features.dtype)
-            found = divergences(original, model.logits(features, tokens, 1 - absent))
-            moved += (found.T @ absent.double()).cpu().numpy()
+            for absent in torch.as_tensor(bits, device=model.device).to(features.dtype).split(rows):
+                found = divergences(original, model.logits(features, tokens, 1 - absent))
+                moved += (found.T @ absent.double()).cpu().numpy()
             dropped += bits.sum(0)
         return np.tril(moved / np.maximum(dropped, 1), -1)
 

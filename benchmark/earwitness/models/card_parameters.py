@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,5 +19,7 @@ Seconds = Annotated[float, Field(gt=0, le=LONGEST, allow_inf_nan=False)]
 """Of a generation."""
 Temperature = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 """What logits are divided by; 0 is greedy."""
+Dtype = Literal["float32", "bfloat16"]
+"""What weights and activations are held in."""
 TopK = Annotated[int, Field(ge=0, le=10_000_000)]
 """How many of the likeliest codes may be drawn; 0, and any number beyond the codebook, leaves all."""

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 import torch
 from transformers import GenerationMixin
-from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderDecoderCache
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from earwitness.errors import InvalidItemError
+from earwitness.explaining.memory import peak_bytes, rows_of
+from earwitness.models.beam_search import SearchRules, search
 from earwitness.models.cache_argument import cached
+from earwitness.models.cached_decoder import CachedDecoder, bytes_of_utterance
 from earwitness.models.pass_tally import PassTally, Rates, encoder_share
 from earwitness.models.pretrained_files import attempt, quiet
+from earwitness.models.shared_states import NAME, cross_cache
 from earwitness.models.transcript_search import as_list, search_settings
 from earwitness.models.transcript_tokens import TranscriptTokens
 from earwitness.tracks.speech import Attention
@@ -49,7 +53,10 @@ class EncoderDecoder(ABC):
         # Speech2Text does not claim this kernel, but its attention runs through the same switch as Whisper's.
         module.config._attn_implementation = "sdpa"
         self.module: nn.Module = module
-        self.device: torch.device = next(module.parameters()).device
+        held = next(module.parameters())
+        self.device: torch.device = held.device
+        self._dtype = held.dtype
+        self._encoding_bytes: dict[int, int] = {}
         self.sample_rate = int(parts.extractor.sampling_rate)
         self.prompt = tuple(int(token) for token in prompt)
         self._tokens = TranscriptTokens(parts.tokenizer)
@@ -60,7 +67,7 @@ class EncoderDecoder(ABC):
         self._ends = as_list(self._search.eos_token_id)
         rates = Rates(frames=self.frame_rate, steps=self.frame_rate / self.stride)
         share = encoder_share(self._encoder, self._decoder, self._head, rates)
-        self.metered: nn.Module = PassTally(self._encoder, self._decoder, share, rates)
+        self.metered = PassTally(self._encoder, self._decoder, share, rates)
 
     def sequences(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
         """How many passes over one whole utterance a call of `metered` is worth; see `PassTally`."""
@@ -89,38 +96,68 @@ class EncoderDecoder(ABC):
             raise ValueError(f"features must be [B, T, {self.bins}]; found {list(features.shape)}")
         if not 1 <= features.shape[1] <= most:
             raise InvalidItemError(f"the spectrogram has {features.shape[1]} frames and the model takes 1 to {most}")
-        states: Tensor = self._encoder(self._window(features.to(self.device, torch.float32))).last_hidden_state
+        window = self._window(features.to(self.device, torch.float32)).to(self._dtype)
+        states: Tensor = self._encoder(window).last_hidden_state
         return states
 
-    def transcribe(self, features: Tensor, beams: int = 5) -> list[NDArray[np.int64]]:
-        """Tokens [O] of each spectrogram [B, T, M], found by beam search; O is 0 where nothing is said."""
+    def transcribe(self, features: Tensor, beams: int = 5, most: int | None = None) -> list[NDArray[np.int64]]:
+        """Tokens [O] of each spectrogram [B, T, M], found by beam search; O is 0 where nothing is said.
+
+        O is `most` at most, and what the model itself bounds transcripts by. The search is transformers' own, but that
+        whose transcript is settled is searched no more. As many are encoded and searched at once as fit into memory.
+        """
         with torch.inference_mode():
-            states = self.encode(features)
-            return self._search_through(states, self._window(features.to(self.device, torch.float32)), beams)
+            states = torch.cat([self.encode(rows) for rows in features.split(self._rows_encoded(features))])
+            steps = len(self.prompt) + min(self._most, most or self._most)
+            each = bytes_of_utterance(self._decoder, self._head, states, beams, steps)
+            rows = rows_of(each, len(states), self.device)
+            return [tokens for some in states.split(rows) for tokens in self._search_through(some, beams, most)]
+
+    def _rows_encoded(self, features: Tensor) -> int:
+        """How many of spectrograms [B, T, M] are encoded at once; a row of T frames is weighed when first asked for."""
+        frames = features.shape[1]
+        if frames not in self._encoding_bytes:
+            self._encoding_bytes[frames] = peak_bytes(lambda: self.encode(features[:1]))
+        return rows_of(self._encoding_bytes[frames], len(features), self.device)
 
     def tried(self, source: str) -> Self:
         """The model itself; raises ModelError where its generation settings do not work, by a search of one token."""
-        states = torch.zeros(1, 2, int(cast("Any", self.module).config.d_model), device=self.device)
+        states = torch.zeros(1, 2, int(cast("Any", self.module).config.d_model), device=self.device, dtype=self._dtype)
         with torch.inference_mode():
-            attempt("generation settings", source, lambda: self._search_through(states, states, 2, max_new_tokens=1))
+            attempt("generation settings", source, lambda: self._search_through(states, 2, 1))
         return self
 
-    def _search_through(self, states: Tensor, given: Tensor, beams: int, **bounds: int) -> list[NDArray[np.int64]]:
-        """Tokens [O] by beam search over encoder states [B, E, D]; `given` is what the encoder had."""
+    def _search_through(self, states: Tensor, beams: int, most: int | None) -> list[NDArray[np.int64]]:
+        """Tokens [O] by beam search over encoder states [B, E, D]."""
+        found: list[NDArray[np.int64]] = []
+
+        def decode(module: Any, input_ids: Tensor, logits_processor: Any, generation_config: Any, **_: Any) -> Tensor:
+            decoder = CachedDecoder(self._decoder, self._head, states, input_ids)
+            rules = SearchRules(
+                beams=beams,
+                ends=tuple(self._ends),
+                most=generation_config.max_length - input_ids.shape[1],
+                length_penalty=generation_config.length_penalty,
+                early_stopping=generation_config.early_stopping,
+            )
+            found.extend(search(decoder, input_ids, logits_processor, rules))
+            return input_ids
+
+        # Of transformers' `generate` only what it makes of the settings is wanted: one beam leaves the rows single.
         settings: Any = copy.deepcopy(self._search)
-        settings.update(num_beams=beams, **bounds)
-        with quiet():
+        settings.update(num_beams=1, max_new_tokens=min(self._search.max_new_tokens, most or self._most))
+        with quiet(), _attending(self.module, NAME):
             # The mixin itself, since Whisper's own `generate` reads timestamps as places to start again from.
-            found = GenerationMixin.generate(
+            GenerationMixin.generate(
                 cast("Any", self.module),
-                given,
+                states,
                 generation_config=settings,
                 encoder_outputs=BaseModelOutput(last_hidden_state=states),
                 decoder_input_ids=self._opening(len(states)),
                 attention_mask=None,
+                custom_generate=decode,
             )
-        rows = found[:, len(self.prompt) :].cpu().numpy()
-        return [_until(row, self._ends) for row in rows]
+        return found
 
     def logits(self, features: Tensor, tokens: Tensor, prefix_mask: Tensor | None = None) -> Tensor:
         """Logits [B, O, V] of token k after tokens 0 .. k - 1, teacher-forced, differentiable in features and mask.
@@ -128,8 +165,9 @@ class EncoderDecoder(ABC):
         Features [B, T, M], tokens [B, O], mask [B, O]; one row of any of them serves all.
         """
         hidden = self._decode(self.encode(features), tokens, prefix_mask).last_hidden_state
-        logits: Tensor = self._head(self._said(hidden, tokens))
-        return logits
+        # A slice in its place would have each row multiplied with a copy of the whole vocabulary's matrix.
+        logits: Tensor = self._head(self._said(hidden, tokens).contiguous())
+        return logits.float()
 
     def attention(self, features: Tensor, tokens: Tensor) -> Attention:
         """Attention of a teacher-forced pass over features [B, T, M] and tokens [B, O], in the autograd graph.
@@ -137,10 +175,10 @@ class EncoderDecoder(ABC):
         What a model with a fixed window pays to the silence after the utterance is left out.
         """
         states = self.encode(features)
-        with _eager(self.module):
-            output = self._decode(states, tokens, None, output_attentions=True)
-        cross = torch.stack([self._said(layer, tokens) for layer in _by_query(output.cross_attentions)], dim=1)
-        own = torch.stack([self._said(layer, tokens) for layer in _by_query(output.attentions)], dim=1)
+        # The implementation that also returns its weights.
+        output = self._decode(states, tokens, None, "eager", output_attentions=True)
+        cross = torch.stack([self._said(layer, tokens) for layer in _by_query(output.cross_attentions)], dim=1).float()
+        own = torch.stack([self._said(layer, tokens) for layer in _by_query(output.attentions)], dim=1).float()
         prefix = torch.nn.functional.pad(own.transpose(2, 3)[..., len(self.prompt) :], (0, 1))
         return Attention(self._over_frames(cross.transpose(2, 3), features.shape[1]), prefix)
 
@@ -172,20 +210,28 @@ class EncoderDecoder(ABC):
         first = len(self.prompt) - 1
         return positions[:, first : first + tokens.shape[1]]
 
-    def _decode(self, states: Tensor, tokens: Tensor, prefix_mask: Tensor | None, **kwargs: Any) -> Any:
-        """A teacher-forced pass of the decoder, whose position P - 1 + k, of a prompt of P, predicts token k."""
+    def _decode(
+        self, states: Tensor, tokens: Tensor, prefix_mask: Tensor | None, attention: str = NAME, **kwargs: Any
+    ) -> Any:
+        """A teacher-forced pass of the decoder, whose position P - 1 + k, of a prompt of P, predicts token k.
+
+        `attention` is an implementation of attention that transformers knows.
+        """
         if tokens.shape[1] > self._most:
             raise InvalidItemError(f"the transcript has {tokens.shape[1]} tokens and the model takes {self._most}")
         rows = _rows(states, tokens, prefix_mask)
         ids = torch.cat([self._opening(rows), tokens[:, :-1].to(self.device).expand(rows, -1)], dim=1)
-        cache = _shared_keys(self._decoder, states, rows) if len(states) < rows else None
         mask = None if prefix_mask is None else prefix_mask[:, : tokens.shape[1] - 1].to(self.device)
-        with _scaled_embedding(self._decoder.embed_tokens, mask, len(self.prompt)):
+        cross = cross_cache(self._decoder, states, rows, ids.shape[1]) if attention == NAME else None
+        cache = None if cross is None else EncoderDecoderCache(DynamicCache(), cross)
+        embedding = _scaled_embedding(self._decoder.embed_tokens, mask, len(self.prompt))
+        with embedding, self.metered.teacher_forced(), _attending(self.module, attention):
             return self._decoder(
                 input_ids=ids,
-                encoder_hidden_states=states.expand(rows, -1, -1),
+                encoder_hidden_states=states if cache is not None else states.expand(rows, -1, -1),
                 **cached(self._decoder, cache),
-                use_cache=False,
+                # Without it Whisper's layers are not handed the cache.
+                use_cache=cache is not None,
                 **kwargs,
             )
 
@@ -213,7 +259,7 @@ def _scaled_embedding(embedding: nn.Module, mask: Tensor | None, opening: int) -
         yield
         return
     factor = torch.nn.functional.pad(mask.to(torch.float32), (opening, 0), value=1.0)[..., None]
-    handle = embedding.register_forward_hook(lambda module, args, output: output * factor)
+    handle = embedding.register_forward_hook(lambda module, args, output: output * factor.to(output.dtype))
     try:
         yield
     finally:
@@ -221,37 +267,15 @@ def _scaled_embedding(embedding: nn.Module, mask: Tensor | None, opening: int) -
 
 
 @contextmanager
-def _eager(module: Any) -> Iterator[None]:
-    """Attention by the implementation that also returns its weights."""
+def _attending(module: Any, implementation: str) -> Iterator[None]:
+    """Attention by an implementation that transformers knows by this name."""
     usual = module.config._attn_implementation
-    module.config._attn_implementation = "eager"
+    module.config._attn_implementation = implementation
     try:
         yield
     finally:
         module.config._attn_implementation = usual
 
 
-def _shared_keys(decoder: Any, states: Tensor, rows: int) -> EncoderDecoderCache:
-    """A cache whose cross-attention has the keys and values of one row of states [1, E, D], computed once for all."""
-    layers: list[Any] = []
-    for decoding in decoder.layers:
-        attention, layer = decoding.encoder_attn, DynamicLayer()  # type: ignore[no-untyped-call]
-        keys, values = (
-            project(states).unflatten(2, (-1, attention.head_dim)).transpose(1, 2).expand(rows, -1, -1, -1)
-            for project in (attention.k_proj, attention.v_proj)
-        )
-        layer.lazy_initialization(keys, values)
-        # Set and not appended, which would copy them once for each row.
-        layer.keys, layer.values = keys, values
-        layers.append(layer)
-    return EncoderDecoderCache(DynamicCache(), Cache(layers=layers))
-
-
 def _by_query(layers: Sequence[Tensor]) -> list[Tensor]:
     return [layer.transpose(1, 2) for layer in layers]
-
-
-def _until(row: NDArray[np.int64], ends: Sequence[int]) -> NDArray[np.int64]:
-    """The tokens before the first end."""
-    stops = np.flatnonzero(np.isin(row, ends))
-    return row[: stops[0]] if len(stops) else row

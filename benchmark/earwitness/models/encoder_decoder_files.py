@@ -19,6 +19,8 @@ from earwitness.models.pretrained_files import (
 if TYPE_CHECKING:
     from torch import nn
 
+    from earwitness.models.card_parameters import Dtype
+
 TOKENIZER_FILES = ("tokenizer.json", "sentencepiece.bpe.model", "vocab.json")
 MaxTokens = Annotated[int, Field(ge=1, le=100_000)]
 """Bound of a transcript; the decoder's own positions bound it, too."""
@@ -32,8 +34,8 @@ class Parts(NamedTuple):
     extractor: Any
 
 
-def load_speech_parts(source: str, revision: str, device: str, kind: str) -> Parts:
-    """Module in float32, tokenizer and feature extractor; raises ModelError where one is missing or of another kind.
+def load_speech_parts(source: str, revision: str, device: str, kind: str, dtype: Dtype = "float32") -> Parts:
+    """Module, tokenizer and feature extractor; raises ModelError where one is missing or of another kind.
 
     `kind` is the model type of the configuration: speech_to_text or whisper.
     """
@@ -48,7 +50,7 @@ def load_speech_parts(source: str, revision: str, device: str, kind: str) -> Par
             "weights",
             source,
             lambda: AutoModelForSpeechSeq2Seq.from_pretrained(
-                source, revision=revision, dtype=torch.float32, output_loading_info=True
+                source, revision=revision, dtype=getattr(torch, dtype), output_loading_info=True
             ),
         )
         tokenizer = attempt("tokenizer", source, lambda: AutoTokenizer.from_pretrained(source, revision=revision))

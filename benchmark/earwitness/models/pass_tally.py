@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
 TOKENS_PER_SECOND = 3.3
@@ -60,12 +63,22 @@ class PassTally(nn.Module):
         super().__init__()
         self.share = share
         self._rates = rates
+        self._is_teacher_forced = False
         encoder.register_forward_hook(self._encoded, with_kwargs=True)
         decoder.register_forward_hook(self._decoded, with_kwargs=True)
 
     def forward(self, output: Any, worth: float) -> Any:
         """The output, as it came."""
         return output
+
+    @contextmanager
+    def teacher_forced(self) -> Iterator[None]:
+        """Runs of the decoder inside are whole passes, whatever caches they carry."""
+        self._is_teacher_forced = True
+        try:
+            yield
+        finally:
+            self._is_teacher_forced = False
 
     def _encoded(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
         features: Tensor = kwargs["input_features"] if "input_features" in kwargs else args[0]
@@ -75,6 +88,6 @@ class PassTally(nn.Module):
         rows, length = output.last_hidden_state.shape[:2]
         worth = rows * (1 - self.share)
         states: Tensor | None = kwargs.get("encoder_hidden_states")
-        if kwargs.get("use_cache") and states is not None:
+        if kwargs.get("use_cache") and not self._is_teacher_forced and states is not None:
             worth *= length / max(1.0, TOKENS_PER_SECOND * states.shape[1] / self._rates.steps)
         self(output, worth=worth)

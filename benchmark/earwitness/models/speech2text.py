@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.errors import InvalidItemError, ModelError
+from earwitness.models.card_parameters import Dtype
 from earwitness.models.encoder_decoder import EncoderDecoder
 from earwitness.models.encoder_decoder_files import MaxTokens, load_speech_parts
 from earwitness.models.languages import language_code
@@ -90,14 +91,16 @@ def from_pretrained(
     *,
     language: str | None = None,
     max_tokens: MaxTokens | None = None,
+    dtype: Dtype = "float32",
 ) -> Speech2TextModel:
-    """The model of a hub id or a folder in the hub's format, in float32.
+    """The model of a hub id or a folder in the hub's format.
 
     `language` is the target language of a model that has several (a code, a name or a token; the default is in its
-    generation_config.json); `max_tokens` bounds a transcript. Raises ModelError where the source cannot be read, its
-    parts do not fit, or a parameter is none that it takes.
+    generation_config.json); `max_tokens` bounds a transcript. `dtype` is what weights and activations are held in;
+    features, logits and attention are float32 in any case. Raises ModelError where the source cannot be read, its parts
+    do not fit, or a parameter is none that it takes.
     """
-    parts = load_speech_parts(source, revision, device, "speech_to_text")
+    parts = load_speech_parts(source, revision, device, "speech_to_text", dtype)
     config: Any = parts.module.config
     if parts.extractor.num_mel_bins != config.input_feat_per_channel:
         raise ModelError(

@@ -5,13 +5,13 @@ Published: Radford et al., Robust Speech Recognition via Large-Scale Weak Superv
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from earwitness.errors import InvalidItemError, ModelError
+from earwitness.models.card_parameters import Dtype
 from earwitness.models.encoder_decoder import EncoderDecoder
 from earwitness.models.encoder_decoder_files import MaxTokens, load_speech_parts
 from earwitness.models.pretrained_files import adapter
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
     from earwitness.models.encoder_decoder_files import Parts
 
 _TIMESTAMP = re.compile(r"(<\|.*\|>)?")
-_FLOOR_BELOW_MAXIMUM, _QUIETEST = 2.0, -1.5
-"""Of Whisper's features (log10 power + 4) / 4: eight decades under the loudest cell, and the power 1e-10."""
+SILENCE = -0.75
+"""What stands in each cell after the utterance, of Whisper's features (log10 power + 4) / 4."""
 
 
 class WhisperModel(EncoderDecoder):
     """A `SpeechModel` whose spectrogram ends with the utterance and is padded to the model's window in each pass.
 
-    The extractor gives silence the floor, eight decades below the loudest cell; so does the padding, by the loudest
-    cell of the spectrogram that is passed. It is no part of the gradient.
+    The last frame is the last that hears some of the utterance. What follows is silence: `SILENCE` in every cell, so
+    that nothing of it moves with the cells that are removed. The extractor would give it the floor of the recording at
+    hand, eight decades below its loudest cell: -0.75 where that is 1.25, as speech of usual loudness has it.
     """
 
     def __init__(self, parts: Parts, prompt: list[int], silent: int, max_tokens: int | None = None) -> None:
@@ -55,16 +56,16 @@ class WhisperModel(EncoderDecoder):
     def _extract(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
         if not len(audio):
             raise InvalidItemError("the audio is empty; leave it out")
-        samples = self._frames * self._extractor.hop_length
+        hop, reach = self._extractor.hop_length, self._extractor.n_fft // 2
+        samples = self._frames * hop
         read = self._extractor(audio, sampling_rate=self.sample_rate, max_length=samples, return_tensors="np")
         features: NDArray[np.float32] = read["input_features"][0].T
-        return features[: math.ceil(len(audio) / self._extractor.hop_length)].copy()
+        # Frame t hears the samples less than `reach` from sample t hop.
+        return features[: -(-(len(audio) + reach) // hop)].copy()
 
     def _window(self, features: Tensor) -> Tensor:
-        loudest = features.detach().amax(dim=(1, 2), keepdim=True)
-        silence = (loudest - _FLOOR_BELOW_MAXIMUM).clamp_min(_QUIETEST)
-        padding = silence.expand(-1, self._frames - features.shape[1], features.shape[2])
-        return torch.cat([features, padding], dim=1).transpose(1, 2)
+        behind = self._frames - features.shape[1]
+        return torch.nn.functional.pad(features, (0, 0, 0, behind), value=SILENCE).transpose(1, 2)
 
 
 @adapter
@@ -76,15 +77,17 @@ def from_pretrained(
     language: str | None = None,
     task: Literal["transcribe", "translate"] | None = None,
     max_tokens: MaxTokens | None = None,
+    dtype: Dtype = "float32",
 ) -> WhisperModel:
-    """The model of a hub id or a folder in the hub's format, in float32.
+    """The model of a hub id or a folder in the hub's format.
 
     `language` is a code, a name or a token (de, German, <|de|>); it and `task`, left out, come from the folder
     (`language` and `task` of its generation_config.json, or `forced_decoder_ids`), or are en and transcribe: the
-    language is never guessed from the sound. `max_tokens` bounds a transcript. Raises ModelError where the source
-    cannot be read, its parts do not fit, or a parameter is none that it takes.
+    language is never guessed from the sound. `max_tokens` bounds a transcript. `dtype` is what weights and activations
+    are held in; features, logits and attention are float32 in any case. Raises ModelError where the source cannot be
+    read, its parts do not fit, or a parameter is none that it takes.
     """
-    parts = load_speech_parts(source, revision, device, "whisper")
+    parts = load_speech_parts(source, revision, device, "whisper", dtype)
     frames, found = _window_frames(parts.module), parts.extractor.nb_max_frames
     if frames != found:
         raise ModelError(

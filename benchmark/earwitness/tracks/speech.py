@@ -81,8 +81,11 @@ class SpeechModel(Protocol):
     def encode(self, features: Tensor) -> Tensor:
         """Encoder states [B, E, D] of spectrograms [B, T, M]."""
 
-    def transcribe(self, features: Tensor, beams: int = 5) -> list[NDArray[np.int64]]:
-        """Tokens [O] of each spectrogram [B, T, M], found by beam search; O is 0 where nothing is said."""
+    def transcribe(self, features: Tensor, beams: int = 5, most: int | None = None) -> list[NDArray[np.int64]]:
+        """Tokens [O] of each spectrogram [B, T, M], found by beam search; O is 0 where nothing is said.
+
+        O is at most `most`, where that is given. B may be more than fits into memory at once.
+        """
 
     def logits(self, features: Tensor, tokens: Tensor, prefix_mask: Tensor | None = None) -> Tensor:
         """Logits [B, O, V] of token k after tokens 0 .. k - 1, teacher-forced, differentiable in features and mask.

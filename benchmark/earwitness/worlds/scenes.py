@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from earwitness.worlds.events import Event, Loudness, Scene, Time, place
 from earwitness.worlds.scene_captions import (
     PUBLIC,
     EventMeaning,
@@ -22,30 +22,13 @@ from earwitness.worlds.scene_captions import (
     teach,
     write,
 )
-from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, draw, synthesise
+from earwitness.worlds.sounds import LABELS, draw
 
 VERSION = 1
-DURATION = 2.0
-"""Seconds of a clip."""
-SAMPLES = int(DURATION * SAMPLE_RATE)
-HALF = DURATION / 2
-"""Seconds: early events end before it, late ones begin after it."""
 
 Split = Literal["train", "validation", "test"]
-Loudness = Literal["loud", "quiet"]
 Pitch = Literal["high", "low"]
-Time = Literal["early", "late"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-
-# Root mean square over the event's interval in dB below full scale. What is not said lies between what is said.
-LEVELS: dict[Loudness | None, tuple[float, float]] = {
-    "loud": (-26.0, -23.0),
-    "quiet": (-43.0, -40.0),
-    None: (-36.0, -30.0),
-}
-# Intervals leave a margin to the middle, so that "early" and "late" share no codec frame.
-STARTS: dict[Time | None, tuple[float, float]] = {"early": (0.0, 0.12), "late": (1.0, 1.12), None: (0.0, 0.12)}
-STOPS: dict[Time | None, tuple[float, float]] = {"early": (0.84, 0.96), "late": (1.88, 2.0), None: (1.88, 2.0)}
 
 Ranges = Mapping[str, tuple[float, float]]
 # What makes a class low or high. What is not said lies between; pitches of low and high are half as far apart again, or
@@ -84,23 +67,15 @@ _PITCHED = {2: 0.6, 3: 0.25}
 
 
 @dataclass(frozen=True)
-class SceneEvent:
-    """One sounding event."""
+class SceneEvent(Event):
+    """One sounding event, and what is said of it."""
 
-    label: str
-    start: float
-    """Seconds."""
-    stop: float
-    """Seconds."""
-    gain_db: float
-    """Root mean square over the interval, in dB re full scale."""
     loudness: Loudness | None
     """What captions say about its level; None where they say nothing."""
     pitch: Pitch | None
     """What captions say about its pitch; None where they say nothing."""
     time: Time | None
     """What captions say about its time; None where they say nothing and it sounds throughout."""
-    parameters: dict[str, float]
 
     def sounds(self, half: Time) -> bool:
         """Whether it sounds in a half of the clip."""
@@ -108,15 +83,13 @@ class SceneEvent:
 
 
 @dataclass(frozen=True)
-class MadeScene:
+class MadeScene(Scene):
     """One item of the world."""
 
+    events: tuple[SceneEvent, ...]
     id: str
     split: Split
-    events: tuple[SceneEvent, ...]
     caption: SceneCaption
-    noise: tuple[int, ...]
-    """Entropy of the noise in the sounds."""
 
     def interval(self, word: SceneWord) -> tuple[float, float] | None:
         """Seconds between which the word's event sounds; None where it speaks of none."""
@@ -124,11 +97,6 @@ class MadeScene:
             return None
         event = self.events[word.event]
         return event.start, event.stop
-
-    @property
-    def labels(self) -> frozenset[str]:
-        """Classes that sound."""
-        return frozenset(event.label for event in self.events)
 
     def heard(self, half: Time) -> frozenset[str]:
         """Classes that sound in a half of the clip."""
@@ -140,15 +108,6 @@ class MadeScene:
         return all(self.heard(half) == {event.label} for half in halves if event.sounds(half))
 
 
-class SceneSound(NamedTuple):
-    """The sound of a scene."""
-
-    audio: NDArray[np.float32]
-    """[S], the sum of the stems."""
-    stems: NDArray[np.float32]
-    """[E, S], one for each event."""
-
-
 def scene(split: Split, index: int, seed: int = 0, lexicon: Lexicon = PUBLIC) -> MadeScene:
     """Item `index` of a split; other seeds, and lexicons of other keys, draw other items of the same split."""
     private = (lexicon.key,) if lexicon.key else ()
@@ -157,14 +116,15 @@ def scene(split: Split, index: int, seed: int = 0, lexicon: Lexicon = PUBLIC) ->
     events = _events(rng)
     caption = write(_meanings(events), split, rng, lexicon)
     name = f"{split}-{index:05d}" + (f"-{seed}" if seed else "")
-    return MadeScene(id=name, split=split, events=events, caption=caption, noise=entropy)
+    return MadeScene(events, entropy, name, split, caption)
 
 
 def solo(scene: MadeScene, number: int) -> MadeScene:
     """One event of a scene, by itself: what learners begin with."""
     noise, events = (*scene.noise, number), scene.events[number : number + 1]
     rng = np.random.default_rng(np.random.SeedSequence(noise))
-    return MadeScene(f"{scene.id}-solo{number}", scene.split, events, write(_meanings(events), scene.split, rng), noise)
+    caption = write(_meanings(events), scene.split, rng)
+    return MadeScene(events, noise, f"{scene.id}-solo{number}", scene.split, caption)
 
 
 def captions(scene: MadeScene, n: int, rng: np.random.Generator, lexicon: Lexicon = PUBLIC) -> list[SceneCaption]:
@@ -175,17 +135,6 @@ def captions(scene: MadeScene, n: int, rng: np.random.Generator, lexicon: Lexico
 def lesson(scene: MadeScene, rng: np.random.Generator, embellished: bool, lexicon: Lexicon = PUBLIC) -> Lesson:
     """A fresh caption to learn from; embellished, it says more than there is and tells which of its words do."""
     return teach(_meanings(scene.events), scene.split, rng, lexicon, embellished)
-
-
-def render(scene: MadeScene) -> SceneSound:
-    """Audio and stems of a scene, bit for bit the same each time."""
-    stems = np.zeros((len(scene.events), SAMPLES), dtype=np.float32)
-    for number, event in enumerate(scene.events):
-        rng = np.random.default_rng(np.random.SeedSequence((*scene.noise, number)))
-        start, stop = int(event.start * SAMPLE_RATE), int(event.stop * SAMPLE_RATE)
-        wave = synthesise(event.label, event.parameters, stop - start, rng)
-        stems[number, start:stop] = wave * 10 ** (event.gain_db / 20)
-    return SceneSound(audio=stems.sum(0), stems=stems)
 
 
 def _meanings(events: tuple[SceneEvent, ...]) -> list[EventMeaning]:
@@ -222,7 +171,7 @@ def _pitch(rng: np.random.Generator, count: int) -> Pitch | None:
 def _event(
     rng: np.random.Generator, label: str, loudness: Loudness | None, pitch: Pitch | None, time: Time | None
 ) -> SceneEvent:
-    start, stop, gain_db = (float(rng.uniform(*span)) for span in (STARTS[time], STOPS[time], LEVELS[loudness]))
+    start, stop, gain_db = place(rng, time, loudness)
     ranges = PITCHES[label][pitch]
     said = {name: float(rng.uniform(*ranges[name])) for name in ranges}
-    return SceneEvent(label, start, stop, gain_db, loudness, pitch, time, {**draw(label, rng), **said})
+    return SceneEvent(label, start, stop, gain_db, {**draw(label, rng), **said}, loudness, pitch, time)

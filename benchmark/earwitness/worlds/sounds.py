@@ -1,4 +1,4 @@
-"""Synthesis of the soundscape's classes: numpy only, deterministic from the parameters and a generator of noise."""
+"""Synthesis of the classes of made sounds: numpy only, deterministic from the parameters and a generator of noise."""
 
 from __future__ import annotations
 

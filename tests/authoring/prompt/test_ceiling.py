@@ -220,5 +220,5 @@ def test_a_choice_is_the_explanation_whose_masks_keep_its_words(
         assert [set(np.flatnonzero(row).tolist()) for row in found] == [set(kept)] * frames
     halved = ceiling.chosen(scoring, some, "0 | 1").weights
     assert [row.argmax() for row in halved] == [frame % 2 for frame in range(frames)]
-    with pytest.raises(EarwitnessError, match="choice '0 99': 99 is none of the 4 words, counted from 0"):
+    with pytest.raises(EarwitnessError, match="choice '0 99': 99 is none of the 11 words, counted from 0"):
         ceiling.chosen(scoring, some, "0 99")

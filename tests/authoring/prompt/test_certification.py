@@ -28,7 +28,8 @@ METRICS = [
     {"metric": "shapley_spearman"},
     {"metric": "null_word_mass"},
 ]
-VERDICTS = {role: {"certified": True} for role in ("class", "loudness", "order")}
+ACTING = {"class", "loudness", "pitch", "time", "negator"}
+VERDICTS = {role: {"certified": True} for role in (*ACTING, "interval")}
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_truth_of_every_item_is_stored(some: Task) -> None:
     stage.certify(some, progress=False)
     found = truth.read_truth(some)
     assert len(found.words) == 6
-    assert found.causal_roles() == {"class", "loudness", "order"}
+    assert found.causal_roles() == ACTING
     assert found.certificate["task"] == "fake@1"
     assert not [path for path in certificates.folder(some).iterdir() if path.name.startswith(".")]
 
@@ -71,6 +72,21 @@ def test_the_truth_as_an_explanation_is_the_ceiling_of_metrics_that_compare_with
             assert row["value"] == best[str(row["metric"])], row
         else:
             assert row["value"] != best[str(row["metric"])], row
+
+
+def test_the_truth_of_a_half_is_the_ceiling_of_items_that_ask_for_it(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "certify_roles", lambda task, respondent, costs: VERDICTS)
+    dataset = {"adapter": "scenes", "identity": "fake@1", "items": 4, "parameters": {"timed": True}}
+    some = task(tmp_path / "task", METRICS[1:-1], dataset=dataset)
+    stage.certify(some, progress=False)
+    assert {item: len(words.shapley) for item, words in truth.read_truth(some).words.items()} == {
+        record.id: len(record.prompt.split()) for record in scenes.load(items=4, timed=True)
+    }
+    best = [row for row in stored(some, ceilings.CEILING) if row["kind"] == "ceiling"]
+    assert {row["metric"] for row in best} >= {"word_ap@class", "word_ap@causal", "shapley_spearman"}
+    assert {row["value"] for row in best} == {1.0}
 
 
 def test_a_killed_certification_goes_on_where_it_stopped(some: Task, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,8 +258,6 @@ def test_ceilings_made_anew_are_those_of_the_certification_and_nothing_else_move
 
 
 def test_what_is_stored_names_the_explanation_that_has_the_value(some: Task, tmp_path: Path) -> None:
-    dataset = {"adapter": "soundscape", "identity": "fake@1", "items": 6, "parameters": {"order": True}}
-    some = task(some.folder, METRICS, dataset=dataset)
     stage.certify(some, progress=False)
     scoring = open_scoring(Setting(some, cache=tmp_path / "cache"))
     items = {item.id: item for item in scoring.items()[0]}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,8 @@ from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.results.rows import Row, Status, table
 from earwitness.stats import ranks
 from earwitness.task import Task
-from earwitness.worlds import scenes, soundscape
+from earwitness.worlds.events import render
+from earwitness.worlds.scenes import scene
 from earwitness.worlds.sounds import LABELS
 from scoring_fakes import task
 
@@ -103,29 +103,28 @@ def in_world(folder: Path, **dataset: object) -> Task:
 
 
 @pytest.mark.parametrize(
-    ("dataset", "made", "rendered"),
+    "dataset",
     [
-        ({"adapter": "soundscape"}, soundscape.scene, soundscape.render),
-        ({"adapter": "scenes"}, scenes.scene, scenes.render),
-        ({"adapter": "scenes", "split": "validation", "seed": 5}, scenes.scene, scenes.render),
-        ({"adapter": "scenes", "parameters": {"timed": True}}, scenes.scene, scenes.render),
+        {"adapter": "scenes"},
+        {"adapter": "scenes", "split": "validation", "seed": 5},
+        {"adapter": "scenes", "parameters": {"timed": True}},
     ],
 )
 def test_judges_hear_scenes_of_the_tasks_own_world_and_split_that_are_none_of_its_items(
-    tmp_path: Path, hearing: Hearing, dataset: dict[str, object], made: Any, rendered: Any
+    tmp_path: Path, hearing: Hearing, dataset: dict[str, object]
 ) -> None:
     some = in_world(tmp_path, **dataset)
     found = second_opinions.right_top_classes(some, 4)
-    expected = [made(some.card.dataset.split, index, some.card.dataset.seed + 2) for index in range(4)]
+    expected = [scene(some.card.dataset.split, index, some.card.dataset.seed + 2) for index in range(4)]
     for audio in hearing.heard:
-        assert np.array_equal(audio.numpy(), np.stack([rendered(each).audio for each in expected]))
+        assert np.array_equal(audio.numpy(), np.stack([render(each).audio for each in expected]))
     for name, top in hearing.tops.items():
         right = float(np.mean([LABELS[top] in each.labels for each in expected]))
         assert found[name] == (right, right)
 
 
 def test_a_world_without_scenes_is_refused_in_one_line(tmp_path: Path, hearing: Hearing) -> None:
-    with pytest.raises(EarwitnessError, match="words of musiccaps have no rules; worlds that have: soundscape, scenes"):
+    with pytest.raises(EarwitnessError, match="words of musiccaps have no rules; worlds that have: scenes"):
         second_opinions.right_top_classes(in_world(tmp_path, adapter="musiccaps"))
     assert not hearing.heard
 

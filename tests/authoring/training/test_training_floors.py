@@ -1,24 +1,24 @@
-"""The floors' own arithmetic: swapped words and levels."""
+"""The floors' own arithmetic: replaced words and levels."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from earwitness.authoring.training.floors import level_db, mirror, summary, swap
-from earwitness.worlds.captions import LOUDNESS_WORDS
+from earwitness.authoring.training.floors import level_db, replace_fillers, summary
+from earwitness.worlds.scene_captions import PUBLIC
 
 
-def test_swapping_changes_loudness_words_only() -> None:
-    assert swap("the faint dog and some rain", LOUDNESS_WORDS, "loud") == "the loud dog and some rain"
-    assert swap("the booming dog", LOUDNESS_WORDS, "quiet") == "the quiet dog"
-    assert swap("the dog", LOUDNESS_WORDS, "quiet") == "the dog"
-
-
-def test_mirroring_order_words_twice_changes_nothing() -> None:
-    prompt = "one early dog plus that closing rain"
-    assert mirror(prompt) == "one late dog plus that opening rain"
-    assert mirror(mirror(prompt)) == prompt
+def test_every_filler_is_replaced_by_another_and_nothing_else() -> None:
+    prompt = "listen the loud dog and more"
+    for seed in range(20):
+        words = replace_fillers(prompt, np.random.default_rng(seed), PUBLIC.fillers).split()
+        assert words[2:4] == ["loud", "dog"]
+        for before, after in zip(prompt.split(), words, strict=True):
+            if before in PUBLIC.fillers:
+                assert after in PUBLIC.fillers
+                assert after != before
 
 
 def test_a_tenth_of_full_scale_is_minus_twenty_decibel_and_silence_minus_a_hundred() -> None:

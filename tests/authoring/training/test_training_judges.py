@@ -11,7 +11,8 @@ import torch
 from earwitness.authoring.training import judges
 from earwitness.authoring.training.data import Clips, presence
 from earwitness.authoring.training.loop import TrainingCheckpoint
-from earwitness.worlds.soundscape import SAMPLES, render, scene
+from earwitness.worlds.events import SAMPLES, render
+from earwitness.worlds.scenes import scene
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def clips() -> Clips:
 
 def trained(clips: Clips, path: Path) -> dict[str, torch.Tensor]:
     coded = Clips(clips.scenes[:2], np.zeros((2, SAMPLES), dtype=np.float32), clips.labels[:2])
-    judge, _ = judges.train_passt(clips, coded, 0, TrainingCheckpoint(path, every=0.0))
+    judge, _ = judges.train_passt(clips, coded, 0, TrainingCheckpoint(path, every=0.0), steps=3)
     assert not judge.training
     return judge.network.state_dict()
 
@@ -32,7 +33,6 @@ def test_a_killed_training_of_passt_goes_on_to_the_same_weights(
     clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judges, "BATCH", 2)
-    monkeypatch.setattr(judges, "STEPS", {"passt": 3})
     whole = trained(clips, tmp_path / "whole.pt")
     resample, calls = judges.at_rate, []
 

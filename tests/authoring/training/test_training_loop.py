@@ -14,6 +14,8 @@ from earwitness.authoring.training.loop import Loss, TrainingCheckpoint, Trainin
 from earwitness.authoring.training.prompt import WordMasking, build_tokenizer, delayed
 from earwitness.errors import EarwitnessError
 
+WORDS = ["the", "loud", "dog", "nearby"]
+
 
 def _problem() -> tuple[nn.Module, Loss]:
     torch.manual_seed(0)
@@ -72,7 +74,7 @@ def test_codebook_k_runs_k_steps_late() -> None:
 
 
 def test_the_tokenizer_ends_every_prompt_and_lowers_its_case() -> None:
-    tokenizer = build_tokenizer()
+    tokenizer = build_tokenizer(WORDS)
     assert tokenizer.convert_ids_to_tokens(tokenizer("The LOUD dog zzz").input_ids) == [
         "the",
         "loud",
@@ -83,10 +85,9 @@ def test_the_tokenizer_ends_every_prompt_and_lowers_its_case() -> None:
 
 
 def test_masked_words_lose_id_and_state_and_some_rows_lose_everything() -> None:
-    tokenizer = build_tokenizer()
-    masking, rng = WordMasking(tokenizer), np.random.default_rng(0)
-    words = ["the", "loud", "dog", "nearby"]
-    text = masking.batch([words] * 4000, rng)
+    tokenizer = build_tokenizer(WORDS)
+    masking, rng = WordMasking(tokenizer, 11), np.random.default_rng(0)
+    text = masking.batch([WORDS] * 4000, rng)
     mask_id = tokenizer.mask_token_id
     own = text.attended[0].nonzero().squeeze(1)
     assert own.tolist() == [0, 1, 2, 3, 4]

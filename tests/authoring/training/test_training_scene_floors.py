@@ -12,13 +12,13 @@ from torch import Tensor
 
 from earwitness.authoring.training import scene_floors as floors
 from earwitness.authoring.training.floors import obedience, unchanged
-from earwitness.worlds.captions import CLASS_WORDS
+from earwitness.worlds.events import HALF, LEVELS, SAMPLES, render
 from earwitness.worlds.scene_captions import PUBLIC, SceneRole, private
-from earwitness.worlds.scenes import HALF, LEVELS, PITCHES, SAMPLES, render, scene
+from earwitness.worlds.scenes import PITCHES, scene
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE, synthesise
 
 SCENES = [scene("validation", index) for index in range(150)]
-BY_WORD = {word: label for label, words in CLASS_WORDS.items() for word in words}
+BY_WORD = {word: label for label, words in PUBLIC.classes.items() for word in words}
 PEAK = 0.05
 MODIFIERS = {
     word: (role, value)

@@ -9,7 +9,8 @@ import torch
 from earwitness.authoring.training import scene_judges
 from earwitness.authoring.training.data import Clips, presence
 from earwitness.authoring.training.scene_judges import SceneSounds, overlapping_ast
-from earwitness.worlds.scenes import SAMPLES, MadeScene, scene
+from earwitness.worlds.events import SAMPLES
+from earwitness.worlds.scenes import MadeScene, scene
 from earwitness.worlds.sounds import LABELS
 
 SCENES = [scene("train", index) for index in range(12)]

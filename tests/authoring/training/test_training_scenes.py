@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from earwitness.authoring.training import data
 from earwitness.authoring.training import scenes as recipe
 from earwitness.authoring.training.data import scene_clips, solo_clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan
@@ -23,9 +24,9 @@ from earwitness.authoring.training.scenes import (
     spoken_of,
 )
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig
-from earwitness.worlds import scenes as world
+from earwitness.worlds.events import render
 from earwitness.worlds.scene_captions import PUBLIC, Lesson, SceneCaption, SceneRole, SceneWord
-from earwitness.worlds.scenes import lesson, render, scene, solo
+from earwitness.worlds.scenes import lesson, scene, solo
 from earwitness.worlds.sounds import LABELS
 
 SCENES = [scene("train", index) for index in range(40)]
@@ -61,7 +62,7 @@ def test_clips_are_rendered_once_and_labelled(tmp_path: Path, monkeypatch: pytes
     alone = solo_clips("train", 3, tmp_path)
     assert [len(item.events) for item in alone.scenes] == [1, 1, 1]
     assert alone.labels.sum(1).tolist() == [1, 1, 1]
-    monkeypatch.setattr(world, "render", lambda item: pytest.fail("rendered twice"))
+    monkeypatch.setattr(data, "render", lambda item: pytest.fail("rendered twice"))
     np.testing.assert_array_equal(scene_clips("train", 3, tmp_path).audio, made.audio)
 
 

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from earwitness import registry
-from earwitness.authoring.training import band, band_floors, diffusion, floors, soundscape, spoken
+from earwitness.authoring.training import band, band_floors, diffusion, floors, scene_floors, scenes, spoken
 from earwitness.authoring.training.prompt import END, WordMasking, build_tokenizer
 from earwitness.authoring.training.speech import Dictation
 from earwitness.authoring.training.twins import TWINS, train_twin
@@ -38,8 +38,8 @@ def files(folder: Path) -> list[str]:
 
 
 def test_no_word_is_masked_without_masking_and_some_captions_are_unheard_as_a_whole() -> None:
-    tokenizer = build_tokenizer()
-    text = WordMasking(tokenizer, masked=False).batch([WORDS] * 4000, np.random.default_rng(0))
+    tokenizer = build_tokenizer(WORDS)
+    text = WordMasking(tokenizer, 11, masked=False).batch([WORDS] * 4000, np.random.default_rng(0))
     assert not (text.ids == tokenizer.mask_token_id).any()
     assert text.ids[:, :5].tolist() == [tokenizer.convert_tokens_to_ids([*WORDS, END])] * 4000
     assert torch.equal(text.visible, text.attended.long())
@@ -110,15 +110,21 @@ def test_a_twin_of_a_prompt_task_is_trained_around_the_shipped_codec(
         asked.append(masked)
 
     monkeypatch.setattr(WordMasking, "__init__", noted)
-    monkeypatch.setattr(soundscape, "CLIPS", 12)
-    monkeypatch.setattr(soundscape, "STEPS", 1)
+    for name, value in {"CLIPS": 3, "SOLOS": 2, "BATCH": 2, "TEXT_BATCH": 2, "TEXT_STEPS": 1, "STEPS": 1}.items():
+        monkeypatch.setattr(scenes, name, value)
     heard = []
-    monkeypatch.setattr(floors, "measure", lambda folder, split, beside: heard.append((folder, split, beside)) or {})
+    monkeypatch.setattr(
+        scene_floors, "measure", lambda folder, split, beside: heard.append((folder, split, beside)) or {}
+    )
     figures = train_twin(task, tmp_path / "out", 2, masked, tmp_path / "work")
-    assert asked == [masked]
+    # The text encoder is taught alone, by whole captions.
+    assert asked == [True, masked]
     assert heard == [(tmp_path / "out", split, task.folder) for split in ("validation", "test")]
-    assert set(figures["seconds"]) == {"text_to_audio"}
+    assert set(figures["seconds"]) == {"text", "text_to_audio"}
     assert files(tmp_path / "out") == ["model", "training.json"]
+    (kept,) = (path for path in (tmp_path / "work").iterdir() if path.name != "clips")
+    assert kept.name.endswith("-unmasked") is not masked
+    assert files(kept) == ["prompt.pt", "text.pt"]
     mine, shipped = (
         load_file(folder / "model.safetensors") for folder in (tmp_path / "out" / "model", task.folder / "model")
     )

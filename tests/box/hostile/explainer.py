@@ -224,7 +224,7 @@ def import_scoring(prey: dict[str, Any]) -> bool:
 
 @attack
 def regenerate_world(prey: dict[str, Any]) -> bool:
-    return bool(importlib.import_module("earwitness.worlds.soundscape"))
+    return bool(importlib.import_module("earwitness.worlds.scenes"))
 
 
 @attack

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from earwitness.authoring import ceilings, certificates
-from earwitness.authoring.prompt.certificate import RULES, SCENE_RULES
+from earwitness.authoring.prompt.certificate import RULES
 from earwitness.errors import EarwitnessError
 from earwitness.scoring.certificates import CERTIFICATE, folder
 from earwitness.scoring.prompt import truth
@@ -22,29 +22,26 @@ def test_what_is_stored_comes_back_in_the_order_of_words(tmp_path: Path) -> None
     some = task(tmp_path, [{"metric": "size"}])
     rows = [{**WORD, "word": 1, "shapley": 2.0, "null": True}, {**WORD, "word": 0, "null": False}]
     ceilings.write_table(folder(some) / truth.SHAPLEY, rows, truth.SHAPLEY_SCHEMA)
-    certificates.write_certificate(some, {"roles": {"class": {"certified": True}, "order": {"certified": False}}})
+    certificates.write_certificate(some, {"roles": {"class": {"certified": True}, "time": {"certified": False}}})
     found = truth.read_truth(some)
     assert found.words["a"].shapley.tolist() == [1.0, 2.0]
     assert found.words["a"].null.tolist() == [False, True]
     assert found.causal_roles() == {"class"}
-    assert not found.certified("order")
+    assert not found.certified("time")
     assert not found.knows_when()
 
 
-@pytest.mark.parametrize("name", ["interval", "order"])
-def test_when_events_sound_is_certified_by_what_each_world_has_for_it(tmp_path: Path, name: str) -> None:
+def test_when_events_sound_is_certified_apart_from_words_of_time(tmp_path: Path) -> None:
     some = task(tmp_path, [{"metric": "size"}])
-    certificates.write_certificate(some, {"roles": {name: {"certified": True}, "time": {"certified": False}}})
+    certificates.write_certificate(some, {"roles": {"interval": {"certified": True}, "time": {"certified": False}}})
     assert truth.read_truth(some).knows_when()
 
 
 def test_every_role_of_a_made_world_acts_on_the_sound_or_is_known_not_to(tmp_path: Path) -> None:
     still = {"filler", "negated", "interval"}
-    for rules in (RULES, SCENE_RULES):
-        assert {*rules} - still <= set(truth.CAUSAL)
-    assert not still & set(truth.CAUSAL)
+    assert {*RULES} - still == set(truth.CAUSAL)
     some = task(tmp_path, [{"metric": "size"}])
-    certificates.write_certificate(some, {"roles": {role: {"certified": True} for role in SCENE_RULES}})
+    certificates.write_certificate(some, {"roles": {role: {"certified": True} for role in RULES}})
     assert truth.read_truth(some).causal_roles() == {"class", "loudness", "pitch", "time", "negator"}
 
 

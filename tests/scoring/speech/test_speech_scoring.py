@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,68 @@ def test_a_fine_grid_takes_curves_at_more_shares_and_is_another_metric(model: Fa
     both = [values[points]["deletion_token@mean"].value for points in (21, 29)]
     assert both[0] != both[1]
     assert both[0] == pytest.approx(both[1], abs=0.05)
+
+
+def test_what_every_map_leaves_alike_is_asked_once(
+    model: FakeSpeechModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = opened(task(tmp_path / "task"), tmp_path)
+    item = scoring.items()[0][0]
+    explanation, count = drawn(item), len(item.tokens)
+    asked: list[int] = []
+    usual = scoring.respondent.probabilities
+
+    def probabilities(item: SpeechItem, rows: np.ndarray) -> np.ndarray:
+        asked.append(len(rows))
+        return usual(item, rows)
+
+    monkeypatch.setattr(scoring.respondent, "probabilities", probabilities)
+    found = scoring.curves(item, explanation).probabilities(Fill.MEAN)
+    assert asked == [21, *[19] * (count - 1)]
+    mean = np.broadcast_to(item.features.mean(0), item.features.shape)
+    ends = usual(item, np.stack([item.features, mean]).astype(np.float32)).T
+    for own in found:
+        np.testing.assert_allclose(own[:, [0, -1]], ends, atol=1e-7)
+
+
+def test_transcripts_are_bounded_by_the_original_as_the_card_says(
+    model: FakeSpeechModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    def transcribe(features: torch.Tensor, beams: int = 5, most: int | None = None) -> list[np.ndarray]:
+        if len(features) > 1:  # and none of the originals
+            asked.append(most)
+        return [np.zeros(most or 4, dtype=np.int64)] * len(features)
+
+    def bounds(name: str, item: SpeechItem, scoring: dict[str, float] | None = None) -> set[int | None]:
+        asked.clear()
+        some = opened(task(tmp_path / name, METRICS[:3], scoring=scoring), tmp_path / name)
+        some.curves(item, drawn(item)).transcripts(Fill.MEAN, False)
+        return set(asked)
+
+    item = opened(task(tmp_path / "task"), tmp_path).items()[0][0]
+    monkeypatch.setattr(model, "transcribe", transcribe)
+    assert len(item.tokens) == 5
+    assert bounds("least", item) == {20}
+    assert bounds("wider", item, {"bound": 10.0}) == {50}
+    assert bounds("longer", replace(item, tokens=np.zeros(9, dtype=np.int64))) == {27}
+
+
+def test_another_bound_is_another_metric_of_transcripts_alone(model: FakeSpeechModel, tmp_path: Path) -> None:
+    usual, other = (
+        measured(task(tmp_path / name, scoring=scoring))
+        for name, scoring in (("usual", {"bound": 3.0}), ("other", {"bound": 2.5}))
+    )
+    changed = {name for name in usual if usual[name] != other[name]}
+    assert changed == {"deletion_wer@mean+reference", "insertion_wer@mean+hypothesis", "deletion_bleu"}
+
+
+@pytest.mark.parametrize("bound", [0.5, "long", 1e9])
+def test_a_bound_that_is_none_is_refused_in_one_line(tmp_path: Path, bound: object) -> None:
+    with pytest.raises(InvalidCardError, match=r"scoring\.bound") as refused:
+        measured(task(tmp_path / "task", scoring={"bound": bound}))  # type: ignore[dict-item]
+    assert "\n" not in str(refused.value)
 
 
 def test_intervals_are_scored_once_they_are_certified(model: FakeSpeechModel, tmp_path: Path) -> None:

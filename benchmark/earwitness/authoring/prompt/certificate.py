@@ -1,10 +1,10 @@
 """The certificate: interventions on the model which show that the words of a made world do what the data say.
 
 Words that say something must cost log-likelihood when they are removed (mean over items, lower end of a 95 % interval
-above 0). Words of order and of time must, besides, put sound where they say, words of pitch must move it, and negators
-must keep a class out that sounds without them; fillers must not change what the judge hears. Rates are counted on fresh
-scenes of the task's split, which are neither trained on nor scored; those of class and loudness words are floors of the
-model, shown beside the verdict. Truth of a role that is not certified is not used.
+above 0). Words of time must, besides, put sound where they say, words of pitch must move it, and negators must keep a
+class out that sounds without them; fillers must not change what the judge hears. Rates are counted on fresh scenes of
+the task's split, which are neither trained on nor scored; those of class and loudness words are floors of the model,
+shown beside the verdict. Truth of a role that is not certified is not used.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ import numpy as np
 from earwitness.authoring.training import floors, scene_floors
 from earwitness.datasets.scenes import lexicon_of
 from earwitness.errors import EarwitnessError
+from earwitness.scoring.prompt.truth import INTERVAL
 from earwitness.stats.intervals import interval, mean_of
-from earwitness.worlds import captions, scene_captions, scenes, soundscape
+from earwitness.worlds import scenes
+from earwitness.worlds.events import render
+from earwitness.worlds.scene_captions import Lexicon, SceneRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,35 +61,26 @@ class WordsOfWorld:
     """The sound [S] of one of these scenes."""
 
 
-SCENES, COUNT = 300, 120
-"""Fresh scenes that are drawn, and how many of them each intervention is tried on at most."""
+COUNT = 120
+"""Fresh scenes that each intervention is tried on, at most."""
+IN_TIME = "events are heard in the half that time words say and in no other, and swapping them swaps the halves"
 RULES: dict[str, RoleRule] = {
-    captions.Role.class_: RoleRule("classes", 0.95, "the judge hears exactly the captioned classes", by_rate=False),
-    captions.Role.loudness: RoleRule(
+    SceneRole.class_: RoleRule("classes", 0.95, "the judge hears exactly the captioned classes", by_rate=False),
+    SceneRole.loudness: RoleRule(
         "loudness", 0.95, "swapping loud and quiet words moves the level by more than 3 dB", by_rate=False
     ),
-    captions.Role.order: RoleRule(
-        "order_swapped", 0.85, "sound is where order words say, and swapping them swaps the halves"
-    ),
-    captions.Role.filler: RoleRule(
-        "unchanged", 0.95, "replacing every filler leaves the classes heard as they were", by_cost=False
-    ),
-}
-INTERVAL = "interval"
-"""Not a role: truth about some of a sound's frames, which holds where events sound when their words say."""
-IN_TIME = "events are heard in the half that time words say and in no other, and swapping them swaps the halves"
-SCENE_RULES: dict[str, RoleRule] = {
-    scene_captions.SceneRole.class_: RULES["class"],
-    scene_captions.SceneRole.loudness: RULES["loudness"],
-    scene_captions.SceneRole.pitch: RoleRule(
+    SceneRole.pitch: RoleRule(
         "pitch", 0.85, "swapping high and low words moves the centroid of the spectrum as they say"
     ),
-    scene_captions.SceneRole.time: RoleRule("time_swapped", 0.85, IN_TIME),
-    scene_captions.SceneRole.negator: RoleRule(
+    SceneRole.time: RoleRule("time_swapped", 0.85, IN_TIME),
+    SceneRole.negator: RoleRule(
         "negation", 0.85, "a denied class is not heard, and is heard when a filler stands in the negator's place"
     ),
-    scene_captions.SceneRole.negated: RoleRule("denied_absent", 0.85, "a denied class is not heard", by_cost=False),
-    scene_captions.SceneRole.filler: RULES["filler"],
+    SceneRole.negated: RoleRule("denied_absent", 0.85, "a denied class is not heard", by_cost=False),
+    SceneRole.filler: RoleRule(
+        "unchanged", 0.95, "replacing every filler leaves the classes heard as they were", by_cost=False
+    ),
+    # Not a role: truth about some of a sound's frames.
     INTERVAL: RoleRule("time_swapped", 0.85, IN_TIME, by_cost=False),
 }
 
@@ -113,25 +107,6 @@ def words_of(task: Task) -> WordsOfWorld:
     return WORLDS[adapter]
 
 
-def _of_soundscape(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
-    judge = task.card.judges[0].name
-    drawn = _soundscapes(task, SCENES, task.card.dataset.seed + 1)
-    figures = {
-        **floors.obedience(ensemble, drawn[:COUNT]),
-        **floors.loudness(ensemble, drawn, COUNT),
-        **(floors.order(ensemble, drawn, COUNT) if any(item.events[0].order for item in drawn) else {}),
-        **floors.unchanged(ensemble, judge, drawn[:COUNT]),
-    }
-    return {**figures, "classes": figures[f"classes_{judge}"]}
-
-
-def _soundscapes(task: Task, count: int, seed: int) -> list[soundscape.Scene]:
-    card = task.card.dataset
-    split = next(name for name in soundscape.SPLITS if name == card.split)
-    order = bool(card.parameters.get("order", False))
-    return [soundscape.scene(split, index, seed, order) for index in range(count)]
-
-
 def _of_scenes(task: Task, ensemble: floors.Ensemble) -> dict[str, float]:
     judge = task.card.judges[0].name
     drawn = _scenes(task, scene_floors.DRAWN, task.card.dataset.seed + 1)
@@ -144,13 +119,12 @@ def _scenes(task: Task, count: int, seed: int) -> list[scenes.MadeScene]:
     return [scenes.scene(split, index, seed, _lexicon(task)) for index in range(count)]
 
 
-def _lexicon(task: Task) -> scene_captions.Lexicon:
+def _lexicon(task: Task) -> Lexicon:
     return lexicon_of(str(task.card.dataset.parameters.get("private", "")))
 
 
 WORLDS = {
-    "soundscape": WordsOfWorld(RULES, _of_soundscape, _soundscapes, lambda made: soundscape.render(made).audio),
-    "scenes": WordsOfWorld(SCENE_RULES, _of_scenes, _scenes, lambda made: scenes.render(made).audio),
+    "scenes": WordsOfWorld(RULES, _of_scenes, _scenes, lambda made: render(made).audio),
 }
 """By the adapter of a task's dataset."""
 

@@ -12,9 +12,12 @@ from earwitness.errors import EarwitnessError
 
 
 def _micro_prompt(out: Path, work: Workshop) -> dict[str, Any]:
-    from earwitness.authoring.training.soundscape import train_soundscape
+    from earwitness.authoring.training.codec import fit_codec
+    from earwitness.authoring.training.scenes import train_scenes
 
-    return train_soundscape(out, work)
+    codec, seconds = fit_codec(work)
+    figures = train_scenes(out, work, codec)
+    return figures | {"seconds": {"codec": seconds, **figures["seconds"]}}
 
 
 def _micro_speech(out: Path, work: Workshop) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from earwitness.authoring.training.data import Clips
+from earwitness.authoring.training.data import Clips, codec_clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
+from earwitness.authoring.training.workshop import Workshop
 from earwitness.models.spectral_codec import SpectralCodec, SpectralCodecConfig, nearest_codes
 
+CLIPS = 9000
 STEPS = 4000
 BATCH = 32
 TONES = 0.25
@@ -87,8 +89,15 @@ class CodecTraining(nn.Module):
         self.sums[k, codes] = vectors[chosen]
 
 
+def fit_codec(work: Workshop) -> tuple[SpectralCodec, float]:
+    """The codec that micro tasks ship, trained on clips of the soundscape, and the seconds it took."""
+    torch.set_num_threads(1)
+    clips = codec_clips(CLIPS, work.clips)
+    return train_codec(clips, work.seed, TrainingCheckpoint(work.checkpoint("codec")), STEPS)
+
+
 def train_codec(
-    clips: Clips[Any], seed: int, checkpoint: TrainingCheckpoint, steps: int = STEPS
+    clips: Clips[Any], seed: int, checkpoint: TrainingCheckpoint, steps: int
 ) -> tuple[SpectralCodec, float]:
     """A trained codec and the seconds it took."""
     torch.manual_seed(seed)

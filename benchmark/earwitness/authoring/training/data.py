@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -14,19 +14,12 @@ from rich.progress import track
 
 from earwitness.atomic import atomic_write
 from earwitness.worlds import scenes as scenes_world
+from earwitness.worlds import soundscape
+from earwitness.worlds.events import SAMPLES, Scene, render
+from earwitness.worlds.scenes import MadeScene, Split
 from earwitness.worlds.sounds import LABELS
-from earwitness.worlds.soundscape import SAMPLES, VERSION, Scene, Split, render, scene
 
-
-class Labelled(Protocol):
-    """A scene of some world."""
-
-    @property
-    def labels(self) -> frozenset[str]:
-        """Classes that sound."""
-
-
-Made = TypeVar("Made", bound=Labelled)
+Made = TypeVar("Made", bound=Scene)
 
 
 @dataclass(frozen=True)
@@ -45,38 +38,38 @@ class Clips(Generic[Made]):
         return torch.from_numpy(self.audio[chosen].astype(np.float32)), torch.from_numpy(self.labels[chosen])
 
 
-def clips(split: Split, count: int, cache: Path, order: bool = False) -> Clips[Scene]:
-    """The first `count` scenes of a split of the soundscape world, rendered unless the cache holds them."""
-    path = cache / f"soundscape_{VERSION}_{split}_{count}{'_order' if order else ''}.npy"
-    scenes = [scene(split, index, order=order) for index in range(count)]
-    return _rendered(scenes, path, lambda made: render(made).audio)
+def codec_clips(count: int, cache: Path) -> Clips[Scene]:
+    """The first `count` clips of the soundscape, rendered unless the cache holds them."""
+    # Named as caches of before have it.
+    path = cache / f"soundscape_{soundscape.VERSION}_train_{count}_order.npy"
+    return _rendered([soundscape.scene(index) for index in range(count)], path)
 
 
-def scene_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.MadeScene]:
+def scene_clips(split: Split, count: int, cache: Path) -> Clips[MadeScene]:
     """The first `count` scenes of a split of the world of scenes, rendered unless the cache holds them."""
     path = cache / f"scenes_{scenes_world.VERSION}_{split}_{count}.npy"
     scenes = [scenes_world.scene(split, index) for index in range(count)]
-    return _rendered(scenes, path, lambda made: scenes_world.render(made).audio)
+    return _rendered(scenes, path)
 
 
-def solo_clips(split: Split, count: int, cache: Path) -> Clips[scenes_world.MadeScene]:
+def solo_clips(split: Split, count: int, cache: Path) -> Clips[MadeScene]:
     """One event each of the first `count` scenes of a split, rendered unless the cache holds them."""
     path = cache / f"scenes_{scenes_world.VERSION}_{split}_{count}_solo.npy"
     scenes = [scenes_world.scene(split, index) for index in range(count)]
     solos = [scenes_world.solo(made, index % len(made.events)) for index, made in enumerate(scenes)]
-    return _rendered(solos, path, lambda made: scenes_world.render(made).audio)
+    return _rendered(solos, path)
 
 
-def presence(scenes: Sequence[Labelled]) -> NDArray[np.float32]:
+def presence(scenes: Sequence[Scene]) -> NDArray[np.float32]:
     """Labels [n, C], 1 where a class sounds."""
     return np.array([[label in item.labels for label in LABELS] for item in scenes], dtype=np.float32)
 
 
-def _rendered(scenes: Sequence[Made], path: Path, sound: Callable[[Made], NDArray[np.float32]]) -> Clips[Made]:
+def _rendered(scenes: Sequence[Made], path: Path) -> Clips[Made]:
     if not path.exists():
         with atomic_write(path) as temporary:
             audio = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=(len(scenes), SAMPLES))
             for index, item in enumerate(track(scenes, description="rendering", transient=True)):
-                audio[index] = sound(item)
+                audio[index] = render(item).audio
             audio.flush()
     return Clips(scenes=scenes, audio=np.load(path, mmap_mode="r"), labels=presence(scenes))

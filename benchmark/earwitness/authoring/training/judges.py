@@ -1,4 +1,4 @@
-"""Training of the three judges on made worlds of sounds."""
+"""Training of the three judges on a made world of sounds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, interpolate
 from earwitness.authoring.training.data import Clips
 from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.authoring.training.workshop import Workshop
-from earwitness.judges.ast import ASTJudge, small_ast
+from earwitness.judges.ast import ASTJudge
 from earwitness.judges.cnn import CNNJudge, small_cnn
 from earwitness.judges.passt import PaSSTJudge, small_passt
 from earwitness.models.spectral_codec import SpectralCodec
 from earwitness.models.storage import save_half
 from earwitness.worlds.sounds import LABELS, SAMPLE_RATE
 
-STEPS = {"ast": 3000, "cnn": 1500, "passt": 2000}
 BATCH = 32
 CODED = 3000
 """Clips that are sent through the codec, once."""
@@ -45,19 +44,21 @@ def fit_judges(
     coded: Sounds,
     out: Path,
     work: Workshop,
-    steps: Mapping[str, int] | None = None,
-    untrained_ast: Callable[[tuple[str, ...]], ASTJudge] = small_ast,
+    steps: Mapping[str, int],
+    untrained_ast: Callable[[tuple[str, ...]], ASTJudge],
 ) -> dict[str, float]:
-    """Train and write all judges; the seconds that each took. `coded` sounds went through the codec."""
-    lengths = STEPS if steps is None else steps
+    """Train and write all judges, each for so many steps; the seconds that each took.
+
+    `coded` sounds went through the codec.
+    """
     ast, ast_seconds = train_ast(
-        sounds, coded, work.seed, TrainingCheckpoint(work.checkpoint("ast")), lengths["ast"], untrained_ast
+        sounds, coded, work.seed, TrainingCheckpoint(work.checkpoint("ast")), steps["ast"], untrained_ast
     )
     ast.save_pretrained(out / "judges" / "ast")
-    cnn, cnn_seconds = train_cnn(sounds, work.seed, TrainingCheckpoint(work.checkpoint("cnn")), lengths["cnn"])
+    cnn, cnn_seconds = train_cnn(sounds, work.seed, TrainingCheckpoint(work.checkpoint("cnn")), steps["cnn"])
     save_half(cnn, out / "judges" / "cnn")
     passt, passt_seconds = train_passt(
-        sounds, coded, work.seed, TrainingCheckpoint(work.checkpoint("passt")), lengths["passt"]
+        sounds, coded, work.seed, TrainingCheckpoint(work.checkpoint("passt")), steps["passt"]
     )
     passt.save_pretrained(out / "judges" / "passt")
     return {"judge_ast": ast_seconds, "judge_cnn": cnn_seconds, "judge_passt": passt_seconds}
@@ -68,8 +69,8 @@ def train_ast(
     coded: Sounds,
     seed: int,
     checkpoint: TrainingCheckpoint,
-    steps: int | None = None,
-    untrained: Callable[[tuple[str, ...]], ASTJudge] = small_ast,
+    steps: int,
+    untrained: Callable[[tuple[str, ...]], ASTJudge],
 ) -> tuple[ASTJudge, float]:
     """A trained AST judge, which heard a third of its clips through the codec, and the seconds it took."""
     torch.manual_seed(seed)
@@ -80,14 +81,12 @@ def train_ast(
         audio, present = clips.batch(rng, BATCH - BATCH // 3)
         return torch.cat([through_codec, disturb(audio, rng)]), torch.cat([known, present])
 
-    plan = TrainingPlan("judge ast", steps or STEPS["ast"], 1.2e-3, seed)
+    plan = TrainingPlan("judge ast", steps, 1.2e-3, seed)
     seconds = train_judge(judge, judge, draw, plan, checkpoint)
     return judge, seconds
 
 
-def train_cnn(
-    clips: Sounds, seed: int, checkpoint: TrainingCheckpoint, steps: int | None = None
-) -> tuple[CNNJudge, float]:
+def train_cnn(clips: Sounds, seed: int, checkpoint: TrainingCheckpoint, steps: int) -> tuple[CNNJudge, float]:
     """A trained convolutional judge, which heard no codec, and the seconds it took."""
     torch.manual_seed(seed)
     judge = small_cnn(LABELS)
@@ -96,14 +95,14 @@ def train_cnn(
         audio, labels = clips.batch(rng, BATCH)
         return colour(disturb(audio, rng), rng), labels
 
-    plan = TrainingPlan("judge cnn", steps or STEPS["cnn"], 2e-3, seed)
+    plan = TrainingPlan("judge cnn", steps, 2e-3, seed)
     seconds = train_judge(judge, lambda audio: judge(audio).logits, draw, plan, checkpoint)
     judge.train(False)
     return judge, seconds
 
 
 def train_passt(
-    clips: Sounds, coded: Sounds, seed: int, checkpoint: TrainingCheckpoint, steps: int | None = None
+    clips: Sounds, coded: Sounds, seed: int, checkpoint: TrainingCheckpoint, steps: int
 ) -> tuple[PaSSTJudge, float]:
     """A trained PaSST judge, which heard half of its clips through the codec, and the seconds it took.
 
@@ -122,7 +121,7 @@ def train_passt(
         torch.manual_seed(int(rng.integers(2**31)))
         return at_rate(colour(heard, rng, decibel=4.0), judge.sample_rate), torch.cat([known, present])
 
-    plan = TrainingPlan("judge passt", steps or STEPS["passt"], 1.2e-3, seed, cycles=2)
+    plan = TrainingPlan("judge passt", steps, 1.2e-3, seed, cycles=2)
     seconds = train_judge(judge, judge, draw, plan, checkpoint)
     return judge, seconds
 

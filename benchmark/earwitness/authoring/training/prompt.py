@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,30 +23,23 @@ from transformers import (
 )
 
 from earwitness.authoring.training.data import Clips
-from earwitness.authoring.training.loop import TrainingCheckpoint, TrainingPlan, fit
 from earwitness.models.spectral_codec import SpectralCodec
 from earwitness.models.storage import save_half
-from earwitness.worlds.captions import MAX_WORDS, vocabulary
-from earwitness.worlds.soundscape import Scene, captions
 
-STEPS, CYCLES = 10_000, 2
 BATCH = 32
 LEARNING_RATE = 1.5e-3
 GUIDANCE, TEMPERATURE = 2.5, 0.7
 NEIGHBOUR_BIAS = 3.0
 """What each head of the untrained text encoder adds to its attention to one neighbour: words find their noun by it."""
-SINGLES_FIRST = 1000
-"""Steps in which four clips in five have one event."""
 
 PAD, END, UNKNOWN, MASK = "<pad>", "</s>", "<unk>", "<mask>"
-TOKENS = MAX_WORDS + 1
 FRAMES = 50
 """Code frames of a clip."""
 
 
-def build_tokenizer(known: Sequence[str] | None = None) -> PreTrainedTokenizerFast:
-    """One token a word, lower-cased, with </s> at the end as T5 has it; words are the soundscape's unless given."""
-    words = {word: i for i, word in enumerate((PAD, END, UNKNOWN, MASK, *(known or vocabulary())))}
+def build_tokenizer(known: Sequence[str]) -> PreTrainedTokenizerFast:
+    """One token a word that is known, lower-cased, with </s> at the end as T5 has it."""
+    words = {word: i for i, word in enumerate((PAD, END, UNKNOWN, MASK, *known))}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token=UNKNOWN))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -145,7 +138,7 @@ class WordMasking:
     end_share, end_alone_share = 0.5, 0.15
     """Shares of masked and of whole captions whose end-of-sequence state is taken away, too."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, tokens: int = TOKENS, masked: bool = True) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, tokens: int, masked: bool = True) -> None:
         """Captions take `tokens` tokens at most, the end of the sequence included."""
         self.ids: dict[str, int] = tokenizer.get_vocab()
         self.tokens = tokens
@@ -267,46 +260,7 @@ def encode_clips(codec: SpectralCodec, clips: Clips[Any], batch: int = 50) -> Te
     return torch.cat(parts)
 
 
-@dataclass(frozen=True)
-class PromptData:
-    """What the text-to-audio model is trained on."""
-
-    clips: Clips[Scene]
-    codes: Tensor
-    """[n, K, F]."""
-
-    def draw(self, rng: np.random.Generator, size: int, singles: float) -> NDArray[np.int64]:
-        """Indices of clips; at least a share `singles` of them has one event."""
-        single = np.flatnonzero(self.clips.labels.sum(1) == 1)
-        chosen = rng.integers(0, len(self.codes), size)
-        return np.where(rng.random(size) < singles, rng.choice(single, size), chosen)
-
-
-def train_prompt(
-    model: MusicgenForConditionalGeneration,
-    data: PromptData,
-    plan: TrainingPlan,
-    checkpoint: TrainingCheckpoint,
-    visit: Callable[[TrainingCheckpoint], None] | None = None,
-    masked: bool = True,
-) -> float:
-    """Train a composed model in place, words of captions masked or not; the seconds it took."""
-    training, masking = PromptTraining(model), WordMasking(build_tokenizer(), masked=masked)
-
-    def loss(step: int, rng: np.random.Generator) -> Tensor:
-        singles = 0.6 if step < SINGLES_FIRST else 0.0
-        chosen = data.draw(rng, BATCH, singles)
-        texts = [[word.text for word in captions(data.clips.scenes[i], 1, rng)[0].words] for i in chosen]
-        return training.loss(data.codes[torch.from_numpy(chosen)], masking.batch(texts, rng))
-
-    seconds = fit(training, loss, plan, checkpoint, visit)
-    model.train(False)
-    return seconds
-
-
-def save_model(
-    model: MusicgenForConditionalGeneration, folder: str | Path, tokenizer: PreTrainedTokenizerFast | None = None
-) -> None:
-    """Write model, generation defaults and tokenizer, the soundscape's unless given, into one folder."""
+def save_model(model: MusicgenForConditionalGeneration, folder: str | Path, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Write model, generation defaults and tokenizer into one folder."""
     save_half(model, folder)
-    (tokenizer or build_tokenizer()).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -20,8 +20,9 @@ from earwitness.authoring.training.floors import (
     obedience,
     unchanged,
 )
+from earwitness.worlds.events import SAMPLES, Time, render
 from earwitness.worlds.scene_captions import PUBLIC, Lexicon, SceneCaption, SceneRole, SceneWord
-from earwitness.worlds.scenes import SAMPLES, MadeScene, Split, Time, render, scene
+from earwitness.worlds.scenes import MadeScene, Split, scene
 from earwitness.worlds.sounds import SAMPLE_RATE
 
 DRAWN = 1500
@@ -50,11 +51,19 @@ class SpokenOf(NamedTuple):
 
 
 def measure(
-    folder: Path, split: Split = "validation", captions: int = 120, real: int = 300, lexicon: Lexicon = PUBLIC
+    folder: Path,
+    split: Split = "validation",
+    captions: int = 120,
+    real: int = 300,
+    lexicon: Lexicon = PUBLIC,
+    beside: Path | None = None,
 ) -> dict[str, float]:
-    """Shares, by name, that the models in a folder reach on a split; see issue texts and task cards for the floors."""
+    """Shares, by name, that the models in a folder reach on a split; see issue texts and task cards for the floors.
+
+    Judges are those of the folder `beside` where there is one.
+    """
     torch.set_num_threads(1)
-    ensemble, drawn = Ensemble.from_folder(folder), scenes_of(split, lexicon=lexicon)
+    ensemble, drawn = Ensemble.from_folder(folder, beside), scenes_of(split, lexicon=lexicon)
     audio = torch.from_numpy(np.stack([render(item).audio for item in drawn[:real]]))
     return {
         **hearing(ensemble, drawn[:real], audio),

@@ -18,7 +18,8 @@ from earwitness.authoring.training.judges import CODED, fit_judges, through
 from earwitness.authoring.training.workshop import Workshop
 from earwitness.judges.ast import ASTJudge, small_ast
 from earwitness.models.spectral_codec import SpectralCodec
-from earwitness.worlds.scenes import MadeScene, Time
+from earwitness.worlds.events import Time
+from earwitness.worlds.scenes import MadeScene
 from earwitness.worlds.sounds import LABELS
 
 STEPS = {"ast": 6000, "cnn": 3000, "passt": 3500}

@@ -321,11 +321,10 @@ def fit_prompt(
     codec: SpectralCodec,
     out: Path,
     work: Workshop,
-    masked: bool = True,
     visit: Callable[[Any, TrainingCheckpoint], None] | None = None,
     lexicon: Lexicon = PUBLIC,
 ) -> dict[str, float]:
-    """Train the text-to-audio model, or its twin without masking, and write it; the seconds of both stages.
+    """Train the text-to-audio model, masked as `work` has it, and write it into `out`/model; the seconds of both parts.
 
     A lexicon of other meanings makes another model of the same sounds.
     """
@@ -335,10 +334,9 @@ def fit_prompt(
     whole, alone = (CodedScenes(clips.scenes, encode_clips(codec, clips)) for clips in (train_clips, solos))
     text = TrainingCheckpoint(work.checkpoint("text"))
     text_seconds = pretrain_text(model, whole.scenes, work.seed, text, lexicon)
-    part = "prompt" if masked else "prompt_unmasked"
     plan = TrainingPlan("text-to-audio", STEPS, LEARNING_RATE, work.seed)
-    checkpoint = TrainingCheckpoint(work.checkpoint(part))
+    checkpoint = TrainingCheckpoint(work.checkpoint("prompt"))
     look = None if visit is None else lambda reached: visit(model, reached)
-    seconds = train_scenes_prompt(model, whole, alone, plan, checkpoint, masked, look, lexicon)
-    save_model(model, out / ("model" if masked else "unmasked"), scenes_tokenizer())
+    seconds = train_scenes_prompt(model, whole, alone, plan, checkpoint, work.masked, look, lexicon)
+    save_model(model, out / "model", scenes_tokenizer())
     return {"text": text_seconds, "text_to_audio": seconds}

@@ -20,20 +20,19 @@ if TYPE_CHECKING:
 
 def _micro_prompt(task: Task, out: Path, work: Workshop) -> dict[str, Any]:
     """The text-to-audio model around the shipped codec; the shipped judges say what it reaches."""
-    import torch
+    from earwitness.authoring.training import scene_floors, scenes
+    from earwitness.authoring.training.data import scene_clips, solo_clips
 
-    from earwitness.authoring.training import floors, soundscape
-    from earwitness.authoring.training.data import clips
-    from earwitness.models import musicgen
-
-    torch.set_num_threads(1)
     shipped = Path(task.source(task.card.model.source))
-    codec: Any = musicgen.from_pretrained(str(shipped)).module.audio_encoder
-    seconds = soundscape.fit_prompt(
-        clips("train", soundscape.CLIPS, work.clips), codec, out, replace(work, around=_around(work, shipped))
+    seconds = scenes.fit_prompt(
+        scene_clips("train", scenes.CLIPS, work.clips),
+        solo_clips("train", scenes.SOLOS, work.clips),
+        scenes.codec_of(shipped),
+        out,
+        replace(work, around=_around(work, shipped)),
     )
-    reached = {split: floors.measure(out, split, beside=task.folder) for split in soundscape.HELD_OUT}
-    return {"seed": work.seed, "seconds": {"text_to_audio": seconds}, "floors": reached}
+    reached = {split: scene_floors.measure(out, split, beside=task.folder) for split in scenes.HELD_OUT}
+    return {"seed": work.seed, "seconds": seconds, "floors": reached}
 
 
 def _micro_speech(_: Task, out: Path, work: Workshop) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Transcripts(SpeechResponse):
 
     insertion: ClassVar[bool]
     """Whether cells are put back rather than removed."""
-    goes_by: ClassVar[tuple[str, ...]] = ("normaliser", "unit", "grid")
+    goes_by: ClassVar[tuple[str, ...]] = ("normaliser", "unit", "grid", "bound")
     fill: Fill = Fill.MEAN
     against: Against = "reference"
 
@@ -56,7 +56,7 @@ class InsertionErrors(Transcripts):
 class DeletionBleu(Transcripts):
     """BLEU [Q] of the transcripts as cells are removed, and the shares."""
 
-    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser", "grid")
+    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser", "grid", "bound")
     insertion: ClassVar[bool] = False
 
 
@@ -64,7 +64,7 @@ class DeletionBleu(Transcripts):
 class InsertionBleu(Transcripts):
     """BLEU [Q] of the transcripts as cells are put back, and the shares."""
 
-    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser", "grid")
+    goes_by: ClassVar[tuple[str, ...]] = ("bleu_tokeniser", "grid", "bound")
     insertion: ClassVar[bool] = True
 
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from earwitness.task import Task
     from earwitness.tracks.prompt import PromptItem
 
-CAUSAL = ("class", "loudness", "order", "pitch", "time", "negator")
-"""Roles of words that act on the sound, where that is certified, of all made worlds: without such a word the model
-makes another sound. What a negator denies is none of them: without it nothing is denied, and the sound stays."""
-TIMED = ("interval", "order")
-"""What certifies that events sound when their words say: in the world of scenes, and in the soundscape."""
+CAUSAL = ("class", "loudness", "pitch", "time", "negator")
+"""Roles of words that act on the sound, where that is certified: without such a word the model makes another sound.
+What a negator denies is none of them: without it nothing is denied, and the sound stays."""
+INTERVAL = "interval"
+"""No role: truth about some of a sound's frames, which holds where events sound when their words say."""
 SHAPLEY = "shapley.parquet"
 SHAPLEY_SCHEMA = pa.schema(
     [
@@ -70,7 +70,7 @@ class Truth:
 
     def knows_when(self) -> bool:
         """Whether an intervention on the model has shown that events sound when their words say."""
-        return any(self.certified(name) for name in TIMED)
+        return self.certified(INTERVAL)
 
     def causal_roles(self) -> frozenset[str]:
         """Roles of words that act on the sound and are certified."""

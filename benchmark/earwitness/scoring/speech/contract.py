@@ -36,6 +36,8 @@ def check_model(model: SpeechModel) -> Iterator[str]:
     (tokens,) = model.transcribe(features, 1)
     if not np.array_equal(tokens, model.transcribe(features, 1)[0]):
         yield "transcribe of one spectrogram differs the second time; put the module into eval mode"
+    if len(model.transcribe(features, 1, 1)[0]) > 1:
+        yield "transcribe must give no more tokens than `most`"
     plain = [int(token) for token in tokens]
     for what, answer in (("pieces", model.pieces(plain)), ("words", model.words(plain))):
         if len(answer) != len(tokens):

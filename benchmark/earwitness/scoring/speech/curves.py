@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.scoring.speech.grids import GRIDS, Grid
+from earwitness.scoring.speech.grids import GRIDS
 from earwitness.scoring.speech.removal import fill_seed, filling, gone, ranks, tie_seed
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from earwitness.scoring.speech.responses import SpeechRespondent
     from earwitness.scoring.speech.training import TrainingSpeech
+    from earwitness.scoring.speech.transcripts import Comparison
     from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap
 
 
@@ -28,7 +29,7 @@ class Curves:
     seed_key: str
     item: SpeechItem
     explanation: SpeechMap
-    grid: Grid = "even"
+    comparison: Comparison
     _transcripts: dict[tuple[Fill, bool], list[str]] = field(default_factory=dict)
     _probabilities: dict[Fill, NDArray[np.float64]] = field(default_factory=dict)
     _distances: dict[Fill, NDArray[np.float64] | None] = field(default_factory=dict)
@@ -36,13 +37,17 @@ class Curves:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Shares [Q] of cells at the points of a curve."""
-        return np.array(GRIDS[self.grid])
+        return np.array(GRIDS[self.comparison.grid])
 
     def transcripts(self, fill: Fill, insertion: bool) -> list[str]:
-        """Transcripts at each share of cells removed, or put back, by the mean map over tokens."""
+        """Transcripts at each share of cells removed, or put back, by the mean map over tokens.
+
+        None has more tokens than the comparison allows for the item's own number (`Comparison.most_tokens`).
+        """
         key = (fill, insertion)
         if key not in self._transcripts:
-            self._transcripts[key] = self.respondent.transcripts(self.inputs(fill, insertion))
+            most = self.comparison.most_tokens(len(self.item.tokens))
+            self._transcripts[key] = self.respondent.transcripts(self.inputs(fill, insertion), most)
         return self._transcripts[key]
 
     def inputs(self, fill: Fill, insertion: bool) -> NDArray[np.float32]:
@@ -54,13 +59,16 @@ class Curves:
         """[O, O, Q]: probability of token j as the cells of token k's own map are removed."""
         if fill not in self._probabilities:
             filled, features = self._filling(fill), self.item.features
-            rows = [
-                self.respondent.probabilities(
-                    self.item, np.where(gone(ranks(cells, self._ties), self.shares), filled[None], features[None])
-                ).T
-                for cells in self.explanation.spectrogram
-            ]
-            self._probabilities[fill] = np.stack(rows)
+            count, shares = len(self.item.tokens), self.shares
+            found = np.empty((count, count, len(shares)))
+            for k, cells in enumerate(self.explanation.spectrogram):
+                # With no cell removed, and with all of them, every map leaves the same: the first one's answers serve.
+                asked = (k == 0) | ((shares > 0) & (shares < 1))
+                masks = gone(ranks(cells, self._ties), shares[asked])
+                rows = np.where(masks, filled[None], features[None])
+                found[k][:, asked] = self.respondent.probabilities(self.item, rows).T
+                found[k][:, ~asked] = found[0][:, ~asked]
+            self._probabilities[fill] = found
         return self._probabilities[fill]
 
     def prefixes(self) -> list[NDArray[np.float64]]:

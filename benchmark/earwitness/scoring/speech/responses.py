@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earwitness.explaining.memory import FEW, peak_bytes, rows_of
 from earwitness.scoring.speech.originals import BEAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from earwitness.tracks.speech import SpeechItem, SpeechModel
 
 ROWS, CELLS = 128, 4_000_000
-"""Most spectrograms, and most cells, that are handed to the model at once."""
+"""Most spectrograms, and most cells, that are handed to the model at once; fewer where a pass over them would not fit
+into memory."""
 
 
 class SpeechRespondent:
@@ -26,54 +28,76 @@ class SpeechRespondent:
 
     def __init__(self, model: SpeechModel) -> None:
         self.model = model
+        self._row_bytes: dict[tuple[str, int, int], int] = {}
 
-    def transcripts(self, spectrograms: NDArray[np.float32]) -> list[str]:
-        """Transcripts of spectrograms [n, T, M]."""
+    def transcripts(self, spectrograms: NDArray[np.float32], most: int | None = None) -> list[str]:
+        """Transcripts of spectrograms [n, T, M], of at most `most` tokens where that is given."""
         with torch.inference_mode():
             return [
                 self.model.text([int(token) for token in tokens])
                 for _, chunk in self._chunks(spectrograms)
-                for tokens in self.model.transcribe(chunk, BEAMS)
+                for tokens in self.model.transcribe(chunk, BEAMS, most)
             ]
 
     def probabilities(self, item: SpeechItem, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
         """Teacher-forced probability [n, O] of each of the item's tokens under spectrograms [n, T, M]."""
         tokens = self._tokens(item)
+
+        def asked(rows: Tensor) -> NDArray[np.float64]:
+            return of_tokens(self.model.logits(rows, tokens), tokens)
+
         with torch.inference_mode():
-            found = [of_tokens(self.model.logits(chunk, tokens), tokens) for _, chunk in self._chunks(spectrograms)]
-        return np.concatenate(found)
+            one = torch.from_numpy(spectrograms[:1]).to(self.model.device)
+            each = self._weighed("probabilities", item, lambda: asked(one))
+            return np.concatenate([asked(chunk) for _, chunk in self._chunks(spectrograms, each)])
 
     def gradients(
         self, item: SpeechItem, spectrograms: NDArray[np.float32], weights: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """Gradient [n, T, M] at spectrograms [n, T, M] of the tokens' probabilities, added up with weights [n, O]."""
-        tokens, found = self._tokens(item), []
+        tokens = self._tokens(item)
         shares = torch.from_numpy(weights.astype(np.float32)).to(self.model.device)
-        for start, chunk in self._chunks(spectrograms):
-            chunk.requires_grad_()
-            p = self.model.logits(chunk, tokens).softmax(-1)
-            chosen = p.gather(-1, tokens.expand(len(chunk), -1)[..., None])[..., 0]
-            (gradient,) = torch.autograd.grad((chosen * shares[start : start + len(chunk)]).sum(), chunk)
-            found.append(gradient.cpu().numpy())
-        return np.concatenate(found)
+
+        def asked(rows: Tensor, own: Tensor) -> NDArray[np.float32]:
+            rows.requires_grad_()
+            p = self.model.logits(rows, tokens).softmax(-1)
+            chosen = p.gather(-1, tokens.expand(len(rows), -1)[..., None])[..., 0]
+            (gradient,) = torch.autograd.grad((chosen * own).sum(), rows)
+            return np.asarray(gradient.cpu().numpy())
+
+        one = torch.from_numpy(spectrograms[:1].copy()).to(self.model.device)
+        each = self._weighed("gradients", item, lambda: asked(one, shares[:1]))
+        chunks = self._chunks(spectrograms, each)
+        return np.concatenate([asked(chunk, shares[start : start + len(chunk)]) for start, chunk in chunks])
 
     def prefix_probabilities(self, item: SpeechItem, masks: NDArray[np.float32]) -> NDArray[np.float64]:
         """Teacher-forced probability [n, O] of each of the item's tokens under prefix masks [n, O]."""
         tokens = self._tokens(item)
         features = torch.from_numpy(item.features[None]).to(self.model.device)
+        given = torch.from_numpy(masks).to(self.model.device)
+
+        def asked(rows: Tensor) -> NDArray[np.float64]:
+            return of_tokens(self.model.logits(features, tokens, rows), tokens)
+
         with torch.inference_mode():
-            found = [
-                of_tokens(self.model.logits(features, tokens, chunk.to(self.model.device)), tokens)
-                for chunk in torch.split(torch.from_numpy(masks), ROWS)
-            ]
-        return np.concatenate(found)
+            few = given[:FEW]
+            each = self._weighed("prefixes", item, lambda: asked(few)) // len(few)
+            return np.concatenate([asked(chunk) for chunk in given.split(rows_of(each, ROWS, self.model.device))])
 
     def _tokens(self, item: SpeechItem) -> Tensor:
         return torch.from_numpy(item.tokens[None]).to(self.model.device)
 
-    def _chunks(self, spectrograms: NDArray[np.float32]) -> Iterator[tuple[int, Tensor]]:
-        """Chunks that are handed to the model at once, and where each starts."""
+    def _weighed(self, what: str, item: SpeechItem, one_row: Callable[[], object]) -> int:
+        """Bytes that a pass over one row takes, weighed once for all passes over so many frames and tokens."""
+        key = (what, len(item.features), len(item.tokens))
+        if key not in self._row_bytes:
+            self._row_bytes[key] = peak_bytes(one_row)
+        return self._row_bytes[key]
+
+    def _chunks(self, spectrograms: NDArray[np.float32], bytes_each: int = 0) -> Iterator[tuple[int, Tensor]]:
+        """Chunks that are handed to the model at once, and where each starts, by the bytes that a row takes."""
         rows = max(1, min(ROWS, CELLS // spectrograms[0].size))
+        rows = rows_of(bytes_each, rows, self.model.device)
         for start in range(0, len(spectrograms), rows):
             yield start, torch.from_numpy(spectrograms[start : start + rows]).to(self.model.device)
 

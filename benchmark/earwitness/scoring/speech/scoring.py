@@ -109,7 +109,7 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
     def curves(self, item: SpeechItem, explanation: SpeechMap) -> Curves:
         """What the model answers as an explanation's cells go."""
         key = self.setting.task.seed_key
-        return Curves(self.respondent, self.training, key, item, explanation, self.comparison.grid)
+        return Curves(self.respondent, self.training, key, item, explanation, self.comparison)
 
     def _exhibits(self, folder: Path, curves: Curves) -> Iterator[Exhibit]:
         item = curves.item.id

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import jiwer
 import sacrebleu
+from pydantic import Field
 
 from earwitness.errors import EarwitnessError
 from earwitness.scoring.speech.grids import Grid
@@ -14,6 +16,10 @@ from earwitness.scoring.speech.normalisers import Normaliser, alike_pointed, fix
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+
+LEAST = 20
+"""Tokens that a transcript may have in any case."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,17 @@ class Comparison:
     """sacrebleu's; 13a parts words at spaces, and leaves a Chinese sentence one word."""
     grid: Grid = "even"
     """Shares of cells at which curves are taken: `even` is published, `fine` is finer up to 10 %."""
+    bound: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] = 3.0
+    """Tokens that a transcript of what is left of a sound may have, as a multiple of those of the whole sound's: what
+    is heard in scraps can go on for ever, and counts as all wrong long before that."""
+
+    def most_tokens(self, original: int) -> int:
+        """Most tokens of a transcript of what is left, where the whole sound's has so many; never under `LEAST`.
+
+        >>> Comparison().most_tokens(4), Comparison().most_tokens(12)
+        (20, 36)
+        """
+        return max(LEAST, math.ceil(self.bound * original))
 
     def require(self, asked: Collection[str]) -> None:
         """Raise EarwitnessError, naming the choice, where what is asked of the choices cannot be used here."""
