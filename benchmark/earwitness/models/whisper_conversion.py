@@ -75,8 +75,9 @@ def convert(sources: Sequence[str], folder: str, say: Callable[[str], None] = la
     say(f"writing {sum(tensor.numel() for tensor in model.parameters()):,} parameters to {folder}")
     from transformers import WhisperFeatureExtractor
 
+    kind: Any = WhisperFeatureExtractor
     seconds = model.config.max_source_positions // STEPS
-    extractor: Any = WhisperFeatureExtractor(feature_size=model.config.num_mel_bins, chunk_length=seconds)
+    extractor = kind(feature_size=model.config.num_mel_bins, chunk_length=seconds)
     with made_whole(place) as part:
         for each in (model, tokenizer, extractor):
             each.save_pretrained(part)
@@ -110,10 +111,10 @@ def _one(sources: Sequence[Path], name: str) -> Path:
 
 
 def _tokenizer(path: Path) -> Any:
-    from transformers import WhisperTokenizerFast
+    from transformers import WhisperTokenizer
 
     end = "<|endoftext|>"
-    kind: Any = WhisperTokenizerFast
+    kind: Any = WhisperTokenizer
     tokenizer = kind(tokenizer_file=str(path), bos_token=end, eos_token=end, pad_token=end, unk_token=end)
     # The file says which tokens are special; of the others than these four the class is told apart.
     special = [token.content for _, token in sorted(tokenizer.added_tokens_decoder.items()) if token.special]
@@ -157,7 +158,7 @@ def _config(found: Folder, ids: Mapping[str, int]) -> Any:
     from transformers import WhisperConfig
 
     vocabulary, width = _of(found, EMBEDDING).shape
-    sides: dict[str, int] = {}
+    sides: dict[str, Any] = {}
     for side in ("encoder", "decoder"):
         sides |= {
             f"{side}_layers": _layers(found, side),
