@@ -25,7 +25,7 @@ TYPES = ("float32", "int8", "int16", "int32", "float16", "bfloat16")
 AGAIN = "fetch it again"
 
 
-class Saved(NamedTuple):
+class SavedVariables(NamedTuple):
     """What a `model.bin` holds."""
 
     specification: str
@@ -34,7 +34,7 @@ class Saved(NamedTuple):
     """By name; one that stands for another is that one's array."""
 
 
-def read_variables(files: Sequence[Path]) -> Saved:
+def read_variables(files: Sequence[Path]) -> SavedVariables:
     """Variables of a `model.bin` that may be in parts, which follow one another.
 
     Raises ModelError where a file cannot be read, is no model of CTranslate2, ends early or goes on too long, or holds
@@ -55,7 +55,7 @@ class _Reader:
         self._place, self._data, self._at = place, data, 0
         self._within = "its header"
 
-    def whole(self) -> Saved:
+    def whole(self) -> SavedVariables:
         """All that there is; raises ModelError where it does not end with the bytes."""
         version = self._number("I")
         if version not in VERSIONS:
@@ -73,7 +73,7 @@ class _Reader:
             found[alias] = found[name]
         if self._at < len(self._data):
             raise ModelError(f"{self._place} goes on for {len(self._data) - self._at} bytes after its end; {AGAIN}")
-        return Saved(specification, found)
+        return SavedVariables(specification, found)
 
     def _variable(self) -> tuple[str, NDArray[Any]]:
         name = self._text()

@@ -44,7 +44,7 @@ POSITIONS = "position_encodings/encodings"
 
 
 @dataclass(frozen=True)
-class Folder:
+class ConvertedWhisper:
     """A model of CTranslate2: its variables, its settings and the place of its tokenizer."""
 
     place: str
@@ -84,7 +84,7 @@ def convert(sources: Sequence[str], folder: str, say: Callable[[str], None] = la
     return place
 
 
-def _read(sources: Sequence[Path]) -> Folder:
+def _read(sources: Sequence[Path]) -> ConvertedWhisper:
     """What the sources hold; raises ModelError where one of the files is not there, or is another model's."""
     place = str(sources[0])
     for source in sources:
@@ -100,7 +100,7 @@ def _read(sources: Sequence[Path]) -> Folder:
         raise ModelError(f"{weights[0]} is a {short(saved.specification)[:80]} of CTranslate2, and no {SPECIFICATION}")
     config, tokenizer = (_one(sources, name) for name in (CONFIG, TOKENIZER))
     settings = attempt(f"configuration {CONFIG}", place, lambda: parsed(config))
-    return Folder(str(weights[0]), saved.variables, settings, tokenizer)
+    return ConvertedWhisper(str(weights[0]), saved.variables, settings, tokenizer)
 
 
 def _one(sources: Sequence[Path], name: str) -> Path:
@@ -122,7 +122,7 @@ def _tokenizer(path: Path) -> Any:
     return tokenizer
 
 
-def _ids(found: Folder, tokenizer: Any) -> dict[str, int]:
+def _ids(found: ConvertedWhisper, tokenizer: Any) -> dict[str, int]:
     """Ids of the tokens that frame a transcript; raises ModelError where one is missing or beyond the vocabulary."""
     vocabulary, known = len(_of(found, EMBEDDING)), tokenizer.get_vocab()
     ids = {name: known.get(f"<|{name}|>") for name in NAMED}
@@ -135,7 +135,7 @@ def _ids(found: Folder, tokenizer: Any) -> dict[str, int]:
     return ids
 
 
-def _filled(found: Folder, ids: Mapping[str, int]) -> Any:
+def _filled(found: ConvertedWhisper, ids: Mapping[str, int]) -> Any:
     """The model of transformers with all weights, in float32."""
     from transformers import WhisperForConditionalGeneration
 
@@ -154,7 +154,7 @@ def _filled(found: Folder, ids: Mapping[str, int]) -> Any:
     return model
 
 
-def _config(found: Folder, ids: Mapping[str, int]) -> Any:
+def _config(found: ConvertedWhisper, ids: Mapping[str, int]) -> Any:
     from transformers import WhisperConfig
 
     vocabulary, width = _of(found, EMBEDDING).shape
@@ -182,7 +182,7 @@ def _config(found: Folder, ids: Mapping[str, int]) -> Any:
     )
 
 
-def _generation(found: Folder, tokenizer: Any, ids: Mapping[str, int]) -> Any:
+def _generation(found: ConvertedWhisper, tokenizer: Any, ids: Mapping[str, int]) -> Any:
     """Settings of a transcript's search, as the published checkpoints have them."""
     from transformers import GenerationConfig
 
@@ -213,7 +213,7 @@ def _generation(found: Folder, tokenizer: Any, ids: Mapping[str, int]) -> Any:
     )
 
 
-def _renamed(found: Folder, config: Any) -> Variables:
+def _renamed(found: ConvertedWhisper, config: Any) -> Variables:
     """Weights under the names of transformers; raises ModelError where a variable is left over or is quantised."""
     taken, weights = {EMBEDDING, "decoder/projection/weight"}, {}
     for source, targets in _names(config):
@@ -271,7 +271,7 @@ def _pairs(source: str, targets: Sequence[str], kinds: Mapping[str, str]) -> Ite
         yield f"{source}/{theirs}", places
 
 
-def _of(found: Folder, name: str) -> NDArray[Any]:
+def _of(found: ConvertedWhisper, name: str) -> NDArray[Any]:
     """A variable; raises ModelError where it is missing, or an array of integers."""
     array = found.variables.get(name)
     if array is None:
@@ -284,7 +284,7 @@ def _of(found: Folder, name: str) -> NDArray[Any]:
     return array
 
 
-def _layers(found: Folder, side: str) -> int:
+def _layers(found: ConvertedWhisper, side: str) -> int:
     """How many layers a side has."""
     layer = re.compile(rf"{side}/layer_(\d+)/")
     return len({told[1] for name in found.variables if (told := layer.match(name))})
