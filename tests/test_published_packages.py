@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,9 @@ def test_a_machine_without_apt_is_told_so(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_clips_are_laid_out_as_librispeech_is(tmp_path: Path) -> None:
     data, rng = tmp_path / "root" / DATA, np.random.default_rng(0)
-    sounds = {f"{kind}/{name}.wav": None for kind, name in (("librivox", "a-1"), ("librivox", "a-2"), ("cards", "001"))}
+    sounds: dict[str, Any] = {
+        f"{kind}/{name}.wav": None for kind, name in (("librivox", "a-1"), ("librivox", "a-2"), ("cards", "001"))
+    }
     sounds |= {name: None for _, name in SINGLE}
     for name in sounds:
         (data / name).parent.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,7 @@ def test_settings_are_those_of_the_published_checkpoints(
         monkeypatch.setattr(whisper_conversion, "MULTILINGUAL_END", ids["endoftext"])
     folder = convert([str(source)], str(tmp_path / "made"))
     found, mine = module.generation_config, WhisperForConditionalGeneration.from_pretrained(folder)
-    settings = mine.generation_config
+    settings: Any = mine.generation_config
     for name in ("suppress_tokens", "begin_suppress_tokens", "no_timestamps_token_id", "prev_sot_token_id"):
         assert getattr(settings, name) == getattr(found, name)
     assert settings.alignment_heads == [[1, 0]]

@@ -42,4 +42,5 @@ def on_even(curve: ArrayLike, shares: ArrayLike) -> NDArray[np.float64]:
     away = np.abs(at[None] - EVEN[:, None])
     if away.min(1).max() > 1e-9:
         raise UndefinedError("the curve was not taken at every 5 % of cells")
-    return values[away.argmin(1)]
+    found: NDArray[np.float64] = values[away.argmin(1)]
+    return found
