@@ -96,12 +96,13 @@ def librispeech(tmp_path: Path) -> Path:
     return tmp_path / "speech"
 
 
+@pytest.mark.parametrize("name", ["whisper_librispeech", "whisper_tiny_librispeech"])
 def test_whisper_librispeech_runs_on_a_tiny_checkpoint_and_shows_unusable_files(
-    librispeech: Path, tmp_path: Path, run: Run
+    librispeech: Path, tmp_path: Path, run: Run, name: str
 ) -> None:
-    task = tmp_path / "whisper_librispeech"
+    task = tmp_path / name
     tiny_whisper(task / "model", multilingual=False)
-    changes = {'"openai/whisper-small.en"': '"model"', '"LibriSpeech"': f'"{librispeech}"'}
+    changes = {f'"{registry.task(name).card.model.source}"': '"model"', '"LibriSpeech"': f'"{librispeech}"'}
     (task / "task.toml").write_text(card_with(task.name, changes), encoding="utf-8")
     said, found = run(task, boxes=(SUBMISSION,))
     bad = {
@@ -188,7 +189,7 @@ def test_s2t_mustc_runs_on_a_tiny_checkpoint_and_shows_unusable_segments(mustc: 
     assert all(reason in said for reason in bad.values())
 
 
-@pytest.mark.parametrize("task", ["whisper_librispeech", "s2t_mustc"])
+@pytest.mark.parametrize("task", ["whisper_librispeech", "whisper_tiny_librispeech", "s2t_mustc"])
 def test_a_published_card_names_a_model_and_a_dataset_of_its_own_adapters(task: str) -> None:
     card = tomllib.loads((registry.task(task).folder / "task.toml").read_text(encoding="utf-8"))
     assert card["track"] == "speech"
