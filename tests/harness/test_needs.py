@@ -133,6 +133,7 @@ def test_what_a_task_takes_is_what_its_card_says() -> None:
     ("task", "file", "name", "kind"),
     [
         ("whisper_librispeech", "whisper.json", "config.json", "WhisperForConditionalGeneration"),
+        ("whisper_tiny_librispeech", "whisper_tiny.json", "config.json", "WhisperForConditionalGeneration"),
         ("s2t_mustc", "speech2text.json", "config.json", "Speech2TextForConditionalGeneration"),
         ("musicgen_musiccaps", "musicgen.json", "config.json", "MusicgenForConditionalGeneration"),
         ("encodec_notes", "encodec.json", "config.json", "EncodecModel"),

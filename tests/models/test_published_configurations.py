@@ -64,9 +64,16 @@ def test_audioldm2_slakh(tmp_path: Path) -> None:
     assert audio.isfinite().all()
 
 
-def test_whisper_librispeech(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("card", "source"),
+    [
+        ("whisper_librispeech", "openai/whisper-small.en"),
+        ("whisper_tiny_librispeech", "openai/whisper-tiny.en"),
+    ],
+)
+def test_whisper_librispeech(tmp_path: Path, card: str, source: str) -> None:
     folder = tiny_published.whisper(tmp_path)
-    model = whisper.from_pretrained(str(folder), **parameters("whisper_librispeech", "openai/whisper-small.en"))
+    model = whisper.from_pretrained(str(folder), **parameters(card, source))
     assert (model.sample_rate, model.frame_rate, model.bins, model.longest) == (16_000, 100.0, 80, 30.0)
     names = model._tokens._tokenizer.convert_ids_to_tokens
     assert names(list(model.prompt)) == ["<|startoftranscript|>", "<|notimestamps|>"]

@@ -18,6 +18,7 @@ from earwitness.box import devices
 from earwitness.errors import EarwitnessError, shortened
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.inline import Subject, run_object
+from earwitness.harness.local_copies import require_fitting
 from earwitness.harness.needs import needs
 from earwitness.harness.recipe import Arguments
 from earwitness.own_model import with_model
@@ -31,13 +32,15 @@ LARGEST_SEED = 2**63 - 1
 def load_task(task: str | Path | Task, model: str | Path | None = None) -> Task:
     """A task by its id or its folder, with another model than its card's where one is named.
 
-    Raises EarwitnessError, in one line, where there is none.
+    Raises EarwitnessError, in one line, where there is none, or the model's folder cannot be its model.
 
     >>> load_task("micro_prompt").card.track
     'prompt'
     """
     found = task if isinstance(task, Task) else registry.task(str(task)).with_copies(registry.copies(Path.cwd()))
-    return found if model is None else with_model(found, str(model))
+    found = found if model is None else with_model(found, str(model))
+    require_fitting(found)
+    return found
 
 
 def load_model(task: str | Path | Task, model: str | Path | None = None, device: str = "auto") -> Any:

@@ -194,6 +194,7 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 def _tasks(names: list[str], model: str | None, sources: list[str]) -> list[Task]:
     """The tasks of these names, with one's own model and local copies of sources where they are asked for."""
     from earwitness import registry
+    from earwitness.harness.local_copies import require_fitting
     from earwitness.own_model import with_model
 
     copies = registry.copies(Path.cwd())
@@ -209,6 +210,8 @@ def _tasks(names: list[str], model: str | None, sources: list[str]) -> list[Task
         unused -= {name for task in found for name in task.copies}
     if unused:
         raise EarwitnessError(f"--source {min(unused)}: no card that is run names it")
+    for task in found:
+        require_fitting(task)
     return found
 
 

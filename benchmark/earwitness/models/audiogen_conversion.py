@@ -6,8 +6,6 @@ The folder is read by the adapters `audiogen` and `musicgen` and by transformers
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from earwitness.errors import DONE, EarwitnessError, ModelError, short, unwritten
+from earwitness.errors import DONE, EarwitnessError, ModelError, short
 from earwitness.models.audiogen_files import (
     CODEC,
     LANGUAGE,
@@ -30,6 +28,7 @@ from earwitness.models.audiogen_files import (
 )
 from earwitness.models.audiogen_named_parts import read_named_codec, read_text_encoder
 from earwitness.models.encodec_conversion import converted_codec
+from earwitness.models.new_folder import made_whole, require_free
 from earwitness.models.pretrained_files import attempt, quiet
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def convert(source: str, folder: str, revision: str = "main", say: Callable[[str
     transformers does not, and EarwitnessError where the folder is there already or cannot be written.
     """
     place = Path(folder)
-    _require_free(place)
+    require_free(place)
     if find(source, LANGUAGE, revision) is None:
         raise ModelError(
             f"{source} has no {LANGUAGE}, audiocraft's language model; name a folder or a hub id that does"
@@ -101,11 +100,6 @@ def convert(source: str, folder: str, revision: str = "main", say: Callable[[str
     say(f"writing {sum(tensor.numel() for tensor in model.parameters()):,} parameters to {folder}")
     _write(place, model, tokenizer)
     return place
-
-
-def _require_free(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-        raise EarwitnessError(f"{folder} is there already; name a folder that is not")
 
 
 def _sizes(settings: SavedSettings) -> Transformer:
@@ -251,21 +245,12 @@ def _generation(model: LanguageModel, rate: float) -> Any:
 
 
 def _write(folder: Path, model: Any, tokenizer: Any) -> None:
-    """Save all into a folder beside its place, and move that."""
     from transformers import EncodecFeatureExtractor
 
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        part.mkdir(parents=True)
-        with quiet():
-            model.save_pretrained(part)
-            tokenizer.save_pretrained(part)
-            EncodecFeatureExtractor(sampling_rate=model.config.audio_encoder.sampling_rate).save_pretrained(part)
-        part.rename(folder)
-    except Exception as error:  # safetensors has errors of its own for a full disk
-        raise unwritten(folder, error, "run the same command again") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with made_whole(folder) as part:
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        EncodecFeatureExtractor(sampling_rate=model.config.audio_encoder.sampling_rate).save_pretrained(part)
 
 
 def main(words: list[str] | None = None) -> int:

@@ -39,6 +39,11 @@ class Fill(StrEnum):
     """The utterance's mean of the mel bin: 0 where features are normalised by utterance (SPES, arXiv 2411.01710)."""
     MARGINAL = "marginal"
     """A draw from the values that training speech has in the cell's mel bin."""
+    INPAINT = "inpaint"
+    """The line between the nearest cells of the mel bin before and after that are left; the nearer end where there is
+    but one, and the utterance's mean where there is none."""
+    SHUFFLE = "shuffle"
+    """Another removed cell's value of the same mel bin, so that each bin keeps its energy whatever is removed."""
 
 
 class Attention(NamedTuple):

@@ -173,6 +173,19 @@ def test_a_fine_grid_takes_curves_at_more_shares_and_is_another_metric(model: Fa
     assert both[0] == pytest.approx(both[1], abs=0.05)
 
 
+def test_the_published_grid_beside_a_fine_one_is_that_of_a_card_at_it(model: FakeSpeechModel, tmp_path: Path) -> None:
+    beside = [*METRICS, {"metric": "deletion_wer_even", "parameters": {"fill": "mean", "against": "reference"}}]
+    values = {}
+    for grid in ("even", "fine"):
+        scoring = opened(task(tmp_path / grid, beside, scoring={"grid": grid}), tmp_path / f"{grid} cache")
+        item = scoring.items()[0][0]
+        values[grid] = by_id(scoring.score([(item, drawn(item))])[0])
+    card = values["even"]["deletion_wer@mean+reference"].value
+    assert values["fine"]["deletion_wer_even@mean+reference"].value == pytest.approx(card)
+    assert values["even"]["deletion_wer_even@mean+reference"].value == pytest.approx(card)
+    assert values["fine"]["deletion_wer@mean+reference"].value != pytest.approx(card)
+
+
 def test_what_every_map_leaves_alike_is_asked_once(
     model: FakeSpeechModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +326,7 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
             {"metric": "deletion_wer", "parameters": {"mask": "top30"}},
             "mask is unknown; known: against, fill",
         ),
-        ({"metric": "deletion_wer", "parameters": {"fill": "zero"}}, "fill must be 'mean' or 'marginal', not 'zero'"),
+        ({"metric": "deletion_wer", "parameters": {"fill": "zero"}}, "fill must be 'mean', 'marginal', 'inpaint' or 'shuffle', not 'zero'"),
     ],
 )
 def test_a_card_that_asks_what_the_track_has_not_is_refused(

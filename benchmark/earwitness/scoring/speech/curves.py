@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.scoring.speech.grids import GRIDS
-from earwitness.scoring.speech.removal import fill_seed, filling, gone, ranks, tie_seed
+from earwitness.scoring.speech.removal import fill_seed, gone, ranks, tie_seed, without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,20 +52,17 @@ class Curves:
 
     def inputs(self, fill: Fill, insertion: bool) -> NDArray[np.float32]:
         """Spectrograms [Q, T, M] at each share of cells removed, or put back."""
-        masks = gone(self._sentence_ranks, self.shares)
-        return np.where(masks != insertion, self._filling(fill)[None], self.item.features[None])
+        return self._without(fill, gone(self._sentence_ranks, self.shares) != insertion)
 
     def probabilities(self, fill: Fill) -> NDArray[np.float64]:
         """[O, O, Q]: probability of token j as the cells of token k's own map are removed."""
         if fill not in self._probabilities:
-            filled, features = self._filling(fill), self.item.features
             count, shares = len(self.item.tokens), self.shares
             found = np.empty((count, count, len(shares)))
             for k, cells in enumerate(self.explanation.spectrogram):
                 # With no cell removed, and with all of them, every map leaves the same: the first one's answers serve.
                 asked = (k == 0) | ((shares > 0) & (shares < 1))
-                masks = gone(ranks(cells, self._ties), shares[asked])
-                rows = np.where(masks, filled[None], features[None])
+                rows = self._without(fill, gone(ranks(cells, self._ties), shares[asked]))
                 found[k][:, asked] = self.respondent.probabilities(self.item, rows).T
                 found[k][:, ~asked] = found[0][:, ~asked]
             self._probabilities[fill] = found
@@ -95,8 +92,10 @@ class Curves:
     def _sentence_ranks(self) -> NDArray[np.int64]:
         return ranks(self.explanation.spectrogram.astype(np.float64).mean(0), self._ties)
 
-    def _filling(self, fill: Fill) -> NDArray[np.float32]:
-        return filling(fill, self.item.features, self.training.marginal, fill_seed(self.seed_key, self.item.id, fill))
+    def _without(self, fill: Fill, masks: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Spectrograms [Q, T, M] without the cells of masks [Q, T, M]."""
+        seed = fill_seed(self.seed_key, self.item.id, fill)
+        return without(fill, self.item.features, masks, self.training.marginal, seed)
 
     def _prefix_masks(self, k: int) -> NDArray[np.float32]:
         """Masks [k + 1, O] that remove 0, 1, ..., k of the tokens before token k, the highest of its map first."""

@@ -1,0 +1,39 @@
+"""Writing a model's folder whole: it is made beside its place and moved there at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from earwitness.errors import EarwitnessError, unwritten
+from earwitness.models.pretrained_files import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def require_free(folder: Path) -> None:
+    """Raise EarwitnessError where something is at a folder's place already, an empty folder aside."""
+    if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
+        raise EarwitnessError(f"{folder} is there already; name a folder that is not")
+
+
+@contextmanager
+def made_whole(folder: Path) -> Iterator[Path]:
+    """A folder beside `folder` to save into, quietly, which takes its place at the end; nothing stays of a failure.
+
+    Raises EarwitnessError where it cannot be written.
+    """
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        part.mkdir(parents=True)
+        with quiet():
+            yield part
+        part.rename(folder)
+    except Exception as error:  # safetensors has errors of its own for a full disk
+        raise unwritten(folder, error, "run the same command again") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
