@@ -326,7 +326,10 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
             {"metric": "deletion_wer", "parameters": {"mask": "top30"}},
             "mask is unknown; known: against, fill",
         ),
-        ({"metric": "deletion_wer", "parameters": {"fill": "zero"}}, "fill must be 'mean', 'marginal', 'inpaint' or 'shuffle', not 'zero'"),
+        (
+            {"metric": "deletion_wer", "parameters": {"fill": "zero"}},
+            "fill must be 'mean', 'marginal', 'inpaint' or 'shuffle', not 'zero'",
+        ),
     ],
 )
 def test_a_card_that_asks_what_the_track_has_not_is_refused(
