@@ -20,14 +20,14 @@ SHARE_OF_CARD = 4
 """On a GPU, that part of the card's whole memory. Not of what is free: the same machine makes the same passes."""
 
 
-class LiveBytes(TorchDispatchMode):
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Bytes of the tensors that operations inside make and that are alive at once: `peak` is their most.
 
     What a kernel takes for itself and gives back is not seen; what was there before is not counted.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self._alive = 0
         self._seen: set[int] = set()
@@ -70,7 +70,7 @@ def peak_bytes(run: Callable[[], object]) -> int:
     """Most bytes of tensors that were alive at once while `run` ran, its result included."""
     with LiveBytes() as live:
         run()
-    return live.peak
+    return int(live.peak)
 
 
 def rows_at_once(few: Callable[[], object], at_most: int, device: torch.device, rows: int = 1) -> int:

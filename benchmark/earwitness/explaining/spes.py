@@ -104,7 +104,7 @@ class Spes(SpeechExplainer):
             where = torch.as_tensor(labels.ravel(), device=model.device)
             moved, dropped = np.zeros((len(original), units)), np.zeros(units)
             for bits in self.draw(rng, masks, units, self.p):
-                for absent in torch.as_tensor(bits, device=model.device).to(centred.dtype).split(rows):
+                for absent in torch.split(torch.as_tensor(bits, device=model.device).to(centred.dtype), rows):
                     kept = (1 - absent).index_select(1, where).view(-1, *centred.shape)
                     found = divergences(original, model.logits(torch.addcmul(mean, kept, centred), tokens))
                     moved += (found.T @ absent.double()).cpu().numpy()
@@ -122,7 +122,7 @@ class Spes(SpeechExplainer):
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
         moved, dropped = np.zeros((len(original), len(original))), np.zeros(len(original))
         for bits in self.draw(rng, self.prefix_masks, len(original), self.prefix_p):
-            for absent in torch.as_tensor(bits, device=model.device).to(features.dtype).split(rows):
+            for absent in torch.split(torch.as_tensor(bits, device=model.device).to(features.dtype), rows):
                 found = divergences(original, model.logits(features, tokens, 1 - absent))
                 moved += (found.T @ absent.double()).cpu().numpy()
             dropped += bits.sum(0)

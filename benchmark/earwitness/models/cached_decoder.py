@@ -35,7 +35,8 @@ class CachedDecoder:
         """Of encoder states [n, E, D], and what opens every transcript [n, P]."""
         self._decoder, self._head = decoder, head
         self._states, self._opening = states, opening
-        self._cache = EncoderDecoderCache(DynamicCache(), keys_and_values(decoder, states))
+        # Rows are chosen by any integers, where transformers' types ask for one class of them.
+        self._cache: Any = EncoderDecoderCache(DynamicCache(), keys_and_values(decoder, states))
 
     def start(self) -> Tensor:
         """Logits [n, V] of the first token of each utterance."""

@@ -107,11 +107,11 @@ class EncoderDecoder(ABC):
         whose transcript is settled is searched no more. As many are encoded and searched at once as fit into memory.
         """
         with torch.inference_mode():
-            states = torch.cat([self.encode(rows) for rows in features.split(self._rows_encoded(features))])
+            states = torch.cat([self.encode(rows) for rows in torch.split(features, self._rows_encoded(features))])
             steps = len(self.prompt) + min(self._most, most or self._most)
             each = bytes_of_utterance(self._decoder, self._head, states, beams, steps)
             rows = rows_of(each, len(states), self.device)
-            return [tokens for some in states.split(rows) for tokens in self._search_through(some, beams, most)]
+            return [tokens for some in torch.split(states, rows) for tokens in self._search_through(some, beams, most)]
 
     def _rows_encoded(self, features: Tensor) -> int:
         """How many of spectrograms [B, T, M] are encoded at once; a row of T frames is weighed when first asked for."""

@@ -43,10 +43,10 @@ def shared_attention(
         output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
         return output, weights
     each = rows // states
-    side_by_side = query.unflatten(0, (states, each)).transpose(1, 2).flatten(2, 3)
+    side_by_side = torch.unflatten(query, 0, (states, each)).transpose(1, 2).flatten(2, 3)
     kwargs["is_causal"] = False
     output, _ = sdpa_attention_forward(module, side_by_side, key, value, None, **kwargs)
-    return output.unflatten(1, (each, length)).flatten(0, 1), None
+    return torch.unflatten(output, 1, (each, length)).flatten(0, 1), None
 
 
 def _over_states(module: Any, query: Tensor, states: Tensor, scaling: float) -> Tensor:
@@ -57,7 +57,7 @@ def _over_states(module: Any, query: Tensor, states: Tensor, scaling: float) -> 
     asked = torch.einsum("rhtd,hdw->rhtw", query * scaling, to_states).flatten(1, 2)
     taken = (asked @ states.transpose(1, 2)).softmax(-1) @ states
     of_values = module.v_proj.weight.unflatten(0, (heads, -1))
-    output = torch.einsum("rhtw,hdw->rthd", taken.unflatten(1, (heads, -1)), of_values)
+    output = torch.einsum("rhtw,hdw->rthd", torch.unflatten(taken, 1, (heads, -1)), of_values)
     return output if module.v_proj.bias is None else output + module.v_proj.bias.view(heads, -1)
 
 

@@ -82,7 +82,9 @@ class SpeechRespondent:
         with torch.inference_mode():
             few = given[:FEW]
             each = self._weighed("prefixes", item, lambda: asked(few)) // len(few)
-            return np.concatenate([asked(chunk) for chunk in given.split(rows_of(each, ROWS, self.model.device))])
+            return np.concatenate(
+                [asked(chunk) for chunk in torch.split(given, rows_of(each, ROWS, self.model.device))]
+            )
 
     def _tokens(self, item: SpeechItem) -> Tensor:
         return torch.from_numpy(item.tokens[None]).to(self.model.device)
