@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ITEMS ?= 50
+ITEMS ?= 20
 # Of pytest: one more than two cores, since tests of the command line wait for processes of theirs.
 WORKERS ?= 3
 # Byte code is made of what is imported, when it is: making it of everything takes longer than the rest of installing.
