@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from earwitness.errors import DONE, EarwitnessError, ModelError, short
+from earwitness.errors import ModelError, short
 from earwitness.models.audiogen_files import (
     CODEC,
     LANGUAGE,
@@ -28,7 +29,7 @@ from earwitness.models.audiogen_files import (
 )
 from earwitness.models.audiogen_named_parts import read_named_codec, read_text_encoder
 from earwitness.models.encodec_conversion import converted_codec
-from earwitness.models.new_folder import made_whole, require_free
+from earwitness.models.new_folder import exit_code, made_whole, require_free
 from earwitness.models.pretrained_files import attempt, quiet
 
 if TYPE_CHECKING:
@@ -267,15 +268,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("folder", metavar="FOLDER", help="where to write: a folder that is not there yet")
     parser.add_argument("--revision", default="main", help="of a hub id: branch, tag or commit (default: main)")
     asked = parser.parse_args(words)
-    try:
-        convert(asked.source, asked.folder, asked.revision, lambda line: print(line, file=sys.stderr, flush=True))
-    except EarwitnessError as error:
-        print(f"earwitness: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    print(asked.folder)
-    return DONE
+    return exit_code(partial(convert, asked.source, asked.folder, asked.revision), asked.folder)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from earwitness.errors import EarwitnessError, unwritten
+from earwitness.errors import DONE, EarwitnessError, unwritten
 from earwitness.models.pretrained_files import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -37,3 +38,18 @@ def made_whole(folder: Path) -> Iterator[Path]:
         raise unwritten(folder, error, "run the same command again") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def exit_code(convert: Callable[[Callable[[str], None]], object], folder: str) -> int:
+    """Exit code of a command that writes a model's folder: what `convert` says of its work goes to stderr, at the end
+    the folder to stdout, and an EarwitnessError in one line to stderr.
+    """
+    try:
+        convert(lambda line: print(line, file=sys.stderr, flush=True))
+    except EarwitnessError as error:
+        print(f"earwitness: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    print(folder)
+    return DONE

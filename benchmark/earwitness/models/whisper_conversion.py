@@ -11,15 +11,16 @@ import argparse
 import re
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from earwitness.errors import DONE, EarwitnessError, ModelError, short
+from earwitness.errors import ModelError, short
 from earwitness.models.ctranslate2_files import read_variables
-from earwitness.models.new_folder import made_whole, require_free
+from earwitness.models.new_folder import exit_code, made_whole, require_free
 from earwitness.models.pretrained_files import attempt, parsed, quiet
 from earwitness.models.whisper_prompt import MULTILINGUAL_END
 
@@ -304,15 +305,7 @@ def main(words: list[str] | None = None) -> int:
     )
     parser.add_argument("folder", metavar="FOLDER", help="where to write: a folder that is not there yet")
     asked = parser.parse_args(words)
-    try:
-        convert(asked.sources, asked.folder, lambda line: print(line, file=sys.stderr, flush=True))
-    except EarwitnessError as error:
-        print(f"earwitness: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    print(asked.folder)
-    return DONE
+    return exit_code(partial(convert, asked.sources, asked.folder), asked.folder)
 
 
 if __name__ == "__main__":
