@@ -32,7 +32,7 @@ FLOORS = [
         "explaining",
     },
     {"models", "worlds", "datasets", "judges"},
-    {"task", "submission", "registry", "shelf", "own_model"},
+    {"task", "handed_in", "submission", "registry", "shelf", "own_model"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
     {"cli", "api", "pytest_plugin"},

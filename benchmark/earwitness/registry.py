@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from earwitness import metrics, plugins, tracks
-from earwitness.errors import EarwitnessError, nearest, short, shortened
+from earwitness.errors import EarwitnessError, InvalidCardError, nearest, short, shortened
 from earwitness.plugins import KINDS as KINDS
 from earwitness.submission import AT, Submission, read_submission
 from earwitness.submission import CARD as SUBMISSION_CARD
@@ -107,7 +107,21 @@ def submission(id_or_path: str) -> Submission:
     there = os.path.isdir(id_or_path) or id_or_path in _folders("submissions")
     if base and budget.isascii() and budget.isdigit() and not there:
         return read_submission(_find("submissions", base)).at(int(budget))
-    return read_submission(_find("submissions", id_or_path))
+    found = read_submission(_find("submissions", id_or_path))
+    if found.card.explanations:
+        _refuse_namesake(found)
+    return found
+
+
+def _refuse_namesake(found: Submission) -> None:
+    """Raise InvalidCardError where explanations without code bear the id of a registered submission: they are none of
+    its versions.
+    """
+    known = _folders("submissions").get(found.id)
+    if known is not None and known.resolve() != found.folder.resolve():
+        raise InvalidCardError(
+            f"{found.folder / SUBMISSION_CARD}: id {found.id!r} is that of a registered submission; choose another id"
+        )
 
 
 def _folders(kind: str) -> dict[str, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -12,7 +13,8 @@ from pydantic import Field, field_validator, model_validator
 
 from earwitness import plugins, tracks
 from earwitness.closure import code_hash, is_there
-from earwitness.errors import EarwitnessError, InvalidCardError, shortened
+from earwitness.errors import EarwitnessError, InvalidCardError, is_blank, shortened
+from earwitness.handed_in import HandedIn
 from earwitness.identity import digest, files_of, of_files
 from earwitness.parameters import ParameterError, checked
 from earwitness.task import Card, Id, Name, Parameters, Text, read_card
@@ -95,7 +97,8 @@ class SubmissionCard(Card):
     """An explainer with its authors, paper, licence and parameters.
 
     A method of one track gives `track`, `explainer` and `parameters`, and its code stands in `explainer.py`; a method
-    of several tracks has a table `[explainers.<track>]` for each instead.
+    of several tracks has a table `[explainers.<track>]` for each instead. Explanations that were made elsewhere come
+    without an explainer: `explanations` names their tracks.
     """
 
     id: Id
@@ -107,17 +110,39 @@ class SubmissionCard(Card):
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
     stochastic: bool | None = None
     """Whether explanations hang on the explainer seed; where they do not, one seed stands for all. None: not said."""
-    explainers: dict[str, ExplainerCard] = Field(min_length=1)
-    """By track."""
+    explainers: dict[str, ExplainerCard] = Field(default_factory=dict)
+    """By track; none where explanations are handed in."""
+    explanations: tuple[str, ...] = ()
+    """Tracks whose explanations were made elsewhere and lie in the folder `explanations`: no code is run."""
+    method: str = Field(pattern=r"^([0-9a-f]{64})?$", default="")
+    """SHA-256 of what made them, an archive that its authors keep: published before fresh items are drawn, it shows
+    afterwards that the method was there before."""
     paper: Paper | None = None
 
-    @field_validator("explainers")
+    @field_validator("explainers", "explanations")
     @classmethod
-    def _known_tracks(cls, explainers: dict[str, ExplainerCard]) -> dict[str, ExplainerCard]:
-        for name in explainers:
+    def _known_tracks(cls, named: Any) -> Any:
+        for name in named:
             if name not in tracks.names():
                 raise ValueError(f"no track is called {shortened(name)!r}; tracks: {', '.join(tracks.names())}")
-        return explainers
+        if len(set(named)) < len(named):
+            raise ValueError("a track is named twice")
+        return named
+
+    @model_validator(mode="after")
+    def _explained_one_way(self) -> Self:
+        if bool(self.explainers) == bool(self.explanations):
+            raise ValueError("a submission names explainers, or tracks of explanations that it hands in: one of both")
+        if self.explanations and is_blank(self.licence):
+            raise ValueError("licence is empty; say under which one the explanations may be shown, CC-BY-4.0, say")
+        if self.method and not self.explanations:
+            raise ValueError("method is for explanations that are handed in: the code of an explainer tells its own")
+        return self
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """The tracks that it explains."""
+        return self.explanations or tuple(self.explainers)
 
 
 AT = "_at_"
@@ -150,12 +175,24 @@ class Submission:
         """Identifier of the submission."""
         return self.card.id
 
+    @cached_property
+    def handed_in(self) -> HandedIn | None:
+        """The explanations that it hands in; None where it has an explainer.
+
+        Raises InvalidCardError where their manifest cannot be read.
+        """
+        return HandedIn(self.folder) if self.card.explanations else None
+
     def hash_for(self, track: str) -> str:
         """Identity of the submission on a track: what its card says of the explainer there, its code with what that
-        imports, and its other files, 16 hex digits.
+        imports, and its other files, 16 hex digits; of explanations that are handed in, their manifest and their files.
 
-        Texts for people (the title, say, or the page) and the explainers of other tracks are no part of it.
+        Texts for people (the title, say, or the page) and the explainers of other tracks are no part of it. Raises
+        InvalidCardError where files are missing that a manifest names.
         """
+        if self.handed_in is not None:
+            made = {"explanations": sorted(self.card.explanations), "method": self.card.method}
+            return digest({**made, "files": self.handed_in.digest})
         card = self.card.explainers.get(track)
         others = {other.file for name, other in self.card.explainers.items() if name != track}
         others -= {card.file} if card else set()
@@ -198,7 +235,7 @@ class Submission:
     @property
     def hashes(self) -> dict[str, str]:
         """Identity on each of its tracks."""
-        return {track: self.hash_for(track) for track in self.card.explainers}
+        return {track: self.hash_for(track) for track in self.card.tracks}
 
 
 def read_submission(folder: Path) -> Submission:
@@ -209,7 +246,7 @@ def read_submission(folder: Path) -> Submission:
 
 def by_track(card: dict[str, Any]) -> dict[str, Any]:
     """A card with its explainers by track, where it is of one track; raises ValueError where it names none."""
-    if "explainers" in card:
+    if "explainers" in card or "explanations" in card:
         return card
     missing = " and ".join(key for key in ("track", "explainer") if not isinstance(card.get(key), str))
     if missing:
@@ -223,8 +260,13 @@ def load_explainer(submission: Submission, track: str) -> Any:
     """Import the submission's file for a track and build its explainer with the card's parameters.
 
     Runs the submission's code: call it in a box only. Raises InvalidCardError where the file, the class or a parameter
-    is missing or not of the track's kind.
+    is missing or not of the track's kind, or there is no code.
     """
+    if submission.card.explanations:
+        raise InvalidCardError(
+            f"{submission.folder / CARD}: its explanations were made elsewhere, and no code comes with them that could "
+            "be run; score them with `earwitness run`"
+        )
     if track not in submission.card.explainers:
         raise InvalidCardError(f"{submission.folder / CARD}: no explainer of the track {track}")
     card = submission.card.explainers[track]

@@ -112,8 +112,8 @@ def _explainer(given: Any, track: str) -> tuple[Submission | None, Any]:
     base = tracks.load(track).explainer
     if isinstance(given, str | Path | Submission):
         submission = given if isinstance(given, Submission) else load_submission(given)
-        if track not in submission.card.explainers:
-            known = ", ".join(submission.card.explainers)
+        if track not in submission.card.tracks:
+            known = ", ".join(submission.card.tracks)
             raise EarwitnessError(f"submission {submission.id} is of the track {known}, the task of {track}")
         return submission, load_explainer(submission, track)
     if isinstance(given, type) and issubclass(given, base):

@@ -48,7 +48,7 @@ def submissions(id: ID = None, json: Json = False) -> None:
     if json:
         print_json([_submission_record(submission) for submission in found])
         return
-    records = [[entry.id, ", ".join(entry.card.explainers), entry.card.kind, entry.card.title] for entry in found]
+    records = [[entry.id, ", ".join(entry.card.tracks), entry.card.kind, entry.card.title] for entry in found]
     print_table("", ["submission", "tracks", "kind", "title"], records)
 
 
