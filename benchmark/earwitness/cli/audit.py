@@ -70,7 +70,7 @@ def audit(
 
 def _entrants(task: str, submissions: str, items: int | None, out: Path, json: bool) -> None:
     """Look at the sanity of entrants, of their finished runs on a task under a folder."""
-    from earwitness.cli.run import names_of
+    from earwitness.cli.entrants import names_of
     from earwitness.harness import engines
     from earwitness.harness.sanity import ITEMS, done_runs, of_run
 

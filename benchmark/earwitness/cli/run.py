@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from earwitness.cli.entrants import MAX_SEED, entrants_of, names_of, runs_of, tasks_of
 from earwitness.cli.output import Json, print_json, print_table, progress, writable
 from earwitness.cli.trust import TrustTask, trusted
 from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError, shortened
 
 if TYPE_CHECKING:
-    from earwitness.harness.recipe import Arguments, Run
     from earwitness.harness.run import RunOutcome
-    from earwitness.submission import Submission
-    from earwitness.task import Task
 
-ALL = "all"
-MAX_SEED = 2**63 - 1
-"""Rows hold seeds in 64 bits."""
 MOST_ITEMS = 2**31 - 1
 MOST_SEEDS = 10**6
 """Of an explainer seed."""
@@ -75,12 +70,15 @@ def run(
 
     if device not in DEVICES:
         raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
-    level = isolated(isolation, untrusted)
-    arguments = Arguments(items, seed, fresh, device, level, seeds_of(explainer_seeds))
+    arguments = Arguments(items, seed, fresh, device, "", seeds_of(explainer_seeds))
     typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
-    tasks = _tasks(names_of(task, "--task"), model, source or [])
+    tasks = tasks_of(names_of(task, "--task"), model, source or [])
+    entrants = entrants_of(tasks, names_of(submission, "--submission"))
+    # Where no code is run there is nothing to be kept from it.
+    if isolation is not None or entrants.run_code:
+        arguments = replace(arguments, isolation=isolated(isolation, untrusted))
     trusted(tasks, trust_task)
-    runs = _runs(tasks, submission, arguments, writable(out, "--out"), typed)
+    runs = runs_of(entrants, arguments, writable(out, "--out"), typed)
     runs = at_budgets(runs) if budgets else runs
     local = engines.get(engine)
     require(device)
@@ -189,76 +187,6 @@ def seeds_of(text: str) -> tuple[int, ...]:
 def _is_typed(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def _tasks(names: list[str], model: str | None, sources: list[str]) -> list[Task]:
-    """The tasks of these names, with one's own model and local copies of sources where they are asked for."""
-    from earwitness import registry
-    from earwitness.harness.local_copies import require_fitting
-    from earwitness.own_model import with_model
-
-    copies = registry.copies(Path.cwd())
-    for given in sources:
-        hub, _, folder = given.partition("=")
-        if not hub or not folder:
-            raise EarwitnessError(f"--source {given!r} is no HUB_ID=FOLDER")
-        copies[hub] = folder
-    found = [registry.task(name).with_copies(copies) for name in names]
-    unused = {given.partition("=")[0] for given in sources} - {name for task in found for name in task.copies}
-    if model is not None:
-        found = [with_model(task, model).with_copies(copies) for task in found]
-        unused -= {name for task in found for name in task.copies}
-    if unused:
-        raise EarwitnessError(f"--source {min(unused)}: no card that is run names it")
-    for task in found:
-        require_fitting(task)
-    return found
-
-
-def _runs(tasks: list[Task], submissions: str, arguments: Arguments, out: Path, typed: frozenset[str]) -> list[Run]:
-    from earwitness.harness.recipe import Run
-
-    found: dict[str, Run] = {}
-    for task in tasks:
-        highest = max(*task.card.generation_seeds, *arguments.explainer_seeds)
-        if arguments.seed + highest > MAX_SEED:
-            raise EarwitnessError(f"--seed {arguments.seed}: task {task.id} adds up to {highest}; at most {MAX_SEED}")
-        for submission in _submissions(task, names_of(submissions, "--submission")):
-            asked = arguments
-            if submission.card.stochastic is False:
-                asked = replace(arguments, explainer_seeds=arguments.explainer_seeds[:1])
-            entry = Run(task, submission, asked, out, typed)
-            found.setdefault(entry.name, entry)
-    return list(found.values())
-
-
-def names_of(text: str, option: str) -> list[str]:
-    """The names that an option lists; raises EarwitnessError where it names nothing."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise EarwitnessError(f"{option} names nothing")
-    return names
-
-
-def _submissions(task: Task, names: list[str]) -> list[Submission]:
-    from earwitness import registry
-
-    if names == [ALL]:
-        found = [registry.submission(name) for name in registry.submission_ids()]
-        found = [submission for submission in found if task.card.track in submission.card.explainers]
-        if not found:
-            raise EarwitnessError(f"no submission is of the track {task.card.track} of task {task.id}")
-        return found
-    if ALL in names:
-        raise EarwitnessError(f"--submission names `{ALL}` and others; name `{ALL}` alone, or the others")
-    found = [registry.submission(name) for name in names]
-    for submission in found:
-        if task.card.track not in submission.card.explainers:
-            known = ", ".join(submission.card.explainers)
-            raise EarwitnessError(
-                f"submission {submission.id} is of the track {known}, task {task.id} of {task.card.track}"
-            )
-    return found
 
 
 def _report(outcomes: list[RunOutcome], json: bool) -> None:

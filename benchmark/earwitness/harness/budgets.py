@@ -40,14 +40,16 @@ def at_budgets(runs: Sequence[Run]) -> list[Run]:
 
 
 def _curve(run: Run) -> BudgetCurve | None:
-    return None if run.submission.budget else run.submission.card.explainers[run.task.card.track].curve
+    explainer = run.submission.card.explainers.get(run.task.card.track)
+    return None if run.submission.budget or explainer is None else explainer.curve
 
 
 def _others(run: Run) -> list[Run]:
     """The runs at the other budgets of a curve, largest last."""
-    curve, own = _curve(run), run.submission.card.explainers[run.task.card.track].budget
+    curve = _curve(run)
     if curve is None:
         return []
+    own = run.submission.card.explainers[run.task.card.track].budget
     return [replace(run, submission=run.submission.at(value)) for value in curve.values if value != own]
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +22,7 @@ from earwitness.own_model import recorded_twin, with_model
 from earwitness.results import former
 from earwitness.results.curves import RecordedBudget
 from earwitness.results.documents import read_document
-from earwitness.results.rows import RECIPE, RowsCard
+from earwitness.results.rows import MADE_ELSEWHERE, RECIPE, RowsCard
 from earwitness.results.task_hashes import TaskHash
 from earwitness.results.writing import moved_into_place
 from earwitness.scoring import Setting
@@ -113,6 +113,16 @@ class Arguments:
         """Those of a recipe."""
         seeds = tuple(recorded.get("explainer_seeds", ONE_SEED))
         return cls(**{**recorded, "explainer_seeds": seeds})
+
+    def taken_by(self, submission: Submission) -> Arguments:
+        """As they are for a submission: one that does not hang on the explainer seed is asked under the first alone;
+        explanations that are handed in are one an item, and have nothing to be kept from.
+        """
+        if submission.card.explanations:
+            return replace(self, isolation=MADE_ELSEWHERE, explainer_seeds=ONE_SEED)
+        if submission.card.stochastic is False:
+            return replace(self, explainer_seeds=self.explainer_seeds[:1])
+        return self
 
     @property
     def described(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from earwitness.harness import explain, recipe, score, watched
 from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
 from earwitness.harness.locks import locked
+from earwitness.harness.outside import answering
 from earwitness.harness.score import ProblemJob
 from earwitness.results import rows
 from earwitness.results.rows import RECIPE, Status
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
     from earwitness.harness.score import Prepared, ScoreJob
+    from earwitness.tracks import Item
 
 STAMP = "made_with"
 LOG = ".score.log"
@@ -83,6 +85,8 @@ class ExplainJob:
 
     run: Run
     shards: tuple[Shard, ...]
+    items: tuple[Item, ...]
+    """All of the run's, under its first explainer seed."""
 
 
 @dataclass
@@ -226,7 +230,7 @@ def drop_stale_originals(out: Path) -> None:
 def _explain(prepared: dict[str, Prepared], session: Session) -> None:
     """Explain what is missing, a box a run, several boxes side by side."""
     jobs = [
-        ExplainJob(outcome.run, tuple(todo))
+        ExplainJob(outcome.run, tuple(todo), next(iter(prepared[outcome.run.name].items.values())))
         for outcome in session.of(prepared)
         if (todo := explain.missing(outcome.run, prepared[outcome.run.name].items))
     ]
@@ -237,7 +241,10 @@ def _explain(prepared: dict[str, Prepared], session: Session) -> None:
     before = watched.seen([job.run for job in jobs])
 
     def drive(job: ExplainJob) -> None:
-        explain.explain(job.run, job.shards, advance, session.engine.stopped)
+        if job.run.submission.card.explanations:
+            answering.take(job.run, job.items, job.shards, advance)
+        else:
+            explain.explain(job.run, job.shards, advance, session.engine.stopped)
 
     for job, result in session.engine.drive(drive, jobs):
         if isinstance(result, Exception):

@@ -11,7 +11,7 @@ from earwitness.errors import one_line, short
 from earwitness.harness import explain
 from earwitness.harness.explain import Explained
 from earwitness.harness.passes import PassTimer
-from earwitness.results.rows import Row, Status, write_part
+from earwitness.results.rows import MADE_ELSEWHERE, SELF_REPORTED, UNVERIFIED, Row, Status, write_part
 from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring import Problem, Scoring, Setting, Value
 
@@ -204,7 +204,7 @@ def _item_rows(place: _Place, explained: Explained, values: list[Value] | None) 
 
 
 def _row(place: _Place, cost: Cost, value: Value) -> Row:
-    run = place.run
+    run, seen = place.run, place.isolation != MADE_ELSEWHERE
     return Row(
         submission=run.submission.id,
         submission_hash=run.submission_hash,
@@ -226,5 +226,6 @@ def _row(place: _Place, cost: Cost, value: Value) -> Row:
         peak_bytes=cost.peak_bytes,
         isolation=place.isolation,
         run=run.name,
-        plausible_forwards=place.plausible_forwards,
+        metering=SELF_REPORTED if seen else UNVERIFIED,
+        plausible_forwards=place.plausible_forwards if seen else None,
     )

@@ -83,7 +83,8 @@ def verify(
     recorded = rows.read_run(folder)
     with tempfile.TemporaryDirectory(prefix="earwitness-verify-") as temporary:
         level = run.arguments.isolation if isolation is None else isolation
-        again = replace(run, out=Path(temporary), arguments=replace(run.arguments, isolation=level))
+        arguments = replace(run.arguments, isolation=level).taken_by(run.submission)
+        again = replace(run, out=Path(temporary), arguments=arguments)
         (outcome,) = execute([again], engine, progress)
         if not outcome.done:
             raise EarwitnessError(f"{folder} cannot be made again: {'; '.join(outcome.errors) or 'rows are missing'}")

@@ -26,9 +26,12 @@ RECIPE = "run.json"
 INLINE = "none"
 """Isolation of rows that were made where explainer and scoring share a process."""
 
-
+MADE_ELSEWHERE = "explanations"
+"""Isolation of rows of explanations that were handed in: no code was run that there was anything to keep from."""
 SELF_REPORTED = "self-reported"
 """Passes that were counted beside a submission's code, which can change any count."""
+UNVERIFIED = "unverified"
+"""Of explanations that were made elsewhere nobody here saw the cost: it stands as 0, and is none."""
 UNKNOWN = ""
 """Hash of a metric in rows that were written before rows had one."""
 

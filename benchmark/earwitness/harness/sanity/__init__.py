@@ -43,6 +43,11 @@ def of_run(folder: Path, engine: Engine, progress: Progress | None = None, items
     folder is no finished run, or its model cannot be read, NotComparableError where its task or submission has changed.
     """
     run, stored = recipe.reopen(folder), recipe.read(folder)
+    if run.submission.card.explanations:
+        raise EarwitnessError(
+            f"{folder}: explanations of {run.submission.id} were made elsewhere, and none can be asked for when the "
+            "model is spoiled; look at the sanity of submissions with code"
+        )
     if stored["state"] != "done" or run.folder.resolve() != folder.resolve():
         raise EarwitnessError(f"{folder} is no finished run ({stored['state']}) under its own name; run it again first")
     if recipe.explained(stored) != run.explained:
