@@ -9,13 +9,16 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from earwitness.cli.output import Json, one_line_of, print_json, writable
 from earwitness.cli.trust import TrustTask, trusted
 from earwitness.errors import NO, EarwitnessError, InvalidCardError, shortened, unwritten
+
+if TYPE_CHECKING:
+    from earwitness.harness.outside.items import HandedOut
 
 SKELETONS = Path(__file__).parent / "skeletons"
 ENDING = ".skeleton"
@@ -31,6 +34,13 @@ def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its id: a Python identifier.")],
     track: Annotated[str, typer.Option(metavar="TRACK", help="The track it is for; a judge needs none.")] = "",
     kind: Kind = "submission",
+    explanations: Annotated[
+        bool, typer.Option("--explanations", help="A submission without code: explanations that are made elsewhere.")
+    ] = False,
+    items: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="What is explained there, as `earwitness items` wrote it; else two items."),
+    ] = None,
 ) -> None:
     """Write something that works at once into a folder of that name: a submission, or another kind."""
     from earwitness import tracks
@@ -38,6 +48,9 @@ def new(
     _require_id(name, kind)
     if kind not in KINDS:
         raise EarwitnessError(f"no kind is called {shortened(kind)!r}; kinds: {', '.join(KINDS)}")
+    if explanations or items is not None:
+        _new_explanations(Path(name), track, kind, items, explanations)
+        return
     if not track and kind != "judge":
         raise EarwitnessError(f"a {kind} is for one track: add --track {'|'.join(tracks.names())}")
     if track:
@@ -51,6 +64,50 @@ def new(
     _write(folder, files, words, model)
     copied = "" if model is None else f", with a copy of the model of {words['@micro@']}"
     print(f"wrote {folder}{copied}; next: earwitness validate {folder}{_source(kind, track)}")
+
+
+def _new_explanations(folder: Path, track: str, kind: str, items: Path | None, asked: bool) -> None:
+    """Write a submission of explanations that are made elsewhere, of some items or of two of a track's micro task."""
+    from earwitness import tracks
+    from earwitness.harness.outside.blank import write_blank
+    from earwitness.harness.outside.items import read_items
+
+    if not asked or kind != "submission":
+        raise EarwitnessError("--items goes with --explanations, and both with a submission; leave --kind out")
+    if items is None and not track:
+        raise EarwitnessError(
+            "add --items DIR, which `earwitness items TASK --out DIR` wrote, or, for two items to look at, "
+            f"--track {'|'.join(tracks.names())}"
+        )
+    if os.path.lexists(folder):
+        raise EarwitnessError(f"{folder} exists; choose another name")
+    writable(folder.parent, "NAME")
+    found = read_items(items) if items is not None else _two_items(track)
+    if track not in ("", found.track):
+        raise EarwitnessError(f"--track {shortened(track)}: the items are of the track {found.track}; leave it out")
+    words, _ = _filling(folder, "submission", found.track)
+    files = sorted((SKELETONS / "explanations").glob(f"*{ENDING}"))
+    _write(folder, files, {**words, "@task@": found.task}, None)
+    try:
+        write_blank(folder, found)
+    except EarwitnessError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    print(
+        f"wrote {folder}, with zeros for {len(found.items)} items of {found.task}; next: earwitness validate {folder}"
+    )
+
+
+def _two_items(track: str) -> HandedOut:
+    """The first two items of a track's micro task, as they are handed out."""
+    from tempfile import TemporaryDirectory
+
+    from earwitness.harness import engines
+    from earwitness.harness.outside.items import HandOut, hand_out
+    from earwitness.harness.validation.submissions import micro_task
+
+    with TemporaryDirectory(prefix="earwitness-new-") as temporary:
+        return hand_out(HandOut(micro_task(track), Path(temporary) / "items", 2), engines.get("local"))
 
 
 def _require_id(name: str, kind: str) -> None:

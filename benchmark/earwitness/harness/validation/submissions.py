@@ -15,6 +15,7 @@ from earwitness.box import BoxError, levels
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
 from earwitness.harness.recipe import Arguments, Run
+from earwitness.harness.validation import explanations
 from earwitness.harness.validation.pace import for_items
 from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.harness.validation.work import ITEMS, SEEDS, Job, in_worker, prepare
@@ -45,10 +46,12 @@ def validate(
 
     Raises EarwitnessError where there is no task to check it on, or its model cannot be read.
     """
-    asked = [options.track] if options.track else list(submission.card.explainers)
-    missing = [track for track in asked if track not in submission.card.explainers]
+    asked = [options.track] if options.track else list(submission.card.tracks)
+    missing = [track for track in asked if track not in submission.card.tracks]
     if missing:
         raise EarwitnessError(f"submission {submission.id} has no explainer of the track {missing[0]}")
+    if submission.card.explanations:
+        return explanations.validate(submission, options, say, engine, tasks)
     with TemporaryDirectory(prefix="earwitness-validate-") as temporary:
         steps: list[Step] = []
         runs: list[Run] = []
