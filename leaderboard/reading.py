@@ -73,7 +73,8 @@ def ranking(key: str) -> list[Record]:
     """A task's entrants, best first; by the main metric where nothing is ranked."""
     return query(
         """
-        SELECT ranks.*, submissions.title, submissions.kind, submissions.submission_hash
+        SELECT ranks.*, submissions.title, submissions.kind, submissions.submission_hash,
+            submissions.made_elsewhere
         FROM ranks
         JOIN submissions USING (task_key, entrant)
         JOIN tasks USING (task_key)

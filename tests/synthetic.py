@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from earwitness import metrics
 from earwitness.results.audits import Audit, MetricAudit, ScoreWeights, write_audit
-from earwitness.results.rows import Row, Status, write_part
+from earwitness.results.rows import MADE_ELSEWHERE, UNVERIFIED, Row, Status, write_part
 from earwitness.results.sanity import Complexity, Sanity, SanityCheck, write_sanity
 from earwitness.results.task_hashes import parted
 from earwitness.task import read_task
@@ -162,6 +162,13 @@ def write_run(out: Path, plan: Plan, submission: str) -> Path:
             sounds = [("sound", label, "", f"{item}.{label}.ogg") for label in ("kept", "removed")]
             listed(folder / "exhibits", item, *sounds)
     return folder
+
+
+def made_elsewhere(folder: Path) -> None:
+    """Turn a run's rows into those of explanations that were handed in."""
+    path = folder / "rows" / "0000.parquet"
+    unseen = {"isolation": MADE_ELSEWHERE, "metering": UNVERIFIED, "seconds": 0.0, "forwards": 0, "backwards": 0}
+    write_part([Row(**{**row, **unseen, "peak_bytes": 0}) for row in pq.read_table(path).to_pylist()], path)
 
 
 def look_at(folder: Path, plan: Plan, submission: str, agreement: float) -> Sanity:

@@ -69,6 +69,9 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     for column, (label, title) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
         with column:
             play(title, fields["exhibits"].get((label, ""), ""))
+    if left["seconds"] is None:
+        st.caption(f"Made elsewhere: cost unverified · run `{left['run']}`")
+        return
     passes = f"{left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
     room = left.get("plausible_forwards")
     room = "" if room is None or pd.isna(room) else f"; the seconds leave room for about {room:.0f} forwards"

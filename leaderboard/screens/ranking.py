@@ -12,11 +12,13 @@ from state import pick
 from win_rates import across
 from wording import ARROWS, inert, metric_label, number, plural, rank_interval, with_interval
 
-from earwitness.board.printing import ties
+from earwitness.board import origins
+from earwitness.board.ties import ties
 from earwitness.metrics import name_of
 
 SCORE = "score"
 CALIBRATED, RAW = "calibrated", "raw"
+ALL = "all"
 # Rows beside the entrants that calibrate nothing. (A docstring here would be drawn on the page.)
 MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
 COLUMNS = {
@@ -70,7 +72,8 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
             bind="query-params",
             required=True,
         )
-    found = results(picked["task_key"])
+    found, every = results(picked["task_key"]), entrants
+    entrants = of_origin(every)
     if chosen == SCORE:
         rows: list[Point] = [(e, e, SCORE, "score_") for e in entrants]
         st.altair_chart(charts.forest(_points(rows), "score", _ends(None)), width="stretch")
@@ -84,7 +87,7 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
         )
         st.altair_chart(charts.forest(_points(rows), title, _ends(metric if shown == RAW else None)), width="stretch")
         st.caption(_reading(metric, shown))
-    if shared := ties(picked, entrants):
+    if shared := ties(picked, every):
         st.markdown(shared)
     _table(
         entrants,
@@ -93,6 +96,18 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
         scale or RAW,
         picked["clusters"],
     )
+    for note in origins.notes(every, entrants):
+        st.caption(note)
+
+
+def of_origin(entrants: list[Record]) -> list[Record]:
+    """The entrants that are asked for, by where their explanations were made; no choice where all are of one origin."""
+    if len({entrant["made_elsewhere"] for entrant in entrants}) < 2:
+        return entrants
+    only = st.segmented_control(
+        "Shown", [ALL, *origins.SHOWN], default=ALL, key="only", bind="query-params", required=True
+    )
+    return origins.chosen(entrants, "" if only in (None, ALL) else only)
 
 
 def _option(metric: str, by_id: dict[str, Record]) -> str:
@@ -147,7 +162,7 @@ def _table(
             "Place": entrant["rank"],
             "Ranks": entrant["note"] or rank_interval(entrant),
             "First": None if entrant["first"] is None else round(entrant["first"], 2),
-            "Submission": entrant["entrant"],
+            "Submission": origins.marked(entrant),
             "Score": with_interval(entrant, "score", "score_"),
         }
         for metric in columns:
@@ -209,7 +224,9 @@ def _heading(metric: Record) -> str:
 def cost(picked: Record, entrants: list[Record]) -> None:
     """Score against cost, with the other budgets of those that were run at several."""
     kinds = {entrant["entrant"]: entrant["kind"] for entrant in entrants}
-    points = query("SELECT * FROM budgets WHERE task_key = ? AND score IS NOT NULL", picked["task_key"])
+    points = query(
+        "SELECT * FROM budgets WHERE task_key = ? AND score IS NOT NULL AND seconds IS NOT NULL", picked["task_key"]
+    )
     if not points:
         return
     st.subheader("What does it cost?")

@@ -16,6 +16,9 @@ def facts(record: Record, card: Record) -> None:
         return
     paper = card["paper"] or {}
     rows = {"Authors": ", ".join(card["authors"]), "Licence": card["licence"]}
+    if record["made_elsewhere"]:
+        rows["Explanations"] = "made elsewhere: no code was run here, and their cost is unverified"
+        rows["Method"] = f"`{card['method']}`" if card.get("method") else "not named"
     if paper:
         rows["Paper"] = f"[{paper['title']}]({paper['url']})" if paper["url"] else paper["title"]
     for track, explainer in card["explainers"].items():

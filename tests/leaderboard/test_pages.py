@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from earwitness import board, registry
 from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
-from synthetic import Plan, write_run, write_task
+from synthetic import Plan, made_elsewhere, write_run, write_task
 
 LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 
@@ -272,3 +272,21 @@ def test_a_prompt_cannot_inject_markup(monkeypatch):
     tokens = ["<script>alert(1)</script>"]
     special, weights = np.array([False]), np.ones((3, 1))
     assert "<script>" not in prompt._words(tokens, special, weights[0]) + prompt._map(tokens, special, weights, 2.0)
+
+
+def test_explanations_that_were_made_elsewhere_are_marked_and_can_be_shown_alone(
+    tmp_path: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(skill={"occlusion": 0.7, "attention": 0.4, "random": 0.0}, items=8)
+    runs = {name: write_run(tmp_path / "runs", plan, name) for name in plan.skill}
+    made_elsewhere(runs["attention"])
+    board.build(tmp_path / "runs", tmp_path / "board", Resampling(draws=100))
+    monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board"))
+    app = started(page, monkeypatch)
+    assert {"attention ‡", "occlusion", "random"} <= set(app.dataframe[0].value["Submission"])
+    assert "what they cost is unverified" in text(app)
+    app.segmented_control(key="only").set_value("explanations").run()
+    assert not app.exception
+    assert not {"occlusion", "random"} & set(app.dataframe[0].value["Submission"])
+    assert "1 of 3 submissions are shown" in text(app)
+    opened(app, "item")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from earwitness.board.curves import parted
 from earwitness.board.export import export
+from earwitness.board.origins import chosen
 from earwitness.board.pairs import Difference, Pair, compare
 from earwitness.board.printing import print_ranking, ranking_records
 from earwitness.board.projection import project
@@ -23,6 +24,7 @@ __all__ = [
     "Pair",
     "UnreadRunsError",
     "build",
+    "chosen",
     "compare",
     "connect",
     "current",

@@ -50,7 +50,7 @@ def print_curves(connection: DuckDBPyConnection, task: Record, console: Console)
             table.add_row(*_cells(point, names, point["entrant"] != before), style="bold" if point["own"] else "")
             before = point["entrant"]
     console.print(table)
-    leaders = [_named(point) for point in sorted(points, key=lambda point: point["passes"]) if point["front"]]
+    leaders = [_named(point) for point in sorted(points, key=lambda point: point["passes"] or 0) if point["front"]]
     best = f" Pareto front of the scores as they were measured, no verdict: {', '.join(leaders)}." if leaders else ""
     console.print(
         Text(

@@ -64,9 +64,10 @@ def curve_tables(budgets: Budgets) -> dict[str, list[Record]]:
     """
     points = _points(budgets)
     for cost, front in (("passes", "front"), ("seconds", "front_seconds")):
-        known = [(p[cost], p["score"]) for p in points if p["score"] is not None]
+        known = [(p[cost], p["score"]) for p in points if p["score"] is not None and p[cost] is not None]
         for point in points:
-            point[front] = point["score"] is not None and not _beaten((point[cost], point["score"]), known)
+            own = (point[cost], point["score"])
+            point[front] = None not in own and not _beaten(own, known)
     several = {point["entrant"] for point in points if not point["own"]}
     shown = [point for point in points if point["entrant"] in several]
     return {
@@ -141,7 +142,8 @@ def _measured(measured: MeasuredVariant, summary: Summary) -> list[Record]:
 
 
 def _costs(measured: MeasuredVariant) -> dict[Entrant, Record]:
-    """Passes (a backward counts two) and CPU seconds of an explanation, medians over items."""
+    """Passes (a backward counts two) and CPU seconds of an explanation, medians over items; none where nobody here saw
+    them."""
     keys = ["submission", "submission_hash", "item", "explainer_seed"]
     columns = ("seconds", "forwards", "backwards")
     grouped = measured.rows.group_by(keys).aggregate([(name, "max") for name in columns]).to_pylist()
@@ -149,7 +151,9 @@ def _costs(measured: MeasuredVariant) -> dict[Entrant, Record]:
     for record in grouped:
         spent[record["submission"], record["submission_hash"]].append(record)
     return {
-        entrant: {
+        entrant: {"passes": None, "seconds": None}
+        if entrant in measured.made_elsewhere
+        else {
             "passes": float(median(r["forwards_max"] + 2 * r["backwards_max"] for r in records)),
             "seconds": float(median(r["seconds_max"] for r in records)),
         }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from earwitness.board import origins
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
-from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of, ties
+from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of
 from earwitness.board.store import connect, current
+from earwitness.board.ties import ties
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -66,18 +68,19 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     for entrant in entrants:
         cells = [
             _rank(entrant),
-            html.escape(entrant["entrant"]),
+            html.escape(origins.marked(entrant)),
             _value(entrant, "score", "score_"),
             _bar(entrant),
             *(_value(entrant["results"].get(metric["metric"], {}), "mean", "") for metric in metrics),
-            f"{entrant['seconds']:.2f}",
-            f"{entrant['forwards']:.0f}",
+            origins.cost(entrant, "seconds", 2),
+            origins.cost(entrant, "forwards", 0),
             str(entrant["failed"]),
         ]
         rows.append(_row(cells, entrant["kind"]))
     title = f"<h2>{html.escape(task['title'])}</h2><p><code>{html.escape(task['task_key'])}</code>, "
     facts = f"{task['items']} items, {task['clusters']} clusters, {task['rows']} rows. {html.escape(task['note'])}</p>"
     facts += f"<p>{html.escape(ties(task, entrants))}</p>"
+    facts += "".join(f"<p>{html.escape(note)}</p>" for note in origins.notes(entrants, entrants))
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
     table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
     best = next((entrant["entrant"] for entrant in entrants), "")

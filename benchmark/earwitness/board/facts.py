@@ -124,9 +124,10 @@ def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> S
     """Facts of the submission of that hash: the registered one's if it is the same, else those of a recipe's card."""
     try:
         submission = registry.submission(id)
+        same = hash in submission.hashes.values()
     except EarwitnessError:
-        submission = None
-    if submission is not None and hash in submission.hashes.values():
+        submission, same = None, False
+    if submission is not None and same:
         return SubmissionFacts(id, hash, submission.card, True, _text(submission.folder / "README.md"))
     return SubmissionFacts(id, hash, _copied(recipes, "submission", hash, SubmissionCard, by_track))
 

@@ -11,7 +11,7 @@ import numpy as np
 from earwitness.board import items as seen
 from earwitness.board.manifests import exhibits
 from earwitness.board.variants import variant_of
-from earwitness.results.rows import Status
+from earwitness.results.rows import MADE_ELSEWHERE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def item_tables(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Pat
                 "item": item,
                 "status": entry["status"],
                 "reason": entry["reason"],
-                **{cost: float(entry[cost]) for cost in COST},
+                **{cost: None if entry["isolation"] == MADE_ELSEWHERE else float(entry[cost]) for cost in COST},
                 PLAUSIBLE: entry[PLAUSIBLE],
                 "run": entry["run"],
                 "explanation": _relative(maps.get(entry["run"], {}).get(item), board),
@@ -98,7 +98,7 @@ def _exhibits(entrant: str, item: str, found: Sequence[Record], board: Path) -> 
 def _first_rows(measured: MeasuredVariant) -> list[Record]:
     """One row of each entrant and item, one that failed if there is any."""
     found: dict[tuple[str, str, str], Record] = {}
-    columns = ["submission", "submission_hash", "item", "status", "reason", "run", *COST, PLAUSIBLE]
+    columns = ["submission", "submission_hash", "item", "status", "reason", "run", "isolation", *COST, PLAUSIBLE]
     for row in measured.rows.select(columns).to_pylist():
         key = (row["submission"], row["submission_hash"], row["item"])
         if key not in found or _gravity(row) > _gravity(found[key]):

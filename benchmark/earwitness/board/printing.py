@@ -8,11 +8,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from earwitness.board import lines
+from earwitness.board import lines, origins
 from earwitness.board.cells import short, value
 from earwitness.board.curve_printing import print_curves
+from earwitness.board.origins import chosen
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
+from earwitness.board.ties import ties
 from earwitness.metrics import name_of, values_of
 
 if TYPE_CHECKING:
@@ -26,21 +28,25 @@ OTHERS, LINE = 6, 8
 """How many metrics beside the headline's the second table has room for, and letters in a line of their names."""
 
 
-def ranking_records(path: Path) -> list[Record]:
-    """The ranking of every task, best first: rank, score and cost of each entrant with all its results."""
+def ranking_records(path: Path, only: str = "") -> list[Record]:
+    """The ranking of every task, best first: rank, score and cost of each entrant with all its results.
+
+    `only` names an origin (`origins.SHOWN`); others are left out.
+    """
     connection = connect(path)
     try:
-        return [record for task in tasks_of(connection) for record in entrants_of(connection, task)]
+        return [record for task in tasks_of(connection) for record in chosen(entrants_of(connection, task), only)]
     finally:
         connection.close()
 
 
-def print_ranking(path: Path, console: Console) -> None:
-    """Print the ranking of every task on the board, with the task's ceiling and floor."""
+def print_ranking(path: Path, console: Console, only: str = "") -> None:
+    """Print the ranking of every task on the board, with the task's ceiling and floor; of an origin where one is named
+    in `only`."""
     connection = connect(path)
     try:
         for task in tasks_of(connection):
-            _print_task(connection, task, console)
+            _print_task(connection, task, console, only)
         for table in _across(connection):
             console.print(table)
     finally:
@@ -61,7 +67,8 @@ def entrants_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
     """Records of a task's entrants, best first, each with its results by metric."""
     key = task["task_key"]
     query = """
-        SELECT ranks.*, submissions.submission_hash, submissions.kind, tasks.task_hash
+        SELECT ranks.*, submissions.submission_hash, submissions.kind, submissions.made_elsewhere,
+            tasks.task_hash
         FROM ranks JOIN submissions USING (task_key, entrant) JOIN tasks USING (task_key)
         WHERE task_key = ?
     """
@@ -92,19 +99,20 @@ def _others(metrics: list[Record]) -> list[Record]:
     return sorted(ordered[:OTHERS], key=lambda metric: int(metric["position"]))
 
 
-def _print_task(connection: DuckDBPyConnection, task: Record, console: Console) -> None:
+def _print_task(connection: DuckDBPyConnection, task: Record, console: Console, only: str) -> None:
     metrics, entrants = metrics_of(connection, task), entrants_of(connection, task)
+    shown = chosen(entrants, only)
     headline = [metric for metric in metrics if metric["headline"]][:4]
     names = {metric["name"] for metric in headline}
     measured = {id for entrant in entrants for id, result in entrant["results"].items() if result["mean"] is not None}
     others = _others(
         [m for m in metrics if m["name"] not in names and m["direction"] != "none" and m["metric"] in measured]
     )
-    console.print(_headline_table(task, headline, entrants))
-    console.print(_other_table(task, others, entrants))
+    console.print(_headline_table(task, headline, shown))
+    console.print(_other_table(task, others, shown))
     if shared := ties(task, entrants):
         console.print(Text(shared))
-    for note in _notes(task, headline + others, entrants):
+    for note in [*_notes(task, headline + others, entrants), *origins.notes(entrants, shown)]:
         console.print(Text(note, style="dim"))
     for line in (
         *lines.made_of(metrics),
@@ -170,8 +178,8 @@ def _other_table(task: Record, metrics: list[Record], entrants: list[Record]) ->
             _name(entrant, task),
             *(_marked(short(result.get("mean")), result) for result in (_of(entrant, m) for m in metrics)),
             "" if entrant["first"] is None else short(entrant["first"]),
-            f"{entrant['seconds']:.2f}",
-            f"{entrant['forwards']:.0f}",
+            origins.cost(entrant, "seconds", 2),
+            origins.cost(entrant, "forwards", 0),
             Text(str(failed), style="bold red") if failed else "0",
             style=_style(entrant),
         )
@@ -209,23 +217,6 @@ def _notes(task: Record, metrics: list[Record], entrants: list[Record]) -> list[
     if any(entrant["failed"] for entrant in entrants) and task["floor"]:
         notes.append("Failed items count as the random explainer's.")
     return [*notes, task["note"]] if task["note"] else notes
-
-
-def ties(task: Record, entrants: list[Record]) -> str:
-    """One sentence on who shares the first place, with the cheapest of them; empty where it is not shared."""
-    leaders = [entrant for entrant in entrants if entrant["rank"] == 1]
-    if len(leaders) < 2:
-        return ""
-    unbeaten = [entrant for entrant in leaders if entrant["rank_low"] == 1]
-    cheapest = min(unbeaten, key=lambda entrant: (entrant["seconds"], entrant["forwards"], entrant["entrant"]))
-    passes = f"{cheapest['forwards']:.0f} forward pass" + ("" if round(cheapest["forwards"]) == 1 else "es")
-    cost = f"{cheapest['seconds']:.2g} CPU s and {passes} an explanation"
-    names = ", ".join(entrant["entrant"] for entrant in unbeaten)
-    whom = f"None is told to be better than {names}" if len(unbeaten) < len(leaders) else f"They are {names}"
-    return (
-        f"{len(leaders)} submissions share the places 1 to {len(leaders)}: {task['items']} items do not part them into "
-        f"better and worse. {whom}; the cheapest is {cheapest['entrant']} with {cost}."
-    )
 
 
 def _title(metric: Record) -> Text:
@@ -286,7 +277,7 @@ def _across(connection: DuckDBPyConnection) -> list[Table | Text]:
 
 def _name(entrant: Record, task: Record) -> Text:
     floor = " (floor)" if entrant["entrant"] == task["floor"] else ""
-    return Text(entrant["entrant"] + floor)
+    return Text(origins.marked(entrant) + floor)
 
 
 def _style(entrant: Record) -> str:

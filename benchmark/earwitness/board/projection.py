@@ -148,13 +148,14 @@ def _submission(measured: MeasuredVariant, entrant: int) -> Record:
         "submission_hash": facts.hash,
         "title": facts.card.title if facts.card else facts.id,
         "kind": facts.card.kind if facts.card else "entrant",
+        "made_elsewhere": measured.cube.entrants[entrant] in measured.made_elsewhere,
         "card": facts.card.model_dump_json() if facts.card else "",
         "readme": facts.readme,
     }
 
 
 def _costs(measured: MeasuredVariant) -> list[Record]:
-    """Median cost of an explanation of each entrant, over items."""
+    """Median cost of an explanation of each entrant, over items; none where nobody here saw it."""
     grouped = measured.rows.group_by(["submission", "submission_hash", "item"]).aggregate(
         [(cost, "max") for cost in COST]
     )
@@ -162,6 +163,8 @@ def _costs(measured: MeasuredVariant) -> list[Record]:
     for record in grouped.to_pylist():
         by_entrant[record["submission"], record["submission_hash"]].append(record)
     return [
-        {cost: float(median(record[f"{cost}_max"] for record in by_entrant[entrant])) for cost in COST}
+        dict.fromkeys(COST)
+        if entrant in measured.made_elsewhere
+        else {cost: float(median(record[f"{cost}_max"] for record in by_entrant[entrant])) for cost in COST}
         for entrant in measured.cube.entrants
     ]

@@ -136,7 +136,14 @@ SCHEMAS: dict[str, pa.Schema] = {
         margin=NUMBER,
     ),
     "submissions": _schema(
-        entrant=TEXT, submission=TEXT, submission_hash=TEXT, title=TEXT, kind=TEXT, card=TEXT, readme=TEXT
+        entrant=TEXT,
+        submission=TEXT,
+        submission_hash=TEXT,
+        title=TEXT,
+        kind=TEXT,
+        made_elsewhere=FLAG,
+        card=TEXT,
+        readme=TEXT,
     ),
     "budgets": _schema(
         entrant=TEXT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -13,7 +14,7 @@ from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, subm
 from earwitness.errors import EarwitnessError
 from earwitness.results.coding import once
 from earwitness.results.cube import FLOOR, Cube, cube
-from earwitness.results.rows import INLINE
+from earwitness.results.rows import INLINE, MADE_ELSEWHERE
 from earwitness.results.task_hashes import parted
 from earwitness.results.versions import Preferred
 
@@ -61,6 +62,13 @@ class MeasuredVariant:
     labels: list[str]
     """Name of each entrant on the board."""
     submissions: list[SubmissionFacts]
+
+    @cached_property
+    def made_elsewhere(self) -> frozenset[tuple[str, str]]:
+        """Entrants whose explanations were handed in without code: nobody here saw what they cost."""
+        rows = self.rows.filter(pc.equal(self.rows["isolation"], MADE_ELSEWHERE))
+        found = rows.group_by(["submission", "submission_hash"]).aggregate([]).to_pylist()
+        return frozenset((row["submission"], row["submission_hash"]) for row in found)
 
     @property
     def controls(self) -> list[int]:

@@ -25,6 +25,9 @@ Runs = Annotated[str, typer.Option(metavar="DIR,..", help="Folders of runs.")]
 def board(
     runs: Runs = "runs",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the board.")] = BOARD,
+    only: Annotated[
+        str, typer.Option(metavar="code|explanations", help="Show those that were run here, or made elsewhere, alone.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Build the board from the runs' rows and print the ranking; exits with 4 where a run cannot be read."""
@@ -32,15 +35,16 @@ def board(
 
     from earwitness import board as boards
 
+    boards.chosen([], only)
     unread = None
     try:
         path = boards.build(_places(runs), writable(out, "--out"), say=notice)
     except boards.UnreadRunsError as error:
         path, unread = error.path, error
     if json:
-        print_json(boards.ranking_records(path))
+        print_json(boards.ranking_records(path, only))
     else:
-        boards.print_ranking(path, Console(width=None if sys.stdout.isatty() else WIDE))
+        boards.print_ranking(path, Console(width=None if sys.stdout.isatty() else WIDE), only)
     if unread is not None:
         raise unread
 
