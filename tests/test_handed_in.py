@@ -104,6 +104,8 @@ def test_the_id_of_a_registered_submission_is_refused(tmp_path: Path) -> None:
         ({"seed": -1}, "sets.0.seed: Input should be greater than or equal to 0"),
         ({"items": []}, "sets.0.items: Tuple should have at least 1 item"),
         ({"more": 1}, "sets.0.more: an unknown key"),
+        ({"count": 1}, "2 items are listed of the first 1; raise count, or take some out"),
+        ({"items": [{"id": "a", "failed": "\x1b[2J"}]}, "holds the control character U+001B"),
         ({"items": [{"id": "a", "file": "a.safetensors"}] * 2}, "item 'a' is listed twice; leave one of them out"),
         ({"items": [{"id": "a"}]}, "an item has a file, or says in `failed` why it has none"),
         ({"items": [{"id": "a", "failed": " "}]}, "an item has a file, or says in `failed` why it has none"),

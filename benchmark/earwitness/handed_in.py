@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from earwitness.errors import InvalidCardError, short, shortened, steers
 from earwitness.identity import digest
-from earwitness.task import Card, Id, Text
+from earwitness.task import Card, Id, Name, Text
 
 CardT = TypeVar("CardT", bound=Card)
 FOLDER = "explanations"
@@ -51,7 +51,7 @@ class HandedItem(Card):
     """Below the folder of the explanations."""
     sha256: str | None = Field(pattern=r"^[0-9a-f]{64}$", default=None)
     """Of the file, where whoever made it wants transport to be checked."""
-    failed: Annotated[str, Field(max_length=300)] = ""
+    failed: Name = ""
     """Why the method explained nothing here: the item is a failed one, which ranks at the floor."""
 
     @model_validator(mode="after")
@@ -82,6 +82,14 @@ class HandedSet(Card):
         if twice:
             raise ValueError(f"item {shortened(twice[0])!r} is listed twice; leave one of them out")
         return items
+
+    @model_validator(mode="after")
+    def _no_more_than_counted(self) -> Self:
+        if len(self.items) > self.count:
+            raise ValueError(
+                f"{len(self.items)} items are listed of the first {self.count}; raise count, or take some out"
+            )
+        return self
 
     @property
     def draw(self) -> tuple[str, str, int, str | None]:
@@ -130,15 +138,21 @@ class HandedIn:
         self.folder = folder / FOLDER
         self.path = self.folder / MANIFEST
         body = self._read(MANIFEST, LARGEST_MANIFEST)
+        self._hashes: dict[str, str] = {}
         self._manifest_hash = hashlib.sha256(body).hexdigest()
         self.manifest = parsed(self.path, body, Manifest)
 
     def body(self, name: str) -> bytes:
         """Bytes of a file that the manifest names.
 
-        Raises InvalidCardError where it is no plain file of this folder, or a larger one than any that is read.
+        Raises InvalidCardError where it is no plain file of this folder, is larger than any that is read, or is not
+        what the submission's hash was made of.
         """
-        return self._read(name, LARGEST_FILE)
+        body = self._read(name, LARGEST_FILE)
+        found = hashlib.sha256(body).hexdigest()
+        if self._hashes.setdefault(name, found) != found:
+            raise InvalidCardError(f"{self.folder / name}: it changed while it was read; run the same command again")
+        return body
 
     @cached_property
     def digest(self) -> str:
@@ -146,17 +160,18 @@ class HandedIn:
 
         Raises InvalidCardError where one is missing, leads elsewhere, is too large, or is not what the manifest says.
         """
-        files: dict[str, str] = {}
-        for item in (item for each in self.manifest.sets for item in each.items if item.file is not None):
-            assert item.file is not None
-            found = files.get(item.file) or hashlib.sha256(self.body(item.file)).hexdigest()
+        for item in (item for each in self.manifest.sets for item in each.items):
+            if item.file is None:
+                continue
+            if item.file not in self._hashes:
+                self.body(item.file)
+            found = self._hashes[item.file]
             if item.sha256 not in (None, found):
                 raise InvalidCardError(
                     f"{self.folder / item.file}: its SHA-256 is {found[:16]}..., and {MANIFEST} says "
                     f"{str(item.sha256)[:16]}...; copy the file again, or mend the manifest"
                 )
-            files[item.file] = found
-        return digest([self._manifest_hash, files])
+        return digest([self._manifest_hash, self._hashes])
 
     def _read(self, name: str, most: int) -> bytes:
         """Bytes of a plain file below the folder; links are not followed, whatever they lead to."""

@@ -47,10 +47,10 @@ def make(tmp_path: Path) -> Make:
     """A run of explanations of a fake task's first items; of a set that says other things, where it is told."""
     task = make_task(tmp_path / "tasks" / "fake_task")
 
-    def made(items: tuple[str, ...] = ITEMS, update: dict[str, Any] | None = None, **asked: Any) -> Run:
-        own = made_set(items, **{"task_hash": task.hash, **(update or {})})
+    def made(names: tuple[str, ...] = ITEMS, update: dict[str, Any] | None = None, **asked: Any) -> Run:
+        own = made_set(names, **{"task_hash": task.hash, **(update or {})})
         submission = hand_in(tmp_path / "submissions" / "mine", own)
-        arguments = Arguments(**{"device": "cpu", "items": len(items), **asked}).taken_by(submission)
+        arguments = Arguments(**{"device": "cpu", "items": len(names), **asked}).taken_by(submission)
         return Run(task, submission, arguments, tmp_path / "runs")
 
     return made
@@ -150,17 +150,17 @@ def refused(run: Run, engine: InlineEngine) -> str:
 
 
 def test_a_set_that_lacks_items_of_its_claim_is_refused(make: Make, engine: InlineEngine) -> None:
-    run = make(items=ITEMS[:3], update={"count": 4})
-    run = replace(run, arguments=replace(run.arguments, items=4))
+    run = make(ITEMS[:3], update={"count": 4}, items=4)
     line = refused(run, engine)
     assert f"item '{ITEMS[3]}' of the first 4 of fake_task is missing; add it, or say in `failed`" in line
 
 
 def test_a_set_that_names_items_that_there_are_not_is_refused(make: Make, engine: InlineEngine) -> None:
-    run = make(items=(*ITEMS[:3], "item-777"))
+    run = make((*ITEMS[:3], "item-777"))
     line = refused(run, engine)
     assert (
-        "item 'item-777' is none of the 4 that are explained of fake_task: item-000 ... item-003; take it out" in line
+        "item 'item-777' is none of the 4 that are explained of fake_task: item-000, item-001, item-002 ...; take"
+        in line
     )
 
 
@@ -172,10 +172,27 @@ def test_fewer_items_of_a_set_may_be_run_and_more_may_not(make: Make, engine: In
         set_of(replace(run, arguments=replace(run.arguments, items=None)))
 
 
-def test_a_smaller_run_does_not_hide_an_item_too_many(make: Make, engine: InlineEngine) -> None:
-    run = make(items=(*ITEMS, "item-777", "item-778"), update={"count": 4})
-    line = refused(replace(run, arguments=replace(run.arguments, items=3)), engine)
-    assert "is none of the 3 that are explained" in line
+def test_a_smaller_run_lacks_no_item_of_its_own(make: Make, engine: InlineEngine) -> None:
+    run = make((ITEMS[0], *ITEMS[2:]), update={"count": 4}, items=2)
+    assert f"item '{ITEMS[1]}' of the first 4 of fake_task is missing" in refused(run, engine)
+
+
+def test_a_file_that_changes_once_it_was_hashed_stops_the_run(make: Make, engine: InlineEngine) -> None:
+    run = make()
+    assert run.name
+    save_file({"weights": np.zeros(4, np.float32)}, path_of(run, ITEMS[2]))
+    assert "it changed while it was read; run the same command again" in refused(run, engine)
+
+
+def test_a_reason_steers_no_terminal(make: Make, engine: InlineEngine) -> None:
+    run = make()
+    header = b'{"weights":{"dtype":"\\u001b[2J\\ud800","shape":[4],"data_offsets":[0,16]}}'
+    path_of(run, ITEMS[0]).write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
+    (outcome,) = execute([again(run)], engine)
+    (reason,) = outcome.reasons
+    assert outcome.done
+    assert reason.isprintable()
+    assert "weights must be float32; found" in reason
 
 
 @pytest.mark.parametrize(
@@ -208,7 +225,7 @@ def test_where_all_are_meant_those_without_a_set_are_left_out(make: Make, capsys
 
 def test_fresh_items_are_matched_by_their_places(make: Make, engine: InlineEngine) -> None:
     names = tuple(f"fresh-{number:05d}" for number in range(4))
-    run = make(items=names, update={"fresh": fresh_mark(7)}, fresh=7)
+    run = make(names, update={"fresh": fresh_mark(7)}, fresh=7)
     (outcome,) = execute([run], engine)
     assert outcome.done
     assert {row["item"] for row in rows.read_run(run.folder).to_pylist()} == set(ITEMS)
@@ -222,7 +239,7 @@ def test_one_explanation_an_item_stands_for_all_explainer_seeds(make: Make, engi
 
 def test_a_stopped_run_goes_on_with_what_is_missing(make: Make, engine: InlineEngine) -> None:
     names = tuple(f"item-{number:03d}" for number in range(20))
-    run = make(items=names)
+    run = make(names)
     execute([run], engine)
     before = rows.fingerprint(rows.read_run(run.folder))
     path = explain.path_of(run, "00016")

@@ -116,6 +116,12 @@ def test_a_folder_that_holds_something_is_left_alone(handed: Any, tmp_path: Path
     assert files(tmp_path / "out") == {"mine"}
 
 
+def test_what_a_stopped_call_left_is_written_again(handed: Any, tmp_path: Path) -> None:
+    (tmp_path / "out" / "arrays").mkdir(parents=True)
+    (tmp_path / "out" / "arrays" / "item-000.safetensors").write_bytes(b"half")
+    assert load_file(tmp_path / "out" / handed().items[0].arrays)
+
+
 def test_a_manifest_to_begin_with_names_what_was_handed_out(handed: Any, tmp_path: Path) -> None:
     document = handed(fresh=SEED, seed=2)
     write_blank(tmp_path / "mine", document)

@@ -105,8 +105,9 @@ def verify(folder: RunFolder, isolation: Isolation = None, trust_task: TrustTask
     from earwitness.harness import engines, recipe
     from earwitness.harness.verify import verify as verify_run
 
-    level = isolated(isolation)
-    trusted([recipe.reopen(folder).task], trust_task)
+    run = recipe.reopen(folder)
+    level = None if run.submission.card.explanations else isolated(isolation)
+    trusted([run.task], trust_task)
     with progress() as shown:
         verdict = verify_run(folder, engines.get("local"), shown, level)
     if json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from earwitness import tracks
 from earwitness.box import Answer
+from earwitness.box.wording import unsteered
 from earwitness.errors import (
     EarwitnessError,
     InvalidCardError,
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from earwitness.harness.recipe import Run
     from earwitness.task import Task
     from earwitness.tracks import Item, Track
+
+SHOWN = 3
+"""Items that a message names."""
 
 
 def take(
@@ -113,13 +117,12 @@ def matched(run: Run, found: HandedSet, items: Sequence[Item]) -> dict[str, Hand
     at, task = handed_in(run).path, run.task.id
     missing = [name for name in named if name not in listed]
     unknown = [name for name in listed if name not in named]
-    # Of items behind the run's no more is known than how many there can be.
-    behind = found.count - asked_for(run.task, run.arguments.items)
-    if len(unknown) > behind:
-        some = f"{next(iter(named))} ... {next(reversed(named))}"
+    # Of a run of fewer items it is not known what the others are called.
+    if unknown and found.count == asked_for(run.task, run.arguments.items):
+        some = f": {', '.join(list(named)[:SHOWN])} ..." if named else ""
         name = shortened(unknown[0])
         raise InvalidCardError(
-            f"{at}: item {name!r} is none of the {len(named)} that are explained of {task}: {some}; take it out"
+            f"{at}: item {name!r} is none of the {len(named)} that are explained of {task}{some}; take it out"
         )
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -131,18 +134,20 @@ def matched(run: Run, found: HandedSet, items: Sequence[Item]) -> dict[str, Hand
 
 
 def answer(track: Track, handed: HandedIn, found: HandedItem, item: Item | None) -> Answer:
-    """What was handed in for an item, as a box would answer; without its item whether it can be an explanation."""
+    """What was handed in for an item, as a box would answer; without its item whether it can be an explanation.
+
+    Raises InvalidCardError where the file is not what it was when the submission's hash was made.
+    """
     name = found.id if item is None else item.id
     if found.file is None:
         return Answer(name, Status.FAILED, short(f"{MANIFEST}: {found.failed}"))
+    body = handed.body(found.file)
     try:
         expected = None if item is None else outside.of_track(track.name).expected(item)
-        explanation = track.explanation.build(read_arrays(handed.body(found.file), expected))
+        explanation = track.explanation.build(read_arrays(body, expected))
         if item is not None:
             explanation.check(item)
         return Answer(name, Status.OK, arrays=explanation.arrays())
-    except InvalidCardError as error:
-        return Answer(name, Status.INVALID, one_line(error))
     except Exception as error:  # what a stranger's arrays can raise is their maker's doing
         said = str(error) if isinstance(error, InvalidExplanationError) else one_line(error)
-        return Answer(name, Status.INVALID, short(f"{found.file}: {said}; make it again"))
+        return Answer(name, Status.INVALID, unsteered(short(f"{found.file}: {said}; make it again")))

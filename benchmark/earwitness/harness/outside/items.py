@@ -124,7 +124,8 @@ def hand_out(job: HandOut, engine: Engine) -> HandedOut:
 
     Raises EarwitnessError where the folder holds something, the items cannot be made, or files cannot be written.
     """
-    if job.out.is_dir() and any(job.out.iterdir()):
+    # What a stopped call left is written again.
+    if job.out.is_dir() and {path.name for path in job.out.iterdir()} - {ARRAYS, SOUNDS}:
         raise EarwitnessError(f"{job.out} holds files; name a folder that is empty or not there yet")
     with tempfile.TemporaryDirectory(prefix="earwitness-items-") as temporary:
         setting = Setting(job.task, job.items, job.seed, job.fresh, job.device, Path(temporary))
