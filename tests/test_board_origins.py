@@ -14,6 +14,7 @@ from rich.console import Console
 from earwitness import board, registry
 from earwitness.board import origins, ties
 from earwitness.errors import EarwitnessError
+from earwitness.results.rows import UNVERIFIED
 from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
 from synthetic import Plan, made_elsewhere, write_run, write_task
@@ -80,7 +81,7 @@ def test_the_printed_ranking_marks_it_and_says_what_the_mark_is(path: Path) -> N
     text = printed(path)
     assert f"{ELSEWHERE} ‡" in text
     assert "occlusion ‡" not in text
-    assert origins.UNVERIFIED in text
+    assert UNVERIFIED in text
     assert origins.NOTE in " ".join(text.split())
     assert "are shown" not in text
 

@@ -289,4 +289,7 @@ def test_explanations_that_were_made_elsewhere_are_marked_and_can_be_shown_alone
     assert not app.exception
     assert not {"occlusion", "random"} & set(app.dataframe[0].value["Submission"])
     assert "1 of 3 submissions are shown" in text(app)
-    opened(app, "item")
+    for screen, picker in (("item", "a"), ("submission", "entrant")):
+        opened(app, screen)
+        app.selectbox(key=picker).set_value("attention").run()
+        assert not app.exception

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from earwitness.errors import EarwitnessError, shortened
+from earwitness.results.rows import UNVERIFIED
 
 Record = dict[str, Any]
 CODE, EXPLANATIONS = "code", "explanations"
@@ -13,7 +14,6 @@ SHOWN = (CODE, EXPLANATIONS)
 MARK = " ‡"
 """Behind the name of an entrant whose explanations were made elsewhere."""
 NOTE = "‡ Explanations that were made elsewhere: no code was run here, and what they cost is unverified."
-UNVERIFIED = "unverified"
 
 
 def chosen(entrants: list[Record], only: str) -> list[Record]:

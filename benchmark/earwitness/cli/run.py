@@ -192,6 +192,8 @@ def _is_typed(context: typer.Context, name: str) -> bool:
 
 def _report(outcomes: list[RunOutcome], json: bool) -> None:
     """Print what became of each run; exits with 4 where an item or an entrant failed."""
+    from earwitness.results.rows import UNVERIFIED
+
     if json:
         print_json([_record(outcome) for outcome in outcomes])
     else:
@@ -201,7 +203,7 @@ def _report(outcomes: list[RunOutcome], json: bool) -> None:
                 outcome.run.submission.id,
                 str(outcome.items - outcome.failed),
                 str(outcome.failed),
-                f"{outcome.seconds:.1f}",
+                UNVERIFIED if _unseen(outcome) else f"{outcome.seconds:.1f}",
                 str(outcome.run.folder) if outcome.begun else "not begun",
             ]
             for outcome in outcomes
@@ -232,6 +234,11 @@ def _trouble(outcome: RunOutcome) -> list[str]:
     return lines
 
 
+def _unseen(outcome: RunOutcome) -> bool:
+    """Whether nobody here saw what the explanations cost."""
+    return bool(outcome.run.submission.card.explanations)
+
+
 def _items(count: int) -> str:
     return "1 item" if count == 1 else f"{count} items"
 
@@ -243,7 +250,7 @@ def _record(outcome: RunOutcome) -> dict[str, Any]:
         "run": str(outcome.run.folder) if outcome.begun else None,
         "items": outcome.items,
         "failed": outcome.failed,
-        "seconds": outcome.seconds,
+        "seconds": None if _unseen(outcome) else outcome.seconds,
         "done": outcome.done,
         "errors": outcome.errors,
         "reasons": outcome.reasons,
