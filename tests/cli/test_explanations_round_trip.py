@@ -59,7 +59,7 @@ def test_a_round_trip_by_commit_then_reveal(
     # What was prepared before answers for no fresh item, and what another seed's items were given does not either.
     prepared = earwitness("run", "--task", task, "--submission", "mine", "--fresh", SEED)
     assert prepared.code == 2
-    assert "no set of tiny_scenes is of the fresh items of one seed" in prepared.err
+    assert "no set of tiny_scenes is of the items of --fresh" in prepared.err
     other = earwitness("run", "--task", task, "--submission", "again/mine", "--fresh", "8")
     assert other.code == 2
 

@@ -200,11 +200,11 @@ def test_a_reason_steers_no_terminal(make: Make, engine: InlineEngine) -> None:
     [
         ({"task": "other_task"}, {}, EarwitnessError, "no set is of the task fake_task, they are of other_task"),
         ({"task_hash": "f" * 16}, {}, NotComparableError, r"or of another model \(task_hash ffffffffffffffff, now"),
-        ({"seed": 3}, {}, EarwitnessError, "is of the items of the card under --seed 0; the first is of the items of"),
-        ({}, {"seed": 3}, EarwitnessError, "is of the items of the card under --seed 3"),
-        ({}, {"fresh": 7}, EarwitnessError, "is of the fresh items of one seed under --seed 0"),
-        ({"fresh": fresh_mark(8)}, {"fresh": 7}, EarwitnessError, "is of the fresh items of one seed"),
-        ({"fresh": fresh_mark(7)}, {}, EarwitnessError, "the first is of the fresh items of one seed"),
+        ({"seed": 3}, {}, EarwitnessError, "the card's items under --seed 0; the first is of the card's items under "),
+        ({}, {"seed": 3}, EarwitnessError, "no set of fake_task is of the card's items under --seed 3"),
+        ({}, {"fresh": 7}, EarwitnessError, "is of the items of --fresh 7 under --seed 0; the first is of the card's"),
+        ({"fresh": fresh_mark(8)}, {"fresh": 7}, EarwitnessError, "the first is of fresh items of another seed under"),
+        ({"fresh": fresh_mark(7)}, {}, EarwitnessError, "the first is of fresh items under --seed 0"),
     ],
 )
 def test_items_of_another_draw_are_refused_before_anything_is_made(

@@ -79,9 +79,12 @@ def set_of(run: Run) -> HandedSet:
     draw = (asked.seed, fresh_mark(asked.fresh))
     found = next((each for each in of_hash if (each.seed, each.fresh) == draw), None)
     if found is None:
+        wanted = "the card's items" if asked.fresh is None else f"the items of --fresh {asked.fresh}"
+        own = "the card's items" if of_hash[0].fresh is None else "fresh items"
+        own += " of another seed" if of_hash[0].fresh not in (None, draw[1]) and draw[1] is not None else ""
         raise EarwitnessError(
-            f"{handed.path}: no set of {task.id} is of {_named(asked.seed, asked.fresh is not None)}; the first is of "
-            f"{_named(of_hash[0].seed, of_hash[0].fresh is not None)}: ask for those, or {again}"
+            f"{handed.path}: no set of {task.id} is of {wanted} under --seed {asked.seed}; the first is of {own} under "
+            f"--seed {of_hash[0].seed}: ask for those, or {again}"
         )
     if count > found.count:
         raise EarwitnessError(
@@ -89,11 +92,6 @@ def set_of(run: Run) -> HandedSet:
             f"with --items {found.count}"
         )
     return found
-
-
-def _named(seed: int, fresh: bool) -> str:
-    """A draw of items, in words."""
-    return f"{'the fresh items of one seed' if fresh else 'the items of the card'} under --seed {seed}"
 
 
 def asked_for(task: Task, items: int | None) -> int:
@@ -142,12 +140,14 @@ def answer(track: Track, handed: HandedIn, found: HandedItem, item: Item | None)
     if found.file is None:
         return Answer(name, Status.FAILED, short(f"{MANIFEST}: {found.failed}"))
     body = handed.body(found.file)
+    expected = None if item is None else outside.of_track(track.name).expected(item)
     try:
-        expected = None if item is None else outside.of_track(track.name).expected(item)
         explanation = track.explanation.build(read_arrays(body, expected))
         if item is not None:
             explanation.check(item)
         return Answer(name, Status.OK, arrays=explanation.arrays())
+    except MemoryError:
+        raise
     except Exception as error:  # what a stranger's arrays can raise is their maker's doing
         said = str(error) if isinstance(error, InvalidExplanationError) else one_line(error)
         return Answer(name, Status.INVALID, unsteered(short(f"{found.file}: {said}; make it again")))

@@ -37,7 +37,7 @@ def read_arrays(body: bytes, expected: Sequence[ExpectedArray] | None) -> dict[s
         _require(told, expected)
     try:
         return dict(load(body))
-    except (SafetensorError, ValueError, KeyError, TypeError, MemoryError, OverflowError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise InvalidExplanationError(f"it is no safetensors file: {one_line(error)}") from error
 
 

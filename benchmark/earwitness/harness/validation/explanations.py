@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from earwitness.box import Answer
-    from earwitness.handed_in import HandedIn, HandedSet
+    from earwitness.handed_in import HandedIn, HandedItem, HandedSet
     from earwitness.harness.engines import Engine
     from earwitness.submission import Submission
     from earwitness.task import Task
+    from earwitness.tracks import Item, Track
 
 SHOWN = 5
 """Items of a set that a report names, at most."""
@@ -66,7 +68,7 @@ def _checks(
         if track.name not in submission.card.explanations:
             yield f"{handed.path}: {task.id} is of the track {track.name}, which is none of the card's `explanations`"
         elif found.fresh is not None:
-            yield from _told([answering.answer(track, handed, item, None) for item in found.items], task)
+            yield from _told([_without_arrays(track, handed, item, None) for item in found.items], task)
             yield ReportNote(f"{task.id}: items of a fresh draw, whose shapes `earwitness run --fresh SEED` looks at")
         else:
             arguments = Arguments(items=found.count, seed=found.seed, device=options.device).taken_by(submission)
@@ -84,7 +86,12 @@ def _answers(run: Run, handed: HandedIn, engine: Engine) -> list[Answer]:
     items = next(iter(prepared.items.values()))
     matched = answering.matched(run, chosen, items)
     track = tracks.load(run.task.card.track)
-    return [answering.answer(track, handed, matched[item.id], item) for item in items]
+    return [_without_arrays(track, handed, matched[item.id], item) for item in items]
+
+
+def _without_arrays(track: Track, handed: HandedIn, found: HandedItem, item: Item | None) -> Answer:
+    """What was handed in for an item, its arrays forgotten: those of a whole set may be more than fits into memory."""
+    return replace(answering.answer(track, handed, found, item), arrays={})
 
 
 def _told(answers: Sequence[Answer], task: Task) -> Iterator[str]:
