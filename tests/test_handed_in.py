@@ -134,6 +134,7 @@ def test_a_manifest_that_breaks_its_form_is_one_line(tmp_path: Path, update: dic
     assert says in line
     assert line.startswith(str(tmp_path))
     assert line.endswith("; mend it")
+    assert "more)" not in line
     assert "\n" not in line
 
 

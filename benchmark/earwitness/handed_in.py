@@ -224,7 +224,10 @@ def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _complaint(error: ValidationError) -> str:
     """What is wrong first, and how much more there is."""
-    errors = error.errors(include_url=False, include_input=False)
+    every = error.errors(include_url=False, include_input=False)
+    # What is wrong inside a list makes the list too short as well.
+    inner = {each["loc"][:end] for each in every for end in range(len(each["loc"]))}
+    errors = [each for each in every if not each["loc"] or each["loc"] not in inner]
     where = short(".".join(str(part) for part in errors[0]["loc"])) or "document"
     said = "an unknown key" if errors[0]["type"] == "extra_forbidden" else errors[0]["msg"]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
