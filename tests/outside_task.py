@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -27,7 +25,7 @@ source = "model"
 
 [dataset]
 adapter = "scenes"
-items = 3
+items = 2
 
 [budget]
 seconds = 60.0
@@ -48,18 +46,6 @@ def make_scenes_task(folder: Path) -> Path:
     tiny_musicgen(folder / "model")
     (folder / "task.toml").write_text(TASK, encoding="utf-8")
     return folder
-
-
-def read(path: Path) -> Any:
-    """A JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def rewrite(path: Path, change: Callable[[Any], None]) -> None:
-    """Change a JSON file."""
-    document = read(path)
-    change(document)
-    path.write_text(json.dumps(document), encoding="utf-8")
 
 
 def fill(submission: Path, seed: int = 0) -> None:

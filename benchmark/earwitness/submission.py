@@ -115,8 +115,7 @@ class SubmissionCard(Card):
     explanations: tuple[str, ...] = ()
     """Tracks whose explanations were made elsewhere and lie in the folder `explanations`: no code is run."""
     method: str = Field(pattern=r"^([0-9a-f]{64})?$", default="")
-    """SHA-256 of what made them, an archive that its authors keep: published before fresh items are drawn, it shows
-    afterwards that the method was there before."""
+    """SHA-256 of an archive of what made them: published before fresh items are drawn, it binds its authors to it."""
     paper: Paper | None = None
 
     @field_validator("explainers", "explanations")
@@ -177,10 +176,7 @@ class Submission:
 
     @cached_property
     def handed_in(self) -> HandedIn | None:
-        """The explanations that it hands in; None where it has an explainer.
-
-        Raises InvalidCardError where their manifest cannot be read.
-        """
+        """The explanations that it hands in, None of an explainer; raises InvalidCardError without a manifest."""
         return HandedIn(self.folder) if self.card.explanations else None
 
     def hash_for(self, track: str) -> str:
@@ -191,8 +187,8 @@ class Submission:
         InvalidCardError where files are missing that a manifest names.
         """
         if self.handed_in is not None:
-            made = {"explanations": sorted(self.card.explanations), "method": self.card.method}
-            return digest({**made, "files": self.handed_in.digest})
+            made_of = [sorted(self.card.explanations), self.card.method, self.handed_in.digest]
+            return digest({"explanations": made_of})
         card = self.card.explainers.get(track)
         others = {other.file for name, other in self.card.explainers.items() if name != track}
         others -= {card.file} if card else set()
