@@ -15,6 +15,7 @@ PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
     {
         "atomic",
+        "commits",
         "version",
         "errors",
         "extras",
