@@ -26,6 +26,10 @@ NOTHING = "000000"
 FILE, EXECUTABLE, LINK, MODULE = "100644", "100755", "120000", "160000"
 """Modes of what a commit may hold at a path."""
 
+OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
+"""What git tells programs that it starts itself: another repository may be meant here."""
+FIXED = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
+
 
 class GitError(EarwitnessError):
     """Git is not there, or did not do what it was asked for."""
@@ -102,7 +106,8 @@ class Repository:
         Files that git does not know are among them, but for those that it is told to ignore.
         """
         own = [f":(top,literal){inner}" if inner != "." else ":/" for inner in map(self.inner, paths)]
-        words = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv", commit, "--", *own)
+        names = ("diff", "--name-only", "-z", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv")
+        words = (*names, commit, "--", *own)
         others = ("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", *own)
         found = [os.fsdecode(self._ask(*each)).split("\0")[:-1] for each in (words, others)]
         return sorted({path for each in found for path in each})
@@ -153,7 +158,8 @@ class Repository:
     def _ask(self, *words: str, environment: Mapping[str, str] | None = None, given: bytes = b"") -> bytes:
         """What git answers; raises GitError."""
         command = ["git", "-C", str(self.top), *words]
-        own = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", **(environment or {})}
+        own = {name: text for name, text in os.environ.items() if name not in OF_HOOKS}
+        own |= FIXED | dict(environment or {})
         try:
             done = subprocess.run(command, capture_output=True, input=given, env=own, timeout=SECONDS, check=False)
         except FileNotFoundError as error:

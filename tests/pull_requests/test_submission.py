@@ -12,7 +12,7 @@ import pytest
 from harm import refuse_harm
 
 from earwitness import box as boxes
-from earwitness.board.entrant import duels
+from earwitness.board.entrant import compared
 from earwitness.box import Brief, Guard, levels
 from earwitness.errors import DONE, NO, USAGE, EarwitnessError
 from earwitness.pull_requests.__main__ import main
@@ -64,15 +64,15 @@ def test_a_good_one_is_judged_by_the_engines_verdicts(look: Main, tmp_path: Path
     ]
     names = ("good_example", "random", "attention")
     runs = [open_run(folder) for name in names for folder in (tmp_path / "runs").glob(f"tiny_gate__{name}__*")]
-    found = duels("good_example", runs)
-    assert (found.items, found.family, len(found.duels)) == (ITEMS, 2, 2)
-    for row, duel in zip(rows, found.duels, strict=True):
-        assert float(row[2]) == pytest.approx(duel.mine, abs=5e-4)
-        assert row[6].startswith(duel.verdict)
+    found = compared("good_example", runs)
+    assert (found.items, found.family, len(found.comparisons)) == (ITEMS, 2, 2)
+    for row, one in zip(rows, found.comparisons, strict=True):
+        assert float(row[2]) == pytest.approx(one.mine, abs=5e-4)
+        assert row[7].startswith(one.verdict)
     assert "8 items were run" in page
     assert cleaned(page) == page
     with pytest.raises(EarwitnessError, match="one of nobody"):
-        duels("nobody", runs)
+        compared("nobody", runs)
 
 
 def test_a_family_is_what_is_shown_and_gains_are_those_of_compare(look: Main, tmp_path: Path) -> None:
@@ -80,13 +80,13 @@ def test_a_family_is_what_is_shown_and_gains_are_those_of_compare(look: Main, tm
 
     assert look(EXAMPLES / "good_example", "--baselines", "random")[0] == DONE
     runs = [open_run(folder) for folder in (tmp_path / "runs").glob("tiny_gate__*")]
-    (duel,) = duels("good_example", runs).duels
+    (one,) = compared("good_example", runs).comparisons
     (pair,) = compare("good_example", "random", [tmp_path / "runs"])
-    (difference,) = [each for each in pair.differences if each.metric == duel.metric]
-    assert (duel.mine, duel.other) == (difference.first, difference.second)
+    (difference,) = [each for each in pair.differences if each.metric == one.metric]
+    assert (one.mine, one.other) == (difference.first, difference.second)
     # Lower is more faithful here, and a gain is counted so that above 0 is.
-    assert duel.gain == pytest.approx(-difference.difference)
-    assert duel.p <= difference.p
+    assert one.gain == pytest.approx(-difference.difference)
+    assert one.p <= difference.p
 
 
 def test_a_broken_one_is_invalid_and_nothing_is_run(look: Main, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Duel:
+class PairedComparison:
     """An entrant and another one by one metric; gains are counted so that above 0 is more faithful."""
 
     metric: str
@@ -46,18 +46,18 @@ class Duel:
 
 
 @dataclass(frozen=True)
-class Duels:
-    """All duels of an entrant on a task."""
+class ComparisonFamily:
+    """All comparisons of an entrant on a task, judged together."""
 
     items: int
     clusters: int
     family: int
     """Comparisons that verdicts and intervals are adjusted over (max-T)."""
-    duels: tuple[Duel, ...]
+    comparisons: tuple[PairedComparison, ...]
 
 
-def duels(entrant: str, runs: Sequence[StoredRun]) -> Duels:
-    """The duels of an entrant with all others, of whom each has one run of the same task.
+def compared(entrant: str, runs: Sequence[StoredRun]) -> ComparisonFamily:
+    """The comparisons of an entrant with all others, of whom each has one run of the same task.
 
     Raises EarwitnessError where the runs are not of one task, or none is the entrant's.
     """
@@ -72,8 +72,8 @@ def duels(entrant: str, runs: Sequence[StoredRun]) -> Duels:
     others = [number for number in range(len(measured.labels)) if number != mine]
     pairs = [(other, number) for other in others for number in metrics]
     found = judged(_gains(measured, mine, others, metrics), measured.cube.ways, _margins(measured, summary, pairs))
-    told = tuple(_duel(measured, found, place, mine, pair) for place, pair in enumerate(pairs))
-    return Duels(len(measured.cube.items), int(measured.cube.clusters.max()) + 1, found.family, told)
+    told = tuple(_comparison(measured, found, place, mine, pair) for place, pair in enumerate(pairs))
+    return ComparisonFamily(len(measured.cube.items), int(measured.cube.clusters.max()) + 1, found.family, told)
 
 
 def _measured(runs: Sequence[StoredRun]) -> tuple[MeasuredVariant, Summary]:
@@ -112,10 +112,12 @@ def _margins(measured: MeasuredVariant, summary: Summary, pairs: Sequence[tuple[
     return np.array([MARGIN * abs(spans.get(measured.cube.metrics[number], np.nan)) for _, number in pairs])
 
 
-def _duel(measured: MeasuredVariant, found: Verdicts, place: int, mine: int, pair: tuple[int, int]) -> Duel:
+def _comparison(
+    measured: MeasuredVariant, found: Verdicts, place: int, mine: int, pair: tuple[int, int]
+) -> PairedComparison:
     other, number = pair
     cube = measured.cube
-    return Duel(
+    return PairedComparison(
         metric=cube.metrics[number],
         against=measured.labels[other],
         mine=_mean(cube.values[mine, :, number]),

@@ -65,7 +65,8 @@ def _scope(folder: Path, base: str | None, head: str) -> str:
             return f"nobody asked what else a pull request changes: {error}"
         return f"a pull request of this branch would be refused: {error}"
     files = f"{len(added.files)} files, {added.size:,} bytes"
-    return f"against {shortened(found, 40)} {last[:SHORT]} adds submissions/{added.name} alone: {files}"
+    name = found[:SHORT] if repository.commit(found) == found else shortened(found)
+    return f"against {name} {last[:SHORT]} adds submissions/{added.name} alone: {files}"
 
 
 def _is_there(repository: Repository, ref: str) -> bool:

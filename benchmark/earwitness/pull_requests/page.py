@@ -11,7 +11,7 @@ from earwitness.pull_requests.text import code, plain, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from earwitness.board.entrant import Duel, Duels
+    from earwitness.board.entrant import ComparisonFamily, PairedComparison
     from earwitness.harness.run import RunOutcome
     from earwitness.pull_requests.scoring import Findings, TaskResult
 
@@ -65,10 +65,11 @@ def _validation(found: Findings) -> list[str]:
 def _task(found: Findings, result: TaskResult) -> list[str]:
     card = result.task.card
     lines = [f"#### {code(card.id)} {card.version}", "", *_runs(result.outcomes)]
-    lines += [f"- {line}" for outcome in result.outcomes for line in _trouble(outcome)]
-    if result.duels is None:
+    if trouble := [f"- {line}" for outcome in result.outcomes for line in _trouble(outcome)]:
+        lines += [*trouble, ""]
+    if result.comparisons is None:
         return [*lines, f"No verdicts: {plain(result.reason)}.", ""]
-    return [*lines, "", *_duels(found.submission.id, result.duels), *_power(result, result.duels)]
+    return [*lines, *_comparisons(found.submission.id, result.comparisons), *_power(result, result.comparisons)]
 
 
 def _runs(outcomes: Sequence[RunOutcome]) -> list[str]:
@@ -95,40 +96,42 @@ def _trouble(outcome: RunOutcome) -> list[str]:
     return lines + [f"{name}: {_text(error)}" for error in outcome.errors]
 
 
-def _duels(name: str, found: Duels) -> list[str]:
-    columns = ["metric", "against", plain(name), "it", "gain", "p", "verdict"]
-    return table(columns, [_cells(duel) for duel in found.duels])
+def _comparisons(name: str, found: ComparisonFamily) -> list[str]:
+    columns = ["metric", "against", plain(name), "it", "gain", "smallest", "p", "verdict"]
+    return table(columns, [_cells(one) for one in found.comparisons])
 
 
-def _cells(duel: Duel) -> list[str]:
-    gain = f"{_number(duel.gain, '+')} ({_number(duel.low, '+')} to {_number(duel.high, '+')})"
-    means = [_number(duel.mine), _number(duel.other)]
-    return [code(duel.metric), code(duel.against), *means, gain, _probability(duel.p), _verdict(duel)]
+def _cells(one: PairedComparison) -> list[str]:
+    gain = f"{_number(one.gain, '+')} ({_number(one.low, '+')} to {_number(one.high, '+')})"
+    means = [_number(one.mine), _number(one.other)]
+    return [code(one.metric), code(one.against), *means, gain, *_tests(one), _verdict(one)]
 
 
-def _verdict(duel: Duel) -> str:
+def _tests(one: PairedComparison) -> list[str]:
+    """The smallest gain that is told, and p; a gain that is the same on every item has none."""
+    return [_number(one.smallest) if one.smallest > 0 else "none", _probability(one.p)]
+
+
+def _verdict(one: PairedComparison) -> str:
     """The engine's word; where nothing is told, how many items would tell a gain like this one."""
-    if duel.verdict != "not told apart" or not math.isfinite(duel.needed):
-        return duel.verdict
-    return f"{duel.verdict}; {duel.needed:,.0f} items would"
+    if one.verdict != "not told apart" or not math.isfinite(one.needed):
+        return one.verdict
+    return f"{one.verdict}; {one.needed:,.0f} items would"
 
 
-def _power(result: TaskResult, found: Duels) -> list[str]:
+def _power(result: TaskResult, found: ComparisonFamily) -> list[str]:
     """What verdicts are and what so few items allow."""
-    told = [duel.smallest for duel in found.duels if math.isfinite(duel.smallest) and duel.smallest > 0]
-    whole = result.task.card.dataset.items
-    lines = [
+    few = f"{found.items} of {result.task.card.dataset.items:,} items were run"
+    if not any(math.isfinite(one.smallest) for one in found.comparisons):
+        few += ", on which not even the same gain on every item would be told"
+    return [
         f"Gains above 0 are more faithful. Verdicts, p and intervals: sign-flip tests on {found.clusters} clusters, "
-        f"adjusted (max-T) over the {found.family} gains of this table, at p \\< .05. Failed items count as the "
-        "floor.",
+        f"adjusted (max-T) over the {found.family} gains of this table, at p \\< .05; smallest: the gain that these "
+        "items tell from none with 80 % power. Failed items count as the floor.",
+        "",
+        f"{few}. This is a trial, and no rank: that takes all items.",
         "",
     ]
-    few = f"{found.items} of {whole:,} items were run."
-    if told:
-        few += f" The smallest gains that they tell from none, with 80 % power: {min(told):.3g} to {max(told):.3g}."
-    elif not any(math.isfinite(duel.smallest) for duel in found.duels):
-        few += " Not even the same gain on every item would be told."
-    return [*lines, f"{few} This is a trial, and no rank: that takes all items.", ""]
 
 
 def _rerun(found: Findings) -> str:

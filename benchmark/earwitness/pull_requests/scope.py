@@ -149,7 +149,7 @@ def _refuse_file(change: GitChange) -> None:
     if "__pycache__" in parts or parts[-1].endswith((".pyc", ".pyo")):
         raise OutOfScopeError(f"{shown(change.path)} is byte code, which nobody reads; take it out")
     if len(parts) > DEEPEST:
-        raise OutOfScopeError(f"{shown(change.path)} lies too deep; use at most {DEEPEST - 2} folders")
+        raise OutOfScopeError(f"{shown(change.path)} lies too deep; use at most {DEEPEST - 3} folders")
 
 
 def _refuse_twins(paths: Sequence[str]) -> None:

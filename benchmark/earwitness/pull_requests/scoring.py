@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from earwitness import registry
-from earwitness.board.entrant import Duels, duels
+from earwitness.board.entrant import ComparisonFamily, compared
 from earwitness.box.levels import isolated
 from earwitness.errors import DONE, ITEM_FAILED, NO, EarwitnessError, InvalidCardError, is_blank
 from earwitness.harness.recipe import Arguments, Run
@@ -57,7 +57,7 @@ class TaskResult:
     task: Task
     outcomes: tuple[RunOutcome, ...]
     """The submission's first."""
-    duels: Duels | None = None
+    comparisons: ComparisonFamily | None = None
     """None where there is nothing to compare."""
     reason: str = ""
     """Why there is not."""
@@ -148,7 +148,7 @@ def _baselines(task: Task, submission: Submission, names: Sequence[str]) -> list
 
 
 def _result(task: Task, outcomes: Sequence[RunOutcome]) -> TaskResult:
-    """The duels of the first with the others, where all of them have rows."""
+    """The comparisons of the first with the others, where all of them have rows."""
     mine, *others = outcomes
     done = [outcome for outcome in others if outcome.done and outcome.items]
     if not mine.done or not mine.items:
@@ -156,4 +156,4 @@ def _result(task: Task, outcomes: Sequence[RunOutcome]) -> TaskResult:
     if not done:
         return TaskResult(task, tuple(outcomes), reason="no baseline has a whole run")
     runs = [open_run(outcome.run.folder) for outcome in (mine, *done)]
-    return TaskResult(task, tuple(outcomes), duels(mine.run.submission.id, runs))
+    return TaskResult(task, tuple(outcomes), compared(mine.run.submission.id, runs))
