@@ -100,16 +100,16 @@ class Repository:
             found.append(GitChange(path, first, second, blob))
         return found
 
-    def changed(self, commit: str, paths: Sequence[Path]) -> list[str]:
+    def changed(self, commit: str, paths: Sequence[Path], unknown: bool = True) -> list[str]:
         """Files at or below some paths that are not in the working tree what they are in a commit.
 
-        Files that git does not know are among them, but for those that it is told to ignore.
+        `unknown` ones, of which git was told nothing, are among them, but for those that it is to ignore.
         """
         own = [f":(top,literal){inner}" if inner != "." else ":/" for inner in map(self.inner, paths)]
         names = ("diff", "--name-only", "-z", "--no-color", "--no-renames", "--no-ext-diff", "--no-textconv")
         words = (*names, commit, "--", *own)
         others = ("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", *own)
-        found = [os.fsdecode(self._ask(*each)).split("\0")[:-1] for each in (words, others)]
+        found = [os.fsdecode(self._ask(*each)).split("\0")[:-1] for each in (words, *([others] if unknown else []))]
         return sorted({path for each in found for path in each})
 
     def inner(self, path: Path) -> str:

@@ -204,6 +204,13 @@ def test_the_users_index_and_tree_are_left_as_they_were(repository: Path, tmp_pa
     assert not (repository / ".git" / "worktrees").exists()
 
 
+def test_what_git_tells_its_hooks_means_no_other_repository(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(repository, submission("mine"))
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    assert addition(Repository.of(repository), "main", "mine").name == "mine"
+
+
 def test_the_module_runs_as_a_program(repository: Path) -> None:
     commit(repository, submission("mine"))
     command = [sys.executable, "-m", scope.__name__, "--base", "main"]

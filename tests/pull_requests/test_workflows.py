@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -123,7 +124,7 @@ def test_the_comment_is_of_the_events_pull_request_and_of_plain_text(tmp_path: P
     asked = calls[0]
     assert asked.startswith("api --method GET repos/owner/earwitness/pulls -f state=open -f head=stranger:a;$(touch st")
     assert ".head.sha == env.COMMIT and (.head.repo.id | tostring) == env.SOURCE" in asked
-    body = tmp_path / "temp" / "comment" / "comment.md"
+    body = tmp_path / "temp" / "comment.md"
     assert calls[-1] == f"api --method POST repos/owner/earwitness/issues/7/comments -F body=@{body}"
     text = body.read_text(encoding="utf-8")
     assert text.startswith(
@@ -166,10 +167,18 @@ def test_what_writes_checks_out_its_own_code_and_takes_no_number_from_the_run() 
     assert found[True]["workflow_run"] == {"workflows": [flow("submission")["name"]], "types": ["completed"]}
     assert found["permissions"] == {"actions": "read", "contents": "read", "pull-requests": "write"}
     (job,) = found["jobs"].values()
-    assert job["if"] == "github.event.workflow_run.event == 'pull_request'"
+    assert job["if"].startswith("github.event.workflow_run.event == 'pull_request' && ")
     (own,) = [step for step in job["steps"] if "uses" in step]
     assert (own["uses"], own["with"]) == ("actions/checkout@v4", {"persist-credentials": False})
     assert not [step for step in job["steps"] if "${{" in step.get("run", "")]
+
+
+@pytest.mark.parametrize("name", ["ci", "comment", "submission"])
+def test_what_holds_for_a_whole_job_asks_nothing_that_only_its_steps_know(name: str) -> None:
+    """GitHub refuses a workflow whose job says `runner` or `steps` outside of its steps."""
+    for job in flow(name)["jobs"].values():
+        outside = json.dumps({key: value for key, value in job.items() if key != "steps"})
+        assert not re.findall(r"\$\{\{[^}]*\b(?:runner|steps|env|job)\.", outside)
 
 
 def test_the_example_lane_is_run_by_ci() -> None:

@@ -179,7 +179,8 @@ def _notes(asked: BaseCheck, repository: Repository, commit: str) -> list[str]:
             more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
             here = f"the working tree on {here}, with {shortened(loose[0])}{more} not committed"
         notes.append(f"{submission.id}: baseline is {asked.ref} {commit[:SHORT]}, run is {here}")
-    others = [path for path in repository.changed(commit, [repository.top]) if not path.startswith(tuple(own))]
+    known = repository.changed(commit, [repository.top], unknown=False)
+    others = [path for path in known if not path.startswith(tuple(own))]
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         notes.append(

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earwitness.box.devices import require
+from earwitness.box.devices import DEVICES, require
 from earwitness.cli.output import progress
 from earwitness.cli.run import MOST_ITEMS
 from earwitness.commits import SHORT, GitError, Repository
@@ -86,7 +86,7 @@ def _parser() -> ArgumentParser:
     )
     parser.add_argument("--base", metavar="REF", help="refuse a branch that changes anything else since REF")
     parser.add_argument("--head", metavar="REF", default="HEAD", help="last commit of the branch; default: HEAD")
-    parser.add_argument("--device", metavar="auto|cpu|cuda", default="auto")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--out", metavar="DIR", type=Path, default=Path("runs"), help="folder of the runs")
     parser.add_argument("--report", metavar="FILE", type=Path, help="where to write the page")
     return parser
