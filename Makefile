@@ -39,7 +39,7 @@ install: $(VENV)/.installed-all
 # What CI does with a pull request that adds a submission: validate, run in a box, verdicts against baselines, one page.
 submission: $(VENV)/.installed-all
 	@$(if $(NAME),,echo "name a folder of $(SUBMISSIONS): make submission NAME=my_explainer" >&2; exit 2)
-	@$(BIN)/python -m earwitness.pull_requests "$(SUBMISSIONS)/$(NAME)" --items "$(COUNT)" --baselines "$(BASELINES)" \
+	@$(BIN)/python -P -m earwitness.pull_requests "$(SUBMISSIONS)/$(NAME)" --items "$(COUNT)" --baselines "$(BASELINES)" \
 		--out "$(OUT)" --report "$(REPORT)" \
 		$(if $(TASKS),--tasks "$(TASKS)") $(if $(BASE),--base "$(BASE)") $(if $(HEAD),--head "$(HEAD)")
 

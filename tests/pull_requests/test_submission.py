@@ -104,6 +104,10 @@ def test_a_broken_one_is_invalid_and_nothing_is_run(look: Main, tmp_path: Path) 
         (CARD.replace("Apache-2.0", ""), "it names no licence; say by which one others may run the code"),
         (CARD.replace("Apache-2.0", " \u200b"), "it names no licence"),
         (CARD.replace('"{name}"', '"attention"'), "its id is attention and its folder mine; give them one name"),
+        (
+            CARD.replace('"Mine"', '"tasks.micro_prompt:Truth"'),
+            "tasks.micro_prompt:Truth is code of another place",
+        ),
         (CARD + "rank = 1\n", "rank"),
         ("", "submission.toml"),
     ],

@@ -20,7 +20,7 @@ from workflow_steps import Runner, executable
 NAMES = ("Makefile", "pyproject.toml", "requirements-nodeps.txt")
 BASE = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES} | {"tasks/a/task.toml": "x = 1\n"}
 FAKE = """
-if [[ "$*" == "-m earwitness.pull_requests "* ]]; then
+if [[ "$*" == "-P -m earwitness.pull_requests "* ]]; then
     printf '%s\\n' "$*" >> "{log}"; env >> "{log}.env"
     echo "::add-mask::stolen"
     while [[ "$1" != --report ]]; do shift; done
@@ -59,7 +59,7 @@ def test_what_a_pull_request_adds_is_taken_scored_and_told(tmp_path: Path) -> No
     base, head = github.environment["BASE"], github.environment["HEAD"]
     out, report = tmp_path / "temp" / "earwitness" / "runs", tmp_path / "temp" / "earwitness" / "report.md"
     assert call == (
-        "-m earwitness.pull_requests submissions/mine --items 8 --baselines random,attention,aiba,pca "
+        "-P -m earwitness.pull_requests submissions/mine --items 8 --baselines random,attention,aiba,pca "
         f"--out {out} --report {report} --base {base} --head {head}"
     )
     assert (tmp_path / "summary.md").read_text(encoding="utf-8") == report.read_text(encoding="utf-8")

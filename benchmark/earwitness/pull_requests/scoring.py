@@ -88,7 +88,7 @@ class Findings:
 
 
 def read_card(folder: Path) -> Submission:
-    """The submission in a folder; raises InvalidSubmissionError where its card is missing, invalid or another's."""
+    """The submission in a folder; raises InvalidSubmissionError where its card is no card of its own code."""
     try:
         found = read_submission(folder)
     except InvalidCardError as error:
@@ -96,6 +96,12 @@ def read_card(folder: Path) -> Submission:
     if is_blank(found.card.licence):
         raise InvalidSubmissionError(
             f'{folder / CARD}: it names no licence; say by which one others may run the code: licence = "Apache-2.0"'
+        )
+    elsewhere = next((card.explainer for card in found.card.explainers.values() if ":" in card.explainer), None)
+    if elsewhere is not None:
+        # Nobody would have read it, and a box sees the packages that a card names.
+        raise InvalidSubmissionError(
+            f"{folder / CARD}: {elsewhere} is code of another place; put it into the folder and name its class"
         )
     if found.id != folder.resolve().name:
         raise InvalidSubmissionError(
