@@ -12,16 +12,19 @@ import pytest
 from harm import refuse_harm
 
 from earwitness import box as boxes
+from earwitness.board import compare
 from earwitness.board.entrant import compared
 from earwitness.box import Brief, Guard, levels
-from earwitness.errors import DONE, NO, USAGE, EarwitnessError
+from earwitness.errors import DONE, FAULT, NO, USAGE, EarwitnessError
+from earwitness.pull_requests.__main__ import _scope as scope_of
 from earwitness.pull_requests.__main__ import main
+from earwitness.pull_requests.scope import OutOfScopeError
 from earwitness.pull_requests.text import cleaned
 from earwitness.results.folders import open_run
 from earwitness.tracks.prompt import PromptItem
 from gate_task import make_gate_task
 from in_process import in_this_process
-from small_git import CARD, begun, commit, git, submission, write
+from small_git import CARD, begun, commit, submission, write
 
 EXAMPLES = Path(__file__).parent / "examples"
 BOX = Path(__file__).parents[1] / "box"
@@ -71,22 +74,17 @@ def test_a_good_one_is_judged_by_the_engines_verdicts(look: Main, tmp_path: Path
         assert row[7].startswith(one.verdict)
     assert "8 items were run" in page
     assert cleaned(page) == page
-    with pytest.raises(EarwitnessError, match="one of nobody"):
-        compared("nobody", runs)
-
-
-def test_a_family_is_what_is_shown_and_gains_are_those_of_compare(look: Main, tmp_path: Path) -> None:
-    from earwitness.board import compare
-
-    assert look(EXAMPLES / "good_example", "--baselines", "random")[0] == DONE
-    runs = [open_run(folder) for folder in (tmp_path / "runs").glob("tiny_gate__*")]
-    (one,) = compared("good_example", runs).comparisons
+    # Of two alone: the family is smaller, and `compare` says the same of the gain.
+    alone = compared("good_example", runs[:2])
+    (one,) = alone.comparisons
     (pair,) = compare("good_example", "random", [tmp_path / "runs"])
     (difference,) = [each for each in pair.differences if each.metric == one.metric]
-    assert (one.mine, one.other) == (difference.first, difference.second)
+    assert (alone.family, one.mine, one.other) == (1, difference.first, difference.second)
     # Lower is more faithful here, and a gain is counted so that above 0 is.
     assert one.gain == pytest.approx(-difference.difference)
-    assert one.p <= difference.p
+    assert one.p <= min(difference.p, found.comparisons[1].p)
+    with pytest.raises(EarwitnessError, match="one of nobody"):
+        compared("nobody", runs)
 
 
 def test_a_broken_one_is_invalid_and_nothing_is_run(look: Main, tmp_path: Path) -> None:
@@ -133,32 +131,32 @@ def test_without_isolation_nothing_of_it_runs(look: Main, monkeypatch: pytest.Mo
 
 
 def test_what_a_branch_adds_is_said_and_a_named_base_refuses(look: Main, tmp_path: Path) -> None:
-    repository = begun(tmp_path / "repository", {"README.md": "x", ".gitignore": "__pycache__/\n"})
+    repository = begun(tmp_path / "repository", {"README.md": "x"})
     write(repository, submission("mine"))
     folder = repository / "submissions" / "mine"
-    words = ("--baselines", "random")
-    assert "scope: this branch has no commit of its own" in look(folder, *words)[2]
-    commit(repository)
-    assert "adds submissions/mine alone: 2 files," in look(folder, *words)[2]
+    assert scope_of(folder, None, "HEAD").startswith("this branch has no commit of its own")
+    first = commit(repository)
+    assert f"against main {first[:10]} adds submissions/mine alone: 2 files," in scope_of(folder, None, "HEAD")
     commit(repository, {"README.md": "y"})
-    assert "a pull request of this branch would be refused: " in look(folder, *words)[2]
-    first = git(repository, "rev-parse", "HEAD~1")
-    assert (
-        f"against main {first[:10]} adds submissions/mine" in look(folder, *words, "--base", "main", "--head", first)[2]
-    )
-    code, page, err = look(folder, *words, "--base", "main")
+    assert scope_of(folder, None, "HEAD").startswith("a pull request of this branch would be refused: ")
+    assert f"against main {first[:10]} adds submissions/mine" in scope_of(folder, "main", first)
+    assert "nobody asked what else" in scope_of(tmp_path, None, "HEAD")
+    code, page, err = look(folder, "--base", "main")
     assert (code, "changes README.md" in page, "Traceback" in err) == (NO, True, False)
+    other = repository / "submissions" / "other"
+    other.mkdir()
+    with pytest.raises(OutOfScopeError, match="adds submissions/mine and not "):
+        scope_of(other, "main", first)
 
 
-def test_a_fault_of_the_program_is_no_answer(look: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    from earwitness.pull_requests import __main__ as module
-
-    monkeypatch.setattr(module, "look_at", lambda *_: 1 / 0)
-    with pytest.raises(FileNotFoundError):
-        look(EXAMPLES / "good_example")
-    monkeypatch.setattr(module, "write", lambda report, _: report.write_text("x"))
-    monkeypatch.setattr(module, "page", lambda *_: 1 / 0)
-    assert module.main([str(EXAMPLES / "good_example")]) == 70
+def test_a_fault_of_the_program_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("earwitness.pull_requests.__main__.look_at", lambda *_: 1 / 0)
+    assert main([str(EXAMPLES / "good_example")]) == FAULT
+    err = capsys.readouterr().err
+    assert "earwitness: fault of the program: ZeroDivisionError: division by zero; the traceback is in" in err
+    Path(err.rpartition("the traceback is in ")[2].strip()).unlink()
 
 
 LOUD = """
