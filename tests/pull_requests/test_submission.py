@@ -82,6 +82,7 @@ def test_a_good_one_is_judged_by_the_engines_verdicts(look: Main, tmp_path: Path
     assert (alone.family, one.mine, one.other) == (1, difference.first, difference.second)
     # Lower is more faithful here, and a gain is counted so that above 0 is.
     assert one.gain == pytest.approx(-difference.difference)
+    assert difference.p is not None
     assert one.p <= min(difference.p, found.comparisons[1].p)
     with pytest.raises(EarwitnessError, match="one of nobody"):
         compared("nobody", runs)

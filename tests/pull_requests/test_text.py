@@ -86,7 +86,7 @@ def test_a_comment_says_what_the_event_told_and_why_there_is_no_report(tmp_path:
     path.write_bytes(path.read_bytes()[:-30])
     assert "### " not in comment(path)
     path.write_bytes(b"")
-    assert comment(path) == f"{MARK}\n\n"
+    assert comment(path) == f"{MARK}\nThere is no report to show: the run left none; its log says why\n"
     path.unlink()
     assert "There is no report to show: report.zip cannot be read: FileNotFoundError" in comment(path)
 

@@ -56,6 +56,8 @@ def _read(path: Path) -> str:
     except Exception as error:
         # An archive may be broken in more ways than the library has errors of its own for.
         raise EarwitnessError(f"{path.name} cannot be read: {type(error).__name__}") from error
+    if not content.strip():
+        raise EarwitnessError("the run left none; its log says why")
     if len(content) > MOST_BYTES:
         raise EarwitnessError(f"{MEMBER} is longer than {MOST_BYTES:,} bytes")
     return content.decode("utf-8", "replace")
