@@ -45,7 +45,7 @@ submission: $(VENV)/.installed-all
 
 # Three pull requests through the steps of the workflow, one in order, one broken, one hostile.
 examples: $(VENV)/.installed-dev
-	$(BIN)/pytest -n 0 -m examples
+	$(BIN)/pytest -n 0 -m examples tests/pull_requests/test_examples.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .

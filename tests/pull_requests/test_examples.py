@@ -64,7 +64,7 @@ def test_an_example_from_its_pull_request_to_the_comment(
     assert page.startswith(f"### earwitness submission: {said}\n"), github.log
     assert f"{head[:10]} adds submissions/{name} alone: " in page.replace("\\", "")
     assert (tmp_path / "summary.md").read_text(encoding="utf-8") == page
-    text = comment(tmp_path / "temp" / "earwitness" / "report.md", head, "success")
+    text = comment(tmp_path / "temp" / "earwitness" / "report.md", head, "failure" if code else "success")
     assert text.endswith(page)
     refuse_harm(page)
     print(text)
