@@ -12,7 +12,18 @@ export OMP_NUM_THREADS ?= 1
 # Where byte code is never kept, each of the processes that tests start compiles torch again, for ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint types kernels unit audiogen clean
+# Of `make submission`: NAME=my_explainer, and what it is compared with on the first COUNT items of each of its tracks.
+SUBMISSIONS ?= submissions
+COUNT ?= 8
+TASKS ?=
+BASELINES ?= random,attention,aiba,pca
+# The branch that a pull request is to be merged to, and its last commit; without them what is found here.
+BASE ?=
+HEAD ?=
+OUT ?= runs/pull_request
+REPORT ?= $(OUT)/report.md
+
+.PHONY: demo test install submission examples lint types kernels unit audiogen clean
 
 demo: $(VENV)/.installed
 	$(BIN)/earwitness run --task micro_prompt --submission all --items $(ITEMS)
@@ -22,6 +33,19 @@ demo: $(VENV)/.installed
 test: lint
 	$(MAKE) --jobs=2 types kernels
 	$(MAKE) unit
+
+install: $(VENV)/.installed-all
+
+# What CI does with a pull request that adds a submission: validate, run in a box, verdicts against baselines, one page.
+submission: $(VENV)/.installed-all
+	@$(if $(NAME),,echo "name a folder of $(SUBMISSIONS): make submission NAME=my_explainer" >&2; exit 2)
+	@$(BIN)/python -P -m earwitness.pull_requests "$(SUBMISSIONS)/$(NAME)" --items "$(COUNT)" --baselines "$(BASELINES)" \
+		--out "$(OUT)" --report "$(REPORT)" \
+		$(if $(TASKS),--tasks "$(TASKS)") $(if $(BASE),--base "$(BASE)") $(if $(HEAD),--head "$(HEAD)")
+
+# Three pull requests through the steps of the workflow, one in order, one broken, one hostile.
+examples: $(VENV)/.installed-dev
+	$(BIN)/pytest -n 0 -m examples tests/pull_requests/test_examples.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check --no-cache .
@@ -50,10 +74,15 @@ $(VENV)/.installed: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
 	@touch $@
 
+$(VENV)/.installed-all: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install $(PIPFLAGS) -e '.[all]'
+	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
+	@touch $@ $(VENV)/.installed
+
 $(VENV)/.installed-dev: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install $(PIPFLAGS) -e '.[dev]'
 	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
-	@touch $@ $(VENV)/.installed
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-all
 
 clean:
 	rm -rf $(VENV) runs board

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -82,17 +83,16 @@ class ThreadBox(ProcessBox):
             self._thread = None
 
 
-def earwitness_here(
-    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], boxes: Collection[str] = ()
-) -> Ended:
-    """What becomes of the command; submissions in `boxes` have a process all the same."""
+@contextmanager
+def in_this_process(monkeypatch: pytest.MonkeyPatch, boxes: Collection[str] = ()) -> Iterator[pytest.MonkeyPatch]:
+    """Workers and boxes are no processes; submissions in `boxes` have one all the same."""
 
-    def create(isolation: str, brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool]) -> ProcessBox:
+    def create(
+        isolation: str, brief: Brief, guard: Guard, log: Path, stopped: Callable[[], bool] = lambda: False
+    ) -> ProcessBox:
         kind = ProcessBox if Path(brief.submission).name in boxes else ThreadBox
         return kind(brief, guard, log, stopped)
 
-    capsys.readouterr()
-    code = 0
     with monkeypatch.context() as patch:
         patch.setattr(earwitness.box, "create", create)
         # What is to be had here is none of these tests' business.
@@ -102,6 +102,16 @@ def earwitness_here(
         # A child's traceback goes to its log.
         patch.setattr(child, "traceback", SimpleNamespace(print_exc=lambda: None))
         patch.setattr(score, "_OPENED", {})
+        yield patch
+
+
+def earwitness_here(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], boxes: Collection[str] = ()
+) -> Ended:
+    """What becomes of the command; submissions in `boxes` have a process all the same."""
+    capsys.readouterr()
+    code = 0
+    with in_this_process(monkeypatch, boxes) as patch:
         patch.setattr(sys, "argv", ["earwitness", *words])
         try:
             cli.main()

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "benchmark" / "earwitness"
 FLOORS = [
     {
         "atomic",
+        "commits",
         "version",
         "errors",
         "extras",
@@ -35,7 +36,7 @@ FLOORS = [
     {"task", "handed_in", "submission", "registry", "shelf", "own_model"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
-    {"cli", "api", "pytest_plugin"},
+    {"cli", "api", "pytest_plugin", "pull_requests"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 SERVING_ALL = ("harness", "board", "gate", "stats", "results", "cli", "box")

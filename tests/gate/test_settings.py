@@ -39,7 +39,7 @@ def test_a_pyproject_without_the_table_has_no_rules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        (('fail_of = "x"',), "unknown key 'fail_of'; keys: against, fail_if, mode"),
+        (('fail_of = "x"',), "unknown key 'fail_of'; keys: against, fail_if, items, mode, submission, task"),
         (("fail_if = 3",), "fail_if is no text"),
         (('fail_if = ["a", 3]',), "fail_if is no text"),
         (('fail_if = "fid_f worse"',), "expected 'by'"),

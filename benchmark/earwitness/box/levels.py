@@ -50,6 +50,22 @@ def strongest() -> str:
     return next(level for level in LEVELS if not lacking(level))
 
 
+def isolated() -> str:
+    """The strongest level that keeps something from untrusted code.
+
+    Raises EarwitnessError where none is to be had, with what each would need.
+    """
+    found = strongest()
+    if found in UNISOLATED:
+        raise EarwitnessError(f"--untrusted: no isolation is to be had here. {missing()}")
+    return found
+
+
+def missing() -> str:
+    """Why levels that isolate are not to be had here."""
+    return "; ".join(f"{level}: {lacking(level)}" for level in LEVELS if level not in UNISOLATED)
+
+
 def require(level: str) -> None:
     """Raise EarwitnessError, with what to do, where a level is not to be had here."""
     if reason := lacking(level):

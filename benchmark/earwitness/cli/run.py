@@ -71,7 +71,7 @@ def run(
     if device not in DEVICES:
         raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
     arguments = Arguments(items, seed, fresh, device, "", seeds_of(explainer_seeds))
-    typed = frozenset(name for name in vars(arguments) if _is_typed(context, name))
+    typed = frozenset(name for name in vars(arguments) if is_typed(context, name))
     tasks = tasks_of(names_of(task, "--task"), model, source or [])
     entrants = entrants_of(tasks, names_of(submission, "--submission"))
     # Where no code is run there is nothing to be kept from it.
@@ -164,11 +164,10 @@ def isolated(asked: str | None, untrusted: bool = False) -> str:
             f"--untrusted: isolation {found!r} keeps nothing from a submission's code; leave --isolation out, or read "
             "the code and run without --untrusted"
         )
-    reasons = "; ".join(f"{level}: {levels.lacking(level)}" for level in LEVELS if level not in UNISOLATED)
     if untrusted:
-        raise EarwitnessError(f"--untrusted: no isolation is to be had here. {reasons}")
+        return levels.isolated()
     if asked is None:
-        typer.echo(f"earwitness: submissions run as plain processes, without isolation. {reasons}", err=True)
+        typer.echo(f"earwitness: submissions run as plain processes, without isolation. {levels.missing()}", err=True)
     return found
 
 
@@ -185,7 +184,8 @@ def seeds_of(text: str) -> tuple[int, ...]:
     return found
 
 
-def _is_typed(context: typer.Context, name: str) -> bool:
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Whether the user gave an option or an argument."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

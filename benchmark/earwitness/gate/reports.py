@@ -24,6 +24,8 @@ ORDER = (Outcome.REGRESSION, Outcome.INCONCLUSIVE, Outcome.PASS)
 STYLES = {Outcome.REGRESSION: "bold red", Outcome.INCONCLUSIVE: "yellow", Outcome.PASS: "green"}
 COLUMNS = ("verdict", "submission", "task", "metric", "baseline", "run", "effect", "margin", "p", "smallest", "items")
 SUITE = "earwitness check"
+UNCHANGED = "nothing changed"
+"""Of a check of branch against base whose sides are one."""
 
 
 def print_report(report: CheckReport, console: Console) -> None:
@@ -63,7 +65,10 @@ def to_json(report: CheckReport) -> str:
 
 def to_junit(report: CheckReport) -> str:
     """The report as JUnit XML: one test case a verdict; what fails the check is a failure, else no pass is skipped."""
-    suite = _suite(len(report.verdicts))
+    suite = _suite(max(len(report.verdicts), 1))
+    if not report.verdicts:
+        # Some readers take a suite without a case for one that was lost.
+        ElementTree.SubElement(suite, "testcase", classname=SUITE, name=UNCHANGED)
     for verdict in _sorted(report):
         case = ElementTree.SubElement(
             suite,
@@ -86,15 +91,20 @@ def to_markdown(report: CheckReport) -> str:
     """The report as Markdown, for a pull request's summary."""
     lines = [f"### earwitness check: {_headline(report)}", ""]
     lines += [f"- {_escaped(sentence(verdict))}" for verdict in _told(report)] + [""]
-    lines += [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+    lines += _table(report) if report.verdicts else []
+    lines += _listed((*report.left_out, *report.notes))
+    return "\n".join(lines) + "\n"
+
+
+def _table(report: CheckReport) -> list[str]:
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
     for verdict in _sorted(report):
         cells = [_escaped(cell) for cell in _cells(verdict)]
         if report.refuses(verdict):
             cells[0] = f"**{cells[0]}**"
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "Effects are in the metric's units; positive is better. Intervals are one-sided at the rule's level."]
-    lines += _listed((*report.left_out, *report.notes))
-    return "\n".join(lines) + "\n"
+    units = "Effects are in the metric's units; positive is better. Intervals are one-sided at the rule's level."
+    return [*lines, "", units]
 
 
 def error_to_markdown(error: EarwitnessError, left_out: Sequence[str] = ()) -> str:
@@ -170,6 +180,8 @@ def _told(report: CheckReport) -> list[RuleVerdict]:
 
 def _headline(report: CheckReport) -> str:
     """The answer of the check and the count of its verdicts."""
+    if not report.verdicts:
+        return f"pass: {UNCHANGED}"
     counts = Counter(verdict.outcome for verdict in report.verdicts)
     counted = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in ORDER if counts[outcome])
     answer = "pass"

@@ -13,6 +13,7 @@ from earwitness.gate.rules import Mode, Rule, parse
 FILE = "pyproject.toml"
 TABLE = "tool.earwitness.check"
 BASELINE = Path("baseline.parquet")
+KEYS = {"against", "fail_if", "items", "mode", "submission", "task"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Settings:
     against: Path = BASELINE
     """The baseline's file; a relative path in a pyproject is meant from its folder."""
     mode: Mode = Mode.PROVEN_WORSE
+    tasks: tuple[str, ...] = ()
+    """Of a check of branch against base: ids, or folders, which a pyproject means from its own."""
+    submissions: tuple[str, ...] = ()
+    items: int | None = None
+    """First N items of a task; None for all."""
 
 
 def read_settings(folder: Path) -> Settings:
@@ -39,17 +45,38 @@ def read_settings(folder: Path) -> Settings:
 
 def _settings(path: Path) -> Settings:
     table = _table(path)
-    unknown = sorted(set(table) - {"fail_if", "against", "mode"})
+    unknown = sorted(set(table) - KEYS)
     if unknown:
-        raise EarwitnessError(f"{path}: [{TABLE}] has an unknown key {unknown[0]!r}; keys: against, fail_if, mode")
-    rules = table.get("fail_if", [])
-    rules = [rules] if isinstance(rules, str) else rules
-    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
-        raise EarwitnessError(f"{path}: [{TABLE}] fail_if is no text and no list of texts")
+        raise EarwitnessError(f"{path}: [{TABLE}] has an unknown key {unknown[0]!r}; keys: {', '.join(sorted(KEYS))}")
     against = table.get("against", str(BASELINE))
     if not isinstance(against, str) or not against:
         raise EarwitnessError(f"{path}: [{TABLE}] against is no path")
-    return Settings(tuple(parse(rule) for rule in rules), path.parent / against, _mode(path, table))
+    items = table.get("items")
+    if items is not None and (type(items) is not int or items < 1):
+        raise EarwitnessError(f"{path}: [{TABLE}] items is no number of items")
+    return Settings(
+        tuple(parse(rule) for rule in _texts(path, table, "fail_if")),
+        path.parent / against,
+        _mode(path, table),
+        _places(path, table, "task"),
+        _places(path, table, "submission"),
+        items,
+    )
+
+
+def _texts(path: Path, table: dict[str, Any], key: str) -> list[str]:
+    """The texts of a key that holds one or a list of them."""
+    found = table.get(key, [])
+    found = [found] if isinstance(found, str) else found
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise EarwitnessError(f"{path}: [{TABLE}] {key} is no text and no list of texts")
+    return found
+
+
+def _places(path: Path, table: dict[str, Any], key: str) -> tuple[str, ...]:
+    """Ids, and folders as they lie beside the pyproject."""
+    folders = ((name, path.parent / name) for name in _texts(path, table, key))
+    return tuple(str(folder) if folder.is_dir() else name for name, folder in folders)
 
 
 def _mode(path: Path, table: dict[str, Any]) -> Mode:
