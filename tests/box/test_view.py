@@ -80,6 +80,24 @@ def test_packages_that_are_named_are_in_sight_wherever_they_lie(
     assert tmp_path in view.python_path
 
 
+def test_a_folder_that_is_no_package_is_not_in_sight_because_a_card_names_it(
+    brief: Brief, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept" / "truth").mkdir(parents=True)
+    (tmp_path / "kept" / "truth" / "answers.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = tmp_path / "sly"
+    folder.mkdir()
+    (folder / "submission.toml").write_text(
+        'id = "sly"\nversion = 1\ntrack = "prompt"\ntitle = "Sly"\nauthors = ["A"]\nlicence = "MIT"\n'
+        'kind = "entrant"\nexplainer = "kept.truth.answers:Sly"\n'
+    )
+    view = view_of(replace(brief, submission=str(folder)))
+    assert sees(view, folder / "submission.toml")
+    assert not sees(view, tmp_path / "kept" / "truth" / "answers.py")
+    assert tmp_path not in view.python_path
+
+
 def test_a_link_inside_leads_to_nothing_hidden(tmp_path: Path) -> None:
     (tmp_path / "lib" / "hidden").mkdir(parents=True)
     (tmp_path / "lib" / "seen").mkdir()

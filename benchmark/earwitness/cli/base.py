@@ -119,9 +119,9 @@ def _sides(asked: BaseCheck, repository: Repository, commit: str, tree: Path) ->
     sides = []
     for head in asked.submissions:
         base = _at(commit, tree, repository.inner(head.folder), head)
-        mine = [task for task in asked.tasks if task.card.track in head.card.explainers]
+        mine = [task for task in asked.tasks if task.card.track in head.card.tracks]
         if not mine:
-            known, tasks = ", ".join(head.card.explainers), ", ".join(task.id for task in asked.tasks)
+            known, tasks = ", ".join(head.card.tracks), ", ".join(task.id for task in asked.tasks)
             raise EarwitnessError(f"submission {head.id} is of the track {known}, and none of {tasks} is")
         for task in mine:
             _refuse_installed(head, base, task)
@@ -204,8 +204,8 @@ def _compared(sides: Sequence[Side], asked: BaseCheck, engine: Engine, progress:
 
     arguments = Arguments(items=asked.items, device=asked.device, isolation=asked.isolation)
     assert asked.out is not None
-    heads = [Run(side.task, side.head, arguments, asked.out) for side in sides]
-    bases = [Run(side.task, side.base, arguments, asked.out) for side in sides]
+    heads = [Run(side.task, side.head, arguments.taken_by(side.head), asked.out) for side in sides]
+    bases = [Run(side.task, side.base, arguments.taken_by(side.base), asked.out) for side in sides]
     for outcome in execute([*bases, *heads], engine, progress):
         if not outcome.done:
             side = "baseline" if outcome.run in bases else "run"

@@ -58,7 +58,10 @@ def _validation(found: Findings) -> list[str]:
     if report.valid:
         lines = [f"- validate: nothing is wrong, {len(report.checked)} checks"]
     lines += [f"- validate: {_text(line)}" for line in report.notes]
-    level = f"- its code ran in a box of {code(found.isolation)}, which held neither truth nor network nor a secret"
+    if found.submission.card.explanations:
+        level = "- its explanations were made elsewhere: no code was run, and what they cost is unverified"
+    else:
+        level = f"- its code ran in a box of {code(found.isolation)}, which held neither truth nor network nor a secret"
     return [*lines, level, ""]
 
 

@@ -125,7 +125,7 @@ def look_at(folder: Path, asked: Asked, engine: Engine, progress: Progress) -> F
         return Findings(submission, asked, level, report)
     arguments = Arguments(items=asked.items, device=asked.device, isolation=level)
     runs = [
-        Run(task, entrant, arguments, asked.out, frozenset({"items"}))
+        Run(task, entrant, arguments.taken_by(entrant), asked.out, frozenset({"items"}))
         for task in tasks
         for entrant in (submission, *_baselines(task, submission, asked.baselines))
     ]
@@ -137,11 +137,11 @@ def look_at(folder: Path, asked: Asked, engine: Engine, progress: Progress) -> F
 def _tasks(submission: Submission, asked: Asked) -> list[Task]:
     """The tasks that are asked for, or the small one of each track that the submission is for."""
     if not asked.tasks:
-        return [micro_task(track) for track in submission.card.explainers]
+        return [micro_task(track) for track in submission.card.tracks]
     found = [registry.task(name) for name in asked.tasks]
     for task in found:
-        if task.card.track not in submission.card.explainers:
-            known = ", ".join(submission.card.explainers)
+        if task.card.track not in submission.card.tracks:
+            known = ", ".join(submission.card.tracks)
             raise EarwitnessError(
                 f"submission {submission.id} is of the track {known}, task {task.id} of {task.card.track}"
             )
@@ -150,7 +150,7 @@ def _tasks(submission: Submission, asked: Asked) -> list[Task]:
 
 def _baselines(task: Task, submission: Submission, names: Sequence[str]) -> list[Submission]:
     found = [registry.submission(name) for name in names if name != submission.id]
-    return [baseline for baseline in found if task.card.track in baseline.card.explainers]
+    return [baseline for baseline in found if task.card.track in baseline.card.tracks]
 
 
 def _result(task: Task, outcomes: Sequence[RunOutcome]) -> TaskResult:
