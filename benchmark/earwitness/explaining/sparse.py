@@ -9,6 +9,7 @@ sums over the active ones. Letters of shapes: `B` frames, `D` width of the laten
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -194,6 +195,9 @@ class SparseAutoencoder:
     """Of the auxiliary loss, as published."""
     patience: int = 0
     """Frames; 0: as many as a training set has."""
+    clip: float = 1.0
+    """Largest norm of the gradients of all parameters together, of the squared error summed over latents and averaged
+    over frames, as in dictionary_learning and SAELens; 0: no largest."""
     dead: int = field(init=False, default=0)
     """Features that were dead at the last step."""
 
@@ -217,7 +221,7 @@ class SparseAutoencoder:
 
     @property
     def _kept(self) -> Kept:
-        settings = (self.k, self.choice.__qualname__, self.revived, self.weight, self.patience)
+        settings = (self.k, self.choice.__qualname__, self.revived, self.weight, self.patience, self.clip)
         return Kept(f"sparse {settings}", [self._idle])
 
     @property
@@ -249,9 +253,19 @@ class SparseAutoencoder:
         # What would change a row's length is undone by `settle`, but would still enter Adam's moments.
         along = np.einsum("cd,cd->c", found.decoder, self.decoder.numpy())
         straight = found.decoder - along[:, None] * self.decoder.numpy()
-        for parameter, gradient in zip(self.parameters, (found.encoder, found.bias, straight), strict=True):
-            parameter.grad = torch.from_numpy(gradient)
+        gradients = (found.encoder, found.bias, straight)
+        share = self._clipped(gradients)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = torch.from_numpy(gradient * share)
         return float(np.vdot(residual, residual) / residual.size)
+
+    def _clipped(self, gradients: tuple[np.ndarray, ...]) -> np.float32:
+        """The share of the mean squared error's gradients that a step follows."""
+        if not self.clip:
+            return np.float32(1)
+        # The error is averaged over latents here; summed, its gradients are `width` times as long.
+        norm = self.width * math.sqrt(sum(float(np.vdot(gradient, gradient)) for gradient in gradients))
+        return np.float32(min(1.0, self.clip / (norm + 1e-6)))
 
     def settle(self) -> None:
         """Bring the decoder's rows back to length 1."""
