@@ -62,7 +62,9 @@ def test_the_auxiliary_loss_has_the_gradients_of_dense_autograd() -> None:
 
 
 @pytest.mark.parametrize("largest", [0.05, 1e3])
-def test_a_step_has_dense_autograd_s_gradients_clipped_as_torch_clips_those_of_the_error_summed_over_latents(largest: float) -> None:
+def test_a_step_has_dense_autograd_s_gradients_clipped_as_torch_clips_those_of_the_error_summed_over_latents(
+    largest: float,
+) -> None:
     frames = torch.from_numpy(scaled(concept_world()[1]).frames[:64].copy())
     model = SparseAutoencoder(40, 16, 3, seed=0, clip=largest)
     model.offset += torch.linspace(-1, 1, 16)

@@ -15,7 +15,10 @@ from earwitness.explaining import l1
 from earwitness.submission import read_submission
 from earwitness.tracks.concept import Dictionaries, Dictionary
 
-ISSUE = "raw_latents pca random_relu random_topk sae_l1 sae_l1_printed sae_topk sae_batch_topk"
+ISSUE = (
+    "raw_latents pca random_relu random_topk sae_l1 sae_l1_printed sae_topk sae_batch_topk sae_jumprelu sae_gated "
+    "sae_matryoshka"
+)
 CONTROLS = {"random", "raw_latents", "random_relu", "random_topk"}
 FIXED = {"raw_latents", "pca"}
 QUICK = {"epochs": 2, "batch": 128, "features": 40}
@@ -80,7 +83,7 @@ def test_latents_that_are_no_numbers_end_in_one_line(name: str) -> None:
         concept_baseline(name, **QUICK).fit(MODEL, replace(item, train=train), 0)
 
 
-@pytest.mark.parametrize("name", ["random_topk", "sae_topk", "sae_batch_topk"])
+@pytest.mark.parametrize("name", ["random_topk", "sae_topk", "sae_batch_topk", "sae_matryoshka"])
 def test_more_active_features_than_there_are_end_in_one_line(name: str) -> None:
     with pytest.raises(EarwitnessError, match="k must lie in 1 to the 40 features"):
         concept_baseline(name, features=40, k=41).fit(MODEL, concept_world()[1], 0)
