@@ -106,7 +106,7 @@ def test_gradients_are_clipped_and_rows_of_the_decoder_keep_their_length(name: s
     norm = torch.sqrt(sum((parameter.grad.square().sum() for parameter in weights.all), torch.zeros(())))
     assert float(norm) == pytest.approx(1.0, abs=1e-3)
     along = (weights.decoder.grad * weights.decoder).sum(1).abs().max()
-    assert float(along) < 1e-5
+    assert along.item() < 1e-5
     explainer.clip = 0.0
     explainer.gradients(weights, frames[:64], 1.0)
     assert float(torch.linalg.vector_norm(weights.encoder.grad)) > 1.0

@@ -62,7 +62,8 @@ def test_a_constant_latent_is_scaled_by_one_and_comes_back_as_it_was(name: str) 
     frames = train.reshape(-1, train.shape[-1])
     back = found.decode(found.encode(frames))
     assert np.isfinite(back).all()
-    assert np.abs(found.encoder[3]).max() < 10
+    # Thresholded features are scaled by up to a hundred; by a deviation near 0 they would be by millions.
+    assert np.abs(found.encoder[3]).max() < 1000
     if name in FIXED:
         np.testing.assert_allclose(back, frames, atol=1e-4)
 

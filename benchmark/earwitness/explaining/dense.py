@@ -22,8 +22,8 @@ from earwitness.explaining.latents import Scaled, count, directions, scaled
 from earwitness.explaining.training import Plan, train
 from earwitness.tracks.concept import Activation, ConceptExplainer, ConceptItem, ConceptModel, Dictionary
 
-LEAST = 1e-6
-"""Of a threshold that a feature is divided by."""
+LEAST = 0.01
+"""Deviation of a latent below which no threshold is taken for one: features that small are no features."""
 
 
 class Weights:
@@ -124,17 +124,19 @@ class DenseAutoencoder(ConceptExplainer, ABC):
 def above_thresholds(weights: Weights, thresholds: Tensor, found: Scaled) -> Dictionary:
     """The dictionary whose features are x where it is above a threshold [C] of its own, and 0 elsewhere.
 
-    Features are divided by their thresholds, so that one threshold, 1, holds for all, and rows of the decoder are
-    multiplied by them.
+    Each feature is multiplied by the median threshold and divided by its own, so that the median holds for all, and
+    rows of the decoder the other way round.
     """
-    by = thresholds.clamp(min=LEAST)
+    own = thresholds.clamp(min=LEAST)
+    shared = own.median()
+    by = shared / own
     return found.dictionary(
-        array((weights.encoder / by[:, None]).T),
-        array(weights.bias / by),
-        array(weights.decoder * by[:, None]),
+        array((weights.encoder * by[:, None]).T),
+        array(weights.bias * by),
+        array(weights.decoder / by[:, None]),
         Activation.THRESHOLD,
         offset=array(weights.offset),
-        threshold=1.0,
+        threshold=shared.item(),
     )
 
 
