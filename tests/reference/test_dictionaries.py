@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_baselines import concept_world
+from concept_baselines import concept_baseline, concept_world
 from earwitness import registry
 from earwitness.datasets import tones
 from earwitness.explaining.latents import scaled
@@ -73,6 +73,79 @@ def test_a_step_has_the_gradients_of_dictionary_learning(kind: str) -> None:
     for mine, gradient in zip(ours.parameters, expected, strict=True):
         assert mine.grad is not None
         np.testing.assert_allclose(16 * mine.grad.numpy(), gradient.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def of_dictionary_learning(name: str, module: str, made: str, seed: int = 0, **settings: Any) -> tuple[Any, Any, Any]:
+    """Our explainer, its weights, and their trainer with the same weights, thresholds apart."""
+    explainer = concept_baseline(name, clip=0.0)
+    weights = explainer.weights(128, 16, seed)
+    given = {"layer": 0, "lm_name": "none", "device": "cpu", "warmup_steps": 1, "decay_start": None, **settings}
+    theirs = getattr(LIBRARY.module("dictionary_learning", f"trainers.{module}"), made)(100, 16, 128, **given)
+    return explainer, weights, theirs
+
+
+def straight(gradient: torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
+    """A decoder's gradient [C, D] without what lies along its rows."""
+    return gradient - (gradient * decoder).sum(1, keepdim=True) * decoder
+
+
+def held_against(explainer: Any, weights: Any, expected: dict[str, torch.Tensor], frames: torch.Tensor) -> None:
+    explainer.gradients(weights, frames, 1.0)
+    for name, gradient in expected.items():
+        own = weights.others[name] if name in weights.others else getattr(weights, name)
+        np.testing.assert_allclose(own.grad.numpy(), gradient.numpy(), rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_a_step_of_the_gated_dictionary_has_the_gradients_of_dictionary_learning() -> None:
+    frames = torch.from_numpy(scaled(concept_world()[1]).frames[:64].copy())
+    settings = {"l1_penalty": 1.0, "sparsity_warmup_steps": None}
+    explainer, weights, theirs = of_dictionary_learning("sae_gated", "gdm", "GatedSAETrainer", **settings)
+    theirs.ae.encoder.weight.data, theirs.ae.decoder.weight.data = weights.encoder.data, weights.decoder.data.T
+    theirs.loss(frames, step=0).backward()
+    expected = {
+        "encoder": theirs.ae.encoder.weight.grad,
+        "bias": theirs.ae.gate_bias.grad,
+        "decoder": straight(theirs.ae.decoder.weight.grad.T, weights.decoder.data),
+        "offset": theirs.ae.decoder_bias.grad,
+        "scale": theirs.ae.r_mag.grad,
+        "size": theirs.ae.mag_bias.grad,
+    }
+    held_against(explainer, weights, expected, frames)
+
+
+def test_a_step_of_the_matryoshka_dictionary_has_the_gradients_of_dictionary_learning() -> None:
+    frames = torch.from_numpy(scaled(concept_world()[1]).frames[:64].copy())
+    fractions = [1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2]
+    # Its weights of groups are 1 / 5 each, and their mean is taken once more.
+    settings = {"k": 8, "group_fractions": fractions, "group_weights": [1.0] * 5}
+    name = ("matryoshka_batch_top_k", "MatryoshkaBatchTopKTrainer")
+    explainer, weights, theirs = of_dictionary_learning("sae_matryoshka", *name, **settings)
+    theirs.ae.W_enc.data, theirs.ae.W_dec.data = weights.encoder.data.T, weights.decoder.data.clone()
+    theirs.loss(frames, step=0).backward()
+    expected = {
+        "encoder": theirs.ae.W_enc.grad.T,
+        "bias": theirs.ae.b_enc.grad,
+        "decoder": straight(theirs.ae.W_dec.grad, weights.decoder.data),
+        "offset": theirs.ae.b_dec.grad,
+    }
+    held_against(explainer, weights, expected, frames)
+
+
+def test_a_step_of_jumprelu_has_the_gradients_of_dictionary_learning_but_for_what_its_page_names() -> None:
+    frames = torch.from_numpy(scaled(concept_world()[1]).frames[:64].copy())
+    settings = {"bandwidth": 0.5, "sparsity_penalty": 0.0, "sparsity_warmup_steps": None}
+    explainer, weights, theirs = of_dictionary_learning("sae_jumprelu", "jumprelu", "JumpReluTrainer", **settings)
+    explainer.penalty = 0.0
+    theirs.ae.W_enc.data, theirs.ae.W_dec.data = weights.encoder.data.T, weights.decoder.data.clone()
+    theirs.ae.threshold.data = weights.others["threshold"].data.clone()
+    theirs.loss(frames, step=0).backward()
+    expected = {
+        "encoder": theirs.ae.W_enc.grad.T,
+        "bias": theirs.ae.b_enc.grad,
+        "decoder": straight(theirs.ae.W_dec.grad, weights.decoder.data),
+        "threshold": theirs.ae.threshold.grad,
+    }
+    held_against(explainer, weights, expected, frames)
 
 
 @cache
