@@ -18,8 +18,8 @@ from earwitness.datasets import tones
 from earwitness.explaining.latents import scaled
 from earwitness.explaining.sparse import SparseAutoencoder, least_active, of_batch, of_frame
 from earwitness.explaining.training import Plan
-from earwitness.scoring import loading
 from earwitness.metrics.reconstruction import fvu
+from earwitness.scoring import loading
 from earwitness.stats.verdicts import Gains, judged
 from reference.references import Checkout, package
 
