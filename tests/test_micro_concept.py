@@ -25,7 +25,7 @@ LATENTS = {CODEC.id: (48, 25), QUANTISED.id: (48, 25), OOBLECK.id: (16, 200)}
 """Latents of a frame, and frames a second."""
 KILOBYTES = 64
 MODEL_KILOBYTES = 512
-DULL = {CODEC.id: {"steer@brightness+4"}, "micro_oobleck": {"steer@loudness+4", "steer@brightness+4"}}
+DULL = {"micro_oobleck": {"steer@loudness+4", "steer@brightness+4"}}
 """Headline metrics of which the dictionaries that were best and worst on fresh studies are not told apart on the task's
 own: what they differed by was noise, and the audit calls them uninformative."""
 COMES_BACK, SILENCE = 6.0, 20.0
