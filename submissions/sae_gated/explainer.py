@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from earwitness.explaining.dense import DenseAutoencoder, Weights, above_thresholds
+from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, above_thresholds
 from earwitness.explaining.latents import Scaled
 from earwitness.tracks.concept import Dictionary
 
@@ -23,11 +23,11 @@ class SaeGated(DenseAutoencoder):
     warm: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Share of the training over which the penalty rises from 0."""
 
-    def weights(self, features: int, width: int, seed: int) -> Weights:
-        """Weights, scales r and offsets of the magnitudes before training; `bias` is the gates'."""
-        return Weights(features, width, seed, scale=torch.zeros(features), size=torch.zeros(features))
+    def weights(self, features: int, width: int, seed: int) -> DenseWeights:
+        """DenseWeights, scales r and offsets of the magnitudes before training; `bias` is the gates'."""
+        return DenseWeights(features, width, seed, scale=torch.zeros(features), size=torch.zeros(features))
 
-    def loss(self, weights: Weights, frames: Tensor, share: float) -> Tensor:
+    def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:
         """Of frames [B, D]."""
         gates = weights.pre(frames)
         sizes = weights.others["scale"].exp() * (gates - weights.bias) + weights.others["size"]
@@ -36,10 +36,10 @@ class SaeGated(DenseAutoencoder):
         alone = gates.relu() @ weights.decoder.detach() + weights.offset.detach() - frames
         return error + self.penalty * rising * gates.relu().sum(1).mean() + alone.square().sum(1).mean()
 
-    def dictionary(self, weights: Weights, found: Scaled) -> Dictionary:
+    def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """Of the latents as they were: a gate is open where the magnitude is above a threshold (section 3.1)."""
         scale, size = weights.others["scale"].exp(), weights.others["size"]
-        sized = Weights(*weights.encoder.shape, 0)
+        sized = DenseWeights(*weights.encoder.shape, 0)
         sized.encoder, sized.bias = weights.encoder * scale[:, None], size
         sized.decoder, sized.offset = weights.decoder, weights.offset
         return above_thresholds(sized, size - scale * weights.bias, found)

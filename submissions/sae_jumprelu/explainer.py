@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from earwitness.explaining.dense import DenseAutoencoder, Weights, above_thresholds
+from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, above_thresholds
 from earwitness.explaining.latents import Scaled
 from earwitness.tracks.concept import Dictionary
 
@@ -70,11 +70,11 @@ class SaeJumpReLU(DenseAutoencoder):
     warm: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Share of the training over which the penalty rises from 0."""
 
-    def weights(self, features: int, width: int, seed: int) -> Weights:
-        """Weights and thresholds before training."""
-        return Weights(features, width, seed, threshold=torch.full((features,), self.first))
+    def weights(self, features: int, width: int, seed: int) -> DenseWeights:
+        """DenseWeights and thresholds before training."""
+        return DenseWeights(features, width, seed, threshold=torch.full((features,), self.first))
 
-    def loss(self, weights: Weights, frames: Tensor, share: float) -> Tensor:
+    def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:
         """Of frames [B, D]."""
         pre, threshold = weights.pre(frames).relu(), weights.others["threshold"]
         error = weights.error(Jump.apply(pre, threshold, self.bandwidth), frames)
@@ -82,6 +82,6 @@ class SaeJumpReLU(DenseAutoencoder):
         rising = min(1.0, share / self.warm) if self.warm else 1.0
         return error + self.penalty * frames.shape[1] * rising * (active / self.k - 1).square()
 
-    def dictionary(self, weights: Weights, found: Scaled) -> Dictionary:
+    def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """Of the latents as they were."""
         return above_thresholds(weights, weights.others["threshold"], found)

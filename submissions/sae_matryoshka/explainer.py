@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from earwitness.explaining.dense import DenseAutoencoder, Weights, array
+from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, array
 from earwitness.explaining.latents import Scaled, count
 from earwitness.tracks.concept import Activation, ConceptItem, ConceptModel, Dictionary
 
@@ -27,17 +27,17 @@ class SaeMatryoshka(DenseAutoencoder):
         count(item, self.features, self.k)
         return super().fit(model, item, seed)
 
-    def weights(self, features: int, width: int, seed: int) -> Weights:
-        """Weights before training."""
-        return Weights(features, width, seed)
+    def weights(self, features: int, width: int, seed: int) -> DenseWeights:
+        """DenseWeights before training."""
+        return DenseWeights(features, width, seed)
 
-    def active(self, weights: Weights, frames: Tensor) -> Tensor:
+    def active(self, weights: DenseWeights, frames: Tensor) -> Tensor:
         """z [B, C] of frames [B, D]: the k B largest of all."""
         pre = weights.pre(frames).relu()
         largest = pre.flatten().topk(min(self.k * len(pre), pre.numel()))
         return torch.zeros_like(pre).flatten().scatter(0, largest.indices, largest.values).view_as(pre)
 
-    def loss(self, weights: Weights, frames: Tensor, share: float) -> Tensor:
+    def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:
         """Of frames [B, D]."""
         found, made, start = self.active(weights, frames), weights.offset - frames, 0
         total = torch.zeros(())
@@ -47,7 +47,7 @@ class SaeMatryoshka(DenseAutoencoder):
             start = end
         return total / len(NESTED)
 
-    def dictionary(self, weights: Weights, found: Scaled) -> Dictionary:
+    def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """Of the latents as they were: active is what is above the mean of the least values that stay in a batch."""
         least = []
         for part in torch.from_numpy(found.frames).split(self.batch):

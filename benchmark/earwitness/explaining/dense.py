@@ -26,7 +26,7 @@ LEAST = 0.01
 """Deviation of a latent below which no threshold is taken for one: features that small are no features."""
 
 
-class Weights:
+class DenseWeights:
     """What is trained: encoder [C, D], bias [C], decoder [C, D], offset [D], and what a loss has beside them."""
 
     def __init__(self, features: int, width: int, seed: int, **others: Tensor) -> None:
@@ -78,15 +78,15 @@ class DenseAutoencoder(ConceptExplainer, ABC):
     """Adam's first beta."""
 
     @abstractmethod
-    def weights(self, features: int, width: int, seed: int) -> Weights:
-        """Weights before training."""
+    def weights(self, features: int, width: int, seed: int) -> DenseWeights:
+        """DenseWeights before training."""
 
     @abstractmethod
-    def loss(self, weights: Weights, frames: Tensor, share: float) -> Tensor:
+    def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:
         """The loss of frames [B, D] when that share of the training is over."""
 
     @abstractmethod
-    def dictionary(self, weights: Weights, found: Scaled) -> Dictionary:
+    def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """The dictionary of the latents as they were."""
 
     def fit(self, model: ConceptModel, item: ConceptItem, seed: int) -> Dictionary:
@@ -105,7 +105,7 @@ class DenseAutoencoder(ConceptExplainer, ABC):
         with torch.no_grad():
             return self.dictionary(weights, found)
 
-    def gradients(self, weights: Weights, batch: Tensor, share: float) -> float:
+    def gradients(self, weights: DenseWeights, batch: Tensor, share: float) -> float:
         """Leave a batch's gradients in the weights, clipped, and return its loss."""
         for parameter in weights.all:
             parameter.grad = None
@@ -121,7 +121,7 @@ class DenseAutoencoder(ConceptExplainer, ABC):
         return loss.item()
 
 
-def above_thresholds(weights: Weights, thresholds: Tensor, found: Scaled) -> Dictionary:
+def above_thresholds(weights: DenseWeights, thresholds: Tensor, found: Scaled) -> Dictionary:
     """The dictionary whose features are x where it is above a threshold [C] of its own, and 0 elsewhere.
 
     Each feature is multiplied by the median threshold and divided by its own, so that the median holds for all, and
