@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness import box as boxes
 from earwitness import registry
 from earwitness.box import BoxError, levels
 from earwitness.errors import EarwitnessError
@@ -108,7 +107,7 @@ def _explained(run: Run, prepared: Prepared, *seeds: int) -> list[list[Answer]]:
     not start.
     """
     log = run.folder / "explain.log"
-    box = boxes.create(run.arguments.isolation, explain.brief_of(run), explain.guard_of(run), log)
+    box = explain.box_of(run, explain.brief_of(run), log)
     try:
         box.open()
         return [explain.answers_of(box, prepared.items[seed]) for seed in seeds]
