@@ -21,6 +21,26 @@ LARGE = (".safetensors", ".parquet", ".npy")
 PAGE = 4
 """Entries on a page of a listing."""
 TOKEN = "hf_of_the_tests"
+CARD = b"""
+id = "of_a_stranger"
+title = "Ours"
+authors = ["A"]
+licence = "MIT"
+track = "prompt"
+explainer = "Mine"
+"""
+CODE = b"""
+import numpy as np
+
+from earwitness.tracks.prompt import PromptExplainer, TokenMap
+
+
+class Mine(PromptExplainer):
+    def explain(self, model, item):
+        return TokenMap(np.ones(len(item.tokens)))
+"""
+FILES = {"submission.toml": CARD, "explainer.py": CODE, "README.md": b"# Ours\n", ".gitattributes": b"*\n"}
+"""Of a submission, as its author uploads it."""
 
 
 def git_blob(body: bytes) -> str:
@@ -93,7 +113,7 @@ def serving() -> Iterator[Hub]:
         thread.join()
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is answered with an error."""
 
     def __init__(self, status: int, code: str = "", message: str = "") -> None:
@@ -128,12 +148,12 @@ class Answers(BaseHTTPRequestHandler):
         self.hub.asked.append(f"{self.command} {url.path}")
         try:
             if self.hub.down:
-                raise Refused(self.hub.down, message="down")
+                raise RefusedError(self.hub.down, message="down")
             given = self.headers.get("Authorization", "").removeprefix("Bearer ")
             if given and given != TOKEN:
-                raise Refused(401, message="Invalid credentials in Authorization header")
+                raise RefusedError(401, message="Invalid credentials in Authorization header")
             self._route(parts, parse_qs(url.query), body)
-        except Refused as refused:
+        except RefusedError as refused:
             headers = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
             self._send(refused.status, {"error": refused.message}, {k: v for k, v in headers.items() if v})
 
@@ -158,13 +178,17 @@ class Answers(BaseHTTPRequestHandler):
         found = self.hub.repositories.get((kind, name))
         if found is None or (found.private and not self.headers.get("Authorization")):
             # Whether there is one is nobody's business who is not logged in.
-            raise Refused(404, "RepoNotFound") if self.headers.get("Authorization") else Refused(401, "RepoNotFound")
+            raise (
+                RefusedError(404, "RepoNotFound")
+                if self.headers.get("Authorization")
+                else RefusedError(401, "RepoNotFound")
+            )
         return found
 
     def _at(self, repository: Repository, revision: str) -> tuple[str, dict[str, bytes]]:
         commit = repository.find(revision)
         if commit is None:
-            raise Refused(404, "RevisionNotFound")
+            raise RefusedError(404, "RevisionNotFound")
         return commit, repository.commits[commit]
 
     def _api(self, kind: str, name: str, rest: list[str], query: dict[str, list[str]], body: bytes) -> None:
@@ -201,9 +225,9 @@ class Answers(BaseHTTPRequestHandler):
     def _resolve(self, repository: Repository, revision: str, path: str) -> None:
         commit, files = self._at(repository, revision)
         if repository.gated:
-            raise Refused(403, "GatedRepo")
+            raise RefusedError(403, "GatedRepo")
         if path not in files:
-            raise Refused(404, "EntryNotFound")
+            raise RefusedError(404, "EntryNotFound")
         body = files[path]
         known = {"X-Repo-Commit": commit}
         if _mode(path) == "lfs":
@@ -236,14 +260,17 @@ class Answers(BaseHTTPRequestHandler):
         self._may_write()
         kind, name = asked.get("type") or "model", f"{asked['organization']}/{asked['name']}"
         if (kind, name) in self.hub.repositories:
-            raise Refused(409, message="You already created this repo")
+            # The client asks where it is.
+            known = {"error": "You already created this repo", "url": f"{self.hub.endpoint}/{kind}s/{name}"}
+            self._send(409, known)
+            return
         made = self.hub.repository(name, kind, private=asked.get("visibility") == "private")
         made.commit({".gitattributes": b"*.parquet filter=lfs\n"})
-        self._send(200, {"url": f"{self.hub.endpoint}/datasets/{name}"})
+        self._send(200, {"url": f"{self.hub.endpoint}/{kind}s/{name}"})
 
     def _may_write(self) -> None:
         if not self.headers.get("Authorization"):
-            raise Refused(401, message="Invalid username or password.")
+            raise RefusedError(401, message="Invalid username or password.")
 
     def _commit(self, kind: str, name: str, repository: Repository, branch: str, body: bytes) -> None:
         self._may_write()

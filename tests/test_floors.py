@@ -36,7 +36,7 @@ FLOORS = [
     {"task", "handed_in", "submission", "hub", "registry", "shelf", "own_model"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
-    {"cli", "api", "pytest_plugin", "pull_requests"},
+    {"cli", "api", "pytest_plugin", "pull_requests", "publishing"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 SERVING_ALL = ("harness", "board", "gate", "stats", "results", "cli", "box")

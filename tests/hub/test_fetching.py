@@ -11,29 +11,11 @@ from huggingface_hub import constants
 from earwitness import registry
 from earwitness.errors import EarwitnessError
 from earwitness.hub.addresses import HubError, parse
+from earwitness.hub.submissions import HubSubmission
 from earwitness.submission import load_explainer
 from handing_in import hand_in, set_of
-from hub_double import TOKEN, Hub
+from hub_double import CARD, CODE, FILES, TOKEN, Hub
 
-CARD = b"""
-id = "of_a_stranger"
-title = "Ours"
-authors = ["A"]
-licence = "MIT"
-track = "prompt"
-explainer = "Mine"
-"""
-CODE = b"""
-import numpy as np
-
-from earwitness.tracks.prompt import PromptExplainer, TokenMap
-
-
-class Mine(PromptExplainer):
-    def explain(self, model, item):
-        return TokenMap(np.ones(len(item.tokens)))
-"""
-FILES = {"submission.toml": CARD, "explainer.py": CODE, "README.md": b"# Ours\n", ".gitattributes": b"*\n"}
 NAME = "ann/ours"
 
 
@@ -59,6 +41,7 @@ def test_a_commit_becomes_a_plain_folder_that_is_read_as_any_other(hub: Hub, tmp
     assert set(kept) == {"submission.toml", "explainer.py", "README.md", "weights/a.safetensors", "weights/b.npy"}
     assert all(stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_nlink == 1 for path in kept.values())
     assert kept["weights/a.safetensors"].read_bytes() == b"w" * 1000
+    assert isinstance(found, HubSubmission)
     assert found.fetched.left_out == ("demo.png", "run.pkl")
     # Nothing that no submission has was asked for.
     assert not [line for line in hub.asked if "demo.png" in line or "run.pkl" in line]

@@ -17,7 +17,7 @@ from earwitness.errors import EarwitnessError, one_line, short
 from earwitness.harness.needs import BYTES
 from earwitness.identity import digest
 from earwitness.results.file_names import OF_SEED
-from earwitness.results.rows import Status
+from earwitness.results.rows import INLINE, Status
 from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring.files import write_arrays
 
@@ -155,7 +155,7 @@ def box_of(run: Run, brief: Brief, log: Path, stopped: Callable[[], bool] = lamb
 
     Raises EarwitnessError where the submission is from the hub, and the run's isolation keeps nothing from its code.
     """
-    if run.submission.source and run.arguments.isolation in UNISOLATED:
+    if run.submission.source and run.arguments.isolation in (*UNISOLATED, INLINE):
         raise EarwitnessError(
             f"{run.submission.source}: a submission from the hub is a stranger's, and isolation "
             f"{run.arguments.isolation!r} keeps nothing from its code; use --isolation bwrap or landlock"

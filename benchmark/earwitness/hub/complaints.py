@@ -31,6 +31,21 @@ def complaints(address: HubAddress, doing: str) -> Iterator[None]:
         raise HubError(f"{address.text}: {doing}: {_said(error, address)}") from error
 
 
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Keep the client from drawing bars among the lines of a command."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    shown = not are_progress_bars_disabled()
+    if shown:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bars()
+
+
 def _of_the_network(error: BaseException) -> bool:
     return any(kind.__module__.partition(".")[0] in OF_THE_NETWORK for kind in type(error).__mro__)
 

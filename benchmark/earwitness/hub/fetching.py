@@ -8,7 +8,6 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from earwitness.errors import EarwitnessError, unwritten
 from earwitness.hub.addresses import HubAddress, HubError
-from earwitness.hub.complaints import complaints
+from earwitness.hub.complaints import complaints, no_bars
 from earwitness.hub.files import ENDINGS, PAPERS, HubFile, chosen
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _snapshot(address: HubAddress, wanted: list[str], doing: str) -> Path:
     """Folder of the client's cache with the files of these names or patterns; its files are links."""
     from huggingface_hub import constants, snapshot_download
 
-    with complaints(address, doing), _no_bars():
+    with complaints(address, doing), no_bars():
         found = snapshot_download(
             address.repository,
             repo_type=address.kind,
@@ -150,21 +149,6 @@ def _snapshot(address: HubAddress, wanted: list[str], doing: str) -> Path:
             local_files_only=bool(constants.HF_HUB_OFFLINE),
         )
     return Path(found)
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep the client from drawing bars among the lines of a command."""
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    shown = not are_progress_bars_disabled()
-    if shown:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            enable_progress_bars()
 
 
 def _copied(address: HubAddress, what: Chosen, place: Path) -> None:

@@ -1,0 +1,1 @@
+from hub_fixture import hub as hub
