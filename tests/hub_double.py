@@ -130,18 +130,6 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self._answer()
-
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def do_PUT(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path)
         parts = [unquote(part) for part in url.path.strip("/").split("/")]
@@ -156,6 +144,8 @@ class Answers(BaseHTTPRequestHandler):
         except RefusedError as refused:
             headers = {"X-Error-Code": refused.code, "X-Error-Message": refused.message}
             self._send(refused.status, {"error": refused.message}, {k: v for k, v in headers.items() if v})
+
+    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815
 
     def _route(self, parts: list[str], query: dict[str, list[str]], body: bytes) -> None:
         if parts[0] == "large":

@@ -15,6 +15,7 @@ from earwitness.hub.submissions import HubSubmission
 from earwitness.submission import load_explainer
 from handing_in import hand_in, set_of
 from hub_double import CARD, CODE, FILES, TOKEN, Hub
+from hub_fixture import hub as hub
 
 NAME = "ann/ours"
 

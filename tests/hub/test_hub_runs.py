@@ -16,6 +16,7 @@ from earwitness.cli.run import isolated
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
 from hub_double import FILES, Hub
+from hub_fixture import hub as hub
 from in_process import Ended, earwitness_here
 from outside_task import fill, make_scenes_task
 
@@ -58,7 +59,14 @@ def test_code_and_explanations_from_the_hub_are_run_and_verified(hub: Hub, earwi
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [((), "no isolation is to be had here"), (("--isolation", "process"), "isolation 'process' keeps nothing")],
+    [
+        (("run", "--task", "micro_prompt", "--submission"), "no isolation is to be had here"),
+        (
+            ("run", "--isolation", "process", "--task", "micro_prompt", "--submission"),
+            "isolation 'process' keeps nothing",
+        ),
+        (("validate",), "no isolation is to be had here"),
+    ],
 )
 def test_no_isolation_no_run(
     hub: Hub,
@@ -71,7 +79,7 @@ def test_no_isolation_no_run(
     address = f"hf://ann/ours@{hub.repository('ann/ours').commit(FILES)}"
     monkeypatch.setattr(levels, "lacking", lambda level: "" if level == "process" else "none")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["earwitness", "run", "--task", "micro_prompt", "--submission", address, *words])
+    monkeypatch.setattr(sys, "argv", ["earwitness", *words, address])
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 2

@@ -15,6 +15,7 @@ from earwitness.publishing.card import COLUMNS
 from earwitness.results.folders import open_run, open_runs
 from earwitness.results.rows import SCHEMA, fingerprint, read_run
 from hub_double import TOKEN, Hub
+from hub_fixture import hub as hub
 from synthetic import Plan, write_run
 
 TO = "ann/results"

@@ -192,14 +192,16 @@ def _record_of(place: Path) -> Path:
 
 def _write_record(address: HubAddress, what: Chosen, folder: Path, path: Path) -> None:
     """Write what was fetched, with the hash of each file as it is here."""
-    files = [
-        _Listed(path=file.path, size=file.size, sha256=hashlib.sha256((folder / file.path).read_bytes()).hexdigest())
-        for file in what.files
-    ]
+    files = [_Listed(path=file.path, size=file.size, sha256=_sha256(folder / file.path)) for file in what.files]
     record = _Record(source=address.text, files=files, left_out=list(what.left_out))
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     beside.write_text(json.dumps(record.model_dump(), indent=1) + "\n", encoding="utf-8")
     beside.replace(path)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _kept(place: Path, address: HubAddress) -> Fetched:

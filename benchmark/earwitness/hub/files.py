@@ -25,7 +25,6 @@ ENDINGS = frozenset(
 """Of files that a submission may have; pickles and byte code are none of them."""
 PAPERS = frozenset(("LICENSE", "LICENCE", "NOTICE", "CITATION.cff"))
 MOST_FILES, LARGEST_FILE, MOST_BYTES, DEEPEST = 20_000, 1 << 30, 4 << 30, 6
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,12 @@ class HubFile:
             return False
         if not (self.sha256 or self.blob):
             return True
-        found = hashlib.sha256() if self.sha256 else hashlib.sha1(f"blob {self.size}\0".encode(), usedforsecurity=False)
         with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                found.update(chunk)
+            found = hashlib.file_digest(file, "sha256" if self.sha256 else self._of_git)
         return found.hexdigest() == (self.sha256 or self.blob)
+
+    def _of_git(self) -> hashlib._Hash:
+        return hashlib.sha1(f"blob {self.size}\0".encode(), usedforsecurity=False)
 
 
 @dataclass(frozen=True)

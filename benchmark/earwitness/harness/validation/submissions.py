@@ -51,12 +51,14 @@ def validate(
         raise EarwitnessError(f"submission {submission.id} has no explainer of the track {missing[0]}")
     if submission.card.explanations:
         return explanations.validate(submission, options, say, engine, tasks)
+    # A stranger's code is run in isolation or not at all.
+    level = levels.isolated(submission.source) if submission.source else levels.strongest()
     with TemporaryDirectory(prefix="earwitness-validate-") as temporary:
         steps: list[Step] = []
         runs: list[Run] = []
         for number, track in enumerate(asked, 1):
             task = (tasks or {}).get(track) or micro_task(track)
-            arguments = Arguments(items=ITEMS, device=options.device, isolation=levels.strongest())
+            arguments = Arguments(items=ITEMS, device=options.device, isolation=level)
             runs.append(Run(task, submission, arguments, Path(temporary)))
             steps += _steps(runs[-1], engine, 3 * (len(asked) - number))
         found = report("submission", submission.id, steps, say)

@@ -1,1 +1,0 @@
-from hub_fixture import hub as hub
