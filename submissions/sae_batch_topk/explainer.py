@@ -34,6 +34,6 @@ class SaeBatchTopK(ConceptExplainer):
         found = scaled(item)
         trained = SparseAutoencoder(features, len(found.offset), self.k, seed, of_batch)
         trained.fit(found.frames, Plan(self.epochs, self.batch, self.rate))
-        encoder, bias, decoder = (part.numpy() for part in trained.parameters)
+        encoder, bias, decoder, offset = (part.numpy() for part in trained.parameters)
         threshold = least_active(trained, found.frames, self.batch)
-        return found.dictionary(encoder.T, bias, decoder, Activation.THRESHOLD, threshold=threshold)
+        return found.dictionary(encoder.T, bias, decoder, Activation.THRESHOLD, threshold=threshold, offset=offset)

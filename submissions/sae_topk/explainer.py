@@ -34,5 +34,5 @@ class SaeTopK(ConceptExplainer):
         found = scaled(item)
         trained = SparseAutoencoder(features, len(found.offset), self.k, seed, of_frame)
         trained.fit(found.frames, Plan(self.epochs, self.batch, self.rate))
-        encoder, bias, decoder = (part.numpy() for part in trained.parameters)
-        return found.dictionary(encoder.T, bias, decoder, Activation.TOPK, k=self.k)
+        encoder, bias, decoder, offset = (part.numpy() for part in trained.parameters)
+        return found.dictionary(encoder.T, bias, decoder, Activation.TOPK, k=self.k, offset=offset)

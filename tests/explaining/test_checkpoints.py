@@ -18,7 +18,7 @@ from earwitness.explaining.training import Adam, Plan, train
 if TYPE_CHECKING:
     from earwitness.tracks.concept import Dictionary
 
-TRAINED = ["sae_l1", "sae_l1_printed", "sae_topk", "sae_batch_topk"]
+TRAINED = ["sae_l1", "sae_l1_printed", "sae_topk", "sae_batch_topk", "sae_jumprelu", "sae_gated", "sae_matryoshka"]
 SIZE = {"epochs": 3, "batch": 128, "features": 40}
 MODEL = FakeConceptModel()
 

@@ -40,7 +40,7 @@ def test_the_features_and_gradients_by_hand_are_those_of_dense_autograd(batch: b
 
 def test_the_auxiliary_loss_has_the_gradients_of_dense_autograd() -> None:
     frames = torch.from_numpy(scaled(concept_world()[1]).frames[:64].copy())
-    model = SparseAutoencoder(40, 16, 3, seed=0, revived=4, weight=0.5, patience=100)
+    model = SparseAutoencoder(40, 16, 3, seed=0, revived=4, weight=0.5, patience=100, clip=0.0)
     model._idle[:10] = 1000
     model.bias[:10] = -100.0  # never among the largest, so that they stay dead, but no candidates for revival either
     model.bias[5:10] = -1.0
@@ -59,6 +59,29 @@ def test_the_auxiliary_loss_has_the_gradients_of_dense_autograd() -> None:
     with_dead = model.encoder.grad
     assert with_dead is not None
     np.testing.assert_allclose(with_dead[dead].numpy(), own[0].grad[dead].numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("largest", [0.05, 1e3])
+def test_a_step_has_dense_autograd_s_gradients_clipped_as_torch_clips_those_of_the_error_summed_over_latents(
+    largest: float,
+) -> None:
+    frames = torch.from_numpy(scaled(concept_world()[1]).frames[:64].copy())
+    model = SparseAutoencoder(40, 16, 3, seed=0, clip=largest)
+    model.offset += torch.linspace(-1, 1, 16)
+    own = [parameter.clone().requires_grad_() for parameter in model.parameters]
+    codes = chosen((frames - own[3]) @ own[0].T + own[1], 3, False)
+    torch.autograd.backward((codes @ own[2] + own[3] - frames).square().sum(1).mean())
+    with torch.no_grad():
+        grad = own[2].grad
+        assert grad is not None
+        grad -= (grad * own[2]).sum(1, keepdim=True) * own[2]
+    before = float(torch.nn.utils.clip_grad_norm_(own, largest))
+    assert (before > largest) == (largest < 1)
+    model.step(frames)
+    for mine, theirs in zip(model.parameters, own, strict=True):
+        assert mine.grad is not None
+        assert theirs.grad is not None
+        np.testing.assert_allclose(16 * mine.grad.numpy(), theirs.grad.numpy(), rtol=1e-4, atol=1e-6)
 
 
 def test_dead_features_come_back() -> None:

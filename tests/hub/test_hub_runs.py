@@ -14,7 +14,7 @@ from earwitness import cli
 from earwitness.box import levels
 from earwitness.cli.run import isolated
 from earwitness.errors import EarwitnessError
-from earwitness.harness import explain
+from earwitness.harness import explain, recipe
 from hub_double import FILES, Hub
 from hub_fixture import hub as hub
 from in_process import Ended, earwitness_here
@@ -33,7 +33,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_code_and_explanations_from_the_hub_are_run_and_verified(hub: Hub, earwitness: Earwitness) -> None:
+def test_code_and_explanations_from_the_hub_are_run_and_found_again(hub: Hub, earwitness: Earwitness) -> None:
     task = make_scenes_task(Path("tiny_scenes"))
     assert earwitness("items", task, "--out", "items").code == 0
     assert earwitness("new", "maps", "--explanations", "--items", "items").code == 0
@@ -51,7 +51,9 @@ def test_code_and_explanations_from_the_hub_are_run_and_verified(hub: Hub, earwi
     assert recipes["of_a_stranger"]["isolation"] == levels.strongest() == "bwrap"
     # It is found again by its address, and stays a stranger's: from here, the hub is not asked.
     hub.down = 503
-    assert earwitness("verify", runs["maps"]).code == 0
+    reopened = {name: recipe.reopen(folder) for name, folder in runs.items()}
+    assert [reopened[name].submission.source for name in ("of_a_stranger", "maps")] == addresses
+    assert {name: run.identity for name, run in reopened.items()} == {n: r["identity"] for n, r in recipes.items()}
     refused = earwitness("verify", runs["of_a_stranger"], "--isolation", "process")
     assert refused.code == 2
     assert f"{addresses[0]}: isolation 'process' keeps nothing" in refused.err

@@ -73,11 +73,29 @@ def test_integrated_gradients_add_up_to_what_removing_everything_costs() -> None
     item = fake_items()[0]
     method = speech_baseline("integrated_gradients").build(steps=200, batch=64)
     cells, prefix = method.attributions(fake_model(), item)
+    gained, by_context = method.gains(fake_model(), item)
+    np.testing.assert_allclose(cells.sum((1, 2)), gained, atol=2e-2)
+    np.testing.assert_allclose(prefix.sum(1), by_context, atol=2e-2)
     whole = log_probabilities(item, item.features)
     silent = log_probabilities(item, np.tile(utterance_mean(item.features), (len(item.features), 1)))
     np.testing.assert_allclose(cells.sum((1, 2)), whole - silent, atol=2e-2)
     alone = log_probabilities(item, item.features, np.zeros(len(item.tokens)))
     np.testing.assert_allclose(prefix.sum(1), whole - alone, atol=2e-2)
+
+
+def test_points_of_integrated_gradients_double_until_their_sums_miss_little() -> None:
+    item, method = fake_items()[0], speech_baseline("integrated_gradients")
+    once = list(method.build(steps=1, tolerance=0).refined(fake_model(), item))
+    assert [each.steps for each in once] == [1]
+    assert once[0].error > 0.02
+    tried = list(method.build(steps=1, tolerance=0.02, most=400).refined(fake_model(), item))
+    assert [each.steps for each in tried] == [2**power for power in range(len(tried))]
+    assert all(each.error > 0.02 for each in tried[:-1])
+    assert tried[-1].error <= 0.02
+    bounded = list(method.build(steps=1, tolerance=1e-9, most=5).refined(fake_model(), item))
+    assert [each.steps for each in bounded] == [1, 2, 4]
+    found = method.build(steps=1, tolerance=0.02).attributions(fake_model(), item)
+    np.testing.assert_array_equal(found.cells, tried[-1].found.cells)
 
 
 def test_occlusion_is_the_fall_without_the_patch_up_to_the_edges() -> None:

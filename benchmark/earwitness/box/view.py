@@ -149,7 +149,7 @@ def _packages(brief: Brief) -> Iterator[Path]:
     modules = [plugins.module_of("models", brief.adapter), _module_of_track(brief.track), *_named(brief)]
     for top in dict.fromkeys(module.partition(".")[0] for module in modules):
         spec = find_spec(top) if top and top != "earwitness" else None
-        # A folder without `__init__.py` counts as a package, too, wherever imports look: one's own folder of tasks does.
+        # A folder without `__init__.py` counts as a package wherever imports look: one's own folder of tasks does.
         if spec is None or spec.origin is None:
             continue
         for place in spec.submodule_search_locations or ([spec.origin] if spec.origin else []):

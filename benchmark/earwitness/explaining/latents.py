@@ -36,14 +36,25 @@ class Scaled:
     """[D] deviation; 1 where a latent is constant."""
 
     def dictionary(
-        self, encoder: np.ndarray, bias: np.ndarray, decoder: np.ndarray, activation: Activation, **settings: Any
+        self,
+        encoder: np.ndarray,
+        bias: np.ndarray,
+        decoder: np.ndarray,
+        activation: Activation,
+        *,
+        offset: np.ndarray | None = None,
+        **settings: Any,
     ) -> Dictionary:
-        """A dictionary of the latents as they were, from encoder [D, C], bias [C], decoder [C, D] of scaled frames."""
+        """A dictionary of the latents as they were, from encoder [D, C], bias [C], decoder [C, D] of scaled frames.
+
+        `offset` [D] is what it takes from scaled frames and adds to what it makes of them; without one, nothing.
+        """
+        moved = self.offset if offset is None else self.offset + self.scale * offset
         return Dictionary(
             (encoder / self.scale[:, None]).astype(np.float32),
             bias.astype(np.float32),
             (decoder * self.scale).astype(np.float32),
-            self.offset.astype(np.float32),
+            moved.astype(np.float32),
             activation,
             **settings,
         )

@@ -1,6 +1,6 @@
 """Sparse autoencoders whose few active features are chosen by their size: TopK and BatchTopK.
 
-    x = frames @ encoder.T + bias;  z = the largest of max(x, 0), 0 elsewhere;  frames ~ z @ decoder
+    x = (frames - offset) @ encoder.T + bias;  z = the largest of max(x, 0), 0 elsewhere;  frames ~ z @ decoder + offset
 
 TopK (Gao et al., arXiv 2406.04093) keeps the k largest of each frame; BatchTopK (Bussmann et al., arXiv 2412.06410) the
 k B largest of a batch of B frames. Gradients are written by hand: with few features active, the products over all C are
@@ -9,6 +9,7 @@ sums over the active ones. Letters of shapes: `B` frames, `D` width of the laten
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -178,9 +179,10 @@ def _at(codes: Codes, left: np.ndarray, right: np.ndarray) -> np.ndarray:
 class SparseAutoencoder:
     """Parameters of a TopK or BatchTopK autoencoder of frames with mean 0, and its training.
 
-    The decoder starts as unit directions drawn from the seed, its rows keep length 1, and the encoder starts as its
-    transpose. A feature that was not active in the last `patience` frames is dead: dead features are trained to
-    reconstruct what the others leave over, the `revived` largest of each frame (the auxiliary loss of Gao et al.).
+    The decoder starts as unit directions drawn from the seed, its rows keep length 1, the encoder starts as its
+    transpose, and bias and offset at 0. A feature that was not active in the last `patience` frames is dead: dead
+    features are trained to reconstruct what the others leave over, the `revived` largest of each frame (the auxiliary
+    loss of Gao et al.).
     """
 
     features: int
@@ -194,6 +196,9 @@ class SparseAutoencoder:
     """Of the auxiliary loss, as published."""
     patience: int = 0
     """Frames; 0: as many as a training set has."""
+    clip: float = 1.0
+    """Largest norm of the gradients of all parameters together, of the squared error summed over latents and averaged
+    over frames, as in dictionary_learning and SAELens; 0: no largest."""
     dead: int = field(init=False, default=0)
     """Features that were dead at the last step."""
 
@@ -202,6 +207,7 @@ class SparseAutoencoder:
         self.encoder = torch.from_numpy(drawn.copy())
         self.bias = torch.zeros(self.features)
         self.decoder = torch.from_numpy(drawn)
+        self.offset = torch.zeros(self.width)
         self._idle = np.zeros(self.features, dtype=np.int64)
         self._select = Selector(self.k, self.choice)
         self._select_dead = Selector(self.revived or max(1, self.width // 2), of_frame)
@@ -217,19 +223,20 @@ class SparseAutoencoder:
 
     @property
     def _kept(self) -> Kept:
-        settings = (self.k, self.choice.__qualname__, self.revived, self.weight, self.patience)
+        settings = (self.k, self.choice.__qualname__, self.revived, self.weight, self.patience, self.clip)
         return Kept(f"sparse {settings}", [self._idle])
 
     @property
-    def parameters(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What is trained: encoder [C, D], bias [C], decoder [C, D]."""
-        return self.encoder, self.bias, self.decoder
+    def parameters(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What is trained: encoder [C, D], bias [C], decoder [C, D], offset [D]."""
+        return self.encoder, self.bias, self.decoder, self.offset
 
     def pre(self, frames: Tensor) -> np.ndarray:
         """Pre-activations [B, C] of frames [B, D]; the next call overwrites them."""
         if len(self._pre) != len(frames):
             self._pre = torch.empty(len(frames), self.features)
-        return torch.addmm(self.bias, frames, self.encoder.T, out=self._pre).numpy()
+        bias = torch.addmv(self.bias, self.encoder, self.offset, alpha=-1)
+        return torch.addmm(bias, frames, self.encoder.T, out=self._pre).numpy()
 
     def codes(self, frames: Tensor) -> csr_matrix:
         """Features [B, C] of frames [B, D], chosen as in training."""
@@ -237,7 +244,7 @@ class SparseAutoencoder:
 
     def step(self, batch: Tensor) -> float:
         """Leave gradients of the loss of a batch [B, D] in the parameters; returns its mean squared error."""
-        frames, pre = batch.numpy(), self.pre(batch)
+        frames, pre = (batch - self.offset).numpy(), self.pre(batch)
         codes = self._select(pre)
         residual, found = backward(codes, frames, frames, self.decoder.numpy())
         self._idle += len(frames)
@@ -249,9 +256,21 @@ class SparseAutoencoder:
         # What would change a row's length is undone by `settle`, but would still enter Adam's moments.
         along = np.einsum("cd,cd->c", found.decoder, self.decoder.numpy())
         straight = found.decoder - along[:, None] * self.decoder.numpy()
-        for parameter, gradient in zip(self.parameters, (found.encoder, found.bias, straight), strict=True):
-            parameter.grad = torch.from_numpy(gradient)
+        # The offset is added to what features make, and taken from what they are made of.
+        offset = residual.sum(0) * np.float32(2 / residual.size) - found.bias @ self.encoder.numpy()
+        gradients = (found.encoder, found.bias, straight, offset)
+        share = self._clipped(gradients)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = torch.from_numpy(gradient * share)
         return float(np.vdot(residual, residual) / residual.size)
+
+    def _clipped(self, gradients: tuple[np.ndarray, ...]) -> np.float32:
+        """The share of the mean squared error's gradients that a step follows."""
+        if not self.clip:
+            return np.float32(1)
+        # The error is averaged over latents here; summed, its gradients are `width` times as long.
+        norm = self.width * math.sqrt(sum(float(np.vdot(gradient, gradient)) for gradient in gradients))
+        return np.float32(min(1.0, self.clip / (norm + 1e-6)))
 
     def settle(self) -> None:
         """Bring the decoder's rows back to length 1."""

@@ -31,6 +31,8 @@ class Plan:
     """Share of the steps in which the rate rises from 0."""
     fall: float = 0.3
     """Share of the steps, at the end, in which it falls to 0."""
+    momentum: float = 0.9
+    """Adam's first beta."""
 
     def steps(self, frames: int) -> int:
         """Steps over that many frames; the rest of an epoch that fills no batch is left out of it."""
@@ -93,7 +95,7 @@ def train(
     given = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
     size, rng = min(plan.batch, len(given)), np.random.default_rng((seed, 1))
     steps, an_epoch = plan.steps(len(given)), max(1, len(given) // plan.batch)
-    optimiser = Adam(parameters)
+    optimiser = Adam(parameters, (plan.momentum, 0.999))
     own = [parameter.detach().numpy() for parameter in parameters]
     about, others = (f"{kept.about} {plan} {seed}", kept.arrays) if kept else ("", ())
     checkpoint = Checkpoint([*own, *optimiser.moments, *others], given.numpy(), about)
