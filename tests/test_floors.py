@@ -33,10 +33,10 @@ FLOORS = [
         "explaining",
     },
     {"models", "worlds", "datasets", "judges"},
-    {"task", "handed_in", "submission", "registry", "shelf", "own_model"},
+    {"task", "handed_in", "submission", "hub", "registry", "shelf", "own_model"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
-    {"cli", "api", "pytest_plugin", "pull_requests"},
+    {"cli", "api", "pytest_plugin", "pull_requests", "publishing"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
 SERVING_ALL = ("harness", "board", "gate", "stats", "results", "cli", "box")

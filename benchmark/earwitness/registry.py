@@ -16,6 +16,8 @@ from pydantic import TypeAdapter
 
 from earwitness import metrics, plugins, tracks
 from earwitness.errors import EarwitnessError, InvalidCardError, nearest, short, shortened
+from earwitness.hub.addresses import is_address
+from earwitness.hub.submissions import from_hub
 from earwitness.plugins import KINDS as KINDS
 from earwitness.submission import AT, Submission, read_submission
 from earwitness.submission import CARD as SUBMISSION_CARD
@@ -99,10 +101,15 @@ def task(id_or_path: str) -> Task:
 
 
 def submission(id_or_path: str) -> Submission:
-    """The submission of that id or in that folder, or at another budget (`spes_at_500`) where its card has a curve.
+    """The submission of that id or in that folder, or at another budget (`spes_at_500`) where its card has a curve; one
+    from the hub (`hf://user/repo@commit`) is fetched.
 
     Raises EarwitnessError and offers the nearest id.
     """
+    if is_address(id_or_path):
+        fetched = from_hub(id_or_path)
+        _refuse_namesake(fetched)
+        return fetched
     base, _, budget = id_or_path.rpartition(AT)
     there = os.path.isdir(id_or_path) or id_or_path in _folders("submissions")
     if base and budget.isascii() and budget.isdigit() and not there:
@@ -114,13 +121,14 @@ def submission(id_or_path: str) -> Submission:
 
 
 def _refuse_namesake(found: Submission) -> None:
-    """Raise InvalidCardError where explanations without code bear the id of a registered submission: they are none of
-    its versions.
+    """Raise InvalidCardError where explanations without code, or a submission from the hub, bear the id of a registered
+    submission: they are none of its versions.
     """
     known = _folders("submissions").get(found.id)
     if known is not None and known.resolve() != found.folder.resolve():
         raise InvalidCardError(
-            f"{found.folder / SUBMISSION_CARD}: id {found.id!r} is that of a registered submission; choose another id"
+            f"{found.source or found.folder / SUBMISSION_CARD}: id {found.id!r} is that of a registered submission; "
+            "choose another id"
         )
 
 

@@ -160,6 +160,9 @@ class Budget:
 class Submission:
     """A submission card with the folder it was read from."""
 
+    source = ""
+    """Address on the hub that the folder was fetched from, a stranger's; empty of one that lies here."""
+
     def __init__(self, card: SubmissionCard, folder: Path, budget: Budget | None = None) -> None:
         self.card = card
         self.folder = folder
@@ -263,6 +266,8 @@ def load_explainer(submission: Submission, track: str) -> Any:
             f"{submission.folder / CARD}: its explanations were made elsewhere, and no code comes with them that could "
             "be run; score them with `earwitness run`"
         )
+    if submission.source:
+        raise InvalidCardError(f"{submission.source}: a stranger's code is run in a box alone; use `earwitness run`")
     if track not in submission.card.explainers:
         raise InvalidCardError(f"{submission.folder / CARD}: no explainer of the track {track}")
     card = submission.card.explainers[track]

@@ -50,14 +50,14 @@ def strongest() -> str:
     return next(level for level in LEVELS if not lacking(level))
 
 
-def isolated() -> str:
-    """The strongest level that keeps something from untrusted code.
+def isolated(why: str = "--untrusted") -> str:
+    """The strongest level that keeps something from untrusted code; `why` says what asks for it.
 
     Raises EarwitnessError where none is to be had, with what each would need.
     """
     found = strongest()
     if found in UNISOLATED:
-        raise EarwitnessError(f"--untrusted: no isolation is to be had here. {missing()}")
+        raise EarwitnessError(f"{why}: no isolation is to be had here. {missing()}")
     return found
 
 

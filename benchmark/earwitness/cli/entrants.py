@@ -34,6 +34,12 @@ class Entrants:
         """Whether one of them is code."""
         return any(not submission.card.explanations for _, submission in self.pairs)
 
+    @property
+    def code_from_hub(self) -> str:
+        """Address of the first that is code from the hub; empty where none is."""
+        found = (submission.source for _, submission in self.pairs if not submission.card.explanations)
+        return next(filter(None, found), "")
+
 
 def tasks_of(names: list[str], model: str | None, sources: list[str]) -> list[Task]:
     """The tasks of these names, with one's own model and local copies of sources where they are asked for."""
@@ -70,6 +76,7 @@ def names_of(text: str, option: str) -> list[str]:
 def entrants_of(tasks: Sequence[Task], names: list[str]) -> Entrants:
     """The submissions of these names on the tasks; raises EarwitnessError where one is of another track."""
     pairs = [(task, submission) for task in tasks for submission in _submissions(task, names)]
+    _say_sources([submission for _, submission in pairs])
     return Entrants(tuple(pairs), names != [ALL])
 
 
@@ -93,6 +100,17 @@ def _submissions(task: Task, names: list[str]) -> list[Submission]:
             )
     _refuse_namesakes(found)
     return found
+
+
+def _say_sources(found: Sequence[Submission]) -> None:
+    """Say where submissions from the hub lie, and what of their repositories was not fetched."""
+    from earwitness.hub.submissions import HubSubmission
+
+    for submission in {each.id: each for each in found if isinstance(each, HubSubmission)}.values():
+        left_out = submission.fetched.left_out
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        without = f", without {left_out[0]}{more}, which no submission has" if left_out else ""
+        notice(f"{submission.id} is {submission.source}, in {submission.folder}{without}")
 
 
 def _refuse_namesakes(found: Sequence[Submission]) -> None:

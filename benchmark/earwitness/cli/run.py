@@ -35,7 +35,7 @@ def run(
     context: typer.Context,
     task: Annotated[str, typer.Option(metavar="ID[,ID]", help="Tasks: ids or folders.")],
     submission: Annotated[
-        str, typer.Option(metavar="ID_OR_PATH[,..]", help="Submissions: ids, folders, or `all` of the task's track.")
+        str, typer.Option(metavar="ID_OR_PATH[,..]", help="Submissions: ids, folders, hf://user/repo@commit, or `all`.")
     ],
     items: Annotated[int | None, typer.Option(min=1, max=MOST_ITEMS, help="The first N items instead of all.")] = None,
     explainer_seeds: Annotated[
@@ -76,7 +76,7 @@ def run(
     entrants = entrants_of(tasks, names_of(submission, "--submission"))
     # Where no code is run there is nothing to be kept from it.
     if isolation is not None or entrants.run_code:
-        arguments = replace(arguments, isolation=isolated(isolation, untrusted))
+        arguments = replace(arguments, isolation=isolated(isolation, untrusted, entrants.code_from_hub))
     trusted(tasks, trust_task)
     runs = runs_of(entrants, arguments, writable(out, "--out"), typed)
     runs = at_budgets(runs) if budgets else runs
@@ -106,7 +106,7 @@ def verify(folder: RunFolder, isolation: Isolation = None, trust_task: TrustTask
     from earwitness.harness.verify import verify as verify_run
 
     run = recipe.reopen(folder)
-    level = None if run.submission.card.explanations else isolated(isolation)
+    level = None if run.submission.card.explanations else isolated(isolation, source=run.submission.source)
     trusted([run.task], trust_task)
     with progress() as shown:
         verdict = verify_run(folder, engines.get("local"), shown, level)
@@ -146,10 +146,11 @@ def _complaint(verdict: Any) -> str:
     return f"{verdict.run}: the rows on disk are not those that run.json names{versions}"
 
 
-def isolated(asked: str | None, untrusted: bool = False) -> str:
+def isolated(asked: str | None, untrusted: bool = False, source: str = "") -> str:
     """The isolation level that is asked for, or the strongest that is to be had; says so where that is none.
 
-    Raises EarwitnessError where it is not to be had, or keeps nothing from untrusted code.
+    Code from the hub, whose address is `source`, is untrusted. Raises EarwitnessError where it is not to be had, or
+    keeps nothing from untrusted code.
     """
     from earwitness.box import LEVELS, UNISOLATED, levels
 
@@ -159,13 +160,14 @@ def isolated(asked: str | None, untrusted: bool = False) -> str:
     if found not in UNISOLATED:
         levels.require(found)
         return found
-    if untrusted and asked is not None:
+    if (source or untrusted) and asked is not None:
+        instead = "copy the folder and run that" if source else "run without --untrusted"
         raise EarwitnessError(
-            f"--untrusted: isolation {found!r} keeps nothing from a submission's code; leave --isolation out, or read "
-            "the code and run without --untrusted"
+            f"{source or '--untrusted'}: isolation {found!r} keeps nothing from a submission's code; leave --isolation "
+            f"out, or read the code and {instead}"
         )
-    if untrusted:
-        return levels.isolated()
+    if source or untrusted:
+        return levels.isolated(source or "--untrusted")
     if asked is None:
         typer.echo(f"earwitness: submissions run as plain processes, without isolation. {levels.missing()}", err=True)
     return found

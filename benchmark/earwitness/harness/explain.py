@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 
 from earwitness import box as boxes
-from earwitness.box import Answer, BoxError, Brief, Cost, Guard
+from earwitness.box import UNISOLATED, Answer, BoxError, Brief, Cost, Guard
 from earwitness.box.aliases import alias
 from earwitness.box.storage import empty, remove
 from earwitness.errors import EarwitnessError, one_line, short
 from earwitness.harness.needs import BYTES
 from earwitness.identity import digest
 from earwitness.results.file_names import OF_SEED
-from earwitness.results.rows import Status
+from earwitness.results.rows import INLINE, Status
 from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring.files import write_arrays
 
@@ -129,7 +129,7 @@ def explain(
     """
     # The folder above is nobody else's: what a submission writes is not to be reached from elsewhere.
     brief = replace(brief_of(run), scratch=str(run.scratch.resolve()))
-    box = boxes.create(run.arguments.isolation, brief, guard_of(run), run.folder / "explain.log", stopped)
+    box = box_of(run, brief, run.folder / "explain.log", stopped)
     losses, done = Losses(), False
     try:
         _make_scratch(run)
@@ -148,6 +148,19 @@ def explain(
         box.close()
         if done:
             remove(run.scratch.parent)
+
+
+def box_of(run: Run, brief: Brief, log: Path, stopped: Callable[[], bool] = lambda: False) -> Box:
+    """The box that a run's submission explains in, not opened yet.
+
+    Raises EarwitnessError where the submission is from the hub, and the run's isolation keeps nothing from its code.
+    """
+    if run.submission.source and run.arguments.isolation in (*UNISOLATED, INLINE):
+        raise EarwitnessError(
+            f"{run.submission.source}: a submission from the hub is a stranger's, and isolation "
+            f"{run.arguments.isolation!r} keeps nothing from its code; use --isolation bwrap or landlock"
+        )
+    return boxes.create(run.arguments.isolation, brief, guard_of(run), log, stopped)
 
 
 def _make_scratch(run: Run) -> None:

@@ -60,6 +60,7 @@ class _Data(BaseModel):
 
 
 class _Entrant(_Data):
+    source: str = ""
     budget: RecordedBudget | None = None
 
 
@@ -151,11 +152,13 @@ class Run:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of what is explained, by what and how: the task's data, the submission, the arguments.
+        """Hash of what is explained, by what and how: the task's data, the submission, where it is fetched from, the
+        arguments.
 
         The task's code is no part of it: a run whose code has changed keeps its name, so that it is found and moved.
         """
-        return digest([self.task.data_hash, self.submission_hash, self.arguments.described])
+        source = [self.submission.source] if self.submission.source else []
+        return digest([self.task.data_hash, self.submission_hash, self.arguments.described, *source])
 
     @property
     def folder(self) -> Path:
@@ -244,6 +247,7 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
             "id": run.submission.id,
             "hash": run.submission_hash,
             "folder": str(run.submission.folder),
+            "source": run.submission.source,
             "card": run.submission.card.model_dump(mode="json"),
             "budget": _budget(run),
         },
@@ -420,4 +424,5 @@ def _found(kind: str, recorded: dict[str, Any], find: Any) -> Any:
     """What a recipe names, from where it was or from the registry."""
     folder = os.path.expanduser(recorded["folder"])
     here = os.path.isfile(Path(folder, f"{kind}.toml"))
-    return find(folder if here else recorded["id"])
+    # What came from the hub stays a stranger's: its folder alone would not tell.
+    return find(recorded.get("source") or (folder if here else recorded["id"]))

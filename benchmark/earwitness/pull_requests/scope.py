@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from earwitness.commits import EXECUTABLE, FILE, LINK, MODULE, NOTHING, SHORT, GitChange, Repository
 from earwitness.errors import DONE, NO, EarwitnessError, shortened, steers, unwritten
+from earwitness.hub.files import NAME
 from earwitness.pull_requests.ending import ended
 from earwitness.task import ID, LONGEST_ID
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HOME = "submissions"
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-"""Of a file or folder: what every file system keeps apart, every shell takes as it is and no tool hides."""
 MOST_FILES, MOST_BYTES, DEEPEST = 100, 10 << 20, 6
 KINDS = {"tasks": "a task", "benchmark": "the library", "leaderboard": "the page", ".github": "what runs here"}
 """What top folders hold, for people."""

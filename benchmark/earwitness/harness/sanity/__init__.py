@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from earwitness import box as boxes
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import explain, recipe
 from earwitness.harness.run import LOG, Silent
@@ -152,7 +151,7 @@ def _answer(job: _BoxJob, engine: Engine, advance: Callable[[int], None]) -> Non
     run, redrawn = job.run, job.conditions[0].redrawn
     brief = replace(explain.brief_of(run), redrawn=redrawn, redraw_seed=SEED)
     log = run.folder / FOLDER / f"{job.conditions[0].name}.log"
-    box = boxes.create(run.arguments.isolation, brief, explain.guard_of(run), log, engine.stopped)
+    box = explain.box_of(run, brief, log, engine.stopped)
     try:
         box.open()
         for condition in job.conditions:

@@ -12,6 +12,7 @@ from typing import Any
 
 from earwitness import metrics, plugins, registry
 from earwitness.errors import EarwitnessError, shortened
+from earwitness.hub.addresses import is_address
 
 KINDS = {
     "submission": "submissions",
@@ -42,6 +43,8 @@ def find(target: str, kind: str = "") -> ValidationSubject:
     """
     if kind and kind not in KINDS:
         raise EarwitnessError(f"no kind is called {shortened(kind)!r}; kinds: {', '.join(KINDS)}")
+    if is_address(target):
+        return ValidationSubject(_only(target, kind, "submission"), registry.submission(target))
     path = Path(target)
     for card, of_card in (("submission.toml", "submission"), ("task.toml", "task")):
         if _is_file(path / card):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness import box as boxes
 from earwitness import registry
 from earwitness.box import BoxError, levels
 from earwitness.errors import EarwitnessError
@@ -52,12 +51,14 @@ def validate(
         raise EarwitnessError(f"submission {submission.id} has no explainer of the track {missing[0]}")
     if submission.card.explanations:
         return explanations.validate(submission, options, say, engine, tasks)
+    # A stranger's code is run in isolation or not at all.
+    level = levels.isolated(submission.source) if submission.source else levels.strongest()
     with TemporaryDirectory(prefix="earwitness-validate-") as temporary:
         steps: list[Step] = []
         runs: list[Run] = []
         for number, track in enumerate(asked, 1):
             task = (tasks or {}).get(track) or micro_task(track)
-            arguments = Arguments(items=ITEMS, device=options.device, isolation=levels.strongest())
+            arguments = Arguments(items=ITEMS, device=options.device, isolation=level)
             runs.append(Run(task, submission, arguments, Path(temporary)))
             steps += _steps(runs[-1], engine, 3 * (len(asked) - number))
         found = report("submission", submission.id, steps, say)
@@ -108,7 +109,7 @@ def _explained(run: Run, prepared: Prepared, *seeds: int) -> list[list[Answer]]:
     not start.
     """
     log = run.folder / "explain.log"
-    box = boxes.create(run.arguments.isolation, explain.brief_of(run), explain.guard_of(run), log)
+    box = explain.box_of(run, explain.brief_of(run), log)
     try:
         box.open()
         return [explain.answers_of(box, prepared.items[seed]) for seed in seeds]

@@ -1,0 +1,1 @@
+"""Results as a dataset on the Hugging Face Hub: `python -m earwitness.publishing RUN... --to USER/REPO`."""
