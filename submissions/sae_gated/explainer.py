@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, above_thresholds
+from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, Encoding, above_thresholds
 from earwitness.explaining.latents import Scaled
 from earwitness.tracks.concept import Dictionary
 
@@ -39,7 +39,5 @@ class SaeGated(DenseAutoencoder):
     def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """Of the latents as they were: a gate is open where the magnitude is above a threshold (section 3.1)."""
         scale, size = weights.others["scale"].exp(), weights.others["size"]
-        sized = DenseWeights(*weights.encoder.shape, 0)
-        sized.encoder, sized.bias = weights.encoder * scale[:, None], size
-        sized.decoder, sized.offset = weights.decoder, weights.offset
-        return above_thresholds(sized, size - scale * weights.bias, found)
+        sized = Encoding(weights.encoder * scale[:, None], size)
+        return above_thresholds(sized, size - scale * weights.bias, weights, found)

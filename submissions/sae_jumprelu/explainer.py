@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, above_thresholds
+from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, Encoding, above_thresholds
 from earwitness.explaining.latents import Scaled
 from earwitness.tracks.concept import Dictionary
 
@@ -77,11 +77,13 @@ class SaeJumpReLU(DenseAutoencoder):
     def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:
         """Of frames [B, D]."""
         pre, threshold = weights.pre(frames).relu(), weights.others["threshold"]
-        error = weights.error(Jump.apply(pre, threshold, self.bandwidth), frames)
-        active = Step.apply(pre, threshold, self.bandwidth).sum(1).mean()
+        features: Tensor = Jump.apply(pre, threshold, self.bandwidth)  # type: ignore[no-untyped-call]
+        steps: Tensor = Step.apply(pre, threshold, self.bandwidth)  # type: ignore[no-untyped-call]
+        error, active = weights.error(features, frames), steps.sum(1).mean()
         rising = min(1.0, share / self.warm) if self.warm else 1.0
         return error + self.penalty * frames.shape[1] * rising * (active / self.k - 1).square()
 
     def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """Of the latents as they were."""
-        return above_thresholds(weights, weights.others["threshold"], found)
+        own = Encoding(weights.encoder, weights.bias)
+        return above_thresholds(own, weights.others["threshold"], weights, found)

@@ -50,7 +50,7 @@ class SaeMatryoshka(DenseAutoencoder):
     def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """Of the latents as they were: active is what is above the mean of the least values that stay in a batch."""
         least = []
-        for part in torch.from_numpy(found.frames).split(self.batch):
+        for part in torch.split(torch.from_numpy(found.frames), self.batch):
             kept = self.active(weights, part)
             least.append(kept[kept > 0].min() if (kept > 0).any() else torch.zeros(()))
         return found.dictionary(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -121,18 +121,27 @@ class DenseAutoencoder(ConceptExplainer, ABC):
         return loss.item()
 
 
-def above_thresholds(weights: DenseWeights, thresholds: Tensor, found: Scaled) -> Dictionary:
+class Encoding(NamedTuple):
+    """x [B, C] = (frames - offset) @ encoder.T + bias."""
+
+    encoder: Tensor
+    """[C, D]."""
+    bias: Tensor
+    """[C]."""
+
+
+def above_thresholds(encoding: Encoding, thresholds: Tensor, weights: DenseWeights, found: Scaled) -> Dictionary:
     """The dictionary whose features are x where it is above a threshold [C] of its own, and 0 elsewhere.
 
-    Each feature is multiplied by the median threshold and divided by its own, so that the median holds for all, and
-    rows of the decoder the other way round.
+    Decoder and offset are those of the weights. Each feature is multiplied by the median threshold and divided by its
+    own, so that the median holds for all, and rows of the decoder the other way round.
     """
     own = thresholds.clamp(min=LEAST)
     shared = own.median()
     by = shared / own
     return found.dictionary(
-        array((weights.encoder * by[:, None]).T),
-        array(weights.bias * by),
+        array((encoding.encoder * by[:, None]).T),
+        array(encoding.bias * by),
         array(weights.decoder / by[:, None]),
         Activation.THRESHOLD,
         offset=array(weights.offset),
