@@ -59,7 +59,7 @@ kernels: $(VENV)/.installed-dev
 	$(BIN)/python -c "import numpy; from earwitness.worlds.estimators import pitch; pitch(numpy.sin(numpy.arange(8000)), 16000)"
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # AudioGenX's own setting, end to end, on a small random double of AudioGen that audiocraft wrote and the trained small PaSST.
 audiogen: $(VENV)/.installed-dev

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from earwitness import tracks
@@ -66,7 +66,7 @@ def of_track(name: str) -> TrackOutside:
     """What of a track goes through files; raises EarwitnessError where its package does not say."""
     package = tracks.load(name).scoring
     try:
-        found: TrackOutside = import_module(f"{package}.outside").OUTSIDE
+        found: TrackOutside = resolve_name(f"{package}.outside:OUTSIDE")
     except ModuleNotFoundError as error:
         if error.name != f"{package}.outside":
             raise
