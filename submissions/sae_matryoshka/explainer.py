@@ -9,6 +9,7 @@ from torch import Tensor
 
 from earwitness.explaining.dense import DenseAutoencoder, DenseWeights, array
 from earwitness.explaining.latents import Scaled, count
+from earwitness.explaining.sparse import mean_least
 from earwitness.tracks.concept import Activation, ConceptItem, ConceptModel, Dictionary
 
 NESTED = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -49,15 +50,13 @@ class SaeMatryoshka(DenseAutoencoder):
 
     def dictionary(self, weights: DenseWeights, found: Scaled) -> Dictionary:
         """Of the latents as they were: active is what is above the mean of the least values that stay in a batch."""
-        least = []
-        for part in torch.split(torch.from_numpy(found.frames), self.batch):
-            kept = self.active(weights, part)
-            least.append(kept[kept > 0].min() if (kept > 0).any() else torch.zeros(()))
+        batches = torch.split(torch.from_numpy(found.frames), self.batch)
+        features = (array(self.active(weights, part)) for part in batches)
         return found.dictionary(
             array(weights.encoder.T),
             array(weights.bias),
             array(weights.decoder),
             Activation.THRESHOLD,
             offset=array(weights.offset),
-            threshold=float(torch.stack(least).mean()),
+            threshold=mean_least(each[each > 0] for each in features),
         )

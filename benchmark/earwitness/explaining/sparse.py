@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -291,7 +291,14 @@ def least_active(model: SparseAutoencoder, frames: np.ndarray, batch: int) -> fl
 
     Bussmann et al. (arXiv 2412.06410), section 3: with it, a frame's features do not depend on what it is batched with.
     """
-    given = torch.from_numpy(frames)
-    kept = [float(model.codes(part).data.min(initial=np.inf)) for part in torch.split(given, batch)]
-    finite = [value for value in kept if np.isfinite(value)]
-    return float(np.mean(finite)) if finite else 0.0
+    return mean_least(model.codes(part).data for part in torch.split(torch.from_numpy(frames), batch))
+
+
+def mean_least(batches: Iterable[np.ndarray]) -> float:
+    """Mean over batches of the least of the values that stay active in one, in any shape; 0 where none stays anywhere.
+
+    >>> mean_least([np.array([3.0, 1.0]), np.array([]), np.array([5.0])])
+    3.0
+    """
+    least = [float(kept.min()) for kept in batches if kept.size]
+    return float(np.mean(least)) if least else 0.0
