@@ -24,7 +24,7 @@ class SaeGated(DenseAutoencoder):
     """Share of the training over which the penalty rises from 0."""
 
     def weights(self, features: int, width: int, seed: int) -> DenseWeights:
-        """DenseWeights, scales r and offsets of the magnitudes before training; `bias` is the gates'."""
+        """Weights, scales r and offsets of the magnitudes before training; `bias` is the gates'."""
         return DenseWeights(features, width, seed, scale=torch.zeros(features), size=torch.zeros(features))
 
     def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:

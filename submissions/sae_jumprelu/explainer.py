@@ -71,7 +71,7 @@ class SaeJumpReLU(DenseAutoencoder):
     """Share of the training over which the penalty rises from 0."""
 
     def weights(self, features: int, width: int, seed: int) -> DenseWeights:
-        """DenseWeights and thresholds before training."""
+        """Weights and thresholds before training."""
         return DenseWeights(features, width, seed, threshold=torch.full((features,), self.first))
 
     def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:

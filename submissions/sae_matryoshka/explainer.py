@@ -29,7 +29,7 @@ class SaeMatryoshka(DenseAutoencoder):
         return super().fit(model, item, seed)
 
     def weights(self, features: int, width: int, seed: int) -> DenseWeights:
-        """DenseWeights before training."""
+        """Weights before training."""
         return DenseWeights(features, width, seed)
 
     def active(self, weights: DenseWeights, frames: Tensor) -> Tensor:

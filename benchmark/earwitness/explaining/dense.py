@@ -79,7 +79,7 @@ class DenseAutoencoder(ConceptExplainer, ABC):
 
     @abstractmethod
     def weights(self, features: int, width: int, seed: int) -> DenseWeights:
-        """DenseWeights before training."""
+        """Weights before training."""
 
     @abstractmethod
     def loss(self, weights: DenseWeights, frames: Tensor, share: float) -> Tensor:
