@@ -25,13 +25,13 @@ class SaeBatchTopK(ConceptExplainer):
     """Times that every training frame is seen."""
     batch: int = 512
     """Frames a step."""
-    rate: float = 4e-3
+    rate: float = 8e-3
     """Adam's largest step."""
 
     def fit(self, model: ConceptModel, item: ConceptItem, seed: int) -> Dictionary:
         """The dictionary of an item's training frames; weights and order of frames are drawn from the seed."""
         features = count(item, self.features, self.k)
-        found = scaled(item)
+        found = scaled(item, alike=True)
         trained = SparseAutoencoder(features, len(found.offset), self.k, seed, of_batch)
         trained.fit(found.frames, Plan(self.epochs, self.batch, self.rate))
         encoder, bias, decoder, offset = (part.numpy() for part in trained.parameters)

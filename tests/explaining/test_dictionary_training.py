@@ -77,6 +77,23 @@ def test_scaled_frames_have_mean_zero_and_deviation_one() -> None:
     np.testing.assert_allclose(found.frames.std(0), 1, atol=1e-4)
 
 
+def test_frames_scaled_alike_keep_what_their_latents_share_of_the_variance() -> None:
+    item = concept_world()[1]
+    found, frames = scaled(item, alike=True), item.train.reshape(-1, item.train.shape[-1])
+    assert np.square(found.frames).mean() == pytest.approx(1, rel=1e-5)
+    np.testing.assert_allclose(
+        found.frames.var(0) / found.frames.var(0).sum(), frames.var(0) / frames.var(0).sum(), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_latents_that_do_not_vary_are_left_as_they_are(alike: bool) -> None:
+    item = concept_world()[1]
+    found = scaled(replace(item, train=np.full_like(item.train, 0.1)), alike=alike)
+    assert not found.frames.any()
+    assert (found.scale == 1).all()
+
+
 def test_an_item_without_frames_ends_in_one_line() -> None:
     item = concept_world()[1]
     with pytest.raises(EarwitnessError, match="no training latents"):

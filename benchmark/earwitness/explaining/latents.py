@@ -26,14 +26,14 @@ CONSTANT = 1e-6
 
 @dataclass(frozen=True)
 class Scaled:
-    """Frames of an item's latents with mean 0 and deviation 1 in each of the D latents."""
+    """Frames of an item's latents with mean 0 and deviation 1, in each of the D latents or over all of them."""
 
     frames: np.ndarray
     """[T, D] float32."""
     offset: np.ndarray
     """[D] mean."""
     scale: np.ndarray
-    """[D] deviation; 1 where a latent is constant."""
+    """[D] what centred frames were divided by: each latent's deviation, or the same for all; 1 where nothing varies."""
 
     def dictionary(
         self,
@@ -60,13 +60,18 @@ class Scaled:
         )
 
 
-def scaled(item: ConceptItem) -> Scaled:
+def scaled(item: ConceptItem, *, alike: bool = False) -> Scaled:
     """Training frames of an item, centred and scaled; raises EarwitnessError where there are none or one is no number.
+
+    Each latent is divided by its own deviation, or, where `alike`, all by the root of their mean variance: then a
+    squared error of scaled frames is that of the latents, as the fraction of variance unexplained counts it.
 
     >>> from types import SimpleNamespace
     >>> found = scaled(SimpleNamespace(id="x", train=np.array([[[1.0, 7.0], [3.0, 7.0]]])))
     >>> found.frames.tolist(), found.offset.tolist(), found.scale.tolist()
     ([[-1.0, 0.0], [1.0, 0.0]], [2.0, 7.0], [1.0, 1.0])
+    >>> scaled(SimpleNamespace(id="x", train=np.array([[[1.0, 0.0], [3.0, 14.0]]])), alike=True).scale.tolist()
+    [5.0, 5.0]
     """
     frames = item.train.reshape(-1, item.train.shape[-1]).astype(np.float64)
     if not len(frames):
@@ -75,8 +80,12 @@ def scaled(item: ConceptItem) -> Scaled:
     if bad:
         raise EarwitnessError(f"{item.id}: {bad} of {frames.size} training latents are NaN or infinite; mend the model")
     offset, deviation = frames.mean(0), frames.std(0)
-    scale = np.where(deviation <= CONSTANT * np.abs(frames).max(0), 1.0, deviation)
-    centred = np.where(scale == deviation, frames - offset, 0)
+    varies = deviation > CONSTANT * np.abs(frames).max(0)
+    centred = np.where(varies, frames - offset, 0)
+    if alike:
+        deviation = np.full_like(deviation, np.sqrt(np.square(centred).mean()))
+        varies[:] = varies.any()
+    scale = np.where(varies, deviation, 1.0)
     return Scaled((centred / scale).astype(np.float32), offset, scale)
 
 
