@@ -12,7 +12,8 @@ from earwitness import metrics, registry
 from earwitness.errors import EarwitnessError, short
 from earwitness.results.audits import Audit, read_audit
 from earwitness.results.task_hashes import parted
-from earwitness.submission import SubmissionCard, by_track
+from earwitness.submission import by_track
+from earwitness.submission_card import SubmissionCard
 from earwitness.task import Card, TaskCard
 
 if TYPE_CHECKING:
