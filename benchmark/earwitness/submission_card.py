@@ -203,10 +203,15 @@ def until_in(recipe: dict[str, Any]) -> str:
     return str(card.get("anonymous_until") or "") if isinstance(card, dict) else ""
 
 
+def readable_until(until: str) -> bool:
+    """Whether a text is a day that a card may name."""
+    try:
+        return bool(_day(until))
+    except ValueError:
+        return False
+
+
 def anonymous_in(recipe: dict[str, Any], on: date) -> bool:
     """Whether a run's recipe has authors who are not to be named on a day; what is no day hides them, too."""
     until = until_in(recipe)
-    try:
-        return bool(until) and on < date.fromisoformat(_day(until))
-    except ValueError:
-        return True
+    return bool(until) and (not readable_until(until) or on < date.fromisoformat(until))
