@@ -70,6 +70,12 @@ def asked(path: Path, sql: str) -> list[dict[str, Any]]:
         connection.close()
 
 
+def everything(path: Path) -> str:
+    """All that a board holds, as text."""
+    tables = [row["table_name"] for row in asked(path, "SELECT table_name FROM information_schema.tables")]
+    return json.dumps([asked(path, f'SELECT * FROM "{table}"') for table in tables], default=str)
+
+
 def entrants(path: Path) -> set[str]:
     """Who has rows on a board."""
     return {record["entrant"] for record in asked(path, "SELECT entrant FROM ranks")}

@@ -11,7 +11,7 @@ from earwitness.board.tries import ENTRANT, EntrantVersion, began, merged, tried
 from earwitness.errors import is_blank
 from earwitness.results.curves import budget_of
 from earwitness.results.rows import INLINE
-from earwitness.submission_card import anonymous_in, readable_until, too_far, until_in
+from earwitness.submission_card import readable_until, too_far, until_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from earwitness.board.notices import BoardNotices
     from earwitness.results.folders import StoredRun
+    from earwitness.submission_card import SubmissionCard
 
 Record = dict[str, Any]
 OVER = "over the limit"
@@ -53,15 +54,22 @@ class Admission:
     """Every version that has rows or had some."""
 
 
-def applicant(run: StoredRun, on: date) -> Applicant:
-    """A run with what its first row, its recipe and its card say of it."""
-    row = run.rows.slice(0, 1).to_pylist()[0]
+def applicants(runs: Sequence[StoredRun], on: date) -> list[Applicant]:
+    """Runs with what their first rows, their recipes and their submissions' cards say of them."""
+    rows = [run.rows.slice(0, 1).to_pylist()[0] for run in runs]
+    recipes = [run.recipe for run in runs]
+    keys = {(row["submission"], row["submission_hash"]) for row in rows}
+    cards = {key: submission_facts(*key, recipes).card for key in keys}
+    return [
+        _applicant(run, row, cards[row["submission"], row["submission_hash"]], on)
+        for run, row in zip(runs, rows, strict=True)
+    ]
+
+
+def _applicant(run: StoredRun, row: Record, card: SubmissionCard | None, on: date) -> Applicant:
     budget = budget_of(run.recipe)
-    facts = submission_facts(row["submission"], row["submission_hash"], [run.recipe])
     if budget is not None:
         row = {**row, "submission": budget.of, "submission_hash": budget.of_hash}
-    card = facts.card
-    hidden = card.is_anonymous(on) if card and facts.registered else anonymous_in(run.recipe, on)
     version = EntrantVersion(
         row["task"],
         row["submission"],
@@ -69,7 +77,7 @@ def applicant(run: StoredRun, on: date) -> Applicant:
         began(run.recipe, on),
         card.kind if card else ENTRANT,
         card.authors if card else (),
-        hidden,
+        card is not None and card.is_anonymous(on),
     )
     licence = card.licence if card else None
     return Applicant(run, row, version, licence, row["isolation"] == INLINE, budget is not None)

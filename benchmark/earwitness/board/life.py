@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from earwitness import registry
-from earwitness.board.admission import OVER, Admission, Applicant, admitted, applicant
+from earwitness.board.admission import OVER, Admission, Applicant, admitted, applicants
 from earwitness.board.curves import parted
 from earwitness.board.history import FormerBoard, former_board, gone_on, standing_in
 from earwitness.board.notices import BoardNotices, KnownNames, read_notices, refuse_unknown
@@ -85,26 +85,26 @@ def build_of(
     """
     former = former_board(board, say)
     notices = None if file is None else read_notices(file, on)
-    applicants = [applicant(run, on) for run in runs]
+    applied = applicants(runs, on)
     if notices is not None:
-        refuse_unknown(notices, _known(applicants, former))
+        refuse_unknown(notices, _known(applied, former))
     elif stated := [notice for notice in former.notices if notice["kind"] != OVER]:
         raise EarwitnessError(
             f"the board in {board} has notices ({stated[0]['kind']} on {stated[0]['date']}, say), and this build none; "
             "name their file with --notices"
         )
-    admission = admitted(applicants, former.versions, notices, on)
+    admission = admitted(applied, former.versions, notices, on)
     if not parted(admission.kept)[0]:
         why = f": {'; '.join(admission.left_out)}" if admission.left_out else ""
         raise EarwitnessError(f"the notices and the limit leave no run to rank{why}")
     return BoardLife(on, former, notices, admission)
 
 
-def _known(applicants: Sequence[Applicant], former: FormerBoard) -> KnownNames:
+def _known(applied: Sequence[Applicant], former: FormerBoard) -> KnownNames:
     """What has rows, had some on this board, or is registered."""
     entrants: dict[str, set[str]] = defaultdict(set)
     tasks: dict[str, set[int]] = defaultdict(set)
-    for each in applicants:
+    for each in applied:
         entrants[each.version.submission].add(each.version.submission_hash)
         tasks[each.version.task].add(each.row["task_version"])
     for version in former.versions:
