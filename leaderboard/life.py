@@ -30,8 +30,9 @@ def of_entrant(record: Record, picked: Record) -> None:
 
 
 def _shown(notices: list[Record]) -> None:
-    for notice in notices:
-        st.warning(f"{notice['date']}: {inert(notice_line(notice))}")
+    if notices:
+        # Two spaces end a line of Markdown.
+        st.warning("  \n".join(f"{notice['date']}: {inert(notice_line(notice))}" for notice in notices))
 
 
 def tries(record: Record, picked: Record) -> str:

@@ -84,12 +84,13 @@ def test_a_task_that_comes_or_goes_is_one_line() -> None:
 
 def test_a_notice_that_is_taken_back_is_said() -> None:
     notice = {
-        "kind": "corrected", "entrant": "a", "submission_hash": "0" * 16, "task": "planted", "task_version": None,
+        "kind": "corrected", "entrant": "a", "submission_hash": "0" * 16, "task": "planted", "task_version": 2,
         "successor": "", "date": "2026-11-10", "reason": "x",
     }  # fmt: skip
     former = FormerBoard(standing=stood(a=(1, 1, "x")), notices=[notice])
     (event,) = gone_on(former, stood(a=(1, 1, "x")), (), TODAY)
-    assert (event["entrant"], event["event"]) == ("a~000000", "no longer corrected")
+    assert (event["task_key"], event["entrant"]) == ("planted 2", "a~000000")
+    assert event["event"] == "no longer corrected"
 
 
 def test_builds_of_a_board_keep_their_history_and_the_same_build_is_the_same_file(tmp_path: Path) -> None:

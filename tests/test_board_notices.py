@@ -132,6 +132,15 @@ def test_a_notice_of_what_is_not_there_is_one_line(tmp_path: Path, notice: dict[
     assert caught.value.exit_code == 2
 
 
+def test_the_file_that_the_page_for_owners_shows_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "hosting.md").read_text(encoding="utf-8")
+    (tmp_path / "notices.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    found = read_notices(tmp_path / "notices.toml", TODAY)
+    assert found.tries_a_month == 3
+    assert [notice.kind for notice in found.notices] == ["withdrawn", "superseded", "corrected"]
+    assert [notice.leaves for notice in found.notices] == [True, True, False]
+
+
 def test_a_board_with_notices_is_not_built_without_them(tmp_path: Path) -> None:
     write_runs(tmp_path / "runs", "occlusion", "attention", "random")
     file = notices_file(tmp_path, WITHDRAWN)

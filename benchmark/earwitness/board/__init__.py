@@ -1,4 +1,7 @@
-"""The board: every run's rows projected into one DuckDB file that the leaderboard reads. Derived and disposable."""
+"""The board: every run's rows projected into one DuckDB file that the leaderboard reads.
+
+Derived and disposable, but for what it keeps from build to build: its history, and who ever had rows on it.
+"""
 
 from __future__ import annotations
 

@@ -115,10 +115,14 @@ def _of_notices(before: Sequence[Record], after: Sequence[Record]) -> Iterator[R
     for notice in after:
         if notice not in before:
             by = f" by {notice['successor']}" if notice["successor"] else ""
-            yield _event(notice["task"], _named(notice), notice["kind"] + by, because=notice["reason"])
+            yield _event(_task_of(notice), _named(notice), notice["kind"] + by, because=notice["reason"])
     for notice in before:
         if notice not in after:
-            yield _event(notice["task"], _named(notice), f"no longer {notice['kind']}")
+            yield _event(_task_of(notice), _named(notice), f"no longer {notice['kind']}")
+
+
+def _task_of(notice: Record) -> str:
+    return f"{notice['task']} {notice['task_version'] or ''}".strip()
 
 
 def _named(notice: Record) -> str:
