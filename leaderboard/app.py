@@ -21,6 +21,7 @@ PAGES = [
     st.Page("screens/task.py", title="Task", url_path="task"),
     st.Page("screens/audit.py", title="Metrics", url_path="metrics"),
     st.Page("screens/submission.py", title="Submission", url_path="submission"),
+    st.Page("screens/history.py", title="Changes", url_path="changes"),
 ]
 page = st.navigation(PAGES, position="top")
 

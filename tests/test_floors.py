@@ -33,7 +33,7 @@ FLOORS = [
         "explaining",
     },
     {"models", "worlds", "datasets", "judges"},
-    {"task", "handed_in", "submission", "hub", "registry", "shelf", "own_model"},
+    {"task", "handed_in", "submission", "submission_card", "citing", "hub", "registry", "shelf", "own_model"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
     {"cli", "api", "pytest_plugin", "pull_requests", "publishing"},
@@ -150,6 +150,8 @@ def test_the_board_and_the_gate_know_results_stats_and_cards_alone() -> None:
         "registry",
         "task",
         "submission",
+        "submission_card",
+        "citing",
     }
     for path, source in sources().items():
         if part(path) in {"board", "gate"}:

@@ -1,4 +1,4 @@
-"""The submission card, and the explainer that it names."""
+"""A submission: its card with the folder it was read from, its identity, and the explainer that it names."""
 
 from __future__ import annotations
 
@@ -7,143 +7,18 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
-
-from pydantic import Field, field_validator, model_validator
+from typing import Any
 
 from earwitness import plugins, tracks
 from earwitness.closure import code_hash, is_there
-from earwitness.errors import EarwitnessError, InvalidCardError, is_blank, shortened
+from earwitness.errors import EarwitnessError, InvalidCardError
 from earwitness.handed_in import HandedIn
 from earwitness.identity import digest, files_of, of_files
 from earwitness.parameters import ParameterError, checked
-from earwitness.task import Card, Id, Name, Parameters, Text, read_card
+from earwitness.submission_card import SubmissionCard, today, too_far
+from earwitness.task import read_card
 
 CARD = "submission.toml"
-
-
-class Paper(Card):
-    """Where the method is published."""
-
-    title: Text
-    url: Annotated[Name, Field(pattern=r"^(https?://\S+)?$")] = ""
-    reported: dict[Text, Annotated[float, Field(allow_inf_nan=False)]] = Field(default_factory=dict)
-    """Figures the paper reports, shown as reported, not reproduced."""
-
-
-class BudgetCurve(Card):
-    """Budgets that an explainer is run at, to see what each is worth."""
-
-    parameter: str = Field(pattern=r"^[A-Za-z_]\w*$", max_length=80)
-    """The parameter that is its budget (masks, epochs, steps); a greater value costs more."""
-    values: tuple[Annotated[int, Field(ge=1, le=10**9)], ...] = Field(min_length=4, max_length=20)
-    """Ascending, the card's own among them."""
-    along: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
-    """Parameters that grow with it, as shares of it: whole numbers, and never less than 1."""
-
-    @field_validator("values")
-    @classmethod
-    def _ascending(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if list(values) != sorted(set(values)):
-            raise ValueError(f"must ascend; found {list(values)}")
-        return values
-
-    def at(self, value: int) -> dict[str, int]:
-        """The parameters that make a budget."""
-        return {self.parameter: value, **{name: max(1, round(share * value)) for name, share in self.along.items()}}
-
-
-class ExplainerCard(Card):
-    """The explainer of one track."""
-
-    explainer: str = Field(pattern=r"^([A-Za-z_]\w*(\.\w+)*:)?[A-Za-z_]\w*$", max_length=200)
-    """Class in the file, or `package.module:Class` of an installed package."""
-    file: str = Field(pattern=r"^[a-z_]\w*\.py$", max_length=200, default="explainer.py")
-    parameters: Parameters = Field(default_factory=dict)
-    curve: BudgetCurve | None = None
-    """Text for people, as far as identity goes."""
-
-    @model_validator(mode="after")
-    def _on_its_curve(self) -> Self:
-        if self.curve is None:
-            return self
-        own = self.parameters.get(self.curve.parameter)
-        if own not in self.curve.values:
-            raise ValueError(
-                f"curve: the card's own {self.curve.parameter}, {shortened(str(own))}, is none of its values "
-                f"{list(self.curve.values)}"
-            )
-        for name, value in self.curve.at(int(str(own))).items():
-            if self.parameters.get(name) != value:
-                found = shortened(str(self.parameters.get(name)))
-                raise ValueError(
-                    f"curve: along with {own} {self.curve.parameter} go {value} {name}; the card has {found}"
-                )
-        return self
-
-    @property
-    def budget(self) -> int | None:
-        """Its own place on its curve; None where it has none."""
-        return None if self.curve is None else int(str(self.parameters[self.curve.parameter]))
-
-    def at(self, value: int) -> ExplainerCard:
-        """The explainer at another budget; raises ValueError where it has no curve."""
-        if self.curve is None:
-            raise ValueError("the card has no curve")
-        return self.model_copy(update={"parameters": {**self.parameters, **self.curve.at(value)}, "curve": None})
-
-
-class SubmissionCard(Card):
-    """An explainer with its authors, paper, licence and parameters.
-
-    A method of one track gives `track`, `explainer` and `parameters`, and its code stands in `explainer.py`; a method
-    of several tracks has a table `[explainers.<track>]` for each instead. Explanations that were made elsewhere come
-    without an explainer: `explanations` names their tracks.
-    """
-
-    id: Id
-    version: int = Field(ge=1, le=10**6, default=1)
-    title: Text
-    authors: tuple[Text, ...]
-    licence: Name
-    kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
-    """A control ignores the model; an entrant that does not beat it has shown nothing."""
-    stochastic: bool | None = None
-    """Whether explanations hang on the explainer seed; where they do not, one seed stands for all. None: not said."""
-    explainers: dict[str, ExplainerCard] = Field(default_factory=dict)
-    """By track; none where explanations are handed in."""
-    explanations: tuple[str, ...] = ()
-    """Tracks whose explanations were made elsewhere and lie in the folder `explanations`: no code is run."""
-    method: str = Field(pattern=r"^([0-9a-f]{64})?$", default="")
-    """SHA-256 of an archive of what made them: published before fresh items are drawn, it binds its authors to it."""
-    paper: Paper | None = None
-
-    @field_validator("explainers", "explanations")
-    @classmethod
-    def _known_tracks(cls, named: Any) -> Any:
-        for name in named:
-            if name not in tracks.names():
-                raise ValueError(f"no track is called {shortened(name)!r}; tracks: {', '.join(tracks.names())}")
-        if len(set(named)) < len(named):
-            raise ValueError("a track is named twice")
-        return named
-
-    @model_validator(mode="after")
-    def _explained_one_way(self) -> Self:
-        if bool(self.explainers) == bool(self.explanations):
-            raise ValueError("a submission names explainers, or tracks of explanations that it hands in: one of both")
-        if self.explanations and is_blank(self.licence):
-            raise ValueError("licence is empty; say under which one the explanations may be shown, CC-BY-4.0, say")
-        if self.method and not self.explanations:
-            raise ValueError("method is for explanations that are handed in: the code of an explainer tells its own")
-        return self
-
-    @property
-    def tracks(self) -> tuple[str, ...]:
-        """The tracks that it explains."""
-        return self.explanations or tuple(self.explainers)
-
-
 AT = "_at_"
 """Between a submission's id and a budget, in the id that it has there."""
 
@@ -238,8 +113,11 @@ class Submission:
 
 
 def read_submission(folder: Path) -> Submission:
-    """Read `submission.toml` in a folder; raises InvalidCardError."""
+    """Read `submission.toml` in a folder; raises InvalidCardError, for a day too far ahead, too."""
     card: SubmissionCard = read_card(folder / CARD, SubmissionCard, by_track)
+    wrong = too_far(card.anonymous_until, today()) if card.anonymous_until else ""
+    if wrong:
+        raise InvalidCardError(f"{folder / CARD}: {wrong}")
     return Submission(card, folder)
 
 

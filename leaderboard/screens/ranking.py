@@ -7,6 +7,7 @@ import pandas as pd
 import stability
 import streamlit as st
 from controls import against
+from life import on_task
 from reading import Record, metrics, parsed, query, ranking, results, task
 from state import pick
 from win_rates import across
@@ -51,6 +52,7 @@ def header(picked: Record, entrants: list[Record]) -> None:
     st.caption(" · ".join([*counts, level, f"task hash {picked['task_hash'][:8]}"]))
     if picked["note"]:
         st.info(picked["note"])
+    on_task(picked)
 
 
 @st.fragment

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
-from reading import Record, parsed, query
+from life import citation, of_entrant, tries
+from reading import Record, parsed, query, task
 from state import pick
 from wording import inert, number, plain, plural, rank_interval, with_interval, without_images
+
+from earwitness.submission_card import ANONYMOUS
 
 
 def facts(record: Record, card: Record) -> None:
     st.title(inert(record["title"]))
     st.caption(f"`{record['submission']}` · {record['kind']} · hash {record['submission_hash']}")
+    of_entrant(record, task())
     if not card:
         return
     paper = card["paper"] or {}
-    rows = {"Authors": ", ".join(card["authors"]), "Licence": card["licence"]}
+    rows = {"Authors": ", ".join(card["authors"]), "Licence": record["licence"]}
+    if card["authors"] == [ANONYMOUS]:
+        rows["Authors"] += f" until {card['anonymous_until']}"
+    if counted := tries(record, task()):
+        rows["Tries"] = counted
     if record["made_elsewhere"]:
         rows["Explanations"] = "made elsewhere: no code was run here, and their cost is unverified"
         rows["Method"] = f"`{card['method']}`" if card.get("method") else "not named"
@@ -26,6 +34,7 @@ def facts(record: Record, card: Record) -> None:
         for name, value in explainer["parameters"].items():
             rows[f"Parameter {name} for {track}"] = f"`{value}`"
     st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), border="horizontal", hide_header=True)
+    citation(record)
     if paper.get("reported"):
         st.markdown("**Reported in the paper, not reproduced**")
         st.table(pd.DataFrame({"reported": paper["reported"]}), border="horizontal")

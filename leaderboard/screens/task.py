@@ -6,6 +6,7 @@ import json
 
 import pandas as pd
 import streamlit as st
+from life import on_task
 from reading import Record, metrics, parsed, task
 from wording import ARROWS, inert, plural, with_interval, without_images
 
@@ -15,6 +16,7 @@ def facts(picked: Record, card: Record) -> None:
     st.caption(f"`{picked['task']}` version {picked['version']} · track {picked['track']} · hash {picked['task_hash']}")
     if picked["note"]:
         st.info(picked["note"])
+    on_task(picked)
     if not card:
         return
     model, data, budget = card["model"], card["dataset"], card["budget"]

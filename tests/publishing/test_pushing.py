@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from huggingface_hub import constants, snapshot_download
 
+from earwitness.publishing import pushing
 from earwitness.publishing.__main__ import main
 from earwitness.publishing.card import COLUMNS
 from earwitness.results.folders import open_run, open_runs
@@ -157,3 +159,17 @@ def test_results_go_to_the_main_branch_of_a_dataset_alone(
 ) -> None:
     assert "USER/REPO" in said([str(tmp_path), "--to", to], capsys)
     assert hub.asked == []
+
+
+def test_authors_who_are_anonymous_as_yet_are_not_pushed(
+    logged_in: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = planted_run(tmp_path / "runs")
+    recipe = json.loads((run / "run.json").read_text())
+    recipe["submission"]["card"]["anonymous_until"] = "2027-03-01"
+    (run / "run.json").write_text(json.dumps(recipe))
+    monkeypatch.setattr(pushing, "today", lambda: date(2027, 2, 28))
+    assert "its run.json names authors who are not to be named yet" in said([str(run), "--to", TO], capsys)
+    assert ("dataset", TO) not in logged_in.repositories
+    monkeypatch.setattr(pushing, "today", lambda: date(2027, 3, 1))
+    assert main([str(run), "--to", TO]) == 0

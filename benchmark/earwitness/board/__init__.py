@@ -1,4 +1,7 @@
-"""The board: every run's rows projected into one DuckDB file that the leaderboard reads. Derived and disposable."""
+"""The board: every run's rows projected into one DuckDB file that the leaderboard reads.
+
+Derived and disposable, but for what it keeps from build to build: its history, and who ever had rows on it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from earwitness.board.curves import parted
 from earwitness.board.export import export
+from earwitness.board.life import build_of
 from earwitness.board.origins import chosen
 from earwitness.board.pairs import Difference, Pair, compare
 from earwitness.board.printing import print_ranking, ranking_records
@@ -15,9 +19,11 @@ from earwitness.board.store import connect, current, records, write
 from earwitness.errors import ITEM_FAILED, EarwitnessError
 from earwitness.results.folders import open_runs
 from earwitness.stats.intervals import DEFAULT, Resampling
+from earwitness.submission_card import today
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import date
 
 __all__ = [
     "Difference",
@@ -51,12 +57,17 @@ def build(
     board: Path = Path("board"),
     sampling: Resampling = DEFAULT,
     say: Callable[[str], None] = lambda _: None,
+    notices: Path | None = None,
+    on: date | None = None,
 ) -> Path:
     """Build the board from every run in a folder, or in several, and return its file; `say` is told of runs that have
     no rows yet.
 
-    Raises EarwitnessError where there is no run with rows but at other budgets, and UnreadRunsError, once the board of
-    the others is built, where a run cannot be read.
+    `notices` is the owner's file (docs/hosting.md); `on` the day that it is, today by default, which decides who is
+    anonymous. What a board in that folder keeps from build to build is gone on with.
+
+    Raises EarwitnessError where there is no run with rows but at other budgets, or the notices are at odds with the
+    runs, and UnreadRunsError, once the board of the others is built, where a run cannot be read or is not let in.
     """
     places = [runs] if isinstance(runs, Path) else list(runs)
     for place in places:
@@ -75,7 +86,10 @@ def build(
         raise EarwitnessError(f"every run here is another budget of {', '.join(parents)}; run these themselves, too")
     for line in begun:
         say(f"left out: {line}")
-    path = write(project(found, board, sampling), board)
+    life = build_of(found, board, notices, on or today(), say)
+    ranking = project(life.admission.kept, board, sampling, life.on)
+    path = write({**ranking, **life.tables(ranking)}, board)
+    reasons += life.admission.left_out
     if reasons:
         raise UnreadRunsError(path, reasons)
     return path

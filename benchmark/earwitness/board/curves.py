@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from earwitness.board.variants import MeasuredVariant
     from earwitness.results.folders import StoredRun
-    from earwitness.submission import BudgetCurve
+    from earwitness.submission_card import BudgetCurve
 
 Record = dict[str, Any]
 Entrant = tuple[str, str]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from earwitness.board import origins
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
+from earwitness.board.life_lines import life_lines
 from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of
-from earwitness.board.store import connect, current
+from earwitness.board.store import connect, current, records
 from earwitness.board.ties import ties
 from earwitness.errors import EarwitnessError
 
@@ -40,6 +41,7 @@ def export(path: Path, folder: Path) -> Path:
     try:
         parts = [_task(connection, task, file.parent, folder) for task in tasks_of(connection)]
         parts += [_across(track, rates) for track, rates in across_of(connection).items()]
+        parts.append(_life(connection))
     finally:
         connection.close()
     page = (
@@ -101,6 +103,17 @@ def _across(track: str, rates: list[Record]) -> str:
         f"<h2>Across {rates[0]['most']} tasks of {html.escape(where)}</h2><p>Win rate: share of the other ranked "
         "submissions of a task that the score beats, mean over tasks; who covers fewer tasks stands apart.</p>"
         f"<table><tr><th>Submission</th><th>Win rate</th><th>Tasks</th></tr>{''.join(rows)}</table>"
+    )
+
+
+def _life(connection: DuckDBPyConnection) -> str:
+    """Notices, the last changes, tries and licences, and how entrants are cited."""
+    lines = "".join(f"<li>{html.escape(line)}</li>" for line in life_lines(connection))
+    query = "SELECT DISTINCT citation FROM submissions WHERE citation <> '' ORDER BY citation"
+    cited = "".join(f"<pre>{html.escape(record['citation'])}</pre>" for record in records(connection, query))
+    return (
+        f"<h2>Notices, changes and licences</h2><ul>{lines}</ul>"
+        f'<details><summary>Citations</summary><div class="wide">{cited}</div></details>'
     )
 
 

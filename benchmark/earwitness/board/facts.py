@@ -12,11 +12,12 @@ from earwitness import metrics, registry
 from earwitness.errors import EarwitnessError, short
 from earwitness.results.audits import Audit, read_audit
 from earwitness.results.task_hashes import parted
-from earwitness.submission import SubmissionCard, by_track
+from earwitness.submission import by_track
+from earwitness.submission_card import SubmissionCard
 from earwitness.task import Card, TaskCard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from earwitness.task import Task
@@ -105,7 +106,7 @@ def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFac
             audit_problem=problem,
         )
     recipes = list(recipes)
-    card: TaskCard | None = _copied(recipes, "task", base, TaskCard)
+    card: TaskCard | None = next(_copies(recipes, "task", base, TaskCard), None)
     told = next((part for recipe in recipes if (part := _part(recipe, "task", base)).get("model")), {})
     model = short(str(told.get("model") or (card.model.source if card else "")))
     newer = None
@@ -121,7 +122,10 @@ def mean_ceilings(ends: Ends) -> dict[str, float]:
 
 
 def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> SubmissionFacts:
-    """Facts of the submission of that hash: the registered one's if it is the same, else those of a recipe's card."""
+    """Facts of the submission of that hash: the registered one's if it is the same, else those of a recipe's card.
+
+    Of several recipes' cards, whose texts may differ, the one counts that is anonymous for longest.
+    """
     try:
         submission = registry.submission(id)
         same = hash in submission.hashes.values()
@@ -129,25 +133,26 @@ def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> S
         submission, same = None, False
     if submission is not None and same:
         return SubmissionFacts(id, hash, submission.card, True, _text(submission.folder / "README.md"))
-    return SubmissionFacts(id, hash, _copied(recipes, "submission", hash, SubmissionCard, by_track))
+    copies = _copies(recipes, "submission", hash, SubmissionCard, by_track)
+    return SubmissionFacts(id, hash, max(copies, key=lambda card: str(card.anonymous_until), default=None))
 
 
-def _copied(
+def _copies(
     recipes: Iterable[dict[str, Any]],
     kind: str,
     hash: str,
     schema: type[Card],
     whole: Callable[[dict[str, Any]], dict[str, Any]] = dict,
-) -> Any:
-    """A recipe's copy of the card of that hash; None where no recipe has one that this version reads."""
+) -> Iterator[Any]:
+    """Recipes' copies of the card of that hash, those that this version reads."""
     for recipe in recipes:
         part = _part(recipe, kind, hash)
         if part.get("card"):
             try:
-                return schema.model_validate(whole(part["card"]))
+                found = schema.model_validate(whole(part["card"]))
             except (ValueError, TypeError):
                 continue
-    return None
+            yield found
 
 
 def _part(recipe: dict[str, Any], kind: str, hash: str) -> dict[str, Any]:

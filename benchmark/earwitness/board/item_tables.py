@@ -12,9 +12,11 @@ from earwitness.board import items as seen
 from earwitness.board.manifests import exhibits
 from earwitness.board.variants import variant_of
 from earwitness.results.rows import MADE_ELSEWHERE, Status
+from earwitness.submission_card import anonymous_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from pathlib import Path
 
     from earwitness.board.variants import MeasuredVariant
@@ -110,26 +112,36 @@ def _gravity(row: Record) -> int:
     return {Status.SKIPPED: 0, Status.OK: 1}.get(row["status"], 2)
 
 
-def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path) -> list[Record]:
-    """Where the variant's rows come from, each run with its recipe."""
+def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path, on: date) -> list[Record]:
+    """Where the variant's rows come from, each run with its recipe: without what names those who are anonymous on a
+    day."""
     labels = dict(zip(measured.cube.entrants, measured.labels, strict=True))
+    hidden = {(each.id, each.hash) for each in measured.submissions if each.card and each.card.is_anonymous(on)}
     names = set(measured.rows["run"].to_pylist())
     records = []
     for run in runs:
         mine = run.rows.slice(0, 1).to_pylist()[0]
+        entrant = (mine["submission"], mine["submission_hash"])
         if variant_of(mine) == measured.variant and mine["run"] in names:
+            anonymous = entrant in hidden or anonymous_in(run.recipe, on)
             records.append(
                 {
-                    "entrant": labels[mine["submission"], mine["submission_hash"]],
+                    "entrant": labels[entrant],
                     "run": mine["run"],
                     "folder": _relative(run.folder, board),
                     "rows": len(run.rows),
                     "fingerprint": run.fingerprint,
                     "isolation": mine["isolation"],
-                    "recipe": json.dumps(run.recipe),
+                    "recipe": json.dumps(_unnamed(run.recipe) if anonymous else run.recipe),
                 }
             )
     return records
+
+
+def _unnamed(recipe: Record) -> Record:
+    """A recipe without what was typed, and of the submission nothing but its id and hash."""
+    submission = {key: value for key, value in recipe["submission"].items() if key in ("id", "hash", "budget")}
+    return {**{key: value for key, value in recipe.items() if key != "command"}, "submission": submission}
 
 
 def _relative(path: Path | None, board: Path) -> str:

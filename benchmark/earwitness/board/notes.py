@@ -99,3 +99,5 @@ def _origin(measured: MeasuredVariant, summary: Summary) -> Iterator[str]:
         yield f"These rows are of version {task.card.version}, superseded by {task.newer}; they meet none of its."
     elif not task.registered:
         yield "These rows belong to a version of the task that is not registered."
+    elif task.card is not None and task.card.superseded_by:
+        yield f"Superseded by {task.card.superseded_by}, as the task's card says."

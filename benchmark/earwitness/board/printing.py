@@ -11,6 +11,7 @@ from rich.text import Text
 from earwitness.board import lines, origins
 from earwitness.board.cells import short, value
 from earwitness.board.curve_printing import print_curves
+from earwitness.board.life_lines import life_lines
 from earwitness.board.origins import chosen
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
@@ -49,6 +50,8 @@ def print_ranking(path: Path, console: Console, only: str = "") -> None:
             _print_task(connection, task, console, only)
         for table in _across(connection):
             console.print(table)
+        for line in life_lines(connection):
+            console.print(Text(line, style="dim"))
     finally:
         connection.close()
 
@@ -68,8 +71,9 @@ def entrants_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
     key = task["task_key"]
     query = """
         SELECT ranks.*, submissions.submission_hash, submissions.kind, submissions.made_elsewhere,
-            tasks.task_hash
+            submissions.licence, tasks.task_hash, versions.tries, versions.tries_in_month
         FROM ranks JOIN submissions USING (task_key, entrant) JOIN tasks USING (task_key)
+        LEFT JOIN versions USING (task, submission, submission_hash)
         WHERE task_key = ?
     """
     entrants = records(connection, query, key)

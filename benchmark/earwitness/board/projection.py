@@ -19,12 +19,15 @@ from earwitness.board.notes import task_note
 from earwitness.board.sanity import sanity_records
 from earwitness.board.schema import SCHEMAS
 from earwitness.board.summary import Summary
+from earwitness.board.tries import began
 from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variant_of, variants
+from earwitness.citing import citation, licence
 from earwitness.results.rows import SCHEMA
-from earwitness.stats.intervals import DEFAULT, Resampling
+from earwitness.stats.intervals import Resampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from pathlib import Path
 
     from earwitness.results.cube import Cube
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 
 
-def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAULT) -> dict[str, pa.Table]:
-    """All tables of the board, by name."""
+def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: date) -> dict[str, pa.Table]:
+    """All tables of the ranking, by name, as they may be shown on a day: who is anonymous on it is not named."""
     own, budgets = parted(runs)
     every = _rows(runs)
     rows = _rows(own) if budgets else every
@@ -54,7 +57,11 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling = DEFAU
         if variant in with_budgets:
             beside = measured_variant(key, variant, facts[variant.task, variant.task_hash], every, recipes)
         curves = curve_tables(Budgets(measured, summary, beside, runs))
-        for name, part_records in {**_tables(measured, summary, own, board), **curves}.items():
+        for name, part_records in {
+            **_tables(measured, summary, own, board),
+            **_described(measured, own, board, on),
+            **curves,
+        }.items():
             records[name] += [{"task_key": key, **record} for record in part_records]
     records["across"] = across(contests, sampling.level, sampling.seed)
     tables = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
@@ -96,11 +103,23 @@ def _tables(
             {**_named(measured, record), "control": measured.labels[record["control"]]}
             for record in contrasts(measured.cube, measured.controls, headline, summary.spans())
         ],
-        "submissions": [_submission(measured, entrant) for entrant in range(len(measured.labels))],
         "sanity": sanity_records(measured, runs),
         "item_values": item_values(measured),
         **item_tables(measured, runs, board),
-        "runs": run_records(measured, runs, board),
+    }
+
+
+def _described(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path, on: date) -> dict[str, list[Record]]:
+    """Who the entrants are and which runs their rows come from, without authors who are not to be named on a day."""
+    first: dict[tuple[str, str], str] = {}
+    for run in runs:
+        row = run.rows.slice(0, 1).to_pylist()[0]
+        key = (row["submission"], row["submission_hash"])
+        first[key] = min(first.get(key, "9"), began(run.recipe, on))
+    years = [first[entrant][:4] for entrant in measured.cube.entrants]
+    return {
+        "submissions": [_submission(measured, entrant, year, on) for entrant, year in enumerate(years)],
+        "runs": run_records(measured, runs, board, on),
     }
 
 
@@ -140,17 +159,21 @@ def _ways(cube: Cube) -> str:
     return "" if cube.crossed is None else " x ".join(str(int(column.max()) + 1) for column in cube.crossed.T)
 
 
-def _submission(measured: MeasuredVariant, entrant: int) -> Record:
+def _submission(measured: MeasuredVariant, entrant: int, year: str, on: date) -> Record:
     facts = measured.submissions[entrant]
+    card = facts.card.as_shown(on) if facts.card else None
+    hidden = facts.card is not None and facts.card.is_anonymous(on)
     return {
         "entrant": measured.labels[entrant],
         "submission": facts.id,
         "submission_hash": facts.hash,
-        "title": facts.card.title if facts.card else facts.id,
-        "kind": facts.card.kind if facts.card else "entrant",
+        "title": card.title if card else facts.id,
+        "kind": card.kind if card else "entrant",
         "made_elsewhere": measured.cube.entrants[entrant] in measured.made_elsewhere,
-        "card": facts.card.model_dump_json() if facts.card else "",
-        "readme": facts.readme,
+        "card": card.model_dump_json() if card else "",
+        "licence": licence(card) if card else "",
+        "citation": citation(facts.card, facts.hash, on, year) if facts.card else "",
+        "readme": "" if hidden else facts.readme,
     }
 
 

@@ -1,4 +1,4 @@
-"""Columns of the board's tables; every table but `rows` and `across` names the variant of the task it belongs to."""
+"""Columns of the board's tables; every table here but `across` names the variant of the task it belongs to."""
 
 from __future__ import annotations
 
@@ -143,6 +143,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         kind=TEXT,
         made_elsewhere=FLAG,
         card=TEXT,
+        licence=TEXT,
+        citation=TEXT,
         readme=TEXT,
     ),
     "budgets": _schema(

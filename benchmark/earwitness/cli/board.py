@@ -28,9 +28,13 @@ def board(
     only: Annotated[
         str, typer.Option(metavar="code|explanations", help="Show those that were run here, or made elsewhere, alone.")
     ] = "",
+    notices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The owner's file: who is withdrawn, and tries a month.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Build the board from the runs' rows and print the ranking; exits with 4 where a run cannot be read."""
+    """Build the board from the runs' rows and print the ranking; exits with 4 where a run cannot be read or is not let
+    in."""
     from rich.console import Console
 
     from earwitness import board as boards
@@ -38,7 +42,7 @@ def board(
     boards.chosen([], only)
     unread = None
     try:
-        path = boards.build(_places(runs), writable(out, "--out"), say=notice)
+        path = boards.build(_places(runs), writable(out, "--out"), say=notice, notices=notices)
     except boards.UnreadRunsError as error:
         path, unread = error.path, error
     if json:

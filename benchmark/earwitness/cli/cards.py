@@ -70,8 +70,12 @@ def _task_record(task: Task) -> dict[str, Any]:
 
 
 def _submission_record(submission: Submission) -> dict[str, Any]:
-    card = submission.card.model_dump(mode="json")
-    return {**card, "hashes": submission.hashes, "folder": str(submission.folder)}
+    from earwitness.citing import citation
+    from earwitness.submission_card import today
+
+    card, hashes = submission.card.model_dump(mode="json"), submission.hashes
+    cited = citation(submission.card, next(iter(hashes.values())), today())
+    return {**card, "hashes": hashes, "folder": str(submission.folder), "citation": cited}
 
 
 def _show(record: dict[str, Any], json: bool) -> None:
@@ -83,9 +87,11 @@ def _show(record: dict[str, Any], json: bool) -> None:
 
 
 def _lines(key: str, value: Any) -> list[tuple[str, str]]:
-    """A card's entry as lines: nested keys with dots, lists of tables one line each."""
+    """A card's entry as lines: nested keys with dots, lists of tables and texts of several lines one line each."""
     if isinstance(value, dict):
         return [line for name, inner in value.items() for line in _lines(f"{key}.{name}", inner)]
+    if isinstance(value, str) and "\n" in value:
+        return [(key if i == 0 else "", line) for i, line in enumerate(value.splitlines())]
     if isinstance(value, list | tuple) and value and isinstance(value[0], dict):
         return [
             (

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
     from earwitness.harness.run import Progress, RunOutcome
-    from earwitness.submission import BudgetCurve
+    from earwitness.submission_card import BudgetCurve
     from earwitness.tracks import Explanation
 
 

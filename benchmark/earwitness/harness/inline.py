@@ -29,7 +29,8 @@ from earwitness.harness.run import drop_stale_originals, execute
 from earwitness.results.rows import INLINE, Status
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import load_model
-from earwitness.submission import ExplainerCard, Submission, SubmissionCard
+from earwitness.submission import Submission
+from earwitness.submission_card import ExplainerCard, SubmissionCard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from earwitness.submission import CARD, Submission, read_submission
 
 if TYPE_CHECKING:
     from earwitness.hub.fetching import Fetched
-    from earwitness.submission import Budget, SubmissionCard
+    from earwitness.submission import Budget
+    from earwitness.submission_card import SubmissionCard
 
 
 class HubSubmission(Submission):

@@ -15,6 +15,7 @@ from earwitness.publishing.card import Dataset, card
 from earwitness.results.folders import open_runs
 from earwitness.results.rows import RECIPE, read_run, write_table
 from earwitness.results.task_hashes import parted
+from earwitness.submission_card import anonymous_in, today
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +67,8 @@ def target(text: str) -> HubAddress:
 def push(asked: Push) -> Pushed:
     """Push runs in one commit; a run that is there is replaced, others stay, and the card is written anew.
 
-    Raises EarwitnessError where a run cannot be read or is not done, or tells the seed of fresh items; HubError where
-    there is no token, or the hub refuses.
+    Raises EarwitnessError where a run cannot be read or is not done, tells the seed of fresh items, or names authors
+    who are anonymous as yet; HubError where there is no token, or the hub refuses.
     """
     runs = _runs(asked)
     api = _api(asked.to)
@@ -98,6 +99,8 @@ def _runs(asked: Push) -> list[StoredRun]:
                 f"{run.folder} is of fresh items, and its rows tell their seed; add --reveal-seeds where nobody is to "
                 "answer for them any more"
             )
+        if anonymous_in(run.recipe, today()):
+            raise EarwitnessError(f"{run.folder}: its {RECIPE} names authors who are not to be named yet; leave it out")
     return runs
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from earwitness.errors import short, shortened
 from earwitness.pull_requests.text import code, plain, table
+from earwitness.submission_card import today
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def error_page(answer: str, line: str) -> str:
 
 def page(found: Findings, scope: str = "") -> str:
     """All that is said of a submission, as Markdown; `scope` says what else its branch changes."""
-    card = found.submission.card
+    card = found.submission.card.as_shown(today())
     lines = [f"{TITLE}: {code(card.id)} {_answer(found)}", ""]
     authors = ", ".join(card.authors) or "nobody"
     lines += [f"{_text(card.title)}, by {_text(authors)}; licence {_text(card.licence)}; {card.kind}.", ""]
