@@ -1,4 +1,4 @@
-"""Cross-attention weighted by its gradient (after Grad-CAM, arXiv 1610.02391)."""
+"""Cross-attention times its gradient, element by element, in all layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class GradCam(PromptExplainer):
+class GradientAttention(PromptExplainer):
     """Positive part of attention times its gradient in every layer and head, averaged over them, step by step.
 
     The gradient is that of the whole sound's teacher-forced log-likelihood, so a frame's row says what attention at
@@ -35,13 +35,13 @@ class GradCam(PromptExplainer):
 
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items, in their order."""
-        batches = scores_in_batches(items, self.batch, lambda batch: _cams(model, batch))
+        batches = scores_in_batches(items, self.batch, lambda batch: _products(model, batch))
         return [
             relevance_map(averaged(scores, item, self.average)) for scores, item in zip(batches, items, strict=True)
         ]
 
 
-def _cams(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
+def _products(model: PromptModel, items: Sequence[PromptItem]) -> np.ndarray:
     """Positive part of attention times gradient, averaged over layers and heads, [B, F, N]."""
     layers = gradient_weighted(*forced_likelihood(model, items))
     return torch.stack(layers).mean(0)[:, : items[0].codes.shape[-1]].double().cpu().numpy()
