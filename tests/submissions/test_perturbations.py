@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from baselines import baseline, tiny_items, tiny_model
+from earwitness.explaining.attention_suppression import suppressed, suppressing
+from earwitness.models import masked_attention
 from earwitness.tracks.prompt import PromptItem, Removal
 
 
@@ -32,18 +34,51 @@ def test_occlusion_is_the_fall_of_likelihood_without_the_tokens_word(removal: Re
     np.testing.assert_allclose(found.weights, found.order.clip(min=0) / found.order.max(), atol=1e-12)
 
 
-def test_atman_is_the_fall_of_likelihood_with_a_token_turned_down() -> None:
+def scored(item: PromptItem, token: int | None, left: float) -> np.ndarray:
+    """Log-likelihood [F] where a token's score, less its row's least, is multiplied by `left` before the softmax."""
+
+    def attended(query, key, value, bias, masking):
+        scores = query @ key.transpose(2, 3)
+        scores = scores - scores.min(-1, keepdim=True).values
+        if token is not None:
+            scores[..., token] *= left
+        return scores.softmax(-1) @ value, scores
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(masked_attention, "attended", attended)
+        return likelihood(item, np.ones(len(item.tokens)), Removal.SCALE)
+
+
+@pytest.mark.parametrize("left", [0.1, 0.6])
+def test_atman_is_the_fall_of_likelihood_with_a_tokens_shifted_score_multiplied(left: float) -> None:
     item = tiny_items()[0]
-    text = np.where(item.special, 0.0, 1.0)
-    quiet = text.copy()
-    quiet[1] = 0.1
-    fall = likelihood(item, text, Removal.RENORMALISE) - likelihood(item, quiet, Removal.RENORMALISE)
-    found = baseline("atman").build(average="none").explain(tiny_model(), item)
-    np.testing.assert_allclose(found.order[:, 1], fall, atol=1e-4)
+    whole = scored(item, None, left)
+    falls = [whole - scored(item, token, left) for token in np.flatnonzero(~item.special)]
+    found = baseline("atman").build(left=left, average="none").explain(tiny_model(), item)
+    assert np.abs(falls).max() > 1e-2
+    np.testing.assert_allclose(found.order[:, ~item.special].T, falls, atol=1e-4)
 
 
-def test_turning_attention_down_to_nothing_is_occlusion_of_the_token() -> None:
-    item = tiny_items()[0]  # every word is one token
-    none_left = baseline("atman").build(left=0.0, removal="scale").explain(tiny_model(), item)
-    occluded = baseline("occlusion").build(removal="scale").explain(tiny_model(), item)
-    np.testing.assert_allclose(none_left.weights, occluded.weights, atol=1e-6)
+def test_padding_is_not_the_least_of_a_row_and_gets_no_attention() -> None:
+    attention = torch.tensor([0.1, 0.3, 0.6, 0.0])[None, None, None]
+    alone = suppressed(attention[..., :3], torch.tensor([1.0, 1.0, 0.2]))
+    padded = suppressed(attention, torch.tensor([1.0, 1.0, 0.2, 0.0]))
+    torch.testing.assert_close(padded[..., :3], alone)
+    assert padded[..., 3].item() == 0
+
+
+def test_attention_is_as_it_was_after_atman_also_where_it_failed() -> None:
+    plain = masked_attention.remove
+    baseline("atman").explainer.explain(tiny_model(), tiny_items()[0])
+    assert masked_attention.remove is plain
+    with pytest.raises(ZeroDivisionError), suppressing():
+        1 / (masked_attention.remove is plain)
+    assert masked_attention.remove is plain
+
+
+def test_a_pass_without_a_mask_is_left_alone_while_attention_is_suppressed() -> None:
+    model, item = tiny_model(), tiny_items()[0]
+    codes, text = torch.as_tensor(item.codes)[None], model.encode([item.prompt])
+    plain = model.logits(codes, text)
+    with suppressing():
+        torch.testing.assert_close(model.logits(codes, text), plain, rtol=0, atol=0)
