@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 from pydantic import Field
 
-from earwitness.explaining.attention_suppression import suppressing
+from earwitness.explaining.attention_suppression import SuppressedModel
 from earwitness.explaining.prompt_likelihoods import masked_likelihoods
 from earwitness.explaining.token_maps import Average, averaged, positive_map
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class AtMan(PromptExplainer):
-    """The fall of each frame's teacher-forced log-likelihood when one token's attention is suppressed."""
+    """The fall of each frame's teacher-forced log-likelihood when one token's attention is suppressed.
+
+    White box, for decoders in the layout of transformers' MusicGen and of audiocraft.
+    """
 
     left: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """What the token's shifted attention score is multiplied by, 1 minus the paper's suppression factor."""
@@ -35,8 +38,8 @@ class AtMan(PromptExplainer):
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items; all tokens of all prompts share the passes."""
         factors = [one_by_one(item.special, self.left) for item in items]
-        with suppressing():
-            likelihoods = masked_likelihoods(model, items, factors, Removal.SCALE, self.batch)
+        view = cast("PromptModel", SuppressedModel(model))
+        likelihoods = masked_likelihoods(view, items, factors, Removal.SCALE, self.batch)
         scores = [falls(values, item) for values, item in zip(likelihoods, items, strict=True)]
         return [positive_map(averaged(score, item, self.average)) for score, item in zip(scores, items, strict=True)]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from baselines import baseline, tiny_items, tiny_model
-from earwitness.explaining.attention_suppression import suppressed, suppressing
+from earwitness.errors import ExplainerFailedError
+from earwitness.explaining.attention_suppression import SuppressedModel, suppressed
 from earwitness.models import masked_attention
 from earwitness.tracks.prompt import PromptItem, Removal
 
@@ -60,25 +63,23 @@ def test_atman_is_the_fall_of_likelihood_with_a_tokens_shifted_score_multiplied(
 
 
 def test_padding_is_not_the_least_of_a_row_and_gets_no_attention() -> None:
-    attention = torch.tensor([0.1, 0.3, 0.6, 0.0])[None, None, None]
-    alone = suppressed(attention[..., :3], torch.tensor([1.0, 1.0, 0.2]))
-    padded = suppressed(attention, torch.tensor([1.0, 1.0, 0.2, 0.0]))
+    scores = torch.tensor([1.0, 3.0, 2.0, -9.0])[None, None, None]
+    alone = suppressed(scores[..., :3], torch.tensor([1.0, 1.0, 0.2]))
+    padded = suppressed(scores, torch.tensor([1.0, 1.0, 0.2, 0.0]))
     torch.testing.assert_close(padded[..., :3], alone)
     assert padded[..., 3].item() == 0
 
 
-def test_attention_is_as_it_was_after_atman_also_where_it_failed() -> None:
-    plain = masked_attention.remove
-    baseline("atman").explainer.explain(tiny_model(), tiny_items()[0])
-    assert masked_attention.remove is plain
-    with pytest.raises(ZeroDivisionError), suppressing():
-        1 / (masked_attention.remove is plain)
-    assert masked_attention.remove is plain
-
-
-def test_a_pass_without_a_mask_is_left_alone_while_attention_is_suppressed() -> None:
+def test_a_model_whose_tokens_are_left_alone_is_the_model_and_stays_it() -> None:
     model, item = tiny_model(), tiny_items()[0]
     codes, text = torch.as_tensor(item.codes)[None], model.encode([item.prompt])
-    plain = model.logits(codes, text)
-    with suppressing():
-        torch.testing.assert_close(model.logits(codes, text), plain, rtol=0, atol=0)
+    plain, view = model.logits(codes, text), SuppressedModel(model)
+    torch.testing.assert_close(view.logits(codes, text, text.mask.float()), plain, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(view.logits(codes, text, 0.1 * text.mask), plain, atol=1e-2)
+    torch.testing.assert_close(model.logits(codes, text), plain, rtol=0, atol=0)
+
+
+def test_a_model_without_cross_attention_is_said_to_have_none() -> None:
+    bare = SuppressedModel(SimpleNamespace(module=torch.nn.Linear(2, 2)))
+    with pytest.raises(ExplainerFailedError, match="nothing to suppress"):
+        bare.logits(torch.zeros(1, 1, 1), None, torch.ones(1, 2))
