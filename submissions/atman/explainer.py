@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
+from pydantic import Field
 
+from earwitness.explaining.attention_suppression import SuppressedModel
 from earwitness.explaining.prompt_likelihoods import masked_likelihoods
 from earwitness.explaining.token_maps import Average, averaged, positive_map
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
@@ -17,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class AtMan(PromptExplainer):
-    """The fall of each frame's teacher-forced log-likelihood when one token's attention is suppressed."""
+    """The fall of each frame's teacher-forced log-likelihood when one token's attention is suppressed.
 
-    left: float = 0.1
-    """Share of the token's attention that is left, 1 minus the paper's suppression factor."""
-    removal: str = "renormalise"
-    """What becomes of the rest: a value of `Removal`. `renormalise` adds log(left) to the score before the softmax."""
+    White box, for decoders in the layout of transformers' MusicGen and of audiocraft.
+    """
+
+    left: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """What the token's shifted attention score is multiplied by, 1 minus the paper's suppression factor."""
     average: Average = "asked"
     """Frames that rows are averaged over, for a map [N]: `asked`, `all`, or `none` for a map with all rows."""
     batch: int = 64
@@ -34,22 +37,23 @@ class AtMan(PromptExplainer):
 
     def explain_batch(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
         """The maps [F, N] of several items; all tokens of all prompts share the passes."""
-        masks = [suppressed(item.special, self.left) for item in items]
-        likelihoods = masked_likelihoods(model, items, masks, Removal(self.removal), self.batch)
+        factors = [one_by_one(item.special, self.left) for item in items]
+        view = cast("PromptModel", SuppressedModel(model))
+        likelihoods = masked_likelihoods(view, items, factors, Removal.SCALE, self.batch)
         scores = [falls(values, item) for values, item in zip(likelihoods, items, strict=True)]
         return [positive_map(averaged(score, item, self.average)) for score, item in zip(scores, items, strict=True)]
 
 
-def suppressed(special: np.ndarray, left: float) -> np.ndarray:
-    """Masks [1 + n, N]: nothing suppressed, then each of the text's n tokens in turn; special tokens are always out.
+def one_by_one(special: np.ndarray, left: float) -> np.ndarray:
+    """Factors [1 + n, N]: nothing suppressed, then each of the text's n tokens in turn.
 
-    >>> suppressed(np.array([False, False, True]), 0.25).tolist()
-    [[1.0, 1.0, 0.0], [0.25, 1.0, 0.0], [1.0, 0.25, 0.0]]
+    >>> one_by_one(np.array([False, False, True]), 0.25).tolist()
+    [[1.0, 1.0, 1.0], [0.25, 1.0, 1.0], [1.0, 0.25, 1.0]]
     """
-    masks = np.tile(np.where(special, 0.0, 1.0), (1 + int((~special).sum()), 1))
     text = np.flatnonzero(~special)
-    masks[1 + np.arange(len(text)), text] = left
-    return masks
+    factors = np.ones((1 + len(text), len(special)))
+    factors[1 + np.arange(len(text)), text] = left
+    return factors
 
 
 def falls(likelihoods: np.ndarray, item: PromptItem) -> np.ndarray:

@@ -44,20 +44,26 @@ class Checkout:
             warnings.warn(f"{name} is at {at}, figures were taken with {self.commit}", stacklevel=2)
         return found
 
-    def module(self, package: str, name: str) -> Any:
+    def beside(self, package: str) -> str:
+        """A package of the checkout under a name of its own: an installed one of the same name stays what it is."""
+        return f"{package}_of_{self.repository.split('/')[1]}"
+
+    def module(self, package: str, name: str, within: str = "", renamed: bool = False) -> Any:
         """A module of a package of the checkout, imported without running the `__init__` of the packages around it.
 
-        These import what the module does not need.
+        These import what the module does not need. The package lies in the folder `within`; `renamed`, it is imported
+        under the name that `beside` gives it.
         """
-        folder = self.folder()
+        folder = self.folder() / within
         parts = name.split(".")[:-1]
+        called = self.beside(package) if renamed else package
         for depth in range(len(parts) + 1):
-            dotted = ".".join([package, *parts[:depth]])
+            dotted = ".".join([called, *parts[:depth]])
             if dotted not in sys.modules:
                 empty = types.ModuleType(dotted)
                 empty.__path__ = [str(folder.joinpath(package, *parts[:depth]))]
                 sys.modules[dotted] = empty
-        return importlib.import_module(f"{package}.{name}")
+        return importlib.import_module(f"{called}.{name}")
 
 
 def package(name: str, module: str, wanted: str) -> Any:

@@ -12,7 +12,8 @@ from earwitness.submission import read_submission
 from earwitness.tracks.prompt import PromptItem
 
 ISSUE = (
-    "random uniform attention occlusion atman gradient_input integrated_gradients grad_cam chefer kernel_shap audiogenx"
+    "random uniform attention occlusion atman gradient_input integrated_gradients grad_cam gradient_attention "
+    "chefer kernel_shap audiogenx"
 )
 MODEL_FREE = {"random", "uniform"}
 

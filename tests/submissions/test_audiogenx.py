@@ -9,6 +9,7 @@ import torch
 
 from baselines import IDS, SUBMISSIONS, baseline, make_item, tiny_items, tiny_model
 from earwitness.datasets import scenes
+from earwitness.explaining.audiogenx_released import SingleSteps
 from earwitness.models.musicgen import from_pretrained
 from earwitness.submission import read_submission
 
@@ -44,7 +45,7 @@ def test_the_objective_is_the_papers_evaluated_step_by_step() -> None:
 
 
 def reached(model: MusicgenModel, items: Sequence[PromptItem], trained: Any) -> dict[str, np.ndarray]:
-    """Objectives [B] that the maps of every other submission reach, and those of AudioGenX as `trained`."""
+    """Objectives [B], special tokens being out, of the maps of every other submission and of AudioGenX as `trained`."""
     others = [name for name in IDS if not name.startswith("audiogenx")]
     explainers = {name: baseline(name).explainer for name in others} | {"audiogenx": trained}
     frames = items[0].codes.shape[1]
@@ -56,7 +57,9 @@ def reached(model: MusicgenModel, items: Sequence[PromptItem], trained: Any) -> 
 
 
 def test_training_reaches_a_lower_objective_than_any_other_entrants_mask() -> None:
-    objectives = reached(tiny_model(), long_enough(), baseline("audiogenx_15_epochs").build(average="none", epochs=150))
+    objectives = reached(
+        tiny_model(), long_enough(), baseline("audiogenx").build(average="none", special=False, epochs=150)
+    )
     best = objectives.pop("audiogenx")
     for name, others in objectives.items():
         assert (best < others).all(), name
@@ -68,7 +71,7 @@ def test_on_the_micro_model_15_epochs_beat_every_other_entrants_mask() -> None:
     model = from_pretrained(str(SUBMISSIONS.parent / "tasks" / "micro_prompt" / "model"))
     records = scenes.load(split="validation", items=8, seed=1)
     items = [make_item(model, record.prompt, seed) for seed, record in enumerate(records)]
-    objectives = reached(model, items, baseline("audiogenx_15_epochs").build(average="none"))
+    objectives = reached(model, items, baseline("audiogenx").build(average="none", special=False, epochs=15, lr=1e-2))
     for name, found in objectives.items():
         print(f"\n{name}: mean objective {found.mean():.3f}", end="")
     best = objectives.pop("audiogenx")
@@ -130,10 +133,52 @@ def test_the_released_procedure_gives_a_noisy_mask_and_leaves_the_model_as_it_wa
 
 
 def test_a_single_step_without_history_reads_one_column_of_codes() -> None:
-    module, model, item = baseline("audiogenx").module, tiny_model(), tiny_items()[0]
-    batch = module.prepare(model, [item])
-    every = torch.ones(item.codes.shape[1], len(item.tokens))
-    found = module.single_steps(model, batch, every)
+    model, item = tiny_model(), tiny_items()[0]
+    steps = SingleSteps(model, item)
+    found = steps.hidden(torch.ones(len(steps.columns), len(item.tokens)))
+    torch.testing.assert_close(found[0], steps.original[0], rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(found[5], steps.original[5], atol=1e-2)
+
+
+def test_the_released_procedure_trains_on_every_step_of_the_delay_pattern() -> None:
+    model, item = tiny_model(), tiny_items()[0]
+    codebooks, frames = item.codes.shape
+    steps = SingleSteps(model, item)
+    assert len(steps.original) == len(steps.columns) == frames + codebooks - 1
     whole = model.hidden(torch.as_tensor(item.codes)[None], model.encode([item.prompt]))[0]
-    torch.testing.assert_close(found[0], whole[0], rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(found[5], whole[5], atol=1e-2)
+    torch.testing.assert_close(steps.original[:frames], whole, rtol=1e-4, atol=1e-4)
+    for k in range(codebooks):
+        np.testing.assert_array_equal(steps.columns[k + 1 :, k][:frames], item.codes[k, : len(steps.columns) - k - 1])
+
+
+def test_the_end_of_the_sentence_is_in_both_masks_and_in_the_penalties_of_the_released_procedure() -> None:
+    model, item = tiny_model(), tiny_items()[0]
+    steps = SingleSteps(model, item)
+    weights = torch.full((len(steps.columns), len(item.tokens)), 0.5)
+    other = weights.clone()
+    other[:, torch.as_tensor(item.special)] = 0.9
+    plain, moved = steps.terms(weights, weights), steps.terms(other, other)
+    for one, two in zip(plain, moved, strict=True):
+        assert abs(float(one - two)) > 1e-3
+    assert float(moved.size - plain.size) == pytest.approx(0.4 * len(steps.columns) * item.special.sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("special", [True, False])
+def test_special_tokens_take_part_in_causal_masks_where_they_are_asked_for(special: bool) -> None:
+    batch = baseline("audiogenx").module.prepare(tiny_model(), tiny_items(), special)
+    for taking_part, own, item in zip(batch.explained[:, 0], batch.text.mask, tiny_items(), strict=True):
+        length = len(item.tokens)
+        expected = np.ones(length) if special else ~item.special
+        np.testing.assert_array_equal(taking_part[:length], expected)
+        assert own.sum() == length
+        assert not taking_part[length:].any(), "padding"
+
+
+def test_maps_trained_with_special_tokens_are_others_than_those_trained_without() -> None:
+    item = long_enough()[0]
+    with_them, without = (
+        baseline("audiogenx").build(special=special, epochs=3).explain(tiny_model(), item).weights
+        for special in (True, False)
+    )
+    assert not np.allclose(with_them, without, atol=1e-6)
+    assert not with_them[item.special].any()

@@ -1,8 +1,11 @@
-"""The four explainers that differentiate."""
+"""The explainers that differentiate."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from baselines import baseline, tiny_items, tiny_model
@@ -16,6 +19,18 @@ def likelihood(item: PromptItem, states: torch.Tensor) -> torch.Tensor:
     mask = torch.as_tensor(~item.special, dtype=torch.float32)[None]
     logits = model.logits(codes, Encoded(states, text.mask), mask)
     return log_likelihood(logits, codes)[0]
+
+
+def attention_and_gradients(item: PromptItem, frames: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Each layer's attention [1, H, T, N], and the gradient of the first frames' log-likelihood by it."""
+    model, codes = tiny_model(), torch.as_tensor(item.codes)[None]
+    text = model.encode([item.prompt])
+    states = text.states.clone().requires_grad_()
+    mask = torch.as_tensor(~item.special, dtype=torch.float32)[None]
+    forced = model.teacher_forced(codes, Encoded(states, text.mask), mask, attentions=True)
+    total = log_likelihood(forced.logits, codes)[:, :frames].sum()
+    gradients = torch.autograd.grad(total, forced.attentions)
+    return [each.detach() for each in forced.attentions], list(gradients)
 
 
 def test_gradient_times_input_is_the_slope_along_the_tokens_state() -> None:
@@ -47,18 +62,29 @@ def test_integrated_gradients_add_up_to_the_likelihood_over_that_of_the_null_sta
     np.testing.assert_allclose(found.sum(1)[[0, 6]], whole.view(2, 6).sum(1), rtol=2e-2, atol=2e-2)
 
 
-def test_grad_cam_is_positive_where_attention_helps() -> None:
+def test_gradient_attention_is_positive_where_attention_helps_in_any_layer() -> None:
     item = tiny_items()[0]
-    model, codes = tiny_model(), torch.as_tensor(item.codes)[None]
-    text = model.encode([item.prompt])
-    states = text.states.clone().requires_grad_()
-    mask = torch.as_tensor(~item.special, dtype=torch.float32)[None]
-    forced = model.teacher_forced(codes, Encoded(states, text.mask), mask, attentions=True)
-    total = log_likelihood(forced.logits, codes).sum()
-    gradients = torch.autograd.grad(total, forced.attentions)
-    maps = [(a * g).clamp(min=0)[0].mean(0) for a, g in zip(forced.attentions, gradients, strict=True)]
-    expected = (sum(maps) / len(maps))[: codes.shape[-1]].detach().numpy() * ~item.special
-    found = baseline("grad_cam").build(average="none").explain(model, item).weights
+    model, frames = tiny_model(), item.codes.shape[1]
+    maps = [(a * g).clamp(min=0)[0].mean(0) for a, g in zip(*attention_and_gradients(item, frames), strict=True)]
+    expected = (sum(maps) / len(maps))[:frames].numpy() * ~item.special
+    found = baseline("gradient_attention").build(average="none").explain(model, item).weights
+    np.testing.assert_allclose(found, expected / expected.max(), atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [1, 2])
+def test_grad_cam_weights_the_heads_of_the_last_layer_by_their_mean_gradient(share: int) -> None:
+    item = tiny_items()[0]
+    frames = item.codes.shape[1] // share
+    attentions, gradients = attention_and_gradients(item, frames)
+    attention, gradient = attentions[-1][0].numpy(), gradients[-1][0].numpy()
+    expected = np.zeros(attention.shape[1:])
+    for t, i in np.ndindex(expected.shape):
+        heads = [attention[h, t, i] * gradient[h].mean() for h in range(len(attention))]
+        expected[t, i] = max(0.0, sum(heads) / len(heads))
+    expected = expected[: item.codes.shape[1]] * ~item.special
+    asked = replace(item, frames=(0, frames))
+    found = baseline("grad_cam").build(average="none").explain(tiny_model(), asked).weights
+    assert expected.any()
     np.testing.assert_allclose(found, expected / expected.max(), atol=1e-5)
 
 

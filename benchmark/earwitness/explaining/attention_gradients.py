@@ -1,4 +1,4 @@
-"""Attention weighted by its gradient: what Grad-CAM and the relevance of Chefer et al. start from."""
+"""Attention and its gradient: what `grad_cam`, `gradient_attention` and the relevance of Chefer et al. start from."""
 
 from __future__ import annotations
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import nn
-from torch.nn.functional import cosine_similarity, gumbel_softmax, prelu
+from torch.nn.functional import cosine_similarity, prelu
 
+from earwitness.explaining.audiogenx_released import MaskTraining, released_mask
 from earwitness.explaining.token_maps import Average, averaged
 from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor
 
@@ -30,7 +29,7 @@ class PromptBatch(NamedTuple):
     original: Tensor
     """[B, F, D] final hidden states u of the unmasked conditional branch."""
     explained: Tensor
-    """[B, 1, N] 1 on the tokens that get a weight, 0 on special tokens and padding, which are always out."""
+    """[B, 1, N] 1 on the tokens that take part in both masks, 0 on padding and, where they are out, special tokens."""
 
 
 class FrameNetworks:
@@ -77,7 +76,10 @@ class AudioGenX(PromptExplainer):
     """A small network for every frame, trained on one prompt, gives each token its weight in the frame."""
 
     procedure: str = "causal"
-    """causal: one teacher-forced pass with row-wise masks; released: the authors' code, for comparison."""
+    """causal: one teacher-forced pass with row-wise masks; released: as the authors' code does, for comparison."""
+    special: bool = True
+    """Whether special tokens (`</s>`) take part in both masks and in the penalties, as they do in the authors' code;
+    otherwise they are out. Their weights are not in the map. Released: they always do."""
     average: Average = "asked"
     """Frames that rows of P are averaged over, for a map [N]: `asked` (the paper's interval-focused importance, or its
     holistic one where an item asks for the whole sound), `all`, or `none` for a map with all rows."""
@@ -102,6 +104,11 @@ class AudioGenX(PromptExplainer):
         if self.procedure not in {"causal", "released"}:
             raise ValueError(f"procedure must be causal or released; found {self.procedure!r}")
 
+    @property
+    def training(self) -> MaskTraining:
+        """How the networks are trained."""
+        return MaskTraining(self.epochs, self.lr, self.weight_decay, self.temperature, self.width, self.size, self.norm)
+
     def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
         """The map [F, N] of one item."""
         return self.explain_batch(model, [item])[0]
@@ -116,8 +123,11 @@ class AudioGenX(PromptExplainer):
         return maps
 
     def objectives(self, model: PromptModel, items: Sequence[PromptItem], masks: Sequence[np.ndarray]) -> np.ndarray:
-        """The published objective [B] (lower is better) of any masks [F, N] in [0, 1], causal and without noise."""
-        batch = prepare(model, items)
+        """The published objective [B] (lower is better) of any masks [F, N] in [0, 1], causal and without noise.
+
+        Special tokens are out: maps give them no weight.
+        """
+        batch = prepare(model, items, special=False)
         padded = np.zeros((len(items), batch.codes.shape[-1], batch.explained.shape[-1]), dtype=np.float32)
         for row, mask in zip(padded, masks, strict=True):
             row[:, : mask.shape[-1]] = mask
@@ -126,7 +136,7 @@ class AudioGenX(PromptExplainer):
             return self._losses(model, batch, given, given).double().cpu().numpy()
 
     def _causal(self, model: PromptModel, items: Sequence[PromptItem]) -> list[TokenMap]:
-        batch = prepare(model, items)
+        batch = prepare(model, items, self.special)
         networks, noise = self._draw(batch, items)
         optimiser = torch.optim.Adam(networks.parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
         for epoch in range(self.epochs):
@@ -173,40 +183,8 @@ class AudioGenX(PromptExplainer):
         return FrameNetworks(first, rest), noise.to(states.device)
 
     def _released(self, model: PromptModel, item: PromptItem) -> TokenMap:
-        """One module a frame, frames as sequences of length 1, both halves of guidance, noise to the end."""
-        batch = prepare(model, [item])
-        states, keep = batch.text.states[0], batch.explained[0]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(item.explainer_seed)
-            sizes = (states.shape[-1], self.width)
-            networks = nn.ModuleList(
-                nn.Sequential(nn.Linear(*sizes), nn.PReLU(), nn.Linear(self.width, 1), nn.Sigmoid())
-                for _ in range(item.codes.shape[1])
-            ).to(model.device)
-            optimiser = torch.optim.Adam(networks.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-            for _ in range(self.epochs):
-                weights, mask = self._sampled(networks, states)
-                factual = single_steps(model, batch, mask * keep)
-                counterfactual = single_steps(model, batch, (1 - mask) * keep)
-                kept = cosine_similarity(batch.original[0], factual, dim=-1).sum()
-                lost = cosine_similarity(batch.original[0], counterfactual, dim=-1).sum()
-                explained = weights * keep
-                penalty = self.size * explained.abs().sum() + self.norm * torch.linalg.vector_norm(explained)
-                optimiser.zero_grad()
-                torch.autograd.backward(lost - kept + penalty)
-                optimiser.step()
-            with torch.no_grad():
-                _, mask = self._sampled(networks, states)
+        mask = released_mask(model, item, self.training)[: item.codes.shape[1]]
         return self._to_map(mask, mask, item)
-
-    def _sampled(self, networks: nn.ModuleList, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights P [F, N], network by network, and one relaxed sample of them."""
-        weights = [network(states)[:, 0] for network in networks]
-        samples = [
-            gumbel_softmax(torch.log(torch.stack([1 - weight, weight], dim=-1) + 1e-9), tau=self.temperature)[:, 1]
-            for weight in weights
-        ]
-        return torch.stack(weights), torch.stack(samples)
 
     def _to_map(self, weights: Tensor, order: Tensor, item: PromptItem) -> TokenMap:
         """Weights [F, N] of the text's tokens, 0 on special ones; `order` breaks ties where weights saturate."""
@@ -217,56 +195,11 @@ class AudioGenX(PromptExplainer):
 
 
 @torch.no_grad()
-def prepare(model: PromptModel, items: Sequence[PromptItem]) -> PromptBatch:
-    """Encode items and run the unmasked pass once."""
+def prepare(model: PromptModel, items: Sequence[PromptItem], special: bool) -> PromptBatch:
+    """Encode items and run the unmasked pass once; `special` says whether special tokens take part in the masks."""
     text = model.encode([item.prompt for item in items])
     codes = torch.as_tensor(np.stack([item.codes for item in items]), device=model.device)
     explained = torch.zeros(len(items), 1, text.states.shape[1], device=model.device)
     for row, item in zip(explained, items, strict=True):
-        row[0, : len(item.tokens)] = torch.as_tensor(~item.special, device=model.device)
+        row[0, : len(item.tokens)] = torch.as_tensor(special | ~item.special, device=model.device)
     return PromptBatch(text, codes, model.hidden(codes, text), explained)
-
-
-def single_steps(model: PromptModel, batch: PromptBatch, mask: Tensor) -> Tensor:
-    """Hidden states [F, D] of one prompt's frames, each a sequence of length 1 at position 0, under mask [F, N].
-
-    White box, for a decoder in the layout of transformers' MusicGen. The unconditional half runs along, unused.
-    """
-    module: Any = model.module
-    codebooks, frames = batch.codes.shape[1:]
-    columns = torch.full((2, frames, codebooks), module.config.decoder.pad_token_id, device=model.device)
-    for k in range(codebooks):
-        columns[:, k + 1 :, k] = batch.codes[0, k, : frames - k - 1]
-    states = batch.text.states.expand(frames, -1, -1)
-    with scaled_cross_attention(model.module, mask):
-        hidden: Tensor = model.metered(
-            input_ids=columns.reshape(-1, 1),
-            encoder_hidden_states=torch.cat([states, torch.zeros_like(states)]),
-            use_cache=False,
-        ).last_hidden_state
-    return hidden[:frames, 0]
-
-
-@contextmanager
-def scaled_cross_attention(module: nn.Module, mask: Tensor) -> Iterator[None]:
-    """Within it, cross-attention of the first F rows of a pass of single steps is multiplied by mask [F, N]."""
-    rows = torch.cat([mask, torch.ones_like(mask)])[:, None, None]
-
-    def bind(attention: Any) -> Any:
-        def forward(hidden_states: Tensor, key_value_states: Tensor, **_: Any) -> tuple[Tensor, None]:
-            query = attention.q_proj(hidden_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
-            key = attention.k_proj(key_value_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
-            value = attention.v_proj(key_value_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
-            weights = (query @ key.transpose(2, 3) * attention.scaling).softmax(-1) * rows
-            return attention.out_proj((weights @ value).transpose(1, 2).flatten(2)), None
-
-        return forward
-
-    layers: list[Any] = [part for name, part in module.named_modules() if name.endswith(".encoder_attn")]
-    for layer in layers:
-        layer.forward = bind(layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
