@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from earwitness.explaining.attention_gradients import forced_likelihood, gradient_weighted
+from earwitness.explaining.attention_layout import is_attention, projected
 from earwitness.explaining.token_maps import Average, averaged, relevance_map, scores_in_batches
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, TokenMap
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 class Chefer(PromptExplainer):
     """Relevance of tokens to decoding steps: gradient-weighted self- and cross-attention, layer after layer.
 
-    White box: it needs a decoder with `layers`, each with a `self_attn` in the layout of transformers' MusicGen.
+    White box: it needs a decoder with `layers`, each with a `self_attn`, in the layout of transformers' MusicGen or of
+    audiocraft.
     """
 
     average: Average = "asked"
@@ -80,21 +82,17 @@ def recorded_self_attention(module: nn.Module) -> Iterator[list[Tensor]]:
 
     def attend(attention: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         states: Tensor = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
-        shape = (*states.shape[:-1], -1, attention.head_dim)
-        query, key, value = (
-            projection(states).view(shape).transpose(1, 2)
-            for projection in (attention.q_proj, attention.k_proj, attention.v_proj)
-        )
+        query, key, value = projected(attention, states, states)
         length = states.shape[1]
         future = torch.ones(length, length, dtype=torch.bool, device=states.device).triu(1)
-        scores = (query @ key.transpose(2, 3) * attention.scaling).masked_fill(future, float("-inf"))
+        scores = (query @ key.transpose(2, 3) * query.shape[-1] ** -0.5).masked_fill(future, float("-inf"))
         weights = scores.softmax(-1)
         # The first layer's self-attention comes before any text, so nothing has asked for its gradient.
         record.append(weights if weights.requires_grad else weights.requires_grad_())
         attended = (weights @ value).transpose(1, 2).flatten(2)
         return attention.out_proj(attended), *output[1:]
 
-    layers = [part for name, part in module.named_modules() if name.endswith(".self_attn") and hasattr(part, "q_proj")]
+    layers = [part for name, part in module.named_modules() if name.endswith(".self_attn") and is_attention(part)]
     hooks = [layer.register_forward_hook(attend, with_kwargs=True) for layer in layers]
     try:
         yield record

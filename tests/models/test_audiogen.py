@@ -112,7 +112,7 @@ def test_teacher_forced_numbers_are_the_same_under_every_removal_operator(both, 
     assert all(gap <= 1e-4 for gap in gaps.values()), gaps
 
 
-@pytest.mark.parametrize("name", ["occlusion", "atman", "grad_cam", "audiogenx"])
+@pytest.mark.parametrize("name", ["occlusion", "atman", "chefer", "grad_cam", "audiogenx"])
 def test_an_explainer_gives_the_same_maps_through_either_adapter(name, both):
     explainer = baseline(name).build(epochs=3) if name == "audiogenx" else baseline(name).explainer
     items = [make_item(both[0], prompt, seed) for seed, prompt in enumerate(CAPTIONS[:2])]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.functional import linear
 
 from earwitness.errors import ExplainerFailedError
+from earwitness.explaining.attention_layout import projected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,7 +65,7 @@ def _suppressing(module: nn.Module, factors: Tensor) -> Iterator[None]:
 
     def attend(attention: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
         source = kwargs["key_value_states"] if "key_value_states" in kwargs else args[1]
-        query, key, value = _projected(attention, args[0], source)
+        query, key, value = projected(attention, args[0], source)
         weights = suppressed(query @ key.transpose(2, 3) * query.shape[-1] ** -0.5, factors)
         return attention.out_proj((weights @ value).transpose(1, 2).flatten(2)), *output[1:]
 
@@ -82,16 +82,3 @@ def _suppressing(module: nn.Module, factors: Tensor) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _projected(attention: Any, states: Tensor, source: Tensor) -> list[Tensor]:
-    """Queries [R, H, T, d] of states [R, T, D], keys and values [R, H, N, d] of source [R, N, D]."""
-    given = (states, source, source)
-    if hasattr(attention, "q_proj"):
-        projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-        parts, heads = [project(each) for project, each in zip(projections, given, strict=True)], attention.num_heads
-    else:
-        biases = [None] * 3 if attention.in_proj_bias is None else attention.in_proj_bias.chunk(3)
-        matrices = attention.in_proj_weight.chunk(3)
-        parts, heads = [linear(*each) for each in zip(given, matrices, biases, strict=True)], attention.heads
-    return [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in parts]
