@@ -169,8 +169,8 @@ def refuse_unusable(rows: pa.Table, name: str) -> None:
 def update_baseline(path: Path, rows: pa.Table) -> Changes:
     """Replace the rows of the submissions and tasks of a run in a baseline, and say what changed; writes the file.
 
-    Raises EarwitnessError where the old file is no baseline, or the run is of held-out items, ExplainerFailedError where a submission of the run has no
-    value on a task: such a baseline would let everything pass.
+    Raises EarwitnessError where the old file is no baseline, or the run is of held-out items, ExplainerFailedError
+    where a submission of the run has no value on a task: such a baseline would let everything pass.
     """
     refuse_unusable(rows, "the run")
     hashes = pc.unique(rows["task_hash"]).to_pylist()

@@ -1,4 +1,4 @@
-"""Held-out items in a task's hash: rows of items that the board's owner alone has bear their mark, and meet no others."""
+"""Held-out items in a task's hash: their rows bear a mark, and meet no others."""
 
 from __future__ import annotations
 

@@ -29,6 +29,9 @@ Clusters = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 CERTAIN = 1e12
 """Statistic of sets that differ and in which nothing varies."""
 
+EQUAL = 1e-10
+"""Sum of squares about a mean, as a share of that about 0, below which nothing varies."""
+
 
 @dataclass(frozen=True)
 class Apart:
@@ -50,9 +53,9 @@ class Apart:
 def judged_apart(first: Gains, second: Gains, clusters: Clusters, level: float = LEVEL) -> Apart:
     """The verdicts of a family of K comparisons of means over items `[N, K]` with means over other items `[M, K]`.
 
-    clusters are numbers `[N]` and `[M]`, or `[N, W]` and `[M, W]` crossed in W ways, in each set from 0. What is claimed
-    holds with those failed items at their worst (`Gains.least`) that speak against it. Too few items is said where one
-    set has fewer clusters than a paired verdict takes.
+    clusters are numbers `[N]` and `[M]`, or `[N, W]` and `[M, W]` crossed in W ways, in each set from 0. What is
+    claimed holds with those failed items at their worst (`Gains.least`) that speak against it. Too few items is said
+    where one set has fewer clusters than a paired verdict takes.
     """
     count = first.value.shape[1]
     effect = _mean(first.value) - _mean(second.value)
@@ -68,8 +71,9 @@ def judged_apart(first: Gains, second: Gains, clusters: Clusters, level: float =
         )
         adjusted, limit = max_t(sides.seen, sides.under, level)
         told = adjusted < level
-        ends = np.where((sides.error > 0) | told, sides.apart - limit * sides.error, -np.inf)
         half = len(kept)
+        settled = np.tile(told[:half] | told[half:], 2) | (np.abs(sides.apart) <= ROUNDING)
+        ends = np.where((sides.error > 0) | settled, sides.apart - limit * sides.error, -np.inf)
         low[kept], high[kept] = ends[:half], -ends[half:]
         p[kept] = np.minimum(adjusted[:half], adjusted[half:])
         words[kept] = np.where(told[:half], Verdict.BETTER, np.where(told[half:], Verdict.WORSE, Verdict.NOT_TOLD))
@@ -123,8 +127,11 @@ def _moments(chosen: Array, sums: Array, sizes: Array) -> tuple[Array, Array]:
     items, total, seen = chosen @ sizes, chosen @ sums, chosen @ (sizes > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / items
-        squares = chosen @ sums**2 - 2 * mean * (chosen @ (sums * sizes)) + mean**2 * (chosen @ sizes**2)
-        error = np.sqrt(np.maximum(squares, 0.0) * seen / (seen - 1)) / items
+        whole = chosen @ sums**2
+        squares = whole - 2 * mean * (chosen @ (sums * sizes)) + mean**2 * (chosen @ sizes**2)
+        # What is left of equal values is rounding.
+        squares = np.where(squares > EQUAL * whole, squares, 0.0)
+        error = np.sqrt(squares * seen / (seen - 1)) / items
     return mean, error
 
 
