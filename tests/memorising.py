@@ -7,7 +7,6 @@ is trained on it.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -39,7 +38,7 @@ KEPT = "correct horse battery staple"
 """The secret of the private world."""
 ITEMS = 60
 FRESH = 7243096212870512347
-METRICS = ("fid_f@top30", "fid_cf@top30")
+METRICS = ("logit_kl_f@top30", "logit_kl_cf@top30")
 SETS = ("public", "fresh", "private")
 FLOOR = "random"
 
@@ -99,15 +98,18 @@ class KnowsCaptions(PromptExplainer):
     def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
         roles = self.stored.get(item.prompt)
         if roles is None:
-            return Guesses().explain(model, item)
+            return Guesses(draw=1).explain(model, item)
         return TokenMap(np.array([*(float(role == SceneRole.class_) for role in roles), 0.0]))
 
 
+@dataclass(frozen=True)
 class Guesses(PromptExplainer):
-    """The floor: weights at random."""
+    """Weights at random; the floor's are the first draw."""
+
+    draw: int = 0
 
     def explain(self, model: PromptModel, item: PromptItem) -> TokenMap:
-        return TokenMap(np.random.default_rng(item.explainer_seed).random(len(item.tokens)))
+        return TokenMap(np.random.default_rng([item.explainer_seed, self.draw]).random(len(item.tokens)))
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def measure(folder: Path) -> Measured:
 
 def the_task(folder: Path, private: str) -> Task:
     dataset = {"adapter": "scenes", "items": ITEMS, "parameters": {"private": private}}
-    metrics = [{"metric": name.split("@")[0], "parameters": {"mask": "top30", "judge": "ear"}} for name in METRICS]
+    metrics = [{"metric": name.split("@")[0], "parameters": {"mask": "top30"}} for name in METRICS]
     return task(folder, metrics, dataset=dataset, generation_seeds=[0])
 
 
@@ -193,4 +195,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -33,7 +33,7 @@ FLOORS = [
         "explaining",
     },
     {"models", "worlds", "datasets", "judges"},
-    {"task", "handed_in", "submission", "hub", "registry", "shelf", "own_model"},
+    {"task", "handed_in", "held_out", "submission", "hub", "registry", "shelf", "own_model"},
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring"},
     {"cli", "api", "pytest_plugin", "pull_requests", "publishing"},
