@@ -11,14 +11,15 @@ import duckdb
 import pytest
 from rich.console import Console
 
+import synthetic
 from earwitness import board
-from earwitness.board.held_out import held_out_of, reading, said
+from earwitness.board.held_out import OF_ITEMS, held_out_of, reading, said
 from earwitness.board.printing import tasks_of
 from earwitness.results.held_out import marked
 from earwitness.results.rows import Row, read_run, write_part
 from earwitness.stats.verdicts import Verdict
 from synthetic import Plan, item_ids, write_originals, write_run
-from test_board import rebuild, shelved, table
+from test_board import build, rebuild, shelved, table
 
 MARK = "0123456789abcdef"
 SECRETS = ("hidden-", "moon", "4711471147114711")
@@ -153,3 +154,16 @@ def test_held_out_items_of_other_seeds_are_compared_with_none(tmp_path: Path, mo
             write_run(tmp_path / "runs", some, submission)
     rebuild(tmp_path)
     assert records(tmp_path) == {}
+
+
+def test_the_items_of_a_private_world_are_withheld_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(skill=SKILL, items=8)
+    card = synthetic.card
+    private = {"adapter": "scenes", "items": 8, "parameters": {"private": "0" * 32}}
+    monkeypatch.setattr(synthetic, "card", lambda some: {**card(some), "dataset": private})
+    plan = shelved(tmp_path, monkeypatch, plan)
+    path = build(tmp_path, plan)
+    found = {name: table(path, f"SELECT count(*) AS n FROM {name}")[0]["n"] for name in ("rows", *OF_ITEMS)}
+    assert set(found.values()) == {0}
+    assert table(path, "SELECT count(*) AS n FROM ranks") == [{"n": 3}]
+    assert "their owner's alone" in table(path, "SELECT note FROM tasks")[0]["note"]
