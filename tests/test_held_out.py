@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,28 @@ def test_files_are_held_out_items_where_their_digest_is_the_published_one(tmp_pa
     recorded = recipe.describe(Run(hidden, submission("random"), Arguments(), tmp_path), [])["task"]
     assert str(files) not in json.dumps(recorded)
     files.write_text(files.read_text().replace("quiet", "loud"))
-    for wrong, complaint in ((str(files), "its digest is not the one in"), ("nowhere", "there is no 'nowhere'")):
+    for wrong, complaint in ((str(files), "its digest is not the one in"), ("nowhere", "'nowhere' is none")):
         with pytest.raises(EarwitnessError, match=complaint):
             held_out(task, wrong)
+
+
+@pytest.mark.parametrize("where", ["", "a\0b", "x" * 5000, "~nobody/x", "pipe", "loop"])
+def test_a_path_that_leads_to_no_files_is_one_line(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = publish(make_captions_task(tmp_path / "task"), digest="0" * 64, items=2)
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("loop").symlink_to("loop")
+    with pytest.raises(EarwitnessError, match=r"is none|its digest is not") as told:
+        held_out(task, where or "task")
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 500
+
+
+def test_a_run_names_files_wherever_the_command_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = captions_of(tmp_path / "own.csv", ("a quiet dog", "the far rain"))
+    task = publish(make_captions_task(tmp_path / "task"), digest=files_digest(files), items=2)
+    monkeypatch.chdir(tmp_path)
+    assert held_out(task, "own.csv").where == str(files)
 
 
 def test_a_digest_is_of_names_and_contents(tmp_path: Path) -> None:

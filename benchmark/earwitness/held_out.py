@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from earwitness import plugins
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, shortened
 from earwitness.identity import digest, files_of
 from earwitness.private import SECRET, seed_of
 from earwitness.results.held_out import marked
@@ -48,18 +48,23 @@ class HeldOutTask(Task):
 
     def __init__(self, public: Task, published: HeldOutCard, files: Path | None) -> None:
         """`files` are the owner's; None where a secret draws the items."""
-        source = {} if files is None else {"source": str(files.resolve())}
+        self._files = files
+        source = {} if files is None else {"source": self.where}
         dataset = public.card.dataset.model_copy(update={"items": published.items, **source})
         card = public.card.model_copy(update={"dataset": dataset})
         super().__init__(card, public.folder, public.copies, public.own_model)
         self.public = public
         self._published = published
-        self._files = files
 
     @property
     def mark(self) -> str:
         """What rows say of the held-out items: 16 hex digits of what is published of them."""
         return digest(self._published.model_dump())
+
+    @property
+    def where(self) -> str:
+        """Where the items are from, as `--held-out` names it wherever it is called."""
+        return OF_SECRET if self._files is None else str(self._files.resolve())
 
     @property
     def hash(self) -> str:
@@ -118,7 +123,7 @@ def held_out(task: Task, where: str) -> HeldOutTask:
         )
     if files_digest(path) != published.digest:
         raise EarwitnessError(
-            f"{path} does not hold the held-out items of task {task.id}: its digest is not the one in "
+            f"{shortened(where)} does not hold the held-out items of task {task.id}: its digest is not the one in "
             f"{task.folder / HELD_OUT}"
         )
     return HeldOutTask(task, published, path)
@@ -137,12 +142,17 @@ def _published(task: Task) -> HeldOutCard:
 def files_digest(path: Path) -> str:
     """SHA-256 over names and contents of a folder's files, or of one file, whole: 64 hex digits.
 
-    Identities take 16 of them, which bind nobody: two folders of one digest would be found in 2**32 attempts.
+    Identities take 16 of them, which bind nobody: two folders of one digest would be found in 2**32 attempts. Raises
+    EarwitnessError where a file cannot be read.
     """
     whole = hashlib.sha256()
     for file in files_of(path) if path.is_dir() else [path]:
         name = file.relative_to(path).as_posix() if file != path else path.name
-        whole.update(os.fsencode(name) + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise EarwitnessError(f"cannot read {file}: {error.strerror or error}") from error
+        whole.update(os.fsencode(name) + b"\0" + hashlib.sha256(content).digest())
     return whole.hexdigest()
 
 

@@ -78,10 +78,12 @@ def run(
         raise EarwitnessError("--fresh and --held-out each name other items than the card's; give one of them")
     if device not in DEVICES:
         raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
-    arguments = Arguments(items, seed, fresh, device, "", seeds_of(explainer_seeds), held_out or "")
+    arguments = Arguments(items, seed, fresh, device, "", seeds_of(explainer_seeds))
     typed = frozenset(name for name in vars(arguments) if is_typed(context, name))
     tasks = tasks_of(names_of(task, "--task"), model, source or [])
-    tasks = tasks if held_out is None else [with_held_out(each, held_out) for each in tasks]
+    if held_out is not None:
+        hidden = [with_held_out(each, held_out) for each in tasks]
+        tasks, arguments = list(hidden), replace(arguments, held_out=hidden[0].where)
     entrants = entrants_of(tasks, names_of(submission, "--submission"))
     # Where no code is run there is nothing to be kept from it.
     secret = next(filter(None, map(secret_of, tasks)), "")

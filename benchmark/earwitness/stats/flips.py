@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ TIE = 1e-5
 ROUNDING = 1e-12
 """What is smaller is rounding."""
 Signs = NDArray[np.float32]
+Under = NDArray[np.floating[Any]]
+"""[R, K] statistics under each of some assignments."""
 
 
 def signs(clusters: int, draws: int = DRAWS, seed: int = 0, chunk: int = CHUNK) -> Iterator[Signs]:
@@ -73,7 +75,7 @@ def stepped_down(
         told |= more
 
 
-def max_t(observed: Array, under: Callable[[NDArray[np.int64]], Iterator[Array]], level: float) -> tuple[Array, float]:
+def max_t(observed: Array, under: Callable[[NDArray[np.int64]], Iterator[Under]], level: float) -> tuple[Array, float]:
     """Adjusted p-values [K] of one-sided statistics [K], and the critical value of the last step.
 
     under gives, for the statistics of the given numbers, chunks [R, k] of what they are under each assignment, the one

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earwitness.stats.flips import CHUNK, DRAWS, ROUNDING, max_t
+from earwitness.stats.flips import CHUNK, DRAWS, ROUNDING, Under, max_t
 from earwitness.stats.paired import cluster_sums, coarsest, inflation
 from earwitness.stats.verdicts import LEVEL, Gains, Verdict, fewest
 
@@ -100,7 +100,7 @@ class _Sets:
         """[K] as it is; crossed clusters lower it."""
         self.apart, self.error = self.apart[0], self.error[0]
 
-    def under(self, chosen: NDArray[np.int64]) -> Iterator[Array]:
+    def under(self, chosen: NDArray[np.int64]) -> Iterator[Under]:
         """Chunks [R, k] of the statistics of some columns, under which clusters are of which set."""
         drawn, own = np.random.default_rng(0), self._own()
         yield _statistics(*self._compared(own, (1.0, 1.0), chosen))

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from earwitness.stats.flips import DRAWS, ROUNDING, Signs, max_t, signs, stepped_down
+from earwitness.stats.flips import DRAWS, ROUNDING, Signs, Under, max_t, signs, stepped_down
 from earwitness.stats.intervals import Array
 from earwitness.stats.multiplicity import holm
 from earwitness.stats.paired import cluster_sums, coarsest, inflation, sign_flip, standard_error
@@ -211,7 +211,7 @@ def _tests(seen: Array, columns: Array, level: float) -> tuple[Array, float]:
     seen may have been lowered, as crossed clusters ask.
     """
 
-    def under(chosen: NDArray[np.int64]) -> Iterator[Array]:
+    def under(chosen: NDArray[np.int64]) -> Iterator[Under]:
         narrow = columns[:, chosen].astype(np.float32)
         for some in signs(len(columns), chunk=max(1, AT_ONCE // max(columns.shape[1], 1))):
             yield some @ narrow
