@@ -15,7 +15,7 @@ from earwitness import plugins
 from earwitness.errors import EarwitnessError, shortened
 from earwitness.identity import digest, files_of
 from earwitness.private import SECRET, seed_of
-from earwitness.results.held_out import marked
+from earwitness.results.held_out import PRIVATE, marked
 from earwitness.seeds import derive
 from earwitness.task import Card, Task, read_card
 
@@ -23,8 +23,6 @@ HELD_OUT = "held_out.toml"
 """File beside a task's card."""
 OF_SECRET = "secret"
 """What `--held-out` names where items are drawn by the secret; anything else is a path."""
-PRIVATE = "private"
-"""Parameter of datasets by which a whole world is private: the fingerprint of a secret (`earwitness.private`)."""
 
 
 class HeldOutCard(Card):
@@ -116,10 +114,10 @@ def held_out(task: Task, where: str) -> HeldOutTask:
             )
         seed_of(published.fingerprint)
         return HeldOutTask(task, published, None)
-    path = Path(where).expanduser()
-    if not path.exists():
+    path = Path(os.path.expanduser(where))
+    if not (os.path.isdir(path) or os.path.isfile(path)):
         raise EarwitnessError(
-            f"task {task.id}: its held-out items are files of their owner's, and there is no {where!r}"
+            f"task {task.id}: its held-out items are files of their owner's, and {shortened(where)!r} is none"
         )
     if files_digest(path) != published.digest:
         raise EarwitnessError(

@@ -16,9 +16,8 @@ from rich.text import Text
 from earwitness.board.cells import probability, short, value
 from earwitness.board.columns import number
 from earwitness.board.store import records
-from earwitness.held_out import PRIVATE
 from earwitness.results.filling import definers, direction
-from earwitness.results.held_out import mark_of, public_of
+from earwitness.results.held_out import PRIVATE, mark_of, public_of
 from earwitness.results.task_hashes import parted
 from earwitness.stats.unpaired import judged_apart
 from earwitness.stats.verdicts import Gains, Verdict

@@ -6,6 +6,8 @@ from earwitness.results.task_hashes import parted
 
 HELD = "-held"
 """What stands between the hash of a task and the mark of its held-out items."""
+PRIVATE = "private"
+"""Parameter of datasets by which a whole world is private: the fingerprint of a secret (`earwitness.private`)."""
 
 
 def marked(task_hash: str, mark: str) -> str:
