@@ -29,6 +29,7 @@ from earwitness.results.rows import Row, Status
 from earwitness.scoring import Setting
 from earwitness.scoring.prompt import scoring
 from earwitness.stats.unpaired import Apart, judged_apart
+from earwitness.stats.verdicts import Gains
 from earwitness.task import Task
 from earwitness.tracks.prompt import Encoded, PromptExplainer, PromptItem, PromptModel, TokenMap
 from earwitness.worlds.scene_captions import PUBLIC, Lexicon, SceneRole
@@ -127,11 +128,12 @@ class Measured:
 
     def apart(self, first: str, second: str, submission: str) -> Apart:
         """Whether a submission's gains over the floor on one set are those on another."""
-        gains = []
-        for which in (first, second):
-            names = [name for name, _ in self.cubes[which].entrants]
-            gains.append(gains_over(self.cubes[which], [names.index(submission)], names.index(FLOOR), range(2)))
-        return judged_apart(*gains, (self.cubes[first].clusters, self.cubes[second].clusters))
+        sides = (self._gains(first, submission), self._gains(second, submission))
+        return judged_apart(*sides, (self.cubes[first].clusters, self.cubes[second].clusters))
+
+    def _gains(self, which: str, submission: str) -> Gains:
+        names = [name for name, _ in self.cubes[which].entrants]
+        return gains_over(self.cubes[which], [names.index(submission)], names.index(FLOOR), range(len(METRICS)))
 
 
 def measure(folder: Path) -> Measured:
