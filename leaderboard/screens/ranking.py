@@ -13,6 +13,7 @@ from state import pick
 from win_rates import across
 from wording import ARROWS, inert, metric_label, number, plural, rank_interval, with_interval
 
+from earwitness.board import held_out as beside
 from earwitness.board import origins
 from earwitness.board.ties import ties
 from earwitness.metrics import name_of
@@ -341,6 +342,31 @@ def provenance(picked: Record) -> None:
             )
 
 
+def held_out(picked: Record) -> None:
+    """Entrants on public and on held-out items."""
+    found = query(
+        "SELECT * FROM held_out WHERE task_key = ? ORDER BY held_out_key, entrant, metric", picked["task_key"]
+    )
+    if not found:
+        return
+    st.subheader("Held-out items")
+    rows = [
+        {
+            "Submission": record["entrant"] + (f" {beside.FLAG}" if beside.flagged(found, record["entrant"]) else ""),
+            "Metric": record["metric"],
+            "Score": with_interval(record, "score", "score_"),
+            "Score, held out": with_interval(record, "held_out_score", "held_out_score_"),
+            "Gain": number(record["gain"]),
+            "Gain, held out": number(record["held_out_gain"]),
+            "Difference": with_interval(record, "difference", ""),
+            "Verdict": beside.said(record),
+        }
+        for record in found
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content")
+    st.caption(beside.reading(found))
+
+
 def show() -> None:
     picked = task()
     entrants, measured = ranking(picked["task_key"]), metrics(picked["task_key"])
@@ -362,6 +388,7 @@ def show() -> None:
         cost(picked, entrants)
     against(picked, entrants, measured)
     curves(picked, entrants, measured)
+    held_out(picked)
     across(picked)
     failures(picked)
     provenance(picked)

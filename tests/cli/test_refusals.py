@@ -50,6 +50,8 @@ def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         ((*RUN, "--explainer-seeds", "0,-1"), "is no list of numbers"),
         ((*RUN, "--explainer-seeds", "0,1,0"), "lists a seed twice"),
         ((*RUN, "--fresh", "9" * 30), "less than or equal to 9223372036854775807"),
+        ((*RUN, "--held-out", "secret"), "task micro_prompt has no held-out items"),
+        ((*RUN, "--held-out", "secret", "--fresh", "7"), "--fresh and --held-out each name other items"),
         ((*RUN, "--task", ""), "--task names nothing"),
         ((*RUN, "--task", ","), "--task names nothing"),
         ((*RUN, "--task", LONG), "no task is called 'xxx"),

@@ -46,6 +46,12 @@ def test_an_update_replaces_a_submission_on_a_task_and_keeps_the_others(tmp_path
     assert sorted(mine["value"].to_pylist()) == [0.1, 0.2]
 
 
+def test_held_out_items_enter_no_baseline(tmp_path: Path) -> None:
+    with pytest.raises(EarwitnessError, match="held-out items, which a baseline would publish"):
+        update_baseline(tmp_path / "b.parquet", table(VALUES, task_hash="h1-held0123456789abcdef"))
+    assert not (tmp_path / "b.parquet").exists()
+
+
 def test_an_update_says_what_changed(tmp_path: Path) -> None:
     old = table({HIGHER: [0.5, 0.5], LOWER: [0.2, 0.2], "size": [0.1, 0.1]})
     new = table(

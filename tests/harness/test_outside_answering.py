@@ -21,6 +21,8 @@ from earwitness.harness.recipe import Arguments, Run
 from earwitness.harness.run import execute, rescore
 from earwitness.harness.sanity import of_run
 from earwitness.harness.verify import verify
+from earwitness.held_out import HeldOutCard, HeldOutTask
+from earwitness.private import SECRET, fingerprint
 from earwitness.results import rows
 from earwitness.results.rows import MADE_ELSEWHERE, UNVERIFIED
 from handing_in import file_of, hand_in
@@ -63,6 +65,15 @@ def path_of(run: Run, item: str) -> Path:
 def again(run: Run) -> Run:
     """The same run with the submission as it lies there now."""
     return replace(run, submission=registry.submission(str(run.submission.folder)))
+
+
+def test_held_out_items_are_handed_out_to_nobody(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make()
+    monkeypatch.setenv(SECRET, "correct horse battery staple")
+    published = HeldOutCard(fingerprint=fingerprint("correct horse battery staple"), items=4)
+    with pytest.raises(EarwitnessError, match="handed out to nobody, so that mine, which is without code, explains"):
+        set_of(replace(run, task=HeldOutTask(run.task, published, None)))
+    assert set_of(run).count == 4
 
 
 def test_what_was_handed_in_is_scored_like_any_other(make: Make, engine: InlineEngine) -> None:

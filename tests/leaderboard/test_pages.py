@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from earwitness import board, registry
+from earwitness.results.held_out import marked
 from earwitness.stats.intervals import Resampling
 from earwitness.task import read_task
 from synthetic import Plan, made_elsewhere, write_run, write_task
@@ -231,6 +232,32 @@ def test_win_rates_over_two_tasks_are_shown_and_a_task_without_audit_is_ranked_r
     opened(app, "task")
     ends = next(frame.value for frame in app.dataframe if "Anti-oracle" in frame.value.columns)
     assert set(ends["Informative"]) == {"not audited", "–"}
+
+
+def test_public_and_held_out_items_stand_side_by_side_and_no_held_out_item_is_shown(tmp_path, page, monkeypatch):
+    registered, home = tmp_path / "registry", registry.home
+    monkeypatch.setattr(registry, "home", lambda kind: registered if kind == "tasks" else home(kind))
+    plan = Plan(items=12, skill={"random": 0.0, "occlusion": 0.9})
+    plan = replace(plan, task_hash=read_task(write_task(registered, plan)).hash)
+    hidden = replace(plan, task_hash=marked(plan.task_hash, "0123456789abcdef"), skill={**plan.skill, "occlusion": 0.0})
+    for some in (plan, hidden):
+        for submission in some.skill:
+            write_run(tmp_path / "runs", some, submission)
+    board.build(tmp_path / "runs", tmp_path / "board", Resampling(draws=50))
+    monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board"))
+    app = started(page, monkeypatch)
+    assert "Held-out items" in text(app)
+    assert "adjusted (max-T) over 4 comparisons" in text(app)
+    table = next(frame.value for frame in app.dataframe if "Gain, held out" in frame.value.columns)
+    assert table["Submission"].tolist() == ["occlusion !"] * 4
+    assert set(table["Verdict"]) == {"more faithful on public items"}
+    app.selectbox(key="task").set_value("planted~held012345").run()
+    assert not app.exception
+    assert "Held-out items" not in text(app)
+    assert "The items are their owner's alone" in text(app)
+    for name in ("item", "task", "submission"):
+        opened(app, name)
+    assert "The board holds no items of this task." in text(opened(app, "item"))
 
 
 def test_without_a_board_the_page_says_how_to_make_one(tmp_path, page, monkeypatch):

@@ -128,6 +128,8 @@ def test_what_is_not_whole_or_tells_a_seed_is_refused_before_the_hub_is_asked(
 ) -> None:
     fresh = planted_run(tmp_path / "fresh", task_hash="aaaabbbbccccdddd-fresh7")
     assert "its rows tell their seed; add --reveal-seeds" in said([str(fresh), "--to", TO], capsys)
+    held = planted_run(tmp_path / "held", task_hash="aaaabbbbccccdddd-held0123456789abcdef")
+    assert "is of held-out items" in said([str(held), "--to", TO, "--reveal-seeds"], capsys)
     running = planted_run(tmp_path / "running")
     text = (running / "run.json").read_text()
     (running / "run.json").write_text(text.replace('"done"', '"incomplete"'))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from earwitness.board import origins
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
+from earwitness.board.held_out import FLAG, flagged, held_out_of, reading, said
 from earwitness.board.life_lines import life_lines
 from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of
 from earwitness.board.store import connect, current, records
@@ -86,7 +87,33 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
     table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
     best = next((entrant["entrant"] for entrant in entrants), "")
-    return title + facts + table + gallery(connection, task, best, board, folder)
+    return title + facts + table + _held_out(connection, task) + gallery(connection, task, best, board, folder)
+
+
+def _held_out(connection: DuckDBPyConnection, task: Record) -> str:
+    """Entrants on public and on held-out items; nothing where none ran these."""
+    found = held_out_of(connection, task)
+    if not found:
+        return ""
+    head = ["Submission", "Metric", "Score", "Held out", "Gain", "Held out", "Difference", "Verdict"]
+    rows = [
+        _row(
+            [
+                html.escape(record["entrant"] + (f" {FLAG}" if flagged(found, record["entrant"]) else "")),
+                html.escape(record["metric"]),
+                _value(record, "score", "score_"),
+                _value(record, "held_out_score", "held_out_score_"),
+                *(_value(record, name, f"{name}_") for name in ("gain", "held_out_gain")),
+                _value(record, "difference", ""),
+                html.escape(said(record)),
+            ],
+            "",
+        )
+        for record in found
+    ]
+    heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
+    return f"<h3>Held-out items</h3>{table}<p><small>{html.escape(reading(found))}</small></p>"
 
 
 def _across(track: str, rates: list[Record]) -> str:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from earwitness import metrics, registry
 from earwitness.errors import EarwitnessError, short
 from earwitness.results.audits import Audit, read_audit
+from earwitness.results.held_out import public_of
 from earwitness.results.task_hashes import parted
 from earwitness.submission import by_track
 from earwitness.submission_card import SubmissionCard
@@ -91,7 +92,7 @@ def task_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> TaskFac
         task = registry.task(id)
     except EarwitnessError:
         task = None
-    if task is not None and task.hash == base:
+    if task is not None and task.hash == public_of(hash):
         audit, problem = _audit(task)
         return TaskFacts(
             id,

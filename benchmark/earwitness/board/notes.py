@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from earwitness.board.held_out import withheld
 from earwitness.board.summary import CALIBRATED, RAW
 from earwitness.results.cube import FLOOR
 from earwitness.stats.composite import FEWEST_PARTS, MOST
@@ -91,6 +92,8 @@ def _origin(measured: MeasuredVariant, summary: Summary) -> Iterator[str]:
         yield "Ceilings are those of the task's own items, so their uncertainty is not in calibrated intervals."
     if 0 < summary.size < FEWEST_CLUSTERS:
         yield f"Too few items for intervals of means: {summary.size} clusters."
+    if withheld(measured.variant.task_hash, task):
+        yield "The items are their owner's alone: of them the board holds means and verdicts."
     if measured.variant.inline:
         yield "These rows were made in the caller's own process: nothing kept the explainer from what scores it."
     if task.other_model:

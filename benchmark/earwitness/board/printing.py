@@ -11,6 +11,7 @@ from rich.text import Text
 from earwitness.board import lines, origins
 from earwitness.board.cells import short, value
 from earwitness.board.curve_printing import print_curves
+from earwitness.board.held_out import print_held_out
 from earwitness.board.life_lines import life_lines
 from earwitness.board.origins import chosen
 from earwitness.board.schema import MARKS
@@ -126,6 +127,7 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console, 
     ):
         console.print(line)
     print_curves(connection, task, console)
+    print_held_out(connection, task, console)
     console.print()
 
 

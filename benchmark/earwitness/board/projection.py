@@ -8,12 +8,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from earwitness.board.across import across, contest
 from earwitness.board.audits import audit_records, variance_record
 from earwitness.board.contrasts import contrasts
 from earwitness.board.curves import Budgets, curve_tables, parted
 from earwitness.board.facts import task_facts
+from earwitness.board.held_out import OF_ITEMS, Placed, held_out_records, withheld
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
 from earwitness.board.notes import task_note
 from earwitness.board.sanity import sanity_records
@@ -37,7 +39,10 @@ Record = dict[str, Any]
 
 
 def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: date) -> dict[str, pa.Table]:
-    """All tables of the ranking, by name, as they may be shown on a day: who is anonymous on it is not named."""
+    """All tables of the ranking, by name, as they may be shown on a day.
+
+    Who is anonymous on it is not named, and of items that are their owner's alone there are means and verdicts.
+    """
     own, budgets = parted(runs)
     every = _rows(runs)
     rows = _rows(own) if budgets else every
@@ -48,7 +53,7 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: da
     # Cards of several ids may ask the same of the same items and differ in their metrics alone: they share a hash.
     facts = {(v.task, v.task_hash): task_facts(v.task, v.task_hash, recipes) for v in found}
     tasks = {task_hash: known for (_, task_hash), known in facts.items()}
-    contests = []
+    contests, placed = [], []
     for variant, key in zip(found, keys(found, tasks), strict=True):
         measured = measured_variant(key, variant, facts[variant.task, variant.task_hash], rows, recipes)
         summary = Summary(measured.cube, measured.facts, measured.task, measured.variant.of_the_card, sampling)
@@ -57,15 +62,18 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: da
         if variant in with_budgets:
             beside = measured_variant(key, variant, facts[variant.task, variant.task_hash], every, recipes)
         curves = curve_tables(Budgets(measured, summary, beside, runs))
-        for name, part_records in {
-            **_tables(measured, summary, own, board),
-            **_described(measured, own, board, on),
-            **curves,
-        }.items():
+        tables = {**_tables(measured, summary, own, board), **_described(measured, own, board, on)}
+        placed.append(Placed(measured, summary, tables["ranks"]))
+        if withheld(variant.task_hash, measured.task):
+            tables |= {name: [] for name in OF_ITEMS}
+        for name, part_records in {**tables, **curves}.items():
             records[name] += [{"task_key": key, **record} for record in part_records]
+    records["held_out"] = held_out_records(placed)
     records["across"] = across(contests, sampling.level, sampling.seed)
-    tables = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
-    return {"rows": every, **tables}
+    projected = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
+    kept = [known.hash for known in facts.values() if not withheld(known.hash, known)]
+    shown = every.filter(pc.is_in(every["task_hash"], value_set=pa.array(kept, pa.string())))
+    return {"rows": shown, **projected}
 
 
 def _rows(runs: Sequence[StoredRun]) -> pa.Table:

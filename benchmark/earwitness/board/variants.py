@@ -14,6 +14,7 @@ from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, subm
 from earwitness.errors import EarwitnessError
 from earwitness.results.coding import once
 from earwitness.results.cube import FLOOR, Cube, cube
+from earwitness.results.held_out import mark_of, public_of
 from earwitness.results.rows import INLINE, MADE_ELSEWHERE
 from earwitness.results.task_hashes import parted
 from earwitness.results.versions import Preferred
@@ -28,8 +29,8 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, order=True)
 class Variant:
-    """Rows that may meet in one rank: of one task and one identity (shifted seeds and fresh items have their own);
-    those that were made in the caller's process stand apart.
+    """Rows that may meet in one rank: of one task and one identity (shifted seeds, fresh and held-out items have their
+    own); those that were made in the caller's process stand apart.
     """
 
     task: str
@@ -44,7 +45,7 @@ class Variant:
     @property
     def of_the_card(self) -> bool:
         """Whether items and seeds are the card's."""
-        return parted(self.task_hash).text == parted(self.task_hash).base
+        return self.task_hash == public_of(self.task_hash)
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,14 @@ def keys(found: Sequence[Variant], tasks: dict[str, TaskFacts]) -> list[str]:
     """
     hashes: dict[str, set[str]] = defaultdict(set)
     for variant in found:
-        hashes[variant.task].add(parted(variant.task_hash).base)
+        hashes[variant.task].add(public_of(variant.task_hash))
     names = []
     for variant in found:
-        base, shift, fresh = parted(variant.task_hash)
+        base, mark = public_of(variant.task_hash), mark_of(variant.task_hash)
+        _, shift, fresh = parted(variant.task_hash)
         other = len(hashes[variant.task]) > 1 and not tasks[variant.task_hash].registered
         parts = [variant.task, base[:6] if other else "", "" if fresh is None else f"fresh{fresh}"]
+        parts.append(f"held{mark[:6]}" if mark else "")
         seed, inline = f"seed{shift}" if shift else "", "inline" if variant.inline else ""
         names.append("~".join(filter(None, [*parts, seed, inline])))
     return names

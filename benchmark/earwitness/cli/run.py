@@ -45,6 +45,10 @@ def run(
     fresh: Annotated[
         int | None, typer.Option(min=0, max=MAX_SEED, metavar="SEED", help="Draw other items of a made world.")
     ] = None,
+    held_out: Annotated[
+        str | None,
+        typer.Option(metavar="secret|PATH", help="The task's held-out items, by their owner's secret or files."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(metavar="HUB_ID_OR_FOLDER", help="Another model than the card's: a variant of the task."),
@@ -67,16 +71,24 @@ def run(
     from earwitness.harness.budgets import at_budgets, settle
     from earwitness.harness.recipe import Arguments
     from earwitness.harness.run import execute
+    from earwitness.held_out import held_out as with_held_out
+    from earwitness.held_out import secret_of
 
+    if fresh is not None and held_out is not None:
+        raise EarwitnessError("--fresh and --held-out each name other items than the card's; give one of them")
     if device not in DEVICES:
         raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
     arguments = Arguments(items, seed, fresh, device, "", seeds_of(explainer_seeds))
     typed = frozenset(name for name in vars(arguments) if is_typed(context, name))
     tasks = tasks_of(names_of(task, "--task"), model, source or [])
+    if held_out is not None:
+        hidden = [with_held_out(each, held_out) for each in tasks]
+        tasks, arguments = list(hidden), replace(arguments, held_out=hidden[0].where)
     entrants = entrants_of(tasks, names_of(submission, "--submission"))
     # Where no code is run there is nothing to be kept from it.
+    secret = next(filter(None, map(secret_of, tasks)), "")
     if isolation is not None or entrants.run_code:
-        arguments = replace(arguments, isolation=isolated(isolation, untrusted, entrants.code_from_hub))
+        arguments = replace(arguments, isolation=isolated(isolation, untrusted, entrants.code_from_hub, secret))
     trusted(tasks, trust_task)
     runs = runs_of(entrants, arguments, writable(out, "--out"), typed)
     runs = at_budgets(runs) if budgets else runs
@@ -104,9 +116,11 @@ def verify(folder: RunFolder, isolation: Isolation = None, trust_task: TrustTask
     """Explain and score a run again in a fresh box and compare its rows with the recorded ones."""
     from earwitness.harness import engines, recipe
     from earwitness.harness.verify import verify as verify_run
+    from earwitness.held_out import secret_of
 
     run = recipe.reopen(folder)
-    level = None if run.submission.card.explanations else isolated(isolation, source=run.submission.source)
+    code, secret = not run.submission.card.explanations, secret_of(run.task)
+    level = isolated(isolation, source=run.submission.source, secret=secret) if code else None
     trusted([run.task], trust_task)
     with progress() as shown:
         verdict = verify_run(folder, engines.get("local"), shown, level)
@@ -146,11 +160,11 @@ def _complaint(verdict: Any) -> str:
     return f"{verdict.run}: the rows on disk are not those that run.json names{versions}"
 
 
-def isolated(asked: str | None, untrusted: bool = False, source: str = "") -> str:
+def isolated(asked: str | None, untrusted: bool = False, source: str = "", secret: str = "") -> str:
     """The isolation level that is asked for, or the strongest that is to be had; says so where that is none.
 
-    Code from the hub, whose address is `source`, is untrusted. Raises EarwitnessError where it is not to be had, or
-    keeps nothing from untrusted code.
+    Code from the hub, whose address is `source`, is untrusted; `secret` names what of a task no submission may know.
+    Raises EarwitnessError where the level is not to be had, or keeps nothing from code that it must be kept from.
     """
     from earwitness.box import LEVELS, UNISOLATED, levels
 
@@ -160,14 +174,15 @@ def isolated(asked: str | None, untrusted: bool = False, source: str = "") -> st
     if found not in UNISOLATED:
         levels.require(found)
         return found
-    if (source or untrusted) and asked is not None:
+    why = source or secret or ("--untrusted" if untrusted else "")
+    if why and asked is not None:
         instead = "copy the folder and run that" if source else "run without --untrusted"
+        instead = "" if secret else f", or read the code and {instead}"
         raise EarwitnessError(
-            f"{source or '--untrusted'}: isolation {found!r} keeps nothing from a submission's code; leave --isolation "
-            f"out, or read the code and {instead}"
+            f"{why}: isolation {found!r} keeps nothing from a submission's code; leave --isolation out{instead}"
         )
-    if source or untrusted:
-        return levels.isolated(source or "--untrusted")
+    if why:
+        return levels.isolated(why)
     if asked is None:
         typer.echo(f"earwitness: submissions run as plain processes, without isolation. {levels.missing()}", err=True)
     return found

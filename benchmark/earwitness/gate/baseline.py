@@ -19,6 +19,7 @@ from earwitness.results.checks import refuse_other_rows, refuse_unbelievable
 from earwitness.results.filling import direction
 from earwitness.results.folders import declare_metrics, unfinished
 from earwitness.results.former import translated
+from earwitness.results.held_out import mark_of
 from earwitness.results.rows import (
     COSTS,
     KEY,
@@ -168,10 +169,13 @@ def refuse_unusable(rows: pa.Table, name: str) -> None:
 def update_baseline(path: Path, rows: pa.Table) -> Changes:
     """Replace the rows of the submissions and tasks of a run in a baseline, and say what changed; writes the file.
 
-    Raises EarwitnessError where the old file is no baseline, ExplainerFailedError where a submission of the run has no
-    value on a task: such a baseline would let everything pass.
+    Raises EarwitnessError where the old file is no baseline, or the run is of held-out items, ExplainerFailedError
+    where a submission of the run has no value on a task: such a baseline would let everything pass.
     """
     refuse_unusable(rows, "the run")
+    hashes = pc.unique(rows["task_hash"]).to_pylist()
+    if any(map(mark_of, hashes)):
+        raise EarwitnessError("the run is of held-out items, which a baseline would publish; name a run of the card's")
     old = read_baseline(path) if os.path.exists(path) else SCHEMA.empty_table()
     pairs = _pairs(rows)
     changes = tuple(_change(pair, rows_of(old, *pair), rows_of(rows, *pair)) for pair in pairs)

@@ -15,6 +15,7 @@ from earwitness.box.aliases import alias
 from earwitness.box.storage import empty, remove
 from earwitness.errors import EarwitnessError, one_line, short
 from earwitness.harness.needs import BYTES
+from earwitness.held_out import secret_of
 from earwitness.identity import digest
 from earwitness.results.file_names import OF_SEED
 from earwitness.results.rows import INLINE, Status
@@ -153,12 +154,15 @@ def explain(
 def box_of(run: Run, brief: Brief, log: Path, stopped: Callable[[], bool] = lambda: False) -> Box:
     """The box that a run's submission explains in, not opened yet.
 
-    Raises EarwitnessError where the submission is from the hub, and the run's isolation keeps nothing from its code.
+    Raises EarwitnessError where the submission is from the hub, or the task holds a secret, and the run's isolation
+    keeps nothing from the submission's code.
     """
-    if run.submission.source and run.arguments.isolation in (*UNISOLATED, INLINE):
+    strange = f"{run.submission.source}: a submission from the hub is a stranger's" if run.submission.source else ""
+    secret = f"{of_task}: no submission may know its secret" if (of_task := secret_of(run.task)) else ""
+    if (strange or secret) and run.arguments.isolation in (*UNISOLATED, INLINE):
         raise EarwitnessError(
-            f"{run.submission.source}: a submission from the hub is a stranger's, and isolation "
-            f"{run.arguments.isolation!r} keeps nothing from its code; use --isolation bwrap or landlock"
+            f"{strange or secret}, and isolation {run.arguments.isolation!r} keeps nothing from its code; use "
+            "--isolation bwrap or landlock"
         )
     return boxes.create(run.arguments.isolation, brief, guard_of(run), log, stopped)
 

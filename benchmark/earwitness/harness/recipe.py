@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from earwitness import registry
 from earwitness.errors import EarwitnessError, NotComparableError
+from earwitness.held_out import HeldOutTask, held_out, public_task
 from earwitness.identity import digest
 from earwitness.own_model import recorded_twin, with_model
 from earwitness.results import former
@@ -71,6 +72,7 @@ class _Some(BaseModel):
     seed: int = 0
     explainer_seeds: list[int] = [0]
     fresh: int | None = None
+    held_out: str = ""
     device: str = ""
     isolation: str = ""
 
@@ -108,6 +110,8 @@ class Arguments:
     isolation: str = "process"
     explainer_seeds: tuple[int, ...] = ONE_SEED
     """Each item is explained under each of them."""
+    held_out: str = ""
+    """Where the task's held-out items are from, as `--held-out` names it; empty for the card's items."""
 
     @classmethod
     def of(cls, recorded: Mapping[str, Any]) -> Arguments:
@@ -127,8 +131,10 @@ class Arguments:
 
     @property
     def described(self) -> dict[str, Any]:
-        """As identities hold them: a run under one explainer seed is what it was before there were several."""
+        """As identities hold them: a run under one explainer seed is what it was before there were several, and the
+        task itself says which items are held out."""
         known = asdict(self)
+        del known["held_out"]
         if self.explainer_seeds == ONE_SEED:
             del known["explainer_seeds"]
         return known
@@ -204,7 +210,8 @@ class Run:
     def setting(self) -> Setting:
         """What scoring is opened for."""
         asked = self.arguments
-        return Setting(self.task, asked.items, asked.seed, asked.fresh, asked.device, self.out / ORIGINALS)
+        fresh = self.task.fresh if isinstance(self.task, HeldOutTask) else asked.fresh
+        return Setting(self.task, asked.items, asked.seed, fresh, asked.device, self.out / ORIGINALS)
 
 
 def describe(run: Run, command: list[str]) -> dict[str, Any]:
@@ -241,7 +248,7 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
             "own_model": None if run.task.own_model is None else run.task.own_model.identity,
             "twin": None if twin is None else twin.model_dump(),
             "copies": run.task.copies,
-            "card": run.task.card.model_dump(mode="json"),
+            "card": public_task(run.task).card.model_dump(mode="json"),
         },
         "submission": {
             "id": run.submission.id,
@@ -351,12 +358,14 @@ def reopen(folder: Path) -> Run:
     """The run of a folder, its task and submission found again.
 
     Raises NotComparableError where what is explained, or the submission, has changed since; the code that makes a
-    task's items may have, and `explained` tells.
+    task's items may have, and `explained` tells. Raises EarwitnessError where held-out items are not to be had.
     """
     recipe = read(folder)
     typed = recipe["arguments"]["typed"]
     arguments = Arguments.of({**typed, **recipe["arguments"]["defaulted"]})
     task = _task(folder, recipe["task"])
+    if arguments.held_out:
+        task = held_out(task, os.path.expanduser(arguments.held_out))
     submission = _submission(recipe["submission"])
     run = Run(task, submission, arguments, folder.resolve().parent, frozenset(typed))
     for kind, then, now in (

@@ -13,6 +13,7 @@ from earwitness.hub.addresses import DATASETS, SCHEME, HubAddress, HubError, par
 from earwitness.hub.complaints import LOG_IN, complaints, no_bars
 from earwitness.publishing.card import Dataset, card
 from earwitness.results.folders import open_runs
+from earwitness.results.held_out import mark_of
 from earwitness.results.rows import RECIPE, read_run, write_table
 from earwitness.results.task_hashes import parted
 from earwitness.submission_card import anonymous_in, today
@@ -93,7 +94,10 @@ def _runs(asked: Push) -> list[StoredRun]:
             raise EarwitnessError(f"{run.folder} is not done; run the same command to finish it, or leave it out")
         if not RUN_NAME.fullmatch(str(run.recipe.get("run", ""))):
             raise EarwitnessError(f"{run.folder}: its {RECIPE} names no run; run it again, or leave it out")
-        fresh = any(parted(text).fresh is not None for text in run.rows["task_hash"].unique().to_pylist())
+        hashes = run.rows["task_hash"].unique().to_pylist()
+        if any(mark_of(text) for text in hashes):
+            raise EarwitnessError(f"{run.folder} is of held-out items, and its rows tell which; leave it out")
+        fresh = any(parted(text).fresh is not None for text in hashes)
         if fresh and not asked.reveal_seeds:
             raise EarwitnessError(
                 f"{run.folder} is of fresh items, and its rows tell their seed; add --reveal-seeds where nobody is to "

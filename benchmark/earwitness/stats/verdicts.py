@@ -19,21 +19,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.stats import t
 
-from earwitness.stats.flips import DRAWS, TIE, Signs, critical, signs, stepped_down
+from earwitness.stats.flips import DRAWS, ROUNDING, Signs, Under, max_t, signs, stepped_down
 from earwitness.stats.intervals import Array
 from earwitness.stats.multiplicity import holm
 from earwitness.stats.paired import cluster_sums, coarsest, inflation, sign_flip, standard_error
 from earwitness.stats.power import POWER
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LEVEL = 0.05
 """Of the chance, for each family, that anything in it is said to be better or worse without being so."""
-ROUNDING = 1e-12
-"""Gains below it are rounding."""
 COMPARED = 500_000_000
 """Pairs times sign assignments that an order of many entrants may take."""
 FEWEST_DRAWS = 2_000
@@ -125,7 +127,7 @@ def judged(gains: Gains, clusters: NDArray[np.int64], margins: Array | None = No
         effect = np.where(items > 0, np.nansum(gains.value, axis=0) / items, np.nan)
         wins = (gains.value > ROUNDING).sum(axis=0) + 0.5 * (np.abs(gains.value) <= ROUNDING).sum(axis=0)
         improvement = np.where(items > 0, wins / items, np.nan)
-    few = (seen < _fewest(level)) | ~(reach > limit)
+    few = (seen < fewest(level)) | ~(reach > limit)
     smallest = np.where(few, np.inf, _smallest(standard_error(gains.value, way) * factor, seen, limit))
     with np.errstate(invalid="ignore", divide="ignore"):
         needed = np.where(np.abs(effect) > ROUNDING, np.ceil(items * (smallest / np.abs(effect)) ** 2), np.inf)
@@ -171,11 +173,11 @@ def order(scores: Array, at_worst: Array, clusters: NDArray[np.int64], level: fl
     sizes = np.bincount(way).astype(np.float64)
     narrowest = float(factor.min(initial=np.inf, where=own))
     reach = sizes.sum() / np.sqrt((sizes**2).sum()) / narrowest if len(sizes) else 0.0
-    enough = len(sizes) >= _fewest(level) and reach > limit
+    enough = len(sizes) >= fewest(level) and reach > limit
     return Order(better & own, count < 2 or bool(better.any()) or bool(enough))
 
 
-def _fewest(level: float) -> int:
+def fewest(level: float) -> int:
     """Clusters below which not even signs that are all alike are told, on either side."""
     return int(np.floor(np.log2(2 / level))) + 1
 
@@ -208,28 +210,13 @@ def _tests(seen: Array, columns: Array, level: float) -> tuple[Array, float]:
 
     seen may have been lowered, as crossed clusters ask.
     """
-    observed = seen.sum(axis=0)
-    if not len(observed):
-        return observed, float("inf")
-    ranked = np.argsort(-observed, kind="stable")
-    narrow, bounds = columns[:, ranked].astype(np.float32), observed[ranked] * (1 - TIE) - ROUNDING
-    counts, total = np.zeros(len(ranked)), 0
-    for some in signs(len(columns), chunk=max(1, AT_ONCE // max(len(ranked), 1))):
-        under = (some @ narrow)[:, ::-1]
-        # Of each place, the largest of what is not ranked before it.
-        running = np.maximum.accumulate(under, axis=1)[:, ::-1]
-        counts += (running >= bounds).sum(axis=0)
-        total += len(some)
-    p = np.empty(len(ranked))
-    p[ranked] = np.maximum.accumulate(counts / max(total, 1))
-    told = p < level
-    left = narrow[:, ~told[ranked]]
-    chunks = [(some @ left).max(axis=1) for some in signs(len(columns), chunk=max(1, AT_ONCE // max(len(ranked), 1)))]
-    limit = critical(np.concatenate(chunks), level)
-    # Where few clusters differ at all, chance has few values: an interval is no narrower than of a normal mean. Nor may
-    # rounding part it from the verdict.
-    limit = max(limit, float(norm.ppf(1 - level / 2)), float(observed[~told].max(initial=-np.inf)))
-    return p, min(limit, float(observed[told].min(initial=np.inf)) * (1 - 1e-9))
+
+    def under(chosen: NDArray[np.int64]) -> Iterator[Under]:
+        narrow = columns[:, chosen].astype(np.float32)
+        for some in signs(len(columns), chunk=max(1, AT_ONCE // max(columns.shape[1], 1))):
+            yield some @ narrow
+
+    return max_t(seen.sum(axis=0), under, level)
 
 
 def _scaled(sums: Array) -> Array:

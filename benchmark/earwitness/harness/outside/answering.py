@@ -19,6 +19,7 @@ from earwitness.errors import (
 from earwitness.handed_in import MANIFEST, HandedItem, HandedSet, fresh_mark, name_of
 from earwitness.harness import explain
 from earwitness.harness.outside.arrays import read_arrays
+from earwitness.held_out import HeldOutTask
 from earwitness.results.rows import MADE_ELSEWHERE, Status
 from earwitness.scoring import outside
 
@@ -64,6 +65,11 @@ def set_of(run: Run) -> HandedSet:
     Raises NotComparableError where the task is another one since, EarwitnessError where there is no set of its items.
     """
     handed, task = handed_in(run), run.task
+    if isinstance(task, HeldOutTask):
+        raise EarwitnessError(
+            f"{handed.path}: held-out items are handed out to nobody, so that {run.submission.id}, which is without "
+            "code, explains none of them; leave it out"
+        )
     of_task = [each for each in handed.manifest.sets if each.task == task.id]
     again = f"make explanations of what `earwitness items {task.id}` hands out"
     if not of_task:
