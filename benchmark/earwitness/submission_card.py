@@ -19,6 +19,9 @@ MOST_AHEAD = 366
 EARLIEST = date(2026, 1, 1)
 """No day on a card lies before: a slip of the pen would name authors at once."""
 
+ENTRANT = "entrant"
+"""Kind of those whose tries are counted: baselines and controls are the project's own, or the owner's."""
+
 
 def today() -> date:
     """The day it is, in UTC."""
@@ -126,7 +129,7 @@ class SubmissionCard(Card):
     title: Text
     authors: tuple[Text, ...]
     licence: Name
-    kind: str = Field(default="entrant", pattern="^(baseline|control|entrant)$")
+    kind: str = Field(default=ENTRANT, pattern=f"^(baseline|control|{ENTRANT})$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
     stochastic: bool | None = None
     """Whether explanations hang on the explainer seed; where they do not, one seed stands for all. None: not said."""

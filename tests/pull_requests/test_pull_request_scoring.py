@@ -107,6 +107,7 @@ def test_a_broken_one_is_invalid_and_nothing_is_run(look: Main, tmp_path: Path) 
             CARD.replace('"Mine"', '"tasks.micro_prompt:Truth"'),
             "tasks.micro_prompt:Truth is code of another place",
         ),
+        (CARD + 'kind = "control"\n', "kind is control; .*leave kind out"),
         (CARD + "rank = 1\n", "rank"),
         ("", "submission.toml"),
     ],

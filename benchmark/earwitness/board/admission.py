@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness.board.facts import submission_facts
 from earwitness.board.notices import WITHDRAWN
-from earwitness.board.tries import ENTRANT, EntrantVersion, began, merged, tried
+from earwitness.board.tries import EntrantVersion, began, merged, tried
 from earwitness.errors import is_blank
 from earwitness.results.curves import budget_of
 from earwitness.results.rows import INLINE
-from earwitness.submission_card import readable_until, too_far, until_in
+from earwitness.submission_card import ENTRANT, readable_until, too_far, until_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

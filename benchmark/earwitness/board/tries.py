@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from earwitness.submission_card import ENTRANT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
 Record = dict[str, Any]
-ENTRANT = "entrant"
-"""Kind of those whose tries are counted: baselines and controls are the owner's."""
 
 
 @dataclass(frozen=True)

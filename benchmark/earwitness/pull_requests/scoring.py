@@ -15,6 +15,7 @@ from earwitness.harness.validation.steps import Options
 from earwitness.harness.validation.submissions import micro_task, validate
 from earwitness.results.folders import open_run
 from earwitness.submission import CARD, read_submission
+from earwitness.submission_card import ENTRANT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +97,11 @@ def read_card(folder: Path) -> Submission:
     if is_blank(found.card.licence):
         raise InvalidSubmissionError(
             f'{folder / CARD}: it names no licence; say by which one others may run the code: licence = "Apache-2.0"'
+        )
+    if found.card.kind != ENTRANT:
+        # The others' tries are not counted, and entrants are compared with them.
+        raise InvalidSubmissionError(
+            f"{folder / CARD}: kind is {found.card.kind}; baselines and controls are the project's own: leave kind out"
         )
     elsewhere = next((card.explainer for card in found.card.explainers.values() if ":" in card.explainer), None)
     if elsewhere is not None:
