@@ -123,6 +123,7 @@ def test_the_recipe_says_what_was_run(folder: Path, first: subprocess.CompletedP
         "items": None,
         "seed": 0,
         "fresh": None,
+        "held_out": "",
         "isolation": levels.strongest(),
         "explainer_seeds": [0],
     }

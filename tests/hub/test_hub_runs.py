@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from earwitness import cli
+from earwitness import cli, registry
 from earwitness.box import levels
 from earwitness.cli.run import isolated
 from earwitness.errors import EarwitnessError
@@ -98,7 +98,9 @@ def test_an_isolation_that_isolates_may_be_asked_for(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("isolation", ["process", "none"])
 def test_no_caller_opens_a_box_that_isolates_nothing(isolation: str, tmp_path: Path) -> None:
     run = SimpleNamespace(
-        submission=SimpleNamespace(source="hf://a/b@c"), arguments=SimpleNamespace(isolation=isolation)
+        task=registry.task("micro_prompt"),
+        submission=SimpleNamespace(source="hf://a/b@c"),
+        arguments=SimpleNamespace(isolation=isolation),
     )
     with pytest.raises(EarwitnessError, match="a stranger's, and isolation"):
         explain.box_of(run, None, tmp_path / "log")  # type: ignore[arg-type]
