@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity, gumbel_softmax
 
+from earwitness.explaining.attention_layout import projected
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -127,9 +129,7 @@ def scaled_cross_attention(module: nn.Module, mask: Tensor) -> Iterator[None]:
 
     def bind(attention: Any) -> Any:
         def forward(hidden_states: Tensor, key_value_states: Tensor, **_: Any) -> tuple[Tensor, None]:
-            query = attention.q_proj(hidden_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
-            key = attention.k_proj(key_value_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
-            value = attention.v_proj(key_value_states).unflatten(-1, (-1, attention.head_dim)).transpose(1, 2)
+            query, key, value = projected(attention, hidden_states, key_value_states)
             weights = (query @ key.transpose(2, 3) * attention.scaling).softmax(-1) * rows
             return attention.out_proj((weights @ value).transpose(1, 2).flatten(2)), None
 
