@@ -175,4 +175,5 @@ def test_hooks_are_local_and_run_what_make_test_runs() -> None:
 
 
 def test_packages_without_their_dependencies_are_known_to_what_looks_for_packages() -> None:
-    assert sorted(map(name_of, WITHOUT_THEIRS)) == sorted(ALONE)
+    asked = [line.partition(";")[0].strip() for line in WITHOUT_THEIRS]
+    assert sorted(asked) == sorted(f"{name}=={version}" for name, version in ALONE.items())

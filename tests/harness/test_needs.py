@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from earwitness import registry
+from earwitness.errors import EarwitnessError
 from earwitness.harness import needs as module
-from earwitness.harness.needs import needs, takes
+from earwitness.harness.needs import needs, require_packages, takes
 from earwitness.task import NeedsCard, Task
 
 CONFIGS = Path(__file__).parents[1] / "published_configs"
@@ -163,6 +164,39 @@ def test_a_package_that_is_missing_is_named_for_the_tasks_that_import_it(monkeyp
     assert needs(registry.task("audiogen_audiocaps"))[0] == "package audiocraft"
     monkeypatch.setattr(module, "_is_installed", lambda name: name != "hear21passt")
     assert needs(registry.task("micro_prompt")) == ["package hear21passt"]
+
+
+@pytest.mark.parametrize(
+    ("task", "absent", "line"),
+    [
+        (
+            "micro_prompt",
+            {"hear21passt"},
+            "hear21passt is not installed: pip install --no-deps hear21passt==0.0.26",
+        ),
+        ("micro_concept", {"librosa"}, "librosa is not installed: pip install 'earwitness[notes]'"),
+        ("micro_speech", {"espeakng_loader"}, "espeakng_loader is not installed: pip install 'earwitness[worlds]'"),
+        (
+            "micro_trace",
+            {"librosa", "tinysoundfont"},
+            "librosa, tinysoundfont are not installed: pip install 'earwitness[notes]' && "
+            "pip install --no-deps tinysoundfont==0.3.7",
+        ),
+        ("micro_prompt", {"numpy"}, "numpy is not installed: pip install numpy"),
+    ],
+)
+def test_packages_that_are_missing_are_one_line_that_installs_them(
+    monkeypatch: pytest.MonkeyPatch, task: str, absent: set[str], line: str
+) -> None:
+    monkeypatch.setattr(module, "_is_complete", lambda: False)
+    monkeypatch.setattr(module, "_is_installed", lambda name: name not in absent)
+    with pytest.raises(EarwitnessError) as error:
+        require_packages(registry.task(task))
+    assert str(error.value) == line
+
+
+def test_nothing_is_raised_where_all_packages_are_here() -> None:
+    require_packages(registry.task("micro_prompt"))
 
 
 def test_looking_loads_nothing_heavy() -> None:

@@ -192,6 +192,26 @@ def test_a_task_that_cannot_be_prepared_leaves_the_other_runs_alone(
     assert (bad.done, bad.errors) == (False, ["model: no weights"])
 
 
+def test_a_package_that_scoring_lacks_is_said_before_anything_is_explained(
+    make_run: Any, engine: Any, box: Any, scoring: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def require(task: Any) -> None:
+        raise EarwitnessError("listener is not installed: pip install listener")
+
+    def prepare(*_: Any) -> None:
+        raise AssertionError("originals were made")
+
+    run = make_run(items=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("earwitness.harness.run.require_packages", require)
+        patch.setattr("earwitness.harness.run.score.prepare", prepare)
+        (outcome,) = execute([run], engine)
+    assert outcome.errors == outcome.shared == ["listener is not installed: pip install listener"]
+    assert not outcome.begun
+    assert not run.folder.exists()
+    assert execute([run], engine)[0].done
+
+
 def test_a_run_of_another_code_is_moved_aside_and_made_again(
     make_run: Any, engine: Any, box: Any, scoring: Any
 ) -> None:

@@ -19,7 +19,7 @@ from earwitness.errors import EarwitnessError, shortened
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.inline import Subject, run_object
 from earwitness.harness.local_copies import require_fitting
-from earwitness.harness.needs import needs
+from earwitness.harness.needs import needs, require_packages
 from earwitness.harness.recipe import Arguments
 from earwitness.own_model import with_model
 from earwitness.scoring import loading
@@ -182,8 +182,9 @@ def _require_beside(model: Any, device: str) -> None:
 
 
 def _require_here(task: Task) -> None:
-    """Raise EarwitnessError where the task's data are not here, and say where to get them."""
-    missing = [each for each in needs(task) if each.startswith(("data ", "package "))]
+    """Raise EarwitnessError where the task's packages or data are not here, and say where to get them."""
+    require_packages(task)
+    missing = [each for each in needs(task) if each.startswith("data ")]
     if missing:
         raise EarwitnessError(f"task {task.id} lacks {', '.join(missing)}; {_where(task)}")
 

@@ -15,19 +15,22 @@ from typing import TYPE_CHECKING
 
 from earwitness.box.view import is_hub_id
 from earwitness.closure import closure, locate
+from earwitness.errors import EarwitnessError
 from earwitness.stand_ins import imported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from earwitness.task import Task
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
 FOR_TESTS = re.compile(r"extra == .(test|dev)\b")
+OF_AN_EXTRA = re.compile(r"extra == .(?!all\b|test\b|dev\b)([a-z]+)")
 WEIGHTS = frozenset({".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".th"})
 """Endings of files that hold weights."""
-ALONE = ("tinysoundfont", "hear21passt", "audiocraft")
-"""Packages that are installed without their dependencies, so that no extra asks for them: requirements-nodeps.txt."""
+ALONE = {"tinysoundfont": "0.3.7", "hear21passt": "0.0.26", "audiocraft": "1.3.0"}
+"""Packages that are installed without their dependencies, so that no extra asks for them, and which version of each:
+requirements-nodeps.txt."""
 PARTS = ".index.json"
 """Ending of the list of files that weights are spread over."""
 BYTES = 4
@@ -42,11 +45,18 @@ def needs(task: Task) -> list[str]:
     """
     card = task.card
     models = [(card.model.source, card.model.revision)] + [(judge.source, judge.revision) for judge in card.judges]
-    missing = [f"package {name}" for name in _packages(task)]
+    missing = [f"package {name}" for name in packages(task)]
     missing += [_weights(source) for source, revision in models if not _is_here(task, source, revision, "model")]
     if card.dataset.source and not _is_here(task, card.dataset.source, card.dataset.revision, "dataset"):
         missing.append(f"data {card.dataset.source}")
     return list(dict.fromkeys(missing))
+
+
+def require_packages(task: Task) -> None:
+    """Raise EarwitnessError where packages are missing that the task imports: which, and how they are installed."""
+    if missing := packages(task):
+        verb = "is" if len(missing) == 1 else "are"
+        raise EarwitnessError(f"{', '.join(missing)} {verb} not installed: {_commands(missing)}")
 
 
 def takes(task: Task) -> str:
@@ -107,7 +117,7 @@ def _cached(source: str, revision: str, kind: str) -> Path | None:
         return None
 
 
-def _packages(task: Task) -> list[str]:
+def packages(task: Task) -> list[str]:
     """Packages that the task's code imports and that are not installed, by the name that is imported."""
     if _is_complete():
         return []
@@ -118,6 +128,26 @@ def _packages(task: Task) -> list[str]:
     modules = [module for name in names if locate(module := f"earwitness.{name}")]
     asked = {name for path in closure(modules).values() for name in _imported(path)}
     return sorted(name for name in asked if not _is_installed(name))
+
+
+def _commands(missing: Sequence[str]) -> str:
+    """What installs these packages."""
+    extras = sorted({extra for name in missing if (extra := _extra(name))})
+    alone = [f"{name}=={ALONE[name]}" for name in missing if name in ALONE]
+    rest = [name for name in missing if name not in ALONE and not _extra(name)]
+    lines = [f"pip install 'earwitness[{','.join(extras)}]'"] if extras else []
+    lines += [f"pip install --no-deps {' '.join(alone)}"] if alone else []
+    lines += [f"pip install {' '.join(rest)}"] if rest else []
+    return " && ".join(lines)
+
+
+def _extra(package: str) -> str:
+    """The smallest extra that asks for a package, by the name that is imported; empty where none does."""
+    asked: dict[str, set[str]] = {}
+    for line in requires("earwitness") or []:
+        if (name := REQUIREMENT.match(line)) and (extra := OF_AN_EXTRA.search(line)):
+            asked.setdefault(extra.group(1), set()).add(name.group().replace("-", "_"))
+    return min((extra for extra, names in asked.items() if package in names), key=lambda x: len(asked[x]), default="")
 
 
 @cache

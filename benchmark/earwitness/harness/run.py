@@ -16,6 +16,7 @@ from earwitness.harness import explain, recipe, score, watched
 from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
 from earwitness.harness.locks import locked
+from earwitness.harness.needs import require_packages
 from earwitness.harness.outside import answering
 from earwitness.harness.score import ProblemJob
 from earwitness.results import rows
@@ -135,7 +136,7 @@ def _execute(runs: Sequence[Run], session: Session) -> None:
     try:
         todo = [run for run in runs if not claimed(run, session.progress.say)]
         prepared: dict[str, Prepared] = {}
-        if todo:
+        if todo := _with_packages(todo, session):
             prepared = _prepare(todo, session)
             _explain(prepared, session)
             _score(prepared, session)
@@ -144,6 +145,20 @@ def _execute(runs: Sequence[Run], session: Session) -> None:
     finally:
         for outcome in new:
             _drop_unbegun(outcome)
+
+
+def _with_packages(runs: Sequence[Run], session: Session) -> list[Run]:
+    """Runs whose tasks' packages are installed: what scores is known to be missing before anything is explained."""
+    found: list[Run] = []
+    for run in runs:
+        try:
+            require_packages(run.task)
+        except EarwitnessError as error:
+            session.failed(run, error)
+            session.outcomes[run.name].shared.append(str(error))
+        else:
+            found.append(run)
+    return found
 
 
 def _drop_unbegun(outcome: RunOutcome) -> None:
