@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from earwitness.board.cells import about, decimal
+from earwitness.board.matrix import SCORE
 from earwitness.stats.verdicts import Verdict
 
 Record = dict[str, Any]
 
 
-def pair_sentence(pair: Record) -> str:
-    """A sentence on a record of the table `pairs`.
+def pair_sentence(pair: Record, score: str = "the score") -> str:
+    """A sentence on a record of the table `pairs`; `score` is what entrants are ranked by, in words.
 
     >>> pair_sentence({"entrant": "a", "against": "b", "metric": "score", "verdict": "better", "gain": 0.2, "low": 0.1,
     ...     "high": 0.3, "items": 40, "needed": 12.0})
@@ -21,7 +22,7 @@ def pair_sentence(pair: Record) -> str:
     'By fid a and b are not told apart on 40 items; about 4,300 would tell a gap as large as the one seen.'
     """
     one, other, items = pair["entrant"], pair["against"], pair["items"]
-    by = f"By {'the score' if pair['metric'] == 'score' else pair['metric']}"
+    by = f"By {score if pair['metric'] == SCORE else pair['metric']}"
     verdict, gain = pair["verdict"], pair["gain"]
     if gain is None:
         return f"{by} nothing is said of {one} and {other}: no item has a value of both that counts."
