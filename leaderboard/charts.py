@@ -24,6 +24,7 @@ LABELS: dict[str, Any] = {
     "domain": False,
     "labelPadding": 10,
     "labelOverlap": False,
+    "labelFlush": False,
 }
 
 
@@ -146,5 +147,5 @@ def matrix(frame: pd.DataFrame, order: list[str]) -> Layers:
     squares = base.transform_filter(alt.FieldOneOfPredicate("verdict", verdicts)).mark_rect(
         opacity=0.45, cornerRadius=3
     )
-    signs = base.mark_text(fontSize=13, color=GREY).encode(text="sign:N")
+    signs = base.mark_text(fontSize=15, fontWeight=700, color=GREY).encode(text="sign:N")
     return alt.layer(squares.encode(color=colour), signs).properties(height=len(order) * 24 + 140)

@@ -7,7 +7,7 @@ import io
 import pandas as pd
 import streamlit as st
 from reading import Record
-from wording import ARROWS, explained, rank_interval
+from wording import ARROWS, explained, rank_interval, unsigned
 
 from earwitness.board import origins
 
@@ -47,8 +47,10 @@ def table(entrants: list[Record], columns: list[Record], found: Results, scale: 
     rows += [_end(MARKS[end], end, columns, scale, ends) for end in stored]
     frame = pd.DataFrame(rows, columns=order)
     typed = [column for column in frame.columns if column not in ("Ranks", "Submission")]
+    for column in typed:
+        frame[column] = frame[column].astype(float).map(unsigned)
     st.dataframe(
-        frame.astype(dict.fromkeys(typed, float)),
+        frame,
         hide_index=True,
         height="content",
         placeholder="",

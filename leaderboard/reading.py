@@ -128,7 +128,8 @@ def traits() -> list[Record]:
                 WHERE runs.task_key = ranks.task_key AND runs.entrant = ranks.entrant) AS isolation,
             (SELECT count(*) FILTER (flag <> '') FROM sanity
                 WHERE sanity.task_key = ranks.task_key AND sanity.entrant = ranks.entrant) AS flags
-        FROM ranks JOIN submissions USING (task_key, entrant) ORDER BY ranks.task_key, ranks.entrant
+        FROM ranks JOIN submissions USING (task_key, entrant)
+        ORDER BY ranks.task_key, ranks.score DESC NULLS LAST, ranks.entrant
         """
     )
 

@@ -14,6 +14,15 @@ def number(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
+def unsigned(value: float | None, digits: int = 2) -> float | None:
+    """A number for a column of so many decimals: 0 where it would be drawn as minus 0, else as it is.
+
+    >>> unsigned(-0.004), unsigned(-0.006), unsigned(None)
+    (0.0, -0.006, None)
+    """
+    return 0.0 if value is not None and round(value, digits) == 0 and value < 0 else value
+
+
 def with_interval(record: Record | None, name: str, prefix: str) -> str:
     """A value with its interval."""
     if record is None or record[name] is None:

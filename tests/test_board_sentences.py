@@ -145,9 +145,9 @@ OTHER_ORDER = [{"change": "mask soft", "entrant": "a", "rank_low": 1, "tau": 0.1
     ("tables", "caveat"),
     [
         ({"sanity": SANITY, "changes": TURNED}, "explanations of a do not change when the input is noise"),
-        ({"changes": TURNED, "metrics": DULL}, "under judge cnn 3 others are better than a"),
-        ({"changes": TURNED[:1]}, "under mask top10 another submission is better than a"),
-        ({"exclusions": WITHOUT}, "without kl another submission is better than a"),
+        ({"changes": TURNED, "metrics": DULL}, "3 others are better than a under judge cnn"),
+        ({"changes": TURNED[:1]}, "another submission is better than a under mask top10"),
+        ({"exclusions": WITHOUT}, "another submission is better than a without kl"),
         ({"metrics": DULL, "changes": OTHER_ORDER}, "kl is uninformative here and in no score"),
         ({"changes": OTHER_ORDER}, "under mask soft the order is another (Kendall's tau 0.10)"),
         ({"metrics": [METRICS[0] | {"share": 0.9}, METRICS[1]]}, "fid alone makes 90 % of what parts the scores"),

@@ -8,7 +8,7 @@ from filters import ALL, filtered
 from reading import Record, landing, query, traits
 from state import pick
 from win_rates import across
-from wording import inert, plural
+from wording import inert, plural, unsigned
 
 NUMBERS = {
     "Leader's score": st.column_config.NumberColumn(
@@ -37,17 +37,17 @@ def says(found: list[Record]) -> None:
 def table(found: list[Record]) -> None:
     rows = [
         {
-            "Track": record["track"],
             "Task": record["task_key"],
-            "Submissions": record["entrants"],
-            "Items": record["items"],
             "Leader": record["leader"],
             "Leader's score": record["score"],
-            "Score low": record["score_low"],
+            "Score low": unsigned(record["score_low"]),
             "Score high": record["score_high"],
             "Not told apart": record["rivals"],
             "Cheapest of them": record["cheapest"],
             "CPU s": record["cheapest_seconds"],
+            "Track": record["track"],
+            "Submissions": record["entrants"],
+            "Items": record["items"],
         }
         for record in found
     ]
@@ -61,7 +61,7 @@ def scores(found: list[Record], shown: list[Record]) -> None:
     for record in shown:
         if record["task_key"] in keys:
             row = by_name.setdefault(record["entrant"], {"Submission": record["entrant"], "Kind": record["kind"]})
-            row[record["task_key"]] = record["score"]
+            row[record["task_key"]] = unsigned(record["score"])
     frame = pd.DataFrame(list(by_name.values()), columns=["Submission", "Kind", *keys])
     ranked = frame[keys].notna().sum(axis=1)
     frame.insert(2, "Tasks", [f"{count} of {len(keys)}" for count in ranked])

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from reading import Record, metrics, pairs, query, ranking, results, sentence, task
 from state import pick
-from wording import ARROWS, explained, inert, metric_label, number
+from wording import ARROWS, explained, inert, metric_label, number, unsigned
 
 from earwitness.board.pair_sentences import pair_sentence
 
@@ -47,8 +47,10 @@ def by_metrics(picked: Record, first: str, second: str, measured: list[Record]) 
     elif not told:
         st.info("These two were not compared: the board pairs those with the highest scores.")
     found, key = results(picked["task_key"]), "mean"
+    scores = {entrant["entrant"]: unsigned(entrant["score"], 3) for entrant in ranking(picked["task_key"])}
     table = [
-        _row("score", told[SCORE], first, second) if metric is None else
+        {**_row("score", told[SCORE], first, second), first: scores.get(first), second: scores.get(second)}
+        if metric is None else
         {
             **_row(metric_label(metric), told.get(metric["metric"]), first, second),
             first: found.get((first, metric["metric"]), {}).get(key),
@@ -71,7 +73,8 @@ def by_metrics(picked: Record, first: str, second: str, measured: list[Record]) 
         "What it is",
     ]
     config = {
-        **{name: st.column_config.NumberColumn(format="%.3f") for name in (first, second, "Low", "High", "p")},
+        **{name: st.column_config.NumberColumn(format="%.3f") for name in (first, second, "Low", "High")},
+        "p": st.column_config.NumberColumn(format="%.4f", help="Adjusted for the family, both sides"),
         "Gain": st.column_config.NumberColumn(
             format="%.3f", help=f"How much more faithful {first} is than {second}, whichever way the metric points"
         ),
@@ -101,11 +104,11 @@ def _row(name: str, told: Record | None, first: str, second: str) -> Record:
     return {
         "Metric": name,
         "Verdict": VERDICTS.get(verdict or "", verdict or "").format(a=first, b=second),
-        "Gain": told.get("gain"),
-        "Low": told.get("low"),
-        "High": told.get("high"),
+        "Gain": unsigned(told.get("gain"), 3),
+        "Low": unsigned(told.get("low"), 3),
+        "High": unsigned(told.get("high"), 3),
         "p": told.get("p"),
-        "Ahead on": told.get("improvement"),
+        "Ahead on": None if told.get("improvement") is None else round(told["improvement"], 2),
         "Items to settle": told.get("needed") if verdict == "not told apart" else None,
     }
 
@@ -129,8 +132,7 @@ def items(picked: Record, first: str, second: str, metric: Record) -> None:
             for row in rows:
                 st.page_link(
                     "screens/item.py",
-                    label=f"{row['item']}: {number(row['a'])} against {number(row['b'])}",
-                    icon="👂",
+                    label=f"{row['item']}: {number(row['a'])} against {number(row['b'])} →",
                     query_params={"task": picked["task_key"], "item": row["item"], "a": first, "b": second},
                 )
 

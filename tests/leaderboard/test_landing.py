@@ -66,7 +66,7 @@ def test_scores_on_each_task_can_be_filtered_and_the_address_keeps_the_filter(at
     assert scores["planted"].dtype == float
     app.selectbox(key="kind").set_value("control").run()
     assert set(app.dataframe[1].value["Submission"]) == {"uniform", "random"}
-    assert app.query_params["kind"] == ["control"]
+    assert dict(app.query_params)["kind"] in ("control", ["control"])
     again = at(kind="control", sanity="flagged")
     assert set(again.dataframe[1].value["Submission"]) == {"uniform"}
 
@@ -122,7 +122,7 @@ def test_the_two_stand_in_the_address_and_each_differing_item_leads_to_listen(at
     assert app.selectbox(key="a").value == "gradient_input"
     app.selectbox(key="a").set_value("uniform").run()
     assert not app.exception
-    assert app.query_params["a"] == ["uniform"]
+    assert dict(app.query_params)["a"] in ("uniform", ["uniform"])
     links = [link.proto for link in app.get("page_link")]
     assert links
     assert all("item=test-" in link.query_string and "a=uniform" in link.query_string for link in links)

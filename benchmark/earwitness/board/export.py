@@ -11,7 +11,8 @@ from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
 from earwitness.board.held_out import FLAG, flagged, held_out_of, reading, said
 from earwitness.board.life_lines import life_lines
-from earwitness.board.printing import across_of, entrants_of, metrics_of, sentence_of, tasks_of
+from earwitness.board.lines import sentence_of
+from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of
 from earwitness.board.store import connect, current, records
 from earwitness.errors import EarwitnessError
 

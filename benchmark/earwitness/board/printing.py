@@ -67,12 +67,6 @@ def metrics_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
     return records(connection, "SELECT * FROM metrics WHERE task_key = ? ORDER BY position", task["task_key"])
 
 
-def sentence_of(connection: DuckDBPyConnection, task: Record) -> str:
-    """What a task's ranking comes to."""
-    (found,) = records(connection, "SELECT sentence FROM sentences WHERE task_key = ?", task["task_key"])
-    return str(found["sentence"])
-
-
 def entrants_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
     """Records of a task's entrants, best first, each with its results by metric."""
     key = task["task_key"]
@@ -122,7 +116,7 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console, 
     )
     console.print(_headline_table(task, headline, shown))
     console.print(_other_table(task, others, shown))
-    console.print(Text(sentence_of(connection, task)))
+    console.print(Text(lines.sentence_of(connection, task)))
     for note in [*_notes(task, headline + others, entrants), *origins.notes(entrants, shown)]:
         console.print(Text(note, style="dim"))
     for line in (

@@ -55,7 +55,7 @@ def sentence_record(tables: Mapping[str, Sequence[Record]], found: Lead, held_ou
     Read are `tasks` (one record), `metrics`, `ranks`, `submissions`, `pairs`, `changes`, `exclusions` and `sanity`;
     held_out are the task's records of public against held-out items.
     """
-    known = _Known(tables, found, held_out)
+    known = _Evidence(tables, found, held_out)
     nothing = {"leader": None, "rivals": [], "cheapest": None, "needed_low": None, "needed_high": None, "caveat": ""}
     if not found.ranked:
         return {**nothing, "sentence": _unranked(known)}
@@ -73,7 +73,7 @@ def sentence_record(tables: Mapping[str, Sequence[Record]], found: Lead, held_ou
     }
 
 
-class _Known:
+class _Evidence:
     """The tables of a task, read for its sentence."""
 
     def __init__(self, tables: Mapping[str, Sequence[Record]], found: Lead, held_out: Sequence[Record]) -> None:
@@ -149,7 +149,7 @@ class _Known:
         ]
         for low, how in sorted(turned, key=lambda turn: -turn[0]):
             many = "another submission is" if low == 2 else f"{low - 1} others are"
-            yield f"caveat: {how} {many} better than {self.leader}"
+            yield f"caveat: {many} better than {self.leader} {how}"
 
     def _order(self) -> Iterator[str]:
         """Changes under which the order is less alike than that of ties is by chance."""
@@ -163,7 +163,7 @@ class _Known:
             yield f"caveat: under {change} the order is another (Kendall's tau {decimal(told[change])})"
 
 
-def _unranked(known: _Known) -> str:
+def _unranked(known: _Evidence) -> str:
     """Why nobody leads."""
     task = known.task
     if not known.found.decidable:
@@ -183,7 +183,7 @@ def _unranked(known: _Known) -> str:
     return "Nobody is ranked: no submission has values of every item and metric that the rank is made of."
 
 
-def _opening(known: _Known) -> str:
+def _opening(known: _Evidence) -> str:
     """Who leads, and who is not told apart from it."""
     leader, items = known.leader, known.task["items"]
     score = known.ranks[leader]["score"]
@@ -200,14 +200,14 @@ def _opening(known: _Known) -> str:
     return f"{name} leads{at}, but {items} items do not tell it apart from {listed(rivals)}"
 
 
-def _equivalent(known: _Known) -> Iterator[str]:
+def _equivalent(known: _Evidence) -> Iterator[str]:
     """Who is equivalent to the leader."""
     alike = known.equivalent
     if alike:
         yield f"{listed(alike)} {'is' if len(alike) == 1 else 'are'} equivalent to {known.leader}"
 
 
-def _cost(known: _Known) -> Iterator[str]:
+def _cost(known: _Evidence) -> Iterator[str]:
     """The cheapest of those that are not told apart."""
     cheapest = known.cheapest()
     if cheapest is None:
