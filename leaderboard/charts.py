@@ -122,10 +122,12 @@ def cost(frame: pd.DataFrame, unit: str) -> Layers:
     placed = label_places(frame[frame["own"]])
     names = [
         alt.Chart(placed[(placed["side"] == side) & (placed["front"] == strong)])
-        .mark_text(align=side, dx=8 if side == "left" else -8, fontSize=12, color=GREY, fontWeight=weight)
+        .mark_text(
+            align=side, dx=8 if side == "left" else -8, fontSize=12, color=GREY, fontWeight=700 if strong else 400
+        )
         .encode(x=x, y=alt.Y("at:Q", title="score"), text="entrant:N")
         for side in ("left", "right")
-        for strong, weight in ((True, 700), (False, 400))
+        for strong in (True, False)
     ]
     return alt.layer(front, curves, others, points, *names).properties(height=HIGH)
 
@@ -136,7 +138,7 @@ SIGNS = {"better": "▲", "worse": "▼", "equivalent": "="}
 def matrix(frame: pd.DataFrame, order: list[str]) -> Layers:
     """Verdicts on all pairs, a square each; columns: entrant (the row), against, verdict, gain, low, high, p."""
     told = frame.assign(sign=frame["verdict"].map(SIGNS).fillna("·"))
-    axis = {"sort": order, "scale": alt.Scale(domain=order)}
+    axis: dict[str, Any] = {"sort": order, "scale": alt.Scale(domain=order)}
     x = alt.X("against:N", axis=alt.Axis(**{**LABELS, "labelAngle": -50, "orient": "top", "labelLimit": 150}), **axis)
     y = alt.Y("entrant:N", axis=alt.Axis(**{**LABELS, "labelLimit": 150}), **axis)
     tip = [alt.Tooltip(f"{name}:N") for name in ("entrant", "against", "verdict")]

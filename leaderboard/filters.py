@@ -36,10 +36,10 @@ def filtered(found: list[Record]) -> list[Record]:
 
 
 def _wanted(record: Record, chosen: dict[str, str]) -> bool:
-    tests = {
-        "kind": lambda kind: record["kind"] == kind,
-        "most": lambda most: record["seconds"] is not None and record["seconds"] <= float(most),
-        "isolation": lambda level: level in (record["isolation"] or ()),
-        "sanity": lambda said: bool(record["flags"]) == (said == FLAGGED),
-    }
-    return all(tests[key](value) for key, value in chosen.items())
+    cost = record["seconds"]
+    return (
+        record["kind"] == chosen.get("kind", record["kind"])
+        and ("most" not in chosen or (cost is not None and cost <= float(chosen["most"])))
+        and ("isolation" not in chosen or chosen["isolation"] in (record["isolation"] or ()))
+        and ("sanity" not in chosen or bool(record["flags"]) == (chosen["sanity"] == FLAGGED))
+    )

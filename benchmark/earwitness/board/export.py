@@ -178,7 +178,9 @@ def _value(record: Record, name: str, prefix: str) -> str:
     value, low, high = (record.get(key) for key in (name, f"{prefix}low", f"{prefix}high"))
     if value is None:
         return "–"
-    return decimal(value) + ("" if low is None else f" <small>[{decimal(low)}, {decimal(high)}]</small>")
+    return decimal(value) + (
+        "" if low is None or high is None else f" <small>[{decimal(low)}, {decimal(high)}]</small>"
+    )
 
 
 def _span(entrants: list[Record]) -> tuple[float, float]:
