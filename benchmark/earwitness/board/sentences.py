@@ -56,7 +56,14 @@ def sentence_record(tables: Mapping[str, Sequence[Record]], found: Lead, held_ou
     held_out are the task's records of public against held-out items.
     """
     known = _Evidence(tables, found, held_out)
-    nothing = {"leader": None, "rivals": [], "cheapest": None, "needed_low": None, "needed_high": None, "caveat": ""}
+    nothing: Record = {
+        "leader": None,
+        "rivals": [],
+        "cheapest": None,
+        "needed_low": None,
+        "needed_high": None,
+        "caveat": "",
+    }
     if not found.ranked:
         return {**nothing, "sentence": _unranked(known)}
     leader, (low, high) = found.ranked[0], known.needed()
