@@ -75,7 +75,7 @@ class ExpectedGradients(SpeechExplainer):
             torch.autograd.grad(scores[:, 0].sum(), rows)
 
         fitting = rows_at_once(slope_of_first, self.batch, cells.device)
-        for part in torch.arange(self.samples, device=model.device).split(fitting):
+        for part in torch.split(torch.arange(self.samples, device=model.device), fitting):
             for total, asked in ((cells, of_cells), (context, of_context)):
                 scores, rows, away = asked(part)
                 for k, score in enumerate(scores.sum(0)):

@@ -51,7 +51,7 @@ class SmoothGrad(PromptExplainer):
             (self.samples, *states.shape[1:]), generator=torch.Generator().manual_seed(item.explainer_seed)
         )
         total = torch.zeros(states.shape[1:], dtype=torch.float64, device=states.device)
-        for part in drawn.to(states).split(self.batch):
+        for part in torch.split(drawn.to(states), self.batch):
             rows = (states + deviation * part).requires_grad_()
             copies = codes.expand(len(part), -1, -1)
             noisy = Encoded(rows, text.mask.expand(len(part), -1))

@@ -54,7 +54,7 @@ class SmoothGrad(SpeechExplainer):
             scores, rows, _ = asked(drawn[:1])
             torch.autograd.grad(scores[:, 0].sum(), rows)
 
-        for part in drawn.split(rows_at_once(slope_of_first, self.batch, cells.device)):
+        for part in torch.split(drawn, rows_at_once(slope_of_first, self.batch, cells.device)):
             scores, rows, masks = asked(part)
             for k, score in enumerate(scores.sum(0)):
                 by_cell, by_token = torch.autograd.grad(
