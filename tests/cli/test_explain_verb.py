@@ -132,7 +132,13 @@ def test_a_prompt_is_explained_scored_shown_and_resumed(explain: Explain, prompt
     assert "score:" not in again.err
 
 
-def test_rows_of_an_own_input_meet_no_rows_of_the_card(explain: Explain, prompt_task: str, tmp_path: Path) -> None:
+def test_rows_of_an_own_input_meet_no_rows_of_the_card_and_are_verified(
+    explain: Explain,
+    prompt_task: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert explain(prompt_task, "random", "--prompt", "a dog barks", "--out", "mine").code == 0
     (run,) = (tmp_path / "mine" / "runs").glob("tiny_prompt__random__*")
     task = registry.task(prompt_task)
@@ -141,6 +147,8 @@ def test_rows_of_an_own_input_meet_no_rows_of_the_card(explain: Explain, prompt_
     other = own_task(task, own_prompt("a dog barks."))
     assert len({task.hash, other.hash, recipe.reopen(run).task.hash}) == 3
     assert task.seed_key != other.seed_key
+    verified = earwitness_here(["verify", str(run), "--isolation", "process"], monkeypatch, capsys)
+    assert (verified.code, verified.out[:9]) == (0, "verified:"), verified
 
 
 def test_a_sound_is_explained_against_what_the_model_hears(explain: Explain, speech_task: str, tmp_path: Path) -> None:

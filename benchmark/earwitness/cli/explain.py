@@ -195,13 +195,15 @@ def _print(values: InputValues) -> None:
 
     others = [id for id in values.entrants if id != FLOOR]
     shown = [metric for metric in values.metrics if metric.headline] or list(values.metrics)
+    with_noise = any(metric.noise is not None for metric in shown)
     records = []
     for metric in shown:
         draws = metric.floor.draws if metric.floor else ()
         cells = [_number(metric.values.get(id)) for id in others]
-        span = f"{min(draws):.3f} to {max(draws):.3f}" if draws else "-"
-        records.append([metric.id, metric.direction, *cells, span, _number(metric.noise)])
-    print_table("", ["metric", "more faithful", *others, f"{FLOOR}, {len(FLOOR_SEEDS)} draws", "noise floor"], records)
+        span = f"{_number(min(draws))} to {_number(max(draws))}" if draws else "-"
+        records.append([metric.id, metric.direction, *cells, span, *([_number(metric.noise)] * with_noise)])
+    heads = ["metric", "more faithful", *others, f"{FLOOR}, {len(FLOOR_SEEDS)} draws", *(["noise floor"] * with_noise)]
+    print_table("", heads, records)
 
 
 def _number(value: float | None) -> str:

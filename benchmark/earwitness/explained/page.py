@@ -29,11 +29,14 @@ FILES = "exhibits"
 ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 OWN_STYLE = """
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .2rem } .input { font-size: 1.15rem }
-td.number, th.number { text-align: right; white-space: nowrap } td small { white-space: normal }
+td.number, th.number { text-align: right; white-space: nowrap } td small, p small { white-space: normal }
+td.number small { display: block; white-space: nowrap }
 .note { border-left: 4px solid #0d9488; padding: .2rem .8rem } .scale { min-width: 9rem }
 .key { display: inline-block; width: .7em; height: .7em; border-radius: 50% }
 """
 COLOURS = ("#0d9488", "#e0652f", "#4c78a8", "#a05fb0", "#c2a02e", "#8a979f")
+ORDER = ("picture", "sound", "curve")
+"""Kinds of exhibits as they follow each other: what was marked, what that does to the sound, and by how much."""
 WIDTH = 150
 """Pixels of a row's scale."""
 NO_VERDICT = "One input: no verdict can be given."
@@ -96,9 +99,15 @@ def _head(shown: InputPage) -> str:
 def _original(shown: InputPage, folder: Path) -> str:
     """The input's own exhibits: the sound that is explained."""
     place = shown.out / ORIGINALS / parted(shown.task_hash).originals
-    found = manifests.exhibits(place, shown.item, shown.out)
+    found = _exhibits(place, shown)
     body = exhibits_of(found, folder / FILES / "input", folder)
     return f"<h2>The sound that is explained</h2>{body}" if body else ""
+
+
+def _exhibits(place: Path, shown: InputPage) -> list[manifests.Record]:
+    """What the input's manifest in a folder lists, in the order in which it is looked at."""
+    found = manifests.exhibits(place, shown.item, shown.out)
+    return sorted((each for each in found if each["kind"] in ORDER), key=lambda each: ORDER.index(each["kind"]))
 
 
 def _sections(shown: InputPage, folder: Path) -> list[str]:
@@ -106,7 +115,7 @@ def _sections(shown: InputPage, folder: Path) -> list[str]:
     parts = []
     for submission in shown.values.entrants:
         run = shown.runs[submission]
-        found = manifests.exhibits(run / RUN_EXHIBITS, shown.item, shown.out)
+        found = _exhibits(run / RUN_EXHIBITS, shown)
         reason = shown.values.failed.get(submission, "")
         body = f"<p>No explanation that could be scored: {html.escape(reason)}</p>" if reason else ""
         body += exhibits_of(found, folder / FILES / submission, folder)
