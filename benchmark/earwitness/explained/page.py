@@ -30,7 +30,7 @@ ARROWS = {"higher": "↑", "lower": "↓", "none": ""}
 OWN_STYLE = """
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .2rem } .input { font-size: 1.15rem }
 td.number, th.number { text-align: right; white-space: nowrap } td small, p small { white-space: normal }
-td.number small { display: block; white-space: nowrap }
+td.number small { display: block; white-space: nowrap } .wide td:first-child { min-width: 14rem }
 .note { border-left: 4px solid #0d9488; padding: .2rem .8rem } .scale { min-width: 9rem }
 .key { display: inline-block; width: .7em; height: .7em; border-radius: 50% }
 """
