@@ -44,13 +44,14 @@ FLOORS = [
         "registry",
         "shelf",
         "own_model",
+        "own_input",
     },
     {"scoring", "exhibits", "box", "harness"},
-    {"board", "gate", "authoring"},
+    {"board", "gate", "authoring", "explained"},
     {"cli", "api", "pytest_plugin", "pull_requests", "publishing"},
 ]
 FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
-SERVING_ALL = ("harness", "board", "gate", "stats", "results", "cli", "box")
+SERVING_ALL = ("harness", "board", "gate", "stats", "results", "cli", "box", "own_input", "explained")
 """Parts that serve every track alike and name none."""
 
 

@@ -13,7 +13,7 @@ from earwitness.cli import app, main
 HEAVY = ("torch", "transformers", "pandas", "streamlit", "numpy", "pyarrow", "pydantic", "duckdb", "datasets", "scipy")
 VERBS = (
     "tasks", "submissions", "run", "score", "verify", "board", "leaderboard", "compare", "check", "baseline", "new",
-    "validate", "train",
+    "validate", "train", "explain",
 )  # fmt: skip
 runner = CliRunner()
 

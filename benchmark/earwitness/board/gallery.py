@@ -68,6 +68,15 @@ def _texts(connection: DuckDBPyConnection, task: Record) -> dict[str, str]:
     }
 
 
+def exhibits_of(found: Sequence[Record], target: Path, folder: Path) -> str:
+    """What an item's manifest lists (`manifests.exhibits`) as a part of a page in `folder`; empty where it is nothing.
+
+    Files are copied to `target`, inside of the page's folder. Raises EarwitnessError where they cannot be.
+    """
+    exhibits = [{**each, "entrant": "", "position": position} for position, each in enumerate(found)]
+    return _item(exhibits, folder, target, folder)
+
+
 def _item(exhibits: Sequence[Record], board: Path, target: Path, folder: Path) -> str:
     """Exhibits of one item: a row of the item's own, and one of the entrant's."""
     rows = []

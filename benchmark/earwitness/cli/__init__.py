@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from earwitness.cli import audit, baseline, board, cards, check, items, run, submit, train
+from earwitness.cli import audit, baseline, board, cards, check, explain, items, run, submit, train
 from earwitness.cli.faults import report
 from earwitness.cli.output import one_line_of
 from earwitness.errors import FAULT, USAGE, EarwitnessError, shortened
@@ -74,6 +74,7 @@ for verb in (
     board.compare,
     check.check,
     items.items,
+    explain.explain,
     submit.new,
     submit.validate,
     train.train,

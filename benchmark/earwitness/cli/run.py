@@ -14,6 +14,8 @@ from earwitness.cli.trust import TrustTask, trusted
 from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError, shortened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from earwitness.harness.run import RunOutcome
 
 MOST_ITEMS = 2**31 - 1
@@ -226,14 +228,19 @@ def _report(outcomes: list[RunOutcome], json: bool) -> None:
             for outcome in outcomes
         ]
         print_table("", ["task", "submission", "ok", "failed", "CPU s", "run"], records)
-    lines = _shared(outcomes) + [line for outcome in outcomes for line in _trouble(outcome)]
+    lines = troubles(outcomes)
     for line in lines:
         typer.echo(f"earwitness: {line}", err=True)
     if lines:
         raise typer.Exit(ITEM_FAILED)
 
 
-def _shared(outcomes: list[RunOutcome]) -> list[str]:
+def troubles(outcomes: Sequence[RunOutcome]) -> list[str]:
+    """One line for each way in which runs are not whole."""
+    return _shared(outcomes) + [line for outcome in outcomes for line in _trouble(outcome)]
+
+
+def _shared(outcomes: Sequence[RunOutcome]) -> list[str]:
     """One line for each error that is a task's, not one submission's."""
     return list(dict.fromkeys(f"{outcome.run.task.id}: {error}" for outcome in outcomes for error in outcome.shared))
 

@@ -19,6 +19,7 @@ from earwitness import registry
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.held_out import HeldOutTask, held_out, public_task
 from earwitness.identity import digest
+from earwitness.own_input import reopened
 from earwitness.own_model import recorded_twin, with_model
 from earwitness.results import former
 from earwitness.results.curves import RecordedBudget
@@ -390,7 +391,7 @@ def _submission(recorded: dict[str, Any]) -> Submission:
 
 def _task(folder: Path, recorded: dict[str, Any]) -> Task:
     """The task that a recipe names, with the model and the copies of sources that it was run with."""
-    task: Task = _found("task", recorded, registry.task)
+    task: Task = reopened(_found("task", recorded, registry.task), recorded.get("card") or {})
     copies = {source: os.path.expanduser(at) for source, at in recorded.get("copies", {}).items()}
     own, name = recorded.get("own_model"), recorded.get("model", "")
     try:
