@@ -23,7 +23,7 @@ HEAD ?=
 OUT ?= runs/pull_request
 REPORT ?= $(OUT)/report.md
 
-.PHONY: demo test install submission examples lint types kernels unit audiogen clean
+.PHONY: demo test install submission examples lint types kernels unit audiogen docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/earwitness run --task micro_prompt --submission all --items $(ITEMS)
@@ -65,6 +65,10 @@ unit: $(VENV)/.installed-dev
 audiogen: $(VENV)/.installed-dev
 	$(BIN)/pytest -v tests/test_published_tasks.py -k audiogen
 
+# The site, in site/: a warning, such as a link to nowhere, is an error.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -84,5 +88,11 @@ $(VENV)/.installed-dev: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/pyt
 	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-all
 
+# The packages of the extra alone: the library's own, torch first, are not needed where its sources are only read.
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' > $(VENV)/docs.txt
+	$(BIN)/python -m pip install $(PIPFLAGS) -r $(VENV)/docs.txt
+	@touch $@
+
 clean:
-	rm -rf $(VENV) runs board
+	rm -rf $(VENV) runs board site

@@ -23,7 +23,11 @@ from earwitness.harness.needs import ALONE
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name not in {"test", "dev", "all"}}
+EXTRAS = {
+    name: lines
+    for name, lines in PROJECT["optional-dependencies"].items()
+    if name not in {"test", "dev", "docs", "all"}
+}
 WITHOUT_THEIRS = [
     line for line in (ROOT / "requirements-nodeps.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"
 ]
@@ -162,6 +166,12 @@ def test_ci_runs_the_readmes_commands_on_every_python_that_is_declared() -> None
     ran = [" ".join(step["run"].split()[:2]) for step in job["steps"] if step.get("run", "").startswith("make ")]
     assert commands
     assert ran == commands
+
+
+def test_ci_builds_the_site_with_warnings_as_errors() -> None:
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]["docs"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["make docs"]
+    assert "mkdocs build --strict" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_hooks_are_local_and_run_what_make_test_runs() -> None:
