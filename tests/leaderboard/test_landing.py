@@ -20,11 +20,12 @@ LEADERBOARD = Path(__file__).parents[2] / "leaderboard"
 def opened(page: Path, monkeypatch: pytest.MonkeyPatch, screen: str = "", **address: str) -> AppTest:
     monkeypatch.syspath_prepend(str(page.parent))
     app = AppTest.from_file(str(page), default_timeout=120)
+    if screen:
+        app.run()
+        app.switch_page(f"screens/{screen}.py")
     for name, value in address.items():
         app.query_params[name] = value
     app.run()
-    if screen:
-        app.switch_page(f"screens/{screen}.py").run()
     assert not app.exception, app.exception
     return app
 
