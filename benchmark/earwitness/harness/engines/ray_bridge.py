@@ -19,6 +19,8 @@ QUIET = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_LOG_TO_DRIVER_EVENT_LEVEL": "FATAL",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # What Ray starts here is what the user asked for: no more patient than the command itself.
+    "RAY_worker_niceness": "0",
     # On Linux, too: else a Ray that is started here listens on the network's address.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
 }
@@ -78,11 +80,11 @@ def _joined(asked: dict[str, Any]) -> Any:
     """Ray, connected; raises what Ray raises where it is not to be had."""
     import ray
 
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if asked["address"]:
         ray.init(address=asked["address"], **quiet)
     else:
-        gpus = {"num_gpus": -(-asked["workers"] * asked["gpus"] // 1)} if asked["gpus"] else {}
+        gpus: dict[str, Any] = {"num_gpus": -(-asked["workers"] * asked["gpus"] // 1)} if asked["gpus"] else {}
         ray.init(
             num_cpus=asked["workers"], _node_ip_address=HERE, include_dashboard=False, object_store_memory=STORE,
             **gpus, **quiet,
@@ -93,7 +95,7 @@ def _joined(asked: dict[str, Any]) -> Any:
 def _serve(ray: Any, asked: dict[str, Any], heard: _Heard, refs: dict[Any, int], say: Any) -> None:
     from earwitness.harness.engines.at_work import at_work
 
-    needs = {"num_cpus": 1, "num_gpus": asked["gpus"], "max_retries": 0, "retry_exceptions": False}
+    needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": asked["gpus"], "max_retries": 0, "retry_exceptions": False}
     if asked["memory"]:
         needs["memory"] = asked["memory"] * GIB
     remote = ray.remote(**needs)(at_work())

@@ -31,17 +31,17 @@ class EngineSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    workers: int | None = Field(None, ge=1, le=10_000)
+    workers: int | None = Field(default=None, ge=1, le=10_000)
     """Jobs that are at work at the same time."""
-    address: str | None = Field(None, min_length=1)
+    address: str | None = Field(default=None, min_length=1)
     """Of a Ray cluster that there is; None starts one on this machine, for as long as the command runs."""
-    partition: str | None = Field(None, min_length=1)
-    account: str | None = Field(None, min_length=1)
-    time: int | None = Field(None, ge=1)
+    partition: str | None = Field(default=None, min_length=1)
+    account: str | None = Field(default=None, min_length=1)
+    time: int | None = Field(default=None, ge=1)
     """Minutes that a job of Slurm may take."""
-    memory: int | None = Field(None, ge=1)
+    memory: int | None = Field(default=None, ge=1)
     """GiB that a worker may hold, for the scheduler to find room."""
-    gpus: float = Field(0, ge=0)
+    gpus: float = Field(default=0, ge=0)
     """Of a worker; Ray takes a share of one, so that several workers meet on it."""
     lines: tuple[str, ...] = ()
     """Of the script of a job of Slurm, before its command: `#SBATCH --constraint=a100`, `module load cuda`."""
