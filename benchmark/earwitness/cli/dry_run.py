@@ -29,7 +29,7 @@ def print_forecasts(found: Sequence[Forecast], workers: int, json: bool) -> None
             notice(f"{each.submission} on {each.task}: {note}")
     known = [each.seconds for each in found if each.seconds is not None]
     if known:
-        unmetered = f", and {len(found) - len(known)} runs that could not be metered" if len(known) < len(found) else ""
+        unmetered = f", without {len(found) - len(known)} that could not be metered" if len(known) < len(found) else ""
         print(
             f"about {in_words(sum(known) / workers)} with {workers} workers{unmetered}; time that models take to load "
             "comes on top. Taken from one item of each: others may cost more or less."
@@ -44,6 +44,7 @@ def _record(each: Forecast) -> list[str]:
     passes = [UNKNOWN if value is None else f"{count * value:,.0f}" for value in (each.forwards, each.backwards)]
     disk = None if each.disk_bytes is None else count * each.disk_bytes
     sizes = [UNKNOWN if size is None else f"{size / MIB:,.1f} MiB" for size in (each.peak_bytes, disk)]
-    fetched = UNKNOWN if each.download_bytes is None else f"{each.download_bytes / MIB:,.0f} MiB"
+    fetched = f"{each.download_bytes / MIB:,.0f} MiB" if each.download_bytes or each.download_known else ""
+    fetched = fetched if each.download_known else f"{fetched} and more" if fetched else UNKNOWN
     words = [UNKNOWN if value is None else in_words(value) for value in times]
     return [each.task, each.submission, str(count), *passes, *words, *sizes, fetched]

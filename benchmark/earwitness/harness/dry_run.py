@@ -48,8 +48,10 @@ class Forecast:
     """Memory that the submission took beside what the model had."""
     disk_bytes: int | None = None
     """An item: originals, explanation, rows, and what people see and hear."""
-    download_bytes: int | None = None
-    """Of weights that are not here, at four bytes a parameter; None where the card does not say how many there are."""
+    download_bytes: int = 0
+    """Of weights that are not here, at four bytes a parameter."""
+    download_known: bool = True
+    """Whether nothing comes on top: data, judges, weights of which the card does not say how many parameters."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -77,12 +79,13 @@ def forecast(runs: list[Run], engine: Engine, progress: Progress) -> list[Foreca
 def _of(run: Run, engine: Engine) -> Forecast:
     asked = run.arguments
     items = answering.asked_for(run.task, asked.items) * len(asked.explainer_seeds)
-    known = Forecast(run.task.id, run.submission.id, items, download_bytes=0)
+    known = Forecast(run.task.id, run.submission.id, items)
     if missing := needs(run.task):
         card = run.task.card
         most = f"at most {card.budget.forwards} forward equivalents and {card.budget.seconds:g} CPU seconds an item"
         note = f"not metered, {', '.join(missing)} not here; known without: {takes(run.task)}; {most}"
-        return replace(known, download_bytes=_download(run.task, missing), notes=(note,))
+        size, whole = _download(run.task, missing)
+        return replace(known, download_bytes=size, download_known=whole, notes=(note,))
     with tempfile.TemporaryDirectory(prefix="earwitness-dry-run-") as folder:
         arguments = replace(asked, items=1, explainer_seeds=asked.explainer_seeds[:1])
         try:
@@ -91,16 +94,13 @@ def _of(run: Run, engine: Engine) -> Forecast:
             return replace(known, notes=(f"not metered: {error}",))
 
 
-def _download(task: Task, missing: list[str]) -> int | None:
-    """Bytes to fetch; None where that is not known."""
-    if any(each.startswith(DATA) for each in missing):
-        return None
-    if not any(each.startswith(WEIGHTS) for each in missing):
-        return 0
-    of_model = f"{WEIGHTS}{task.card.model.source}"
-    parameters = task.card.needs.parameters
-    others = [each for each in missing if each.startswith(WEIGHTS) and not each.startswith(of_model)]
-    return None if parameters is None or others else parameters * BYTES
+def _download(task: Task, missing: list[str]) -> tuple[int, bool]:
+    """Bytes of the model to fetch, as far as they are known, and whether they are all that is to be fetched."""
+    fetched = [each for each in missing if each.startswith((WEIGHTS, DATA))]
+    of_model = [each for each in fetched if each.startswith(f"{WEIGHTS}{task.card.model.source}")]
+    parameters = task.card.needs.parameters or 0
+    size = parameters * BYTES if of_model else 0
+    return size, len(fetched) == len(of_model) and (not of_model or parameters > 0)
 
 
 def _metered(run: Run, engine: Engine, known: Forecast) -> Forecast:

@@ -76,7 +76,7 @@ def computed(
     for text, said in engine.compute(fulfil, list(by_text), log, workers):
         job = by_text[text]
         try:
-            yield job, said if isinstance(said, Exception) else _taken(job, json.loads(cast("str", said)))
+            yield job, said if isinstance(said, Exception) else _taken(job, json.loads(said))
         except EarwitnessError as error:
             yield job, error
 
@@ -109,8 +109,8 @@ def fulfil(text: str) -> str:
     if asked["stage"] == score.prepare.__name__:
         prepared = score.prepare(run)
         parts = [[shard.name, shard.seed, [item.id for item in shard.items]] for shard in prepared.shards]
-        problems = [[problem.item, problem.reason] for problem in prepared.problems]
-        return json.dumps({"shards": parts, "problems": problems, "device": prepared.device})
+        named = [[problem.item, problem.reason] for problem in prepared.problems]
+        return json.dumps({"shards": parts, "problems": named, "device": prepared.device})
     if asked["stage"] == explained.__name__:
         return json.dumps({"files": _explained(run, asked["shards"])})
     problems = tuple(Problem(*each) for each in asked.get("problems", ()))

@@ -72,7 +72,7 @@ class ApartEngine:
         named = {"module": function.__module__, "function": function.__qualname__, "version": VERSION}
         sent = {next(self._numbers): {**named, "text": text, "log": str(touched(log).resolve())} for text in texts}
         names = dict(zip(sent, texts, strict=True))
-        tries = Counter(sent)
+        tries = Counter(sent.keys())
         pool = self._pool = self._pool or self._open(log)
         try:
             pool.send(sent)

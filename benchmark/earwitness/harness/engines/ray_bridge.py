@@ -30,6 +30,8 @@ STORE = 80 << 20
 SILENT = 20.0
 """Seconds in which a cluster answers that is there."""
 GIB = 1 << 30
+STARTS = 3
+"""Times that a Ray is started here before it is given up."""
 
 
 def main(asked: dict[str, Any]) -> None:
@@ -85,11 +87,22 @@ def _joined(asked: dict[str, Any]) -> Any:
         ray.init(address=asked["address"], **quiet)
     else:
         gpus: dict[str, Any] = {"num_gpus": -(-asked["workers"] * asked["gpus"] // 1)} if asked["gpus"] else {}
-        ray.init(
-            num_cpus=asked["workers"], _node_ip_address=HERE, include_dashboard=False, object_store_memory=STORE,
-            **gpus, **quiet,
-        )  # fmt: skip
+        quiet |= {"num_cpus": asked["workers"], "include_dashboard": False, "object_store_memory": STORE}
+        _started(ray, {**gpus, **quiet, "_node_ip_address": HERE})
     return ray
+
+
+def _started(ray: Any, options: dict[str, Any]) -> None:
+    """Start a Ray here; a busy machine takes longer than the half minute that Ray waits, and is asked again."""
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(**options)
+        except Exception:
+            ray.shutdown()
+            if not left:
+                raise
+        else:
+            return
 
 
 def _serve(ray: Any, asked: dict[str, Any], heard: _Heard, refs: dict[Any, int], say: Any) -> None:

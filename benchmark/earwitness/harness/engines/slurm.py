@@ -105,17 +105,10 @@ class SlurmPool:
         if now - self._asked < ASKED or not self._jobs:
             return
         self._asked = now
-        command = ["sacct", "-X", "-n", "-P", "-o", "JobID,State", "-j", ",".join(sorted(self._arrays))]
-        try:
-            told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-            alive = subprocess.run(
-                ["squeue", "-h", "-o", "%i"], capture_output=True, text=True, timeout=60, check=False
-            )
-        except (OSError, subprocess.SubprocessError):
-            told = alive = None
-        if told is not None and alive is not None and told.returncode == 0 and alive.returncode == 0:
+        known = _states(sorted(self._arrays))
+        if known is not None:
             self._answered = now
-            self._states |= dict(line.split("|")[:2] for line in told.stdout.splitlines() if line.count("|") >= 1)
+            self._states |= known
         elif now - self._answered > SILENT:
             raise SchedulerGoneError(
                 f"Slurm has not answered for {SILENT:.0f} s; run the same command to resume, on another engine if need "
@@ -168,6 +161,20 @@ def parameters(settings: EngineSettings) -> dict[str, Any]:
         "gpus_per_node": int(settings.gpus) or None,
     }
     return found | {name: value for name, value in optional.items() if value is not None}
+
+
+def _states(arrays: list[str]) -> dict[str, str] | None:
+    """States of the jobs of some arrays, by job; None where the scheduler does not answer."""
+    asked = ["sacct", "-X", "-n", "-P", "-o", "JobID,State", "-j", ",".join(arrays)]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+        alive = subprocess.run(["squeue", "-h", "-o", "%i"], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    if told.returncode or alive.returncode:
+        return None
+    lines = [line.split("|") for line in told.stdout.splitlines() if "|" in line]
+    return {line[0]: line[1] for line in lines}
 
 
 def _last_words(error: Exception) -> str:
