@@ -4,17 +4,21 @@ and files on disk, goes to and fro.
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from earwitness.errors import EarwitnessError
-from earwitness.harness import explain, orders, recipe
-from earwitness.harness.engines import at_work
+from earwitness.harness import engines, explain, orders, recipe
+from earwitness.harness.engines import apart, at_work
 from earwitness.harness.engines.apart import ApartEngine, LostWorkerError
 from earwitness.harness.run import execute
 from earwitness.results import rows, seals
@@ -30,6 +34,9 @@ def named(text: str) -> str:
         raise EarwitnessError(f"{rest} is bad")
     if word == "break":
         raise ValueError(rest)
+    if word == "end":
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
     return text.upper()
 
 
@@ -119,6 +126,13 @@ def test_a_worker_with_another_version_is_named_and_not_run(tmp_path: Path) -> N
     assert f"has earwitness {VERSION}, and the run is made with 9.9: install that" in pool.ended()[0]["failed"]
 
 
+@pytest.mark.usefixtures("here")
+def test_a_worker_that_is_ended_gives_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        compute(Interpreters(), ["end"], tmp_path / "log")
+    assert caught.value.returncode == 143
+
+
 def test_what_is_at_work_is_ended_where_the_user_stops(tmp_path: Path) -> None:
     pool = Interpreters(die=lambda sent: sent == 2)
     jobs: Any = ApartEngine(2, lambda _: pool).compute(named, ["a", "b"], tmp_path / "log")
@@ -128,6 +142,22 @@ def test_what_is_at_work_is_ended_where_the_user_stops(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         jobs.throw(KeyboardInterrupt)
     assert pool.closed
+
+
+def test_an_engine_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A folder of that name, with no code in it, is found as a package without an origin.
+    monkeypatch.setattr(apart, "find_spec", lambda name: ModuleSpec(name, None) if name == "ray" else None)
+    with pytest.raises(EarwitnessError, match=r"^ray is not installed: pip install 'earwitness\[ray\]'$"):
+        engines.get("ray")
+    with pytest.raises(EarwitnessError, match=r"^submitit is not installed: pip install 'earwitness\[slurm\]'$"):
+        engines.get("slurm")
+
+
+def test_a_machine_that_submits_nothing_to_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "find_spec", lambda name: ModuleSpec(name, None, origin="there"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EarwitnessError, match="^--engine slurm: no sbatch is here; run on a machine that submits"):
+        engines.get("slurm")
 
 
 def engine_of(pool: Any) -> ApartEngine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib.util import find_spec
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -92,6 +93,12 @@ class ApartEngine:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package is here; a folder of its name, without code, is none."""
+    found = find_spec(package)
+    return found is not None and found.origin is not None
 
 
 def _result(said: dict[str, Any]) -> Any:

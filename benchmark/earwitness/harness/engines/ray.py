@@ -13,12 +13,11 @@ import subprocess
 import sys
 import threading
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import ITEM_FAILED, EarwitnessError, short
 from earwitness.extras import not_installed
-from earwitness.harness.engines.apart import ApartEngine
+from earwitness.harness.engines.apart import ApartEngine, is_installed
 from earwitness.harness.engines.local import WORKERS
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class RayPool:
 
 def open_engine(settings: EngineSettings) -> ApartEngine:
     """The engine; raises EarwitnessError where ray is not installed."""
-    if find_spec("ray") is None:
+    if not is_installed("ray"):
         raise not_installed("ray", "ray")
     workers = settings.workers or WORKERS
     engine = ApartEngine(workers, partial(RayPool, workers, settings))

@@ -7,13 +7,12 @@ import shutil
 import subprocess
 import time
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earwitness.errors import ITEM_FAILED, EarwitnessError, one_line, short, unwritten
 from earwitness.extras import not_installed
-from earwitness.harness.engines.apart import ApartEngine
+from earwitness.harness.engines.apart import ApartEngine, is_installed
 from earwitness.harness.engines.at_work import at_work
 from earwitness.harness.engines.local import WORKERS
 
@@ -195,7 +194,7 @@ def _why(job: Any) -> str:
 
 def open_engine(settings: EngineSettings) -> ApartEngine:
     """The engine; raises EarwitnessError where submitit, or a command of Slurm, is not here."""
-    if find_spec("submitit") is None:
+    if not is_installed("submitit"):
         raise not_installed("submitit", "slurm")
     for command in COMMANDS:
         if shutil.which(command) is None:
