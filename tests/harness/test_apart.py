@@ -156,7 +156,7 @@ def test_an_engine_that_is_not_installed_is_one_line(monkeypatch: pytest.MonkeyP
 def test_a_machine_that_submits_nothing_to_slurm_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "find_spec", lambda name: ModuleSpec(name, None, origin="there"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EarwitnessError, match="^--engine slurm: no sbatch is here; run on a machine that submits"):
+    with pytest.raises(EarwitnessError, match=r"^--engine slurm: no sbatch is here; run on a machine that submits"):
         engines.get("slurm")
 
 
