@@ -31,6 +31,8 @@ JOBS = ".slurm"
 """Folder beside the runs with scripts, answers and logs of jobs."""
 DIRECTIVE = "#SBATCH --"
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
+ONE_THREAD = "export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1"
+"""Before the interpreter starts, as on other engines: sums in one order."""
 COMMANDS = ("sbatch", "scancel", "squeue", "sacct")
 
 
@@ -140,7 +142,7 @@ def parameters(settings: EngineSettings) -> dict[str, Any]:
     >>> from earwitness.harness.engines.settings import EngineSettings
     >>> asked = EngineSettings(time=30, memory=8, lines=("#SBATCH --constraint=a100", "module load cuda"))
     >>> found = parameters(asked)
-    >>> found["time"], found["mem"], found["additional_parameters"], found["setup"]
+    >>> found["time"], found["mem"], found["additional_parameters"], found["setup"][1:]
     (30, '8GB', {'constraint': 'a100'}, ['module load cuda'])
     """
     directives = [line.removeprefix(DIRECTIVE) for line in settings.lines if line.startswith(DIRECTIVE)]
@@ -150,7 +152,7 @@ def parameters(settings: EngineSettings) -> dict[str, Any]:
         "ntasks_per_node": 1,
         "cpus_per_task": 1,
         "additional_parameters": {name: value if sign else True for name, sign, value in pairs},
-        "setup": [line for line in settings.lines if not line.startswith(DIRECTIVE)],
+        "setup": [ONE_THREAD] + [line for line in settings.lines if not line.startswith(DIRECTIVE)],
     }
     optional = {
         "partition": settings.partition,
