@@ -25,6 +25,7 @@ IDS = sorted(
     for path in SUBMISSIONS.glob("*/submission.toml")
     if "prompt" in read_submission(path.parent).card.explainers
 )
+QUICK = {"epochs": 3, "samples": 8, "orders": 6}
 PROMPTS = ("the dog barks loudly", "rain", "a bell rings then the siren wails while rain", "someone hears a quiet bell")
 
 
@@ -48,9 +49,10 @@ def baseline(name: str) -> Baseline:
 
 
 def quick(name: str) -> PromptExplainer:
-    """A submission's explainer, with less training where it trains."""
+    """A submission's explainer, with less training where it trains, and fewer draws where it draws."""
     loaded = baseline(name)
-    found: PromptExplainer = loaded.build(epochs=3) if hasattr(loaded.explainer, "epochs") else loaded.explainer
+    fewer = {key: value for key, value in QUICK.items() if hasattr(loaded.explainer, key)}
+    found: PromptExplainer = loaded.build(**{**vars(loaded.explainer), **fewer}) if fewer else loaded.explainer
     return found
 
 
