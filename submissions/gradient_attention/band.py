@@ -55,5 +55,5 @@ class GradientAttention(BandExplainer):
         for attention, gradient in zip(record, gradients, strict=True):
             weighted = (attention.detach() * gradient).relu()[0].mean(0)
             grid = grid_of(len(weighted), (clean.shape[-2], clean.shape[-1]))
-            maps.append(on_mel_grid(weighted.T.unflatten(1, grid), item.mel.shape))
+            maps.append(on_mel_grid(weighted.T.reshape(-1, *grid), item.mel.shape))
         return torch.stack(maps).mean(0)[: len(item.tokens)]

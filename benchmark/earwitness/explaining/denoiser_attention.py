@@ -39,7 +39,7 @@ def read_cross_attention(module: nn.Module) -> Iterator[list[Tensor]]:
         def scores(query: Tensor, key: Tensor, attention_mask: Tensor | None = None) -> Tensor:
             weights: Tensor = usual(query, key, attention_mask)
             if key.requires_grad:
-                rows = weights.unflatten(0, (-1, layer.heads))
+                rows = weights.reshape(-1, layer.heads, *weights.shape[1:])
                 record.append(rows)
                 weights = rows.flatten(0, 1)
             return weights
