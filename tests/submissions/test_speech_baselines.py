@@ -13,9 +13,9 @@ from speech_baselines import SPEECH_IDS, SUBMISSIONS, cut, fake_items, fake_mode
 
 ISSUE = (
     "random energy attention gradient_input integrated_gradients occlusion word_lime rise spes spes_2k smooth_grad "
-    "expected_gradients shapley_sampling attention_rollout cross_attention_dtw"
+    "expected_gradients shapley_sampling attention_rollout cross_attention_dtw spes_sigma_1"
 )
-STOCHASTIC = "random word_lime rise spes spes_2k smooth_grad expected_gradients shapley_sampling"
+STOCHASTIC = "random word_lime rise spes spes_2k spes_sigma_1 smooth_grad expected_gradients shapley_sampling"
 DRAWS = set(STOCHASTIC.split())
 
 
