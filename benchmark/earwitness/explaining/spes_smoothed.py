@@ -8,8 +8,14 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from earwitness.explaining.spes import Spes, slic
+from earwitness.explaining.spes import Spes
+from earwitness.extras import not_installed
 from earwitness.tracks.speech import to_unit
+
+try:
+    from skimage.segmentation import slic
+except ImportError as error:
+    raise not_installed("scikit-image", "spes") from error
 
 
 @dataclass
