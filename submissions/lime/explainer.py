@@ -8,8 +8,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from earwitness.explaining.prompt_likelihoods import masked_likelihoods
 from earwitness.explaining.token_maps import positive_map, words_to_tokens
+from earwitness.explaining.word_sets import asked_likelihoods
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 
@@ -37,10 +37,8 @@ class Lime(PromptExplainer):
         """The map [N] of one item."""
         (words,) = model.words([item.prompt])
         present = neighbours(int(words.max()) + 1, self.samples, item.explainer_seed)
-        sets, which = np.unique(present, axis=0, return_inverse=True)
-        masks = np.concatenate([sets, np.zeros((len(sets), 1), dtype=bool)], axis=1)[:, words]
-        (values,) = masked_likelihoods(model, [item], [masks], Removal(self.removal), self.batch)
-        coefficients = self.fit(present, values[:, item.asked].sum(1)[which.reshape(-1)])
+        values = asked_likelihoods(model, item, present, Removal(self.removal), self.batch)
+        coefficients = self.fit(present, values)
         return positive_map(words_to_tokens(coefficients[:, None], words)[0])
 
     def fit(self, present: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from earwitness.explaining.prompt_likelihoods import masked_likelihoods
 from earwitness.explaining.token_maps import positive_map, words_to_tokens
+from earwitness.explaining.word_sets import asked_likelihoods
 from earwitness.tracks.prompt import PromptExplainer, PromptItem, PromptModel, Removal, TokenMap
 
 
@@ -28,15 +28,12 @@ class ShapleySampling(PromptExplainer):
         """The map [N] of one item."""
         (words,) = model.words([item.prompt])
         count = int(words.max()) + 1
-        if not count:
-            return positive_map(np.zeros(len(words)))
         rng = np.random.default_rng(item.explainer_seed)
-        drawn = np.array([rng.permutation(count) for _ in range(self.orders)]).reshape(self.orders, count)
-        sets, which = np.unique(joining(drawn).reshape(-1, count), axis=0, return_inverse=True)
-        masks = np.concatenate([sets, np.zeros((len(sets), 1), dtype=bool)], axis=1)[:, words]
-        (values,) = masked_likelihoods(model, [item], [masks], Removal(self.removal), self.batch)
-        steps = values[:, item.asked].sum(1)[which.reshape(self.orders, count + 1)]
-        return positive_map(words_to_tokens(mean_gains(drawn, steps)[:, None], words)[0])
+        drawn = np.stack([rng.permutation(count) for _ in range(self.orders)])
+        sets = joining(drawn).reshape(self.orders * (count + 1), count)
+        values = asked_likelihoods(model, item, sets, Removal(self.removal), self.batch)
+        gains = mean_gains(drawn, values.reshape(self.orders, count + 1))
+        return positive_map(words_to_tokens(gains[:, None], words)[0])
 
 
 def joining(orders: np.ndarray) -> np.ndarray:
