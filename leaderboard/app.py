@@ -15,8 +15,11 @@ st.html(STYLE)
 st.logo(Path(__file__).parent / "logo.svg", size="large")
 
 # Not in a folder called pages: Streamlit would serve its files as pages of their own until this script has run once.
+BOARD = "Board"
 PAGES = [
-    st.Page("screens/ranking.py", title="Ranking", url_path="ranking", default=True),
+    st.Page("screens/board.py", title=BOARD, url_path="board", default=True),
+    st.Page("screens/ranking.py", title="Ranking", url_path="ranking"),
+    st.Page("screens/compare.py", title="Compare", url_path="compare"),
     st.Page("screens/item.py", title="Listen", url_path="item"),
     st.Page("screens/task.py", title="Task", url_path="task"),
     st.Page("screens/audit.py", title="Metrics", url_path="metrics"),
@@ -32,7 +35,8 @@ if board_file() is None:
     st.stop()
 
 names = tasks()
-picker, _ = st.columns(2)
-with picker:
-    pick("Task", list(names), "task", next(iter(names)), names.__getitem__, hidden=True)
+if page.title != BOARD or st.query_params.get("task") not in (None, *names):
+    picker, _ = st.columns(2)
+    with picker:
+        pick("Task", list(names), "task", next(iter(names)), names.__getitem__, hidden=True)
 page.run()

@@ -6,6 +6,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
+from label_places import label_places
 
 TEAL, ORANGE, GREY = "#14958a", "#e0652f", "#8a979f"
 KINDS = {"entrant": ORANGE, "baseline": TEAL, "control": GREY}
@@ -13,6 +14,8 @@ ROW, FRAME = 28, 100
 """Pixels of a row of a chart, and of what stands around the rows: Streamlit fits both into the height."""
 Layers = alt.LayerChart | alt.FacetChart
 """What altair says that layers are."""
+HIGH = 380
+"""Pixels of the chart of costs."""
 LABELS: dict[str, Any] = {
     "labelLimit": 240,
     "labelFontSize": 13,
@@ -21,22 +24,24 @@ LABELS: dict[str, Any] = {
     "domain": False,
     "labelPadding": 10,
     "labelOverlap": False,
+    "labelFlush": False,
 }
 
 
 def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> Layers:
     """Values with intervals, one row an entrant in the frame's order.
 
-    Columns: entrant, kind, value, low, high. `ends` holds the floor's and the ceiling's bands: end, value, low, high.
+    Columns: entrant, kind, value, low, high, and where places are shared group: every second group has a ground of its
+    own. `ends` holds the floor's and the ceiling's bands: end, value, low, high.
     """
-    order = frame["entrant"].tolist()
+    order, kinds = frame["entrant"].tolist(), present(frame)
     y = alt.Y("entrant:N", sort=order, axis=alt.Axis(**LABELS))
     x = alt.X(
         "value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(gridOpacity=0.35, tickCount=7)
     )
     colour = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values())),
+        scale=alt.Scale(domain=kinds, range=[KINDS[kind] for kind in kinds]),
         legend=alt.Legend(title=None, orient="top", offset=26, symbolType="circle"),
     )
     tip = [alt.Tooltip("entrant:N"), *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("value", "low", "high"))]
@@ -51,6 +56,10 @@ def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> Layers:
         .encode(x="value:Q", text="end:N", y=alt.value(0))
     )
     layers = [bands, lines, names, rules, points] if len(ends) else [rules, points]
+    if "group" in frame:
+        other = frame[frame["group"].fillna(0) % 2 == 1]
+        ground = alt.Chart(other).mark_rect(color=GREY, opacity=0.09).encode(y=y)
+        layers = [ground, *layers] if len(other) < len(frame) else layers
     return alt.layer(*layers).properties(height=max(3, len(order)) * ROW + FRAME)
 
 
@@ -82,25 +91,63 @@ def legend(shown: list[str], order: list[str]) -> Layers:
     ).properties(height=40)
 
 
+def present(frame: pd.DataFrame) -> list[str]:
+    """Kinds that have a mark, in one order: a legend names no other."""
+    return [kind for kind in KINDS if kind in set(frame["kind"])]
+
+
 def cost(frame: pd.DataFrame, unit: str) -> Layers:
     """Score against cost on a logarithmic scale; columns: entrant, kind, budget, parameter, own, front, cost, score.
 
     An entrant's budgets are joined; so are the points of the front, by a dashed line that rises where a point stands.
+    Names of the front's points are strong; no two names overlap.
     """
+    kinds = present(frame)
     numbers = [alt.Tooltip(f"{name}:Q", format=".3~g") for name in ("cost", "score")]
     tip = [alt.Tooltip("entrant:N"), alt.Tooltip("budget:Q"), alt.Tooltip("parameter:N"), *numbers]
-    base = alt.Chart(frame).encode(
-        x=alt.X("cost:Q", scale=alt.Scale(type="log"), title=unit, axis=alt.Axis(gridOpacity=0.35, tickCount=5)),
-        y=alt.Y("score:Q", title="score", axis=alt.Axis(gridOpacity=0.35)),
-        tooltip=tip,
+    x = alt.X("cost:Q", scale=alt.Scale(type="log"), title=unit, axis=alt.Axis(gridOpacity=0.35, tickCount=5))
+    y = alt.Y("score:Q", title="score", axis=alt.Axis(gridOpacity=0.35))
+    base = alt.Chart(frame).encode(x=x, y=y, tooltip=tip)
+    colour = alt.Color(
+        "kind:N",
+        scale=alt.Scale(domain=kinds, range=[KINDS[kind] for kind in kinds]),
+        legend=alt.Legend(title=None, orient="top", symbolType="circle"),
     )
-    colour = alt.Color("kind:N", scale=alt.Scale(domain=list(KINDS), range=list(KINDS.values())), legend=None)
     front = base.transform_filter("datum.front").mark_line(
         interpolate="step-after", strokeDash=[5, 4], strokeWidth=1.4, color=GREY
     )
     curves = base.mark_line(strokeWidth=1.5, opacity=0.6).encode(detail="entrant:N", order="cost:Q", color=colour)
     others = base.transform_filter("!datum.own").mark_point(size=45, opacity=1).encode(color=colour)
-    own = base.transform_filter("datum.own")
-    points = own.mark_point(filled=True, size=95, opacity=1).encode(color=colour)
-    names = own.mark_text(align="left", dx=8, fontSize=12, color=GREY).encode(text="entrant:N")
-    return alt.layer(front, curves, others, points, names).properties(height=300)
+    points = base.transform_filter("datum.own").mark_point(filled=True, size=95, opacity=1).encode(color=colour)
+    placed = label_places(frame[frame["own"]])
+    names = [
+        alt.Chart(placed[(placed["side"] == side) & (placed["front"] == strong)])
+        .mark_text(
+            align=side, dx=8 if side == "left" else -8, fontSize=12, color=GREY, fontWeight=700 if strong else 400
+        )
+        .encode(x=x, y=alt.Y("at:Q", title="score"), text="entrant:N")
+        for side in ("left", "right")
+        for strong in (True, False)
+    ]
+    return alt.layer(front, curves, others, points, *names).properties(height=HIGH)
+
+
+SIGNS = {"better": "▲", "worse": "▼", "equivalent": "="}
+
+
+def matrix(frame: pd.DataFrame, order: list[str]) -> Layers:
+    """Verdicts on all pairs, a square each; columns: entrant (the row), against, verdict, gain, low, high, p."""
+    told = frame.assign(sign=frame["verdict"].map(SIGNS).fillna("·"))
+    axis: dict[str, Any] = {"sort": order, "scale": alt.Scale(domain=order)}
+    x = alt.X("against:N", axis=alt.Axis(**{**LABELS, "labelAngle": -50, "orient": "top", "labelLimit": 150}), **axis)
+    y = alt.Y("entrant:N", axis=alt.Axis(**{**LABELS, "labelLimit": 150}), **axis)
+    tip = [alt.Tooltip(f"{name}:N") for name in ("entrant", "against", "verdict")]
+    tip += [alt.Tooltip(f"{name}:Q", format=".3~f") for name in ("gain", "low", "high", "p")]
+    verdicts = ["better", "worse", "equivalent"]
+    colour = alt.Color("verdict:N", scale=alt.Scale(domain=verdicts, range=[TEAL, ORANGE, "#8fa3ad"]), legend=None)
+    base = alt.Chart(told).encode(x=x, y=y, tooltip=tip)
+    squares = base.transform_filter(alt.FieldOneOfPredicate("verdict", verdicts)).mark_rect(
+        opacity=0.45, cornerRadius=3
+    )
+    signs = base.mark_text(fontSize=15, fontWeight=700, color=GREY).encode(text="sign:N")
+    return alt.layer(squares.encode(color=colour), signs).properties(height=len(order) * 24 + 140)

@@ -93,6 +93,47 @@ def results(key: str) -> dict[tuple[str, str], Record]:
     return {(r["entrant"], r["metric"]): r for r in query("SELECT * FROM results WHERE task_key = ?", key)}
 
 
+def landing() -> list[Record]:
+    """Every task with its sentence, who leads and what the cheapest of those that are not told apart takes."""
+    return query(
+        """
+        SELECT tasks.*, sentences.* EXCLUDE (task_key), lead.score, lead.score_low, lead.score_high,
+            cheap.seconds AS cheapest_seconds,
+            (SELECT count(*) FROM ranks WHERE ranks.task_key = tasks.task_key) AS entrants
+        FROM tasks JOIN sentences USING (task_key)
+        LEFT JOIN ranks AS lead ON lead.task_key = tasks.task_key AND lead.entrant = sentences.leader
+        LEFT JOIN ranks AS cheap ON cheap.task_key = tasks.task_key AND cheap.entrant = sentences.cheapest
+        ORDER BY tasks.track, tasks.task_key
+        """
+    )
+
+
+def sentence(key: str) -> Record:
+    """What a task's ranking comes to."""
+    return query("SELECT * FROM sentences WHERE task_key = ?", key)[0]
+
+
+def pairs(key: str, metric: str) -> list[Record]:
+    """Every two entrants of a task by a metric or by the score, each from both sides."""
+    return query("SELECT * FROM pairs WHERE task_key = ? AND metric = ?", key, metric)
+
+
+def traits() -> list[Record]:
+    """What entrants of all tasks can be filtered by: kind, CPU seconds, isolations of their runs, flags of sanity."""
+    return query(
+        """
+        SELECT ranks.task_key, ranks.entrant, ranks.score, ranks.rank, ranks.seconds, submissions.submission,
+            submissions.kind,
+            (SELECT list_sort(list(DISTINCT isolation)) FROM runs
+                WHERE runs.task_key = ranks.task_key AND runs.entrant = ranks.entrant) AS isolation,
+            (SELECT count(*) FILTER (flag <> '') FROM sanity
+                WHERE sanity.task_key = ranks.task_key AND sanity.entrant = ranks.entrant) AS flags
+        FROM ranks JOIN submissions USING (task_key, entrant)
+        ORDER BY ranks.task_key, ranks.score DESC NULLS LAST, ranks.entrant
+        """
+    )
+
+
 Exhibits = dict[tuple[str, str], str]
 """Paths of exhibits by label and part."""
 

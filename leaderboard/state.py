@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from wording import plain
 
 
 def pick(
     label: str, options: Sequence[str], key: str, default: str, named: Callable[[str], str] = str, hidden: bool = False
 ) -> str:
-    """A box to pick one of the options; the address holds the option itself, and nothing while it is the default."""
-    if key not in st.session_state:
-        st.session_state[key] = st.query_params.get(key)
+    """A box to pick one of the options; the address holds the option itself, and nothing while it is the default.
+
+    An option that the address asks for counts once, when the address is new; one that there is not is named in a line.
+    """
+    asked, seen = st.query_params.get(key), f"{key} in the address"
+    new = asked is not None and asked != st.session_state.get(seen)
+    if new or key not in st.session_state:
+        st.session_state[key] = asked
     if st.session_state[key] not in options:
         st.session_state[key] = default
     chosen: str = st.selectbox(
@@ -23,8 +29,13 @@ def pick(
         label_visibility="collapsed" if hidden else "visible",
         persist_state="session",
     )
+    if new and asked not in options:
+        st.warning(
+            f"{label}: the address asks for {plain(str(asked)[:80])}, which is not here; this is {plain(chosen)}."
+        )
     if chosen != default:
         st.query_params[key] = chosen
     elif key in st.query_params:
         del st.query_params[key]
+    st.session_state[seen] = st.query_params.get(key)
     return chosen

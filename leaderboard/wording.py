@@ -14,6 +14,15 @@ def number(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
+def unsigned(value: float | None, digits: int = 2) -> float | None:
+    """A number for a column of so many decimals: 0 where it would be drawn as minus 0, else as it is.
+
+    >>> unsigned(-0.004), unsigned(-0.006), unsigned(None)
+    (0.0, -0.006, None)
+    """
+    return 0.0 if value is not None and round(value, digits) == 0 and value < 0 else value
+
+
 def with_interval(record: Record | None, name: str, prefix: str) -> str:
     """A value with its interval."""
     if record is None or record[name] is None:
@@ -44,6 +53,36 @@ def metric_label(metric: Record) -> str:
     if metric["informative"] is False:
         marks.append("uninformative here")
     return f"{metric['metric']} {ARROWS[metric['direction']]}" + (f" ({', '.join(marks)})" if marks else "")
+
+
+def in_words(value: Any) -> str:
+    """A value of a card as a person says it.
+
+    >>> in_words(None), in_words(True), in_words([1, None]), in_words({"a": 0.5}), in_words("x")
+    ('not set', 'yes', '1, not set', 'a: 0.5', 'x')
+    """
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {in_words(entry)}" for name, entry in value.items()) or "none"
+    return str(value)
+
+
+def explained(metric: Record) -> str:
+    """What a metric is and which way it points, for who meets it first: its own sentence without the formula.
+
+    >>> explained({"summary": "Loss of trust: p0[c] - p1[c].", "direction": "lower", "informative": True})
+    'Loss of trust. Lower is more faithful.'
+    """
+    said, _, rest = metric["summary"].partition(": ")
+    text = f"{said}." if any(sign in rest for sign in ("[", "||", " = ")) else metric["summary"]
+    points = {"higher": " Higher is more faithful.", "lower": " Lower is more faithful."}
+    dull = " Uninformative on this task: it enters no rank." if metric["informative"] is False else ""
+    return text + points.get(metric["direction"], " A description, not a merit.") + dull
 
 
 def plural(count: int, word: str) -> str:

@@ -35,6 +35,10 @@ class Ended(NamedTuple):
 class InlineEngine:
     """Runs every job where it is called."""
 
+    name = "local"
+    workers = lanes = 1
+    apart = False
+
     def stopped(self) -> bool:
         return False
 
@@ -49,6 +53,9 @@ class InlineEngine:
         self, function: Callable[[Any], Any], jobs: Iterable[Any], log: Path, workers: int | None = None
     ) -> Iterator[tuple[Any, Any]]:
         yield from self.drive(function, jobs)
+
+    def close(self) -> None:
+        pass
 
 
 class ThreadBox(ProcessBox):
@@ -97,7 +104,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, boxes: Collection[str] = ()
         patch.setattr(earwitness.box, "create", create)
         # What is to be had here is none of these tests' business.
         patch.setattr(levels, "lacking", lambda _: "")
-        patch.setattr(engines, "get", lambda _: InlineEngine())
+        patch.setattr(engines, "get", lambda *_: InlineEngine())
         patch.setattr(child, "end_with", lambda _: None)
         # A child's traceback goes to its log.
         patch.setattr(child, "traceback", SimpleNamespace(print_exc=lambda: None))

@@ -4,55 +4,37 @@ from __future__ import annotations
 
 import charts
 import pandas as pd
+import ranking_table
 import stability
 import streamlit as st
 from controls import against
+from costs import cost
+from filters import ALL, filtered
 from life import on_task
-from reading import Record, metrics, parsed, query, ranking, results, task
+from ranking_table import CALIBRATED, RAW
+from reading import Record, metrics, parsed, query, ranking, results, sentence, task, traits
 from state import pick
-from win_rates import across
-from wording import ARROWS, inert, metric_label, number, plural, rank_interval, with_interval
+from wording import ARROWS, inert, metric_label, number, plural, with_interval
 
 from earwitness.board import held_out as beside
 from earwitness.board import origins
-from earwitness.board.ties import ties
 from earwitness.metrics import name_of
 
 SCORE = "score"
-CALIBRATED, RAW = "calibrated", "raw"
-ALL = "all"
-# Rows beside the entrants that calibrate nothing. (A docstring here would be drawn on the page.)
-MARKS = {"truth": "Truth", "anti": "Anti-oracle"}
-COLUMNS = {
-    "Place": st.column_config.NumberColumn(
-        width=50, format="%d", help="Shared by those that are not parted into better and worse"
-    ),
-    "Ranks": st.column_config.TextColumn(width=64, help="Ranks that the data do not rule out, or why there is none"),
-    "First": st.column_config.NumberColumn(
-        width=50, format="percent", help="Probability of being first, by bootstrap over clusters"
-    ),
-    "Submission": st.column_config.TextColumn(width=150),
-    "CPU s": st.column_config.NumberColumn(format="%.2f", help="Median CPU seconds of an explanation"),
-    "Forwards": st.column_config.NumberColumn(format="%.0f", help="Median forward passes of an explanation"),
-    "Backwards": st.column_config.NumberColumn(format="%.0f", help="Median backward passes of an explanation"),
-    "Failed": st.column_config.NumberColumn(format="%d", help="Failed items count as the random explainer's"),
-}
-COSTS = {"passes": ("passes", "front", 0.5), "CPU seconds": ("seconds", "front_seconds", 0.001)}
-# Columns of a cost and of its Pareto front, and what stands for nothing on a logarithmic scale. A backward pass counts
-# two.
 Point = tuple[Record, Record | None, str, str]
 # An entrant, the record that its value is from, the column of the value, and what begins those of its interval.
 
 
 def header(picked: Record, entrants: list[Record]) -> None:
     st.title(inert(picked["title"]))
+    st.success(inert(sentence(picked["task_key"])["sentence"]))
+    if picked["note"]:
+        st.info(picked["note"])
     st.markdown(f"Model: **{inert(picked['model'])}**")
     level = f"{100 * picked['level']:.0f} % intervals over {plural(picked['clusters'], 'cluster')}"
     level += f" ({picked['ways']})" if picked["ways"] else ""
     counts = [plural(len(entrants), "submission"), plural(picked["items"], "item"), plural(picked["rows"], "row")]
     st.caption(" · ".join([*counts, level, f"task hash {picked['task_hash'][:8]}"]))
-    if picked["note"]:
-        st.info(picked["note"])
     on_task(picked)
 
 
@@ -76,7 +58,10 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
             required=True,
         )
     found, every = results(picked["task_key"]), entrants
-    entrants = of_origin(every)
+    entrants = of_traits(picked, of_origin(every))
+    if not entrants:
+        st.info("No submission is of all that is asked for.")
+        return
     if chosen == SCORE:
         rows: list[Point] = [(e, e, SCORE, "score_") for e in entrants]
         st.altair_chart(charts.forest(_points(rows), "score", _ends(None)), width="stretch")
@@ -90,9 +75,7 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
         )
         st.altair_chart(charts.forest(_points(rows), title, _ends(metric if shown == RAW else None)), width="stretch")
         st.caption(_reading(metric, shown))
-    if shared := ties(picked, every):
-        st.markdown(shared)
-    _table(
+    ranking_table.table(
         entrants,
         [m for m in measured if m["headline"] or m["metric"] == chosen],
         found,
@@ -101,6 +84,15 @@ def values(picked: Record, entrants: list[Record], measured: list[Record]) -> No
     )
     for note in origins.notes(every, entrants):
         st.caption(note)
+    ranking_table.downloads(picked["task_key"], ranking_table.numbers(every, measured, found))
+
+
+def of_traits(picked: Record, entrants: list[Record]) -> list[Record]:
+    """The entrants that are asked for by what is known of them."""
+    names = {entrant["entrant"] for entrant in entrants}
+    mine = [r for r in traits() if r["task_key"] == picked["task_key"] and r["entrant"] in names]
+    kept = {record["entrant"] for record in filtered(mine)}
+    return [entrant for entrant in entrants if entrant["entrant"] in kept]
 
 
 def of_origin(entrants: list[Record]) -> list[Record]:
@@ -123,6 +115,7 @@ def _points(rows: list[Point]) -> pd.DataFrame:
             {
                 "entrant": entrant["entrant"],
                 "kind": entrant["kind"],
+                "group": entrant["rank_group"],
                 "value": record[name] if record else None,
                 "low": record[f"{prefix}low"] if record else None,
                 "high": record[f"{prefix}high"] if record else None,
@@ -153,118 +146,6 @@ def _reading(metric: Record, shown: str) -> str:
     if shown == CALIBRATED:
         text += " Calibrated: 0 is the random explainer, 1 is the ceiling."
     return str(text)
-
-
-def _table(
-    entrants: list[Record], columns: list[Record], found: dict[tuple[str, str], Record], scale: str, clusters: int
-) -> None:
-    name, prefix = ("calibrated", "calibrated_") if scale == CALIBRATED else ("mean", "")
-    rows = [_end("Ceiling", "ceiling", columns, scale)]
-    for entrant in entrants:
-        row = {
-            "Place": entrant["rank"],
-            "Ranks": entrant["note"] or rank_interval(entrant),
-            "First": None if entrant["first"] is None else round(entrant["first"], 2),
-            "Submission": origins.marked(entrant),
-            "Score": with_interval(entrant, "score", "score_"),
-        }
-        for metric in columns:
-            result = found.get((entrant["entrant"], metric["metric"]))
-            own = " †" if result and result["defines"] else ""
-            row[_heading(metric)] = with_interval(result, name, prefix) + own
-        row |= {
-            "CPU s": entrant["seconds"],
-            "Forwards": entrant["forwards"],
-            "Backwards": entrant["backwards"],
-            "Failed": entrant["failed"],
-        }
-        rows.append(row)
-    order = list(rows[-1])
-    stored = [end for end in MARKS if any(metric[end] is not None for metric in columns)]
-    rows += [_end(MARKS[end], end, columns, scale) for end in stored]
-    frame = pd.DataFrame(rows, columns=order)
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height="content",
-        placeholder="",
-        column_config=COLUMNS,
-    )
-    if any(entrant["rank"] is not None for entrant in entrants):
-        st.caption(
-            "A place is shared by those that are not parted into better and worse: all of a group are better than all "
-            "of the next. Ranks and places follow from one sign-flip test of all pairs on clusters (max-T, p < .05)."
-        )
-    fewer = [f"{m['metric']} {m['clusters']}" for m in columns if m["clusters"] < clusters]
-    if fewer:
-        st.caption(f"Fewer clusters for {', '.join(fewer)}.")
-    unranked = [f"{entrant['entrant']}: {entrant['note']}" for entrant in entrants if entrant["note"]]
-    if unranked:
-        st.caption(f"Without a rank: {'; '.join(unranked)}.")
-    if any("°" in title for title in frame.columns):
-        st.caption("° Uninformative on this task: its audit cannot tell ceiling from random, so it enters no rank.")
-    if any(found.get((e["entrant"], m["metric"]), {}).get("defines") for e in entrants for m in columns):
-        st.caption("† The metric's own definition, which it never ranks.")
-    flagged = [f"{entrant['entrant']} has the same values {entrant['flag']}" for entrant in entrants if entrant["flag"]]
-    if flagged:
-        st.caption(f"One method under two names? {'; '.join(flagged)}.")
-
-
-def _end(name: str, end: str, columns: list[Record], scale: str) -> Record:
-    """Row of what is stored with the task: raw values with intervals, or their place between random and ceiling."""
-    row: Record = {"Submission": name, "Score": ""}
-    for metric in columns:
-        raw = with_interval(metric, end, f"{end}_")
-        row[_heading(metric)] = raw if scale == RAW else number(metric[f"{end}_calibrated"])
-    return row
-
-
-def _heading(metric: Record) -> str:
-    dull = metric["informative"] is False and metric["direction"] != "none"
-    return f"{metric['metric']} {ARROWS[metric['direction']]}" + (" °" if dull else "")
-
-
-def cost(picked: Record, entrants: list[Record]) -> None:
-    """Score against cost, with the other budgets of those that were run at several."""
-    kinds = {entrant["entrant"]: entrant["kind"] for entrant in entrants}
-    points = query(
-        "SELECT * FROM budgets WHERE task_key = ? AND score IS NOT NULL AND seconds IS NOT NULL", picked["task_key"]
-    )
-    if not points:
-        return
-    st.subheader("What does it cost?")
-    unit = st.segmented_control(
-        "Cost", list(COSTS), default=next(iter(COSTS)), key="cost", bind="query-params",
-        label_visibility="collapsed", required=True,
-    ) or next(iter(COSTS))  # fmt: skip
-    column, front, least = COSTS[unit]
-    frame = pd.DataFrame(
-        [
-            {**p, "cost": max(p[column], least), "front": p[front], "kind": kinds.get(p["entrant"], "entrant")}
-            for p in points
-        ]
-    )
-    st.altair_chart(charts.cost(frame, f"{unit} an explanation (median)"), width="stretch")
-    st.caption("The dashed line joins the Pareto front of the scores as they were measured: no verdict.")
-    several = {point["entrant"] for point in points if not point["own"]}
-    shown = sorted((p for p in points if p["entrant"] in several), key=lambda p: (p["entrant"], p["budget"] or 0))
-    if shown:
-        st.dataframe(pd.DataFrame([_budget(point) for point in shown]), hide_index=True, height="content")
-        st.caption(
-            "Budgets: filled points are submissions' own, which are ranked; the others are not. Like the largest: "
-            "Spearman's correlation of a map with that at the largest budget, mean over items."
-        )
-
-
-def _budget(point: Record) -> Record:
-    return {
-        "Submission": point["entrant"],
-        "Budget": f"{point['budget'] or 0:,} {point['parameter']}" + (" (its own)" if point["own"] else ""),
-        "Passes": round(point["passes"]),
-        "CPU s": round(point["seconds"], 2),
-        "Score": with_interval(point, "score", "score_"),
-        "Like the largest": number(point["convergence"]),
-    }
 
 
 @st.fragment
@@ -372,6 +253,7 @@ def show() -> None:
     entrants, measured = ranking(picked["task_key"]), metrics(picked["task_key"])
     header(picked, entrants)
     values(picked, entrants, measured)
+    cost(picked, entrants)
     left = query("SELECT * FROM exclusions WHERE task_key = ?", picked["task_key"])
     if left:
         first, second = st.columns([2, 3], gap="large")
@@ -379,17 +261,12 @@ def show() -> None:
             stability.parts(measured, left)
         with second:
             stability.without(left, entrants)
-    halves = iter(st.columns(2, gap="large"))
     changes = query("SELECT * FROM changes WHERE task_key = ? ORDER BY change", picked["task_key"])
     if changes:
-        with next(halves):
-            stability.survival(changes, entrants)
-    with next(halves):
-        cost(picked, entrants)
+        stability.survival(changes, entrants)
     against(picked, entrants, measured)
     curves(picked, entrants, measured)
     held_out(picked)
-    across(picked)
     failures(picked)
     provenance(picked)
 

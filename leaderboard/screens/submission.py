@@ -7,7 +7,7 @@ import streamlit as st
 from life import citation, of_entrant, tries
 from reading import Record, parsed, query, task
 from state import pick
-from wording import inert, number, plain, plural, rank_interval, with_interval, without_images
+from wording import in_words, inert, number, plain, plural, rank_interval, without_images
 
 from earwitness.submission_card import ANONYMOUS
 
@@ -32,7 +32,7 @@ def facts(record: Record, card: Record) -> None:
     for track, explainer in card["explainers"].items():
         rows[f"Class for {track}"] = f"`{explainer['explainer']}` in {explainer['file']}"
         for name, value in explainer["parameters"].items():
-            rows[f"Parameter {name} for {track}"] = f"`{value}`"
+            rows[f"Parameter {name} for {track}"] = plain(in_words(value))
     st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), border="horizontal", hide_header=True)
     citation(record)
     if paper.get("reported"):
@@ -53,7 +53,9 @@ def placings(record: Record) -> None:
             "Task": row["task_key"],
             "Place": row["rank"],
             "Ranks": row["note"] or rank_interval(row),
-            "Score": with_interval(row, "score", "score_"),
+            "Score": row["score"],
+            "Score low": row["score_low"],
+            "Score high": row["score_high"],
             "CPU s": row["seconds"],
             "Forwards": row["forwards"],
             "Backwards": row["backwards"],
@@ -62,7 +64,25 @@ def placings(record: Record) -> None:
         }
         for row in found
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    formats = dict.fromkeys(("Score", "Score low", "Score high"), "%.2f") | {"CPU s": "%.3f"}
+    numbers = {name: st.column_config.NumberColumn(format=format) for name, format in formats.items()}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, placeholder="–")
+
+
+def reproduce(entrant: str) -> None:
+    """The command that makes its rows on the task again, and the one that compares them with those that are here."""
+    found = query(
+        "SELECT command, folder, recipe FROM runs WHERE task_key = ? AND entrant = ? AND command <> '' ORDER BY run",
+        st.session_state["task"],
+        entrant,
+    )
+    if not found:
+        return
+    st.subheader("Make it again")
+    commits = {str((parsed(row["recipe"]).get("git") or {}).get("commit") or "")[:10] for row in found} - {""}
+    at = f", at commit {', '.join(sorted(commits))}" if commits else ""
+    st.caption(f"Explains and scores as here{at}; the same seeds give the same rows on the same kind of machine.")
+    st.code("\n".join(dict.fromkeys(row["command"] for row in found)), language="shell", wrap_lines=True)
 
 
 def sanity(entrant: str) -> None:
@@ -107,6 +127,7 @@ def show() -> None:
     record = by_name[chosen]
     facts(record, parsed(record["card"]) or {})
     placings(record)
+    reproduce(chosen)
     sanity(chosen)
     if record["readme"]:
         st.divider()

@@ -104,5 +104,7 @@ def test_an_interrupted_drive_tells_its_jobs_to_stop() -> None:
 
 
 def test_an_unknown_engine_names_those_there_are() -> None:
-    with pytest.raises(EarwitnessError, match="engines: local"):
-        engines.get("ray")
+    with pytest.raises(EarwitnessError, match="no engine is called 'dask'; engines: local, ray, slurm"):
+        engines.get("dask")
+    with pytest.raises(EarwitnessError, match="did you mean 'slurm'"):
+        engines.get("slrum")

@@ -14,11 +14,14 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import urlopen
 
+import pandas as pd
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+
+from earwitness import board
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PATIENCE = 120
@@ -113,10 +116,57 @@ def test_an_item_is_drawn_with_its_map_and_players_though_no_other_page_was_open
 
 @pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])
 def test_the_ranking_is_drawn_in_light_and_dark(address, browser, tmp_path, scheme, bright):
-    look(browser, f"{address}/?metric=fid_f@top30", scheme, "[data-testid=stVegaLiteChart] svg.marks")
+    look(browser, f"{address}/ranking?metric=fid_f@top30", scheme, "[data-testid=stVegaLiteChart] svg.marks")
     assert (ground(browser) > 128) is bright
     picture = tmp_path / f"ranking-{scheme}.png"
     assert browser.save_screenshot(str(picture))
     assert picture.stat().st_size > 20_000
     assert "metric=fid_f%40top30" in browser.current_url
+    assert hosts(browser) <= {"localhost"}
+
+
+def seen(browser: webdriver.Chrome) -> str:
+    return str(browser.find_element(By.TAG_NAME, "body").text)
+
+
+def stored(planted_board: Path, sql: str) -> list[dict]:
+    connection = board.connect(planted_board)
+    try:
+        return board.records(connection, sql)
+    finally:
+        connection.close()
+
+
+def test_the_board_is_what_opens_and_a_filter_in_the_address_holds(address, browser, planted_board, tmp_path):
+    look(browser, f"{address}/?kind=control", "light", "[data-testid=stPageLink]")
+    for row in stored(planted_board, "SELECT sentence FROM sentences"):
+        wait(lambda said=row["sentence"]: said in seen(browser))
+    wait(lambda: "kind=control" in browser.current_url)
+    assert browser.save_screenshot(str(tmp_path / "board.png"))
+    browser.find_elements(By.CSS_SELECTOR, "[data-testid=stPageLink] a")[1].click()
+    wait(lambda: "task=planted" in browser.current_url and "/ranking" in browser.current_url)
+    assert hosts(browser) <= {"localhost"}
+
+
+def test_two_are_compared_and_the_address_opens_the_same_two_again(address, browser, planted_board, tmp_path):
+    link = f"{address}/compare?a=occlusion&b=uniform"
+    look(browser, link, "light", "[data-testid=stVegaLiteChart] svg.marks")
+    assert "By the score occlusion is better than uniform" in seen(browser)
+    assert "b=uniform" in browser.current_url
+    assert browser.save_screenshot(str(tmp_path / "compare.png"))
+    assert hosts(browser) <= {"localhost"}
+
+
+def test_the_numbers_that_are_downloaded_are_those_of_the_database(address, browser, planted_board, tmp_path):
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    look(browser, f"{address}/ranking", "light", "[data-testid=stDownloadButton] button")
+    for button in browser.find_elements(By.CSS_SELECTOR, "[data-testid=stDownloadButton] button"):
+        button.click()
+    wait(lambda: (tmp_path / "planted.csv").is_file() and (tmp_path / "planted.parquet").is_file())
+    frames = [pd.read_csv(tmp_path / "planted.csv"), pd.read_parquet(tmp_path / "planted.parquet")]
+    for frame in (frame.set_index("entrant") for frame in frames):
+        for row in stored(planted_board, "SELECT * FROM results WHERE task_key = 'planted' AND mean IS NOT NULL"):
+            assert frame.loc[row["entrant"], f"{row['metric']} mean"] == pytest.approx(row["mean"], rel=1e-12)
+        for row in stored(planted_board, "SELECT * FROM ranks WHERE task_key = 'planted'"):
+            assert frame.loc[row["entrant"], "rank"] == row["rank"]
     assert hosts(browser) <= {"localhost"}

@@ -40,6 +40,7 @@ def opened(board_with_a_life: Path, page: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_ranking_and_the_task_show_who_was_withdrawn_and_why(opened: AppTest) -> None:
+    opened.switch_page("screens/ranking.py").run()
     said = "2026-11-10: attention~bbbbbb withdrawn: It read \\[the truth\\](https://example.org)."
     assert [warning.value for warning in opened.warning] == [said]
     opened.switch_page("screens/task.py").run()
@@ -68,7 +69,8 @@ def test_an_entrants_page_has_licence_tries_and_citation_and_no_authors_yet(open
     assert facts["Authors"] == "anonymous until 2027-03-01"
     assert facts["Licence"] == "CC-BY-4.0"
     assert facts["Tries"] == "try 1 of 3 in 2026-11, 1 on this task in all"
-    (cited,) = (code.value for code in opened.code)
+    cited, command = (code.value for code in opened.code)
+    assert "--submission occlusion" in command
     assert cited.startswith("@misc{earwitness:occlusion:")
     assert "year = {2026}" in cited
     assert "Quux" not in cited

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Record = dict[str, Any]
 
@@ -25,6 +28,35 @@ def short(value: float | None) -> str:
         return f"{value:.1f}"
     text = f"{round(value, 2) + 0.0:.2f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def decimal(value: float, digits: int = 2) -> str:
+    """A number with as many decimals, and no minus where they are all 0.
+
+    >>> decimal(-0.001), decimal(0.256), decimal(-0.4)
+    ('0.00', '0.26', '-0.40')
+    """
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def about(number: float) -> str:
+    """A number of items, to two digits.
+
+    >>> about(57_812), about(930), about(3e7)
+    ('58,000', '930', 'over a million')
+    """
+    if number > 1_000_000:
+        return "over a million"
+    return f"{float(f'{number:.2g}'):,.0f}"
 
 
 def probability(p: float | None) -> str:

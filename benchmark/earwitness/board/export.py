@@ -6,13 +6,14 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from earwitness.board import origins
+from earwitness.board.cells import decimal
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
 from earwitness.board.held_out import FLAG, flagged, held_out_of, reading, said
 from earwitness.board.life_lines import life_lines
+from earwitness.board.lines import sentence_of
 from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of
 from earwitness.board.store import connect, current, records
-from earwitness.board.ties import ties
 from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle }
 th { font-weight: 600 } small { opacity: .7; white-space: nowrap }
 tr.control td { opacity: .75 } audio { height: 2rem; width: 14rem }
-svg { display: block } .wide { overflow-x: auto }
+svg { display: block } .says { font-size: 1.08rem; max-width: 60rem } .wide { overflow-x: auto }
 """
 
 
@@ -40,7 +41,8 @@ def export(path: Path, folder: Path) -> Path:
     file = current(path)
     connection = connect(file)
     try:
-        parts = [_task(connection, task, file.parent, folder) for task in tasks_of(connection)]
+        tasks = tasks_of(connection)
+        parts = [_overview(connection, tasks), *(_task(connection, task, file.parent, folder) for task in tasks)]
         parts += [_across(track, rates) for track, rates in across_of(connection).items()]
         parts.append(_life(connection))
     finally:
@@ -61,6 +63,16 @@ def export(path: Path, folder: Path) -> Path:
     return index
 
 
+def _overview(connection: DuckDBPyConnection, tasks: list[Record]) -> str:
+    """What each task's ranking comes to, with a link to it."""
+    lines = [
+        f'<li><a href="#{html.escape(task["task_key"])}">{html.escape(task["task_key"])}</a>: '
+        f"{html.escape(sentence_of(connection, task))}</li>"
+        for task in tasks
+    ]
+    return f"<h2>Which one, and how sure?</h2><ul>{''.join(lines)}</ul>"
+
+
 def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Path) -> str:
     metrics = [metric for metric in metrics_of(connection, task) if metric["headline"]]
     head = ["Place, ranks", "Submission", "Score (0 random, 1 ceiling)", "", *(_title(metric) for metric in metrics)]
@@ -68,21 +80,23 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     ceiling = ["", "Ceiling", "", "", *(_value(metric, "ceiling", "ceiling_") for metric in metrics), "", "", ""]
     rows = [_row(ceiling, "control")]
     entrants = entrants_of(connection, task)
+    span = _span(entrants)
     for entrant in entrants:
         cells = [
             _rank(entrant),
             html.escape(origins.marked(entrant)),
             _value(entrant, "score", "score_"),
-            _bar(entrant),
+            _bar(entrant, span),
             *(_value(entrant["results"].get(metric["metric"], {}), "mean", "") for metric in metrics),
             origins.cost(entrant, "seconds", 2),
             origins.cost(entrant, "forwards", 0),
             str(entrant["failed"]),
         ]
         rows.append(_row(cells, entrant["kind"]))
-    title = f"<h2>{html.escape(task['title'])}</h2><p><code>{html.escape(task['task_key'])}</code>, "
-    facts = f"{task['items']} items, {task['clusters']} clusters, {task['rows']} rows. {html.escape(task['note'])}</p>"
-    facts += f"<p>{html.escape(ties(task, entrants))}</p>"
+    title = f"<h2 id='{html.escape(task['task_key'])}'>{html.escape(task['title'])}</h2>"
+    facts = f"<p><code>{html.escape(task['task_key'])}</code>, "
+    facts += f"{task['items']} items, {task['clusters']} clusters, {task['rows']} rows. {html.escape(task['note'])}</p>"
+    facts = f"<p class='says'>{html.escape(sentence_of(connection, task))}</p>" + facts
     facts += "".join(f"<p>{html.escape(note)}</p>" for note in origins.notes(entrants, entrants))
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
     table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
@@ -156,25 +170,36 @@ def _row(cells: list[str], kind: str) -> str:
 def _rank(entrant: Record) -> str:
     if entrant["rank"] is None:
         return f"<small>{html.escape(entrant['note'])}</small>"
-    return f"{entrant['rank']} <small>{entrant['rank_low']}–{entrant['rank_high']}</small>"
+    low, high = entrant["rank_low"], entrant["rank_high"]
+    return str(entrant["rank"]) + ("" if low == high else f" <small>{low}–{high}</small>")
 
 
 def _value(record: Record, name: str, prefix: str) -> str:
     value, low, high = (record.get(key) for key in (name, f"{prefix}low", f"{prefix}high"))
     if value is None:
         return "–"
-    return f"{value:.2f}" + ("" if low is None else f" <small>[{low:.2f}, {high:.2f}]</small>")
+    return decimal(value) + (
+        "" if low is None or high is None else f" <small>[{decimal(low)}, {decimal(high)}]</small>"
+    )
 
 
-def _bar(entrant: Record) -> str:
-    """Score and interval on a scale from 0 to 1."""
+def _span(entrants: list[Record]) -> tuple[float, float]:
+    """Ends of the scale that all scores of a task and their intervals lie on: 0 and 1 at least."""
+    ends = [entrant[name] for entrant in entrants for name in ("score", "score_low", "score_high")]
+    known = [end for end in ends if end is not None]
+    return min([0.0, *known]), max([1.0, *known])
+
+
+def _bar(entrant: Record, span: tuple[float, float]) -> str:
+    """Score and interval on a scale that all of them lie on, with a line at 0, which is random."""
     value, low, high = entrant["score"], entrant["score_low"], entrant["score_high"]
     if value is None or low is None:
         return ""
-    at = [min(max(100 * number, 0), 100) for number in (value, low, high)]
+    zero, at, start, end = (4 + 100 * (x - span[0]) / (span[1] - span[0]) for x in (0.0, value, low, high))
     return (
-        f'<svg width="104" height="14" role="img" aria-label="{value:.2f}">'
-        f'<rect x="2" y="3" width="{at[0]:.1f}" height="8" fill="var(--bar)"/>'
-        f'<line x1="{at[1] + 2:.1f}" x2="{at[2] + 2:.1f}" y1="7" y2="7" stroke="var(--ink)" stroke-width="2"/>'
-        f'<circle cx="{at[0] + 2:.1f}" cy="7" r="3" fill="var(--ink)"/></svg>'
+        f'<svg width="108" height="14" role="img" aria-label="{decimal(value)}">'
+        f'<rect x="{min(zero, at):.1f}" y="3" width="{abs(at - zero):.1f}" height="8" fill="var(--bar)"/>'
+        f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="14" stroke="var(--line)"/>'
+        f'<line x1="{start:.1f}" x2="{end:.1f}" y1="7" y2="7" stroke="var(--ink)" stroke-width="2"/>'
+        f'<circle cx="{at:.1f}" cy="7" r="3" fill="var(--ink)"/></svg>'
     )

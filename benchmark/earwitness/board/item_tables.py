@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earwitness.board import items as seen
+from earwitness.board.commands import run_command
 from earwitness.board.manifests import exhibits
 from earwitness.board.variants import variant_of
 from earwitness.results.rows import MADE_ELSEWHERE, Status
@@ -124,6 +125,7 @@ def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Pat
         entrant = (mine["submission"], mine["submission_hash"])
         if variant_of(mine) == measured.variant and mine["run"] in names:
             anonymous = entrant in hidden or anonymous_in(run.recipe, on)
+            recipe = _unnamed(run.recipe) if anonymous else run.recipe
             records.append(
                 {
                     "entrant": labels[entrant],
@@ -132,7 +134,8 @@ def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Pat
                     "rows": len(run.rows),
                     "fingerprint": run.fingerprint,
                     "isolation": mine["isolation"],
-                    "recipe": json.dumps(_unnamed(run.recipe) if anonymous else run.recipe),
+                    "recipe": json.dumps(recipe),
+                    "command": run_command(recipe),
                 }
             )
     return records

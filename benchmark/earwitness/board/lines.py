@@ -1,4 +1,5 @@
-"""Lines under the printed tables: what makes the score, what a change does to places, who beats a control."""
+"""Lines under the printed tables: what a ranking comes to, what makes the score, what a change does to places, and who
+beats a control."""
 
 from __future__ import annotations
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Record = dict[str, Any]
+
+
+def sentence_of(connection: DuckDBPyConnection, task: Record) -> str:
+    """What a task's ranking comes to."""
+    (found,) = records(connection, "SELECT sentence FROM sentences WHERE task_key = ?", task["task_key"])
+    return str(found["sentence"])
 
 
 def made_of(metrics: list[Record]) -> list[Text]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from earwitness.board.columns import MetricColumns, ScorePart
     from earwitness.stats.intervals import Array, Interval
+    from earwitness.stats.verdicts import Flags
 
 Record = dict[str, Any]
 
@@ -34,6 +35,10 @@ class Placings:
     """[E] probability of being first."""
     items: Array
     """[N, E] scores of items, whose means are the scores."""
+    at_worst: Array
+    """[N, E] the same with failed values at the worst seen."""
+    better: Flags
+    """[E, E] whether the entrant of the row is better than that of the column."""
     parts: Array
     """[E, H] what each metric of the score gave."""
     calibrated: bool = True
@@ -62,6 +67,8 @@ def placed(
         ranks(judged, score.value) if judged.decidable else None,
         first(score.draws),
         value,
+        worst,
+        judged.better,
         np.stack([part.statistic(everybody)[0, entrants] for part in parts], axis=1),
         calibrated,
     )

@@ -16,7 +16,6 @@ from earwitness.board.life_lines import life_lines
 from earwitness.board.origins import chosen
 from earwitness.board.schema import MARKS
 from earwitness.board.store import connect, records
-from earwitness.board.ties import ties
 from earwitness.metrics import name_of, values_of
 
 if TYPE_CHECKING:
@@ -31,7 +30,8 @@ OTHERS, LINE = 6, 8
 
 
 def ranking_records(path: Path, only: str = "") -> list[Record]:
-    """The ranking of every task, best first: rank, score and cost of each entrant with all its results.
+    """The ranking of every task, best first: rank, score and cost of each entrant with all its results, and under
+    `sentence` what the task's ranking comes to.
 
     `only` names an origin (`origins.SHOWN`); others are left out.
     """
@@ -72,8 +72,9 @@ def entrants_of(connection: DuckDBPyConnection, task: Record) -> list[Record]:
     key = task["task_key"]
     query = """
         SELECT ranks.*, submissions.submission_hash, submissions.kind, submissions.made_elsewhere,
-            submissions.licence, tasks.task_hash, versions.tries, versions.tries_in_month
+            submissions.licence, tasks.task_hash, versions.tries, versions.tries_in_month, sentences.sentence
         FROM ranks JOIN submissions USING (task_key, entrant) JOIN tasks USING (task_key)
+        JOIN sentences USING (task_key)
         LEFT JOIN versions USING (task, submission, submission_hash)
         WHERE task_key = ?
     """
@@ -115,8 +116,7 @@ def _print_task(connection: DuckDBPyConnection, task: Record, console: Console, 
     )
     console.print(_headline_table(task, headline, shown))
     console.print(_other_table(task, others, shown))
-    if shared := ties(task, entrants):
-        console.print(Text(shared))
+    console.print(Text(lines.sentence_of(connection, task)))
     for note in [*_notes(task, headline + others, entrants), *origins.notes(entrants, shown)]:
         console.print(Text(note, style="dim"))
     for line in (

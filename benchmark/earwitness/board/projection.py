@@ -17,9 +17,11 @@ from earwitness.board.curves import Budgets, curve_tables, parted
 from earwitness.board.facts import task_facts
 from earwitness.board.held_out import OF_ITEMS, Placed, held_out_records, withheld
 from earwitness.board.item_tables import COST, item_tables, item_values, run_records
+from earwitness.board.matrix import pair_records
 from earwitness.board.notes import task_note
 from earwitness.board.sanity import sanity_records
 from earwitness.board.schema import SCHEMAS
+from earwitness.board.sentences import lead, sentence_record
 from earwitness.board.summary import Summary
 from earwitness.board.tries import began
 from earwitness.board.variants import MeasuredVariant, keys, measured_variant, variant_of, variants
@@ -54,6 +56,7 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: da
     facts = {(v.task, v.task_hash): task_facts(v.task, v.task_hash, recipes) for v in found}
     tasks = {task_hash: known for (_, task_hash), known in facts.items()}
     contests, placed = [], []
+    leads = {}
     for variant, key in zip(found, keys(found, tasks), strict=True):
         measured = measured_variant(key, variant, facts[variant.task, variant.task_hash], rows, recipes)
         summary = Summary(measured.cube, measured.facts, measured.task, measured.variant.of_the_card, sampling)
@@ -64,11 +67,15 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: da
         curves = curve_tables(Budgets(measured, summary, beside, runs))
         tables = {**_tables(measured, summary, own, board), **_described(measured, own, board, on)}
         placed.append(Placed(measured, summary, tables["ranks"]))
+        leads[key] = tables, lead(summary, measured.labels)
         if withheld(variant.task_hash, measured.task):
             tables |= {name: [] for name in OF_ITEMS}
         for name, part_records in {**tables, **curves}.items():
             records[name] += [{"task_key": key, **record} for record in part_records]
     records["held_out"] = held_out_records(placed)
+    for key, (tables, found_lead) in leads.items():
+        beside_it = [record for record in records["held_out"] if record["task_key"] == key]
+        records["sentences"].append({"task_key": key, **sentence_record(tables, found_lead, beside_it)})
     records["across"] = across(contests, sampling.level, sampling.seed)
     projected = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
     kept = [known.hash for known in facts.values() if not withheld(known.hash, known)]
@@ -110,6 +117,10 @@ def _tables(
         "contrasts": [
             {**_named(measured, record), "control": measured.labels[record["control"]]}
             for record in contrasts(measured.cube, measured.controls, headline, summary.spans())
+        ],
+        "pairs": [
+            {**_named(measured, record), "against": measured.labels[record["against"]]}
+            for record in pair_records(summary)
         ],
         "sanity": sanity_records(measured, runs),
         "item_values": item_values(measured),

@@ -135,6 +135,30 @@ SCHEMAS: dict[str, pa.Schema] = {
         needed=NUMBER,
         margin=NUMBER,
     ),
+    "pairs": _schema(
+        entrant=TEXT,
+        against=TEXT,
+        metric=TEXT,
+        verdict=TEXT,
+        items=COUNT,
+        clusters=COUNT,
+        family=COUNT,
+        **_with_interval("gain", ""),
+        p=NUMBER,
+        improvement=NUMBER,
+        smallest=NUMBER,
+        needed=NUMBER,
+        margin=NUMBER,
+    ),
+    "sentences": _schema(
+        sentence=TEXT,
+        leader=TEXT,
+        rivals=pa.list_(TEXT),
+        cheapest=TEXT,
+        needed_low=NUMBER,
+        needed_high=NUMBER,
+        caveat=TEXT,
+    ),
     "held_out": _schema(
         held_out_key=TEXT,
         entrant=TEXT,
@@ -233,5 +257,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "names": pa.list_(TEXT),
         }
     ),
-    "runs": _schema(entrant=TEXT, run=TEXT, folder=TEXT, rows=COUNT, fingerprint=TEXT, isolation=TEXT, recipe=TEXT),
+    "runs": _schema(
+        entrant=TEXT, run=TEXT, folder=TEXT, rows=COUNT, fingerprint=TEXT, isolation=TEXT, recipe=TEXT, command=TEXT
+    ),
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from earwitness.cli.dry_run import print_forecasts
 from earwitness.cli.entrants import MAX_SEED, entrants_of, names_of, runs_of, tasks_of
 from earwitness.cli.output import Json, print_json, print_table, progress, writable
 from earwitness.cli.trust import TrustTask, trusted
@@ -60,9 +62,14 @@ def run(
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
     isolation: Isolation = None,
-    engine: Annotated[str, typer.Option(metavar="local", help="Where the work is done.")] = "local",
+    engine: Annotated[str, typer.Option(metavar="local|ray|slurm", help="Where the work is done.")] = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="So many jobs, a box each, side by side.")] = None,
+    engine_option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Of the engine: partition=gpu; see docs/engines.md.")
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the runs.")] = Path("runs"),
     budgets: Annotated[bool, typer.Option("--budgets", help="Each at every budget of its card's curve, too.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will cost here; run nothing else.")] = False,
     untrusted: Annotated[bool, typer.Option("--untrusted", help="Refuse to run without isolation.")] = False,
     trust_task: TrustTask = False,
     json: Json = False,
@@ -71,6 +78,9 @@ def run(
     from earwitness.box.devices import DEVICES, require
     from earwitness.harness import engines
     from earwitness.harness.budgets import at_budgets, settle
+    from earwitness.harness.dry_run import forecast
+    from earwitness.harness.engines.local import WORKERS
+    from earwitness.harness.engines.settings import EngineSettings, settings_of
     from earwitness.harness.recipe import Arguments
     from earwitness.harness.run import execute
     from earwitness.held_out import held_out as with_held_out
@@ -94,12 +104,20 @@ def run(
     trusted(tasks, trust_task)
     runs = runs_of(entrants, arguments, writable(out, "--out"), typed)
     runs = at_budgets(runs) if budgets else runs
-    local = engines.get(engine)
-    require(device)
-    with progress() as shown:
-        outcomes = execute(runs, local, shown)
+    if dry_run:
+        shared = settings_of(engine, Path.cwd(), workers, engine_option or [])
+        local = engines.get("local", EngineSettings(workers=1))
+        with progress() as shown:
+            found = forecast(runs, local, shown)
+        print_forecasts(found, shared.workers or WORKERS, json)
+        return
+    chosen = engines.get(engine, settings_of(engine, Path.cwd(), workers, engine_option or []))
+    if not chosen.apart:
+        require(device)
+    with progress() as shown, closing(chosen):
+        outcomes = execute(runs, chosen, shown)
         if budgets:
-            settle(outcomes, local, shown)
+            settle(outcomes, engines.get("local") if chosen.apart else chosen, shown)
     _report(outcomes, json)
 
 

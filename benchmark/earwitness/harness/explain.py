@@ -96,14 +96,14 @@ def path_of(run: Run, shard: str) -> Path:
     return run.explanations / f"{shard}.safetensors"
 
 
-def missing(run: Run, items: Mapping[int, Sequence[Item]]) -> list[Shard]:
+def missing(run: Run, parts: Sequence[Shard]) -> list[Shard]:
     """Shards that are not explained yet, or not by a run of this user's."""
-    return [shard for shard in shards(items) if not is_explained(run, shard)]
+    return [shard for shard in parts if not is_explained(run, shard)]
 
 
 def is_explained(run: Run, shard: Shard) -> bool:
     """Whether a shard's explanations are there, and are what a run of this user's wrote of these items."""
-    return is_sealed(path_of(run, shard.name), _place(run, shard))
+    return is_sealed(path_of(run, shard.name), place(run, shard))
 
 
 def is_there(run: Run, shard: Shard) -> bool:
@@ -112,9 +112,19 @@ def is_there(run: Run, shard: Shard) -> bool:
     return path.is_file() and set(read(path)[0]) == {item.id for item in shard.items}
 
 
-def _place(run: Run, shard: Shard) -> str:
+def place(run: Run, shard: Shard) -> str:
     """What a shard's seal names beside its file: its run, and its items."""
     return digest([run.name, [item.id for item in shard.items]])
+
+
+@dataclass(frozen=True)
+class How:
+    """How one of a run's boxes differs from another: where it writes, and what keeps it from the rest."""
+
+    suffix: str = ""
+    """Of the name of the folder that it may write to: boxes of a run that are at work side by side share none."""
+    isolation: str = ""
+    """Its level; empty for the run's."""
 
 
 def explain(
@@ -122,33 +132,37 @@ def explain(
     todo: Sequence[Shard],
     on_shard: Callable[[int], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
+    how: How = How(),
 ) -> None:
-    """Explain the given shards in one box, which may keep what it has of a shard in `run.scratch` until that is stored.
+    """Explain the given shards in one box, which may keep what it has of a shard in its scratch folder until that is
+    stored.
 
     An item that its explainer fails on is stored with a status and a reason. Raises EarwitnessError where a file cannot
     be written.
     """
     # The folder above is nobody else's: what a submission writes is not to be reached from elsewhere.
-    brief = replace(brief_of(run), scratch=str(run.scratch.resolve()))
-    box = box_of(run, brief, run.folder / "explain.log", stopped)
+    scratch = run.scratch.parent.with_name(f"{run.scratch.parent.name}{how.suffix}") / run.scratch.name
+    brief = replace(brief_of(run), scratch=str(scratch.resolve()))
+    arguments = replace(run.arguments, isolation=how.isolation or run.arguments.isolation)
+    box = box_of(replace(run, arguments=arguments), brief, run.folder / "explain.log", stopped)
     losses, done = Losses(), False
     try:
-        _make_scratch(run)
+        _make(scratch)
         refusal = _opened(box)
         for shard in todo:
-            _make_scratch(run)
+            _make(scratch)
             if refusal is None:
                 answers = answers_of(box, shard.items, losses)
             else:
                 answers = [_lost(item, refusal) for item in shard.items]
             store(run, shard, answers, box.isolation)
-            empty(run.scratch)
+            empty(scratch)
             on_shard(len(shard.items))
         done = True
     finally:
         box.close()
         if done:
-            remove(run.scratch.parent)
+            remove(scratch.parent)
 
 
 def box_of(run: Run, brief: Brief, log: Path, stopped: Callable[[], bool] = lambda: False) -> Box:
@@ -167,19 +181,19 @@ def box_of(run: Run, brief: Brief, log: Path, stopped: Callable[[], bool] = lamb
     return boxes.create(run.arguments.isolation, brief, guard_of(run), log, stopped)
 
 
-def _make_scratch(run: Run) -> None:
+def _make(scratch: Path) -> None:
     """Make the folder that a submission may write to; one that another user's programs could reach it is not."""
     with suppress(OSError):
-        run.scratch.parent.mkdir(parents=True, exist_ok=True)
-        run.scratch.parent.chmod(0o700)
-        run.scratch.mkdir(exist_ok=True)
+        scratch.parent.mkdir(parents=True, exist_ok=True)
+        scratch.parent.chmod(0o700)
+        scratch.mkdir(exist_ok=True)
 
 
 def store(run: Run, shard: Shard, answers: Sequence[Answer], isolation: str) -> None:
     """Write a shard's explanations and seal them; raises EarwitnessError where they cannot be written."""
     path = path_of(run, shard.name)
     write(path, answers, described(run, isolation, shard))
-    seal(path, _place(run, shard))
+    seal(path, place(run, shard))
 
 
 def described(run: Run, isolation: str, shard: Shard) -> dict[str, Any]:

@@ -114,6 +114,10 @@ def _seeds(items: Sequence[Item]) -> list[int]:
 class InlineEngine:
     """Runs every job where it is called."""
 
+    name = "local"
+    workers = lanes = 1
+    apart = False
+
     def stopped(self) -> bool:
         """Whether jobs should end: never, an interrupt reaches them by itself."""
         return False
@@ -131,6 +135,9 @@ class InlineEngine:
     ) -> Iterator[tuple[J, R | Exception]]:
         """Run jobs one after the other."""
         return self.drive(function, jobs)
+
+    def close(self) -> None:
+        """Let go of what was started: nothing."""
 
 
 @dataclass(frozen=True)
@@ -163,10 +170,10 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
     drop_stale_originals(out)
     with _settled():
         prepared = score.prepare(run)
-        todo = explain.missing(run, prepared.items)
+        todo = explain.missing(run, prepared.shards)
         if todo:
             _explain(run, todo, open_bench(subject.explainer, task, prepared.device))
-        for job in score.missing(run, [shard.name for shard in explain.shards(prepared.items)]):
+        for job in score.missing(run, [shard.name for shard in prepared.shards]):
             score.score_shard(replace(job, exhibits=exhibits))
         (outcome,) = execute([run], InlineEngine())
     if outcome.errors:

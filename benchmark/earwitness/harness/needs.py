@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from earwitness.task import Task
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
-FOR_TESTS = re.compile(r"extra == .(test|dev)\b")
+NO_TASKS = re.compile(r"extra == .(test|dev|ray|slurm)\b")
+"""Marks of what no task needs: extras of tests and of engines."""
 OF_AN_EXTRA = re.compile(r"extra == .(?!all\b|test\b|dev\b)([a-z]+)")
 WEIGHTS = frozenset({".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".th"})
 """Endings of files that hold weights."""
@@ -162,7 +163,7 @@ def _is_installed(package: str) -> bool:
 def _is_complete() -> bool:
     """Whether all that the library and its extras ask for is installed, and ALONE, so that no source need be read."""
     try:
-        asked = [REQUIREMENT.match(line) for line in requires("earwitness") or [] if not FOR_TESTS.search(line)]
+        asked = [REQUIREMENT.match(line) for line in requires("earwitness") or [] if not NO_TASKS.search(line)]
         return all(map(version, [*(found.group() for found in asked if found), *ALONE]))
     except PackageNotFoundError:
         return False

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
+from earwitness.box.storage import remove
 from earwitness.errors import EarwitnessError, NotComparableError, unwritten
-from earwitness.harness import explain, recipe, score, watched
+from earwitness.harness import explain, orders, recipe, score, watched
 from earwitness.harness.claim import adopt, claimed, made_with, scored_with
 from earwitness.harness.explain import Shard
 from earwitness.harness.locks import locked
 from earwitness.harness.needs import require_packages
+from earwitness.harness.orders import ExplainJob
 from earwitness.harness.outside import answering
 from earwitness.harness.score import ProblemJob
 from earwitness.results import rows
@@ -24,13 +26,12 @@ from earwitness.results.rows import RECIPE, Status
 from earwitness.results.seals import drop_unsealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
     from earwitness.harness.score import Prepared, ScoreJob
-    from earwitness.tracks import Item
 
 STAMP = "made_with"
 LOG = ".score.log"
@@ -78,16 +79,6 @@ class RunOutcome:
     """Those of the errors that every run of the task has."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Why items failed, with their number."""
-
-
-@dataclass(frozen=True)
-class ExplainJob:
-    """A run with its shards that are not explained yet."""
-
-    run: Run
-    shards: tuple[Shard, ...]
-    items: tuple[Item, ...]
-    """All of the run's, under its first explainer seed."""
 
 
 @dataclass
@@ -212,14 +203,14 @@ def _prepare(runs: Sequence[Run], session: Session) -> dict[str, Prepared]:
     found: dict[str, Prepared] = {}
     of_first = {group[0].name: group for group in groups.values()}
     first = [group[0] for group in groups.values()]
-    for job, result in session.engine.compute(score.prepare, first, runs[0].out / LOG, 1):
+    for job, result in orders.computed(session.engine, score.prepare, first, runs[0].out / LOG, 1):
         for run in of_first[job.name]:
             if isinstance(result, Exception):
                 session.failed(run, result)
                 session.outcomes[run.name].shared.append(str(result))
             else:
                 found[run.name] = result
-                recipe.write(run.folder, {**recipe.read(run.folder), "device": result.device})
+                recipe.write(run.folder, _made_by(session.engine, {**recipe.read(run.folder), "device": result.device}))
         advance(1)
     return found
 
@@ -242,26 +233,26 @@ def drop_stale_originals(out: Path) -> None:
         raise unwritten(path, error) from error
 
 
+def _made_by(engine: Engine, stored: dict[str, Any]) -> dict[str, Any]:
+    """A recipe with the engine among those that had a part in the run: rows do not hang on it."""
+    known: list[dict[str, Any]] = stored.get("engines", [])
+    this = {"engine": engine.name, "workers": engine.workers}
+    return stored if this in known else {**stored, "engines": [*known, this]}
+
+
 def _explain(prepared: dict[str, Prepared], session: Session) -> None:
     """Explain what is missing, a box a run, several boxes side by side."""
     jobs = [
-        ExplainJob(outcome.run, tuple(todo), next(iter(prepared[outcome.run.name].items.values())))
+        ExplainJob(outcome.run, tuple(todo), next(iter(prepared[outcome.run.name].items.values()), ()))
         for outcome in session.of(prepared)
-        if (todo := explain.missing(outcome.run, prepared[outcome.run.name].items))
+        if (todo := explain.missing(outcome.run, prepared[outcome.run.name].shards))
     ]
     total = sum(len(shard.items) for job in jobs for shard in job.shards)
     if not jobs:
         return
     advance = session.progress.bar("explain", total)
     before = watched.seen([job.run for job in jobs])
-
-    def drive(job: ExplainJob) -> None:
-        if job.run.submission.card.explanations:
-            answering.take(job.run, job.items, job.shards, advance)
-        else:
-            explain.explain(job.run, job.shards, advance, session.engine.stopped)
-
-    for job, result in session.engine.drive(drive, jobs):
+    for job, result in _driven(jobs, session.engine, advance):
         if isinstance(result, Exception):
             session.failed(job.run, result)
     if touched := watched.changed(before):
@@ -272,12 +263,34 @@ def _explain(prepared: dict[str, Prepared], session: Session) -> None:
         )
 
 
+def _driven(
+    jobs: Sequence[ExplainJob], engine: Engine, advance: Callable[[int], None]
+) -> Iterator[tuple[ExplainJob, Exception | None]]:
+    """Each job, or part of one, with the error that it ended in, if any."""
+    if engine.apart:
+        # A shard a job: what is lost with a worker is one, and has one more try.
+        parts = [part for job in jobs for part in orders.lanes(job, len(job.shards))]
+        for part, result in orders.computed(engine, orders.explained, parts, jobs[0].run.out / LOG):
+            advance(sum(len(shard.items) for shard in part.shards))
+            yield part, result
+        return
+
+    def drive(job: ExplainJob) -> None:
+        if job.run.submission.card.explanations:
+            answering.take(job.run, job.items, job.shards, advance)
+        else:
+            explain.explain(job.run, job.shards, advance, engine.stopped, explain.How(job.lane))
+
+    each = -(-engine.lanes // len(jobs))
+    yield from engine.drive(drive, [part for job in jobs for part in orders.lanes(job, each)])
+
+
 def _score(prepared: dict[str, Prepared], session: Session) -> None:
     """Score what is explained and has no rows yet, a job a shard; runs of one task stand together."""
     jobs: list[ScoreJob | ProblemJob] = []
     for outcome in sorted(session.of(prepared), key=lambda outcome: outcome.run.task.id):
         run, ready = outcome.run, prepared[outcome.run.name]
-        explained = [shard.name for shard in explain.shards(ready.items) if session.explained(run, shard)]
+        explained = [shard.name for shard in ready.shards if session.explained(run, shard)]
         drop_unsealed(run.rows, run.name, "*.parquet")
         jobs += score.missing(run, explained)
         if ready.problems and not score.is_scored(run, score.PROBLEMS):
@@ -286,7 +299,7 @@ def _score(prepared: dict[str, Prepared], session: Session) -> None:
         return
     advance = session.progress.bar("score", len(jobs))
     workers = 1 if len(jobs) <= JOBS_OF_ONE_WORKER else None
-    for job, result in session.engine.compute(score.score, jobs, jobs[0].run.out / LOG, workers):
+    for job, result in orders.computed(session.engine, score.score, jobs, jobs[0].run.out / LOG, workers):
         if isinstance(result, Exception):
             session.failed(job.run, result)
         advance(1)
@@ -300,7 +313,7 @@ def _finish(outcome: RunOutcome, prepared: Prepared | None) -> None:
     stored = recipe.read(run.folder)
     table = rows.read_run(run.folder)
     if stored["state"] != "done":
-        expected = [] if prepared is None else [shard.name for shard in explain.shards(prepared.items)]
+        expected = [] if prepared is None else [shard.name for shard in prepared.shards]
         if prepared is not None and prepared.problems:
             expected.append(score.PROBLEMS)
         whole = prepared is not None and all(score.is_scored(run, part) for part in expected)
@@ -313,6 +326,9 @@ def _finish(outcome: RunOutcome, prepared: Prepared | None) -> None:
             "rows": {"number": len(table), "fingerprint": rows.fingerprint(table)},
         }
         recipe.write(run.folder, stored)
+        if whole:
+            for left in run.folder.glob(f"{run.scratch.parent.name}*"):
+                remove(left)
     else:
         _count(outcome, table)
     outcome.done = stored["state"] == "done"
@@ -355,7 +371,7 @@ def rescore(folder: Path, engine: Engine, progress: Progress | None = None) -> R
     session = Session(engine, progress or Silent(), {run.name: RunOutcome(run)}, explain.is_there)
     recipe.write(folder, {**stored, "state": "running"})
     prepared = _prepare([run], session)
-    if prepared and not all(explain.is_there(run, shard) for shard in explain.shards(prepared[run.name].items)):
+    if prepared and not all(explain.is_there(run, shard) for shard in prepared[run.name].shards):
         recipe.write(folder, stored)
         raise EarwitnessError(f"{folder} lacks explanations; run the same `earwitness run` command to finish it")
     if prepared:

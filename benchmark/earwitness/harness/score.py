@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from earwitness.harness.explain import Shard
     from earwitness.harness.recipe import Run
     from earwitness.tracks import Explanation, Item
 
@@ -39,6 +40,13 @@ class Prepared:
     """By the number of the explainer seed that they carry, in the run's order."""
     problems: tuple[Problem, ...]
     device: str
+    named: tuple[Shard, ...] = ()
+    """The shards, of which only names are known, where the items are with workers elsewhere."""
+
+    @property
+    def shards(self) -> list[Shard]:
+        """All shards of a run, in their order."""
+        return explain.shards(self.items) if self.items else list(self.named)
 
 
 @dataclass(frozen=True)
@@ -99,6 +107,11 @@ def load(setting: Setting) -> Scoring:
         _OPENED.clear()
         _OPENED[key] = scoring.load(setting)
     return _OPENED[key]
+
+
+def forget() -> None:
+    """Let go of the scoring that this process keeps: a box needs the memory."""
+    _OPENED.clear()
 
 
 def score(job: ScoreJob | ProblemJob) -> int:

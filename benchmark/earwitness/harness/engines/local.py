@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
     from pathlib import Path
 
+    from earwitness.harness.engines.settings import EngineSettings
+
 WORKERS = 2
 """Boxes, or scoring processes, that are alive at the same time."""
 
@@ -41,20 +43,30 @@ class WorkerError(EarwitnessError):
     exit_code = ITEM_FAILED
 
 
+class WorkerDiedError(WorkerError):
+    """A worker process died, with the job that it was at work on or others of its pool."""
+
+
 class LocalEngine:
     """Runs jobs on this machine."""
 
-    def __init__(self, workers: int = WORKERS) -> None:
-        self._workers = workers
+    name = "local"
+    apart = False
+
+    def __init__(self, workers: int = WORKERS, lanes: int = 1) -> None:
+        self.workers, self.lanes = workers, lanes
         self._stop = threading.Event()
 
     def stopped(self) -> bool:
         """Whether jobs that drive something should end, because the user asked to."""
         return self._stop.is_set()
 
+    def close(self) -> None:
+        """Let go of what was started: nothing outlives its call."""
+
     def drive(self, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[tuple[J, R | Exception]]:
         """Run light jobs that drive a box each, in threads."""
-        pool = ThreadPoolExecutor(self._workers)
+        pool = ThreadPoolExecutor(self.workers)
         try:
             yield from _as_they_end(pool, function, jobs)
         except BaseException:
@@ -66,24 +78,49 @@ class LocalEngine:
     def compute(
         self, function: Callable[[J], R], jobs: Iterable[J], log: Path, workers: int | None = None
     ) -> Iterator[tuple[J, R | Exception]]:
-        """Run heavy jobs in spawned processes of one thread each; what they print goes to `log`."""
-        try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            log.touch()
-        except OSError as error:
-            raise EarwitnessError(f"cannot write {log}: {error.strerror or error}; name another folder") from error
+        """Run heavy jobs in spawned processes of one thread each; what they print goes to `log`.
+
+        Those that a dying process takes with it are tried once more: which of them was its end cannot be told, so
+        that those that are lost again are then tried one at a time.
+        """
+        path, todo = str(touched(log)), list(jobs)
+        reported = partial(_reported, function, path)
         with _one_thread():
-            pool = ProcessPoolExecutor(
-                workers or self._workers, multiprocessing.get_context("spawn"), _start_worker, (str(log), os.getpid())
-            )
-            try:
-                yield from _as_they_end(pool, partial(_reported, function, str(log)), jobs)
-            except BaseException:
-                for worker in multiprocessing.active_children():
-                    worker.terminate()
-                raise
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            for last in (False, True):
+                lost = []
+                for job, result in _computed(workers or self.workers, reported, todo, path):
+                    if isinstance(result, WorkerDiedError) and (not last or len(todo) > 1):
+                        lost.append(job)
+                    else:
+                        yield job, result
+                todo = lost
+            for job in todo:
+                yield from _computed(1, reported, [job], path)
+
+
+def touched(log: Path) -> Path:
+    """The log, which is there and can be written to; raises EarwitnessError."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError as error:
+        raise EarwitnessError(f"cannot write {log}: {error.strerror or error}; name another folder") from error
+    return log
+
+
+def _computed(
+    workers: int, function: Callable[[J], R], jobs: Iterable[J], log: str
+) -> Iterator[tuple[J, R | Exception]]:
+    """Jobs in processes that are gone at the end, whatever the end is."""
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (log, os.getpid()))
+    try:
+        yield from _as_they_end(pool, function, jobs)
+    except BaseException:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _as_they_end(pool: Executor, function: Callable[[J], R], jobs: Iterable[J]) -> Iterator[tuple[J, R | Exception]]:
@@ -92,7 +129,7 @@ def _as_they_end(pool: Executor, function: Callable[[J], R], jobs: Iterable[J]) 
     for future in as_completed(futures):
         error = future.exception()
         if isinstance(error, BrokenProcessPool):
-            error = WorkerError(f"a scoring process {_death(workers)}; run the same command to resume")
+            error = WorkerDiedError(f"a scoring process {_death(workers)}; run the same command to resume")
         if error is not None and not isinstance(error, Exception):
             raise error
         yield futures[future], future.result() if error is None else error
@@ -145,6 +182,6 @@ def _reported(function: Callable[[J], R], log: str, job: J) -> R:
         raise WorkerError(f"{one_line(error)} (see {log})") from None
 
 
-def open_engine() -> LocalEngine:
-    """The engine."""
-    return LocalEngine()
+def open_engine(settings: EngineSettings) -> LocalEngine:
+    """The engine; workers that are asked for share a run's shards, each with a box of its own."""
+    return LocalEngine(settings.workers or WORKERS, settings.workers or 1)

@@ -1,0 +1,58 @@
+"""The command that makes a run again, from its recipe."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from earwitness import registry
+from earwitness.errors import EarwitnessError
+
+Record = dict[str, Any]
+OPTIONS = {
+    "items": "--items",
+    "seed": "--seed",
+    "fresh": "--fresh",
+    "device": "--device",
+    "isolation": "--isolation",
+    "explainer_seeds": "--explainer-seeds",
+}
+"""Arguments of a recipe that somebody may have typed, with their options."""
+
+
+def run_command(recipe: Record) -> str:
+    """The line for a shell that explains and scores as a run did, on the commit that its recipe names; empty where the
+    recipe names no task or submission.
+
+    >>> run_command({"task": {"id": "t"}, "submission": {"id": "s"}, "arguments": {"typed": {"items": 5}}})
+    'earwitness run --task t --submission s --items 5'
+    """
+    task, submission = _part(recipe, "task"), _part(recipe, "submission")
+    if not task.get("id") or not submission.get("id"):
+        return ""
+    words = ["earwitness", "run", "--task", str(task["id"]), "--submission", _address(submission)]
+    if task.get("own_model") is not None:
+        words += ["--model", str(task.get("model"))]
+    typed = _part(_part(recipe, "arguments"), "typed")
+    for name, option in OPTIONS.items():
+        if typed.get(name) is not None:
+            words += [option, _word(typed[name])]
+    return shlex.join([*words, *(["--budgets"] if submission.get("budget") else [])])
+
+
+def _part(record: Record, name: str) -> Record:
+    found = record.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _word(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _address(submission: Record) -> str:
+    """The id of a registered submission, else its address on the hub, or the folder that it was run from."""
+    try:
+        known = submission.get("hash") in registry.submission(submission["id"]).hashes.values()
+    except EarwitnessError:
+        known = False
+    return str(submission["id"] if known else submission.get("source") or submission.get("folder") or submission["id"])
