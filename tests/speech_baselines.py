@@ -23,7 +23,7 @@ SPEECH_IDS = sorted(
     for path in SUBMISSIONS.glob("*/submission.toml")
     if "speech" in read_submission(path.parent).card.explainers
 )
-QUICK = {"masks": 60, "prefix_masks": 20, "samples": 12}
+QUICK = {"masks": 60, "prefix_masks": 20, "samples": 12, "orders": 6}
 ONE_STRETCH = {"word_lime", "word_times"}
 """Say that one word is all of an utterance."""
 OF_SOUND = {"word_times"}

@@ -13,7 +13,7 @@ from earwitness.tracks.prompt import PromptItem
 
 ISSUE = (
     "random uniform attention occlusion atman gradient_input integrated_gradients grad_cam gradient_attention "
-    "chefer kernel_shap audiogenx"
+    "chefer kernel_shap audiogenx smooth_grad lime shapley_sampling attention_rollout"
 )
 MODEL_FREE = {"random", "uniform"}
 

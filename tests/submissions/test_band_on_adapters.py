@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from band_baselines import BAND_IDS, band_baseline
+from earwitness.explaining.denoiser_attention import read_cross_attention
 from earwitness.models import audioldm2
-from earwitness.tracks.band import BandItem, BandModel, attended, generate
+from earwitness.tracks.band import BandItem, BandModel, attended, generate, on_mel_grid
 from tiny_band import BAND_FRAMES, BAND_HOP, tiny_audioldm2
 
 if TYPE_CHECKING:
@@ -86,3 +87,34 @@ def test_the_gradient_is_a_finite_difference_on_a_pipeline(pair: tuple[BandModel
             difference = (ends[0] - ends[1]) / (2 * tiny)
             assert difference.abs().max() > 1e-4
             np.testing.assert_allclose(found[word], difference, atol=0.02 * float(difference.abs().max()))
+
+
+def test_gradient_weighted_attention_is_by_hand_that_of_the_recorders_attention(
+    pair: tuple[BandModel, BandItem],
+) -> None:
+    model, item = pair
+    layers: list[torch.Tensor] = []
+    generate(model, item, record=lambda step, layer, attention: layers.append(attention.shape))
+    explainer = band_baseline("gradient_attention").explainer
+    step = explainer.levels(model, item)[0]  # type: ignore[attr-defined]
+    with torch.no_grad():
+        clean = model.latents(torch.from_numpy(item.mel[None]))
+        noisy, text = model.noised(clean, [item.seed], step), model.encode([item.prompt])
+        plain = model.denoised(noisy, step, text)
+    states = text.states.clone().requires_grad_()
+    with read_cross_attention(model.module) as record:
+        foretold = model.denoised(noisy, step, text._replace(states=states))
+    torch.testing.assert_close(foretold.detach(), plain, rtol=1e-4, atol=1e-5)
+    assert [len(part.flatten(0, 1)) for part in record] == [shape[0] * shape[1] for shape in layers[: model.layers]]
+    places = [shape[2] * shape[3] for shape in layers[: model.layers]]
+    assert [tuple(part.shape[2:]) for part in record] == [(count, len(item.tokens)) for count in places]
+    gradients = torch.autograd.grad(-(foretold - clean).square().mean(), record)
+    expected = 0
+    for part, gradient, shape in zip(record, gradients, layers, strict=False):
+        heads = [(part[0, h] * gradient[0, h]).clamp(min=0) for h in range(part.shape[1])]
+        grid = (sum(heads) / len(heads)).detach().reshape(*shape[2:4], -1).movedim(-1, 0)
+        expected = expected + on_mel_grid(grid, item.mel.shape) / model.layers
+    found = explainer.products(model, item, clean, step)  # type: ignore[attr-defined]
+    assert float(found.max()) > 0
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(model.denoised(noisy, step, text), plain, rtol=0, atol=0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import permutations
-from math import factorial
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import pairwise_distances
 
 from baselines import baseline, tiny_items, tiny_model
+from earwitness.explaining.permutation_sampling import draw_orders
 from earwitness.tracks.prompt import Encoded, PromptItem, log_likelihood
 from speech_baselines import cut, fake_items, fake_model, speech_baseline
 
@@ -145,22 +144,6 @@ def test_lime_asks_each_set_once_and_every_draw_counts() -> None:
     np.testing.assert_allclose(order[~item.special], expected[words[words >= 0]], atol=2e-3)
 
 
-def test_shapley_sampling_over_all_orders_is_the_definition() -> None:
-    module, words = baseline("shapley_sampling").module, 4
-    worth = dict(enumerate(np.random.default_rng(1).normal(size=2**words)))
-    orders = np.array(list(permutations(range(words))))
-    sets = module.joining(orders)
-    values = np.array([[worth[int(row @ (1 << np.arange(words)))] for row in rows] for rows in sets])
-    expected = np.zeros(words)
-    for word in range(words):
-        for code in range(2**words):
-            if not code >> word & 1:
-                size = code.bit_count()
-                share = factorial(size) * factorial(words - size - 1) / factorial(words)
-                expected[word] += share * (worth[code | 1 << word] - worth[code])
-    np.testing.assert_allclose(module.mean_gains(orders, values), expected, atol=1e-12)
-
-
 def test_shapley_sampling_is_captums_in_the_same_orders() -> None:
     from captum.attr import ShapleyValueSampling
 
@@ -173,8 +156,7 @@ def test_shapley_sampling_is_captums_in_the_same_orders() -> None:
         mask = torch.cat([present, torch.zeros(1, 1)], dim=1)[:, torch.as_tensor(words)]
         return log_likelihood(model.logits(codes, text, mask), codes)[0, item.asked].sum()[None]
 
-    rng = np.random.default_rng(item.explainer_seed)
-    drawn = [rng.permutation(count).tolist() for _ in range(orders)]
+    drawn = draw_orders(count, orders, item.explainer_seed).tolist()
     captums = ShapleyValueSampling(likelihood)
     captums.permutation_generator = lambda *_: iter(drawn)
     with torch.no_grad():
@@ -182,6 +164,24 @@ def test_shapley_sampling_is_captums_in_the_same_orders() -> None:
     found = baseline("shapley_sampling").build(orders=orders).explain(model, item).order
     assert found is not None
     np.testing.assert_allclose(found[~item.special], expected[words[words >= 0]], atol=2e-3)
+
+
+def test_shapley_sampling_over_patches_is_captums_in_the_same_orders() -> None:
+    from captum.attr import ShapleyValueSampling
+
+    item, model = fake_items()[0], fake_model()
+    explainer = speech_baseline("shapley_sampling").build(orders=3, frames=10, bins=4)
+    features, tokens = torch.as_tensor(item.features)[None], torch.as_tensor(item.tokens)[None]
+    owner = explainer.patches(item.features.shape)
+    captums = ShapleyValueSampling(lambda rows: model.logits(rows, tokens)[:, 1].log_softmax(-1)[:, tokens[0, 1]])
+    orders = draw_orders(int(owner.max()) + 1, 3, item.explainer_seed)
+    captums.permutation_generator = lambda *_: iter(orders.tolist())
+    mean = torch.as_tensor(item.features.mean(0)).expand_as(features).contiguous()
+    mask = torch.as_tensor(owner)[None]
+    with torch.no_grad():
+        expected = captums.attribute(features, baselines=mean, feature_mask=mask, n_samples=3)[0].numpy()
+    found, _ = explainer.values(model, item)
+    np.testing.assert_allclose(found[owner, 1], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 40), (2, 4, 3), (1, 1, 20)])

@@ -20,8 +20,12 @@ from speech_baselines import (
     quick_speech,
 )
 
-ISSUE = "random energy attention gradient_input integrated_gradients occlusion word_lime rise spes spes_2k"
-DRAWS = {"random", "word_lime", "rise", "spes", "spes_2k", "smooth_grad", "expected_gradients"}
+ISSUE = (
+    "random energy attention gradient_input integrated_gradients occlusion word_lime rise spes spes_2k spes_sigma_1 "
+    "smooth_grad expected_gradients shapley_sampling attention_rollout word_times"
+)
+STOCHASTIC = "random word_lime rise spes spes_2k spes_sigma_1 smooth_grad expected_gradients shapley_sampling"
+DRAWS = set(STOCHASTIC.split())
 
 
 def same(first: SpeechMap, second: SpeechMap) -> bool:
