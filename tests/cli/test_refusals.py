@@ -39,6 +39,9 @@ def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("train", "micro_prompt", "--private", "--twin", "1"), "--private takes a twin that is trained already"),
+        (("train", "micro_prompt", "--items", "4"), "--model and --items go with --private alone"),
+        (("train", "micro_prompt", "--private"), "EARWITNESS_SECRET holds no secret"),
         ((*RUN, "--items", "0"), "greater than or equal to 1"),
         ((*RUN, "--items", "9" * 20), "less than or equal to"),
         ((*RUN, "--items", "1.5"), "valid integer"),
