@@ -19,6 +19,7 @@ FLOORS = [
         "version",
         "errors",
         "extras",
+        "pace",
         "parameters",
         "plugins",
         "private",

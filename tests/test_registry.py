@@ -34,9 +34,13 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
         registry.submission("randm")
 
 
-def test_a_name_that_is_near_to_nothing_is_answered_with_all_of_them() -> None:
-    with pytest.raises(EarwitnessError, match=r"submissions: .*random.*uniform"):
+def test_a_name_that_is_near_to_nothing_is_answered_with_a_few_and_the_verb_that_lists_all() -> None:
+    ids = registry.submission_ids()
+    with pytest.raises(EarwitnessError) as caught:
         registry.submission("xyzzy")
+    shown = ", ".join(sorted(ids)[: registry.SHOWN])
+    left = len(ids) - registry.SHOWN
+    assert str(caught.value).endswith(f"; submissions: {shown}, and {left} more, which `earwitness submissions` lists")
 
 
 def test_a_folder_with_a_card_is_as_good_as_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

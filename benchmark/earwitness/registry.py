@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -24,7 +24,12 @@ from earwitness.submission import CARD as SUBMISSION_CARD
 from earwitness.task import CARD as TASK_CARD
 from earwitness.task import Task, read_task
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 PACKAGE = plugins.PACKAGE
+SHOWN = 8
+"""Ids that an error names; verbs list the others."""
 CARDS = {"tasks": TASK_CARD, "submissions": SUBMISSION_CARD}
 
 
@@ -149,6 +154,12 @@ def _folders(kind: str) -> dict[str, Path]:
     return found
 
 
+def _some(kind: str, known: Collection[str]) -> list[str]:
+    """A few ids of a kind, and where the others are listed."""
+    first, left = sorted(known)[:SHOWN], len(known) - SHOWN
+    return [*first, f"and {left} more, which `earwitness {kind}` lists"] if left > 0 else first
+
+
 def _find(kind: str, id_or_path: str) -> Path:
     card, known = CARDS[kind], _folders(kind)
     if id_or_path in known:
@@ -157,7 +168,7 @@ def _find(kind: str, id_or_path: str) -> Path:
         return Path(id_or_path).resolve()
     beside = id_or_path.replace("-", "_")
     there = beside != id_or_path and os.path.isfile(Path(beside, card))
-    hint = f"did you mean {shortened(beside)!r}?" if there else nearest(id_or_path, known, kind)
+    hint = f"did you mean {shortened(beside)!r}?" if there else nearest(id_or_path, known, kind, _some(kind, known))
     raise EarwitnessError(
         f"no {kind.removesuffix('s')} is called {shortened(id_or_path)!r} and no folder there holds a {card}; {hint}"
     )

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from earwitness import registry
 from earwitness.cli import app, main
+from earwitness.version import VERSION
 
 HEAVY = ("torch", "transformers", "pandas", "streamlit", "numpy", "pyarrow", "pydantic", "duckdb", "datasets", "scipy")
 VERBS = (
@@ -44,6 +45,29 @@ def test_help_answers_in_under_three_tenths_of_a_second() -> None:
     )
     seconds = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)]
     assert min(seconds) < 0.3
+
+
+def test_the_version_and_the_short_form_of_help(earwitness) -> None:
+    assert earwitness("--version") == (0, f"earwitness {VERSION}\n", "")
+    for words in ((), ("run",), ("baseline", "update")):
+        assert earwitness(*words, "-h") == earwitness(*words, "--help")
+
+
+def test_what_libraries_foretell_is_kept_from_who_reads_verdicts_but_not_from_who_asks() -> None:
+    code = (
+        "import subprocess, sys, warnings\n"
+        "from earwitness.cli import quieten\n"
+        "quieten()\n"
+        "warnings.warn('deprecated', FutureWarning)\n"
+        "later = 'import warnings; warnings.warn(\"deprecated\", FutureWarning)'\n"
+        "subprocess.run([sys.executable, *subprocess._args_from_interpreter_flags(), '-c', later])\n"
+    )
+    said = [
+        subprocess.run([sys.executable, *asked, "-c", code], capture_output=True, text=True, check=True).stderr
+        for asked in ((), ("-W", "default"))
+    ]
+    assert said[0] == ""
+    assert said[1].count("FutureWarning: deprecated") == 2
 
 
 def test_help_loads_nothing_heavy() -> None:

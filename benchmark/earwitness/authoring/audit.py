@@ -54,11 +54,11 @@ def audit(task: Task, items: int | None = ITEMS, device: str = "cpu", progress: 
         scoring: Any = load(Setting(task, items=items, device=device, cache=Path(cache)))
         done = work.Work(folder(task) / FILE, identity(task))
         trial, (chosen, _) = Trial(task, scoring), scoring.items()
-        bar = bars.add_task(f"audit of {task.id}", total=len(chosen))
+        advance = work.stage_of(bars, f"audit of {task.id}", len(chosen))
         rows: dict[str, list[dict[str, Any]]] = {}
         for item in chosen:
             rows[item.id] = done.rows("audit", item.id, lambda item=item: trial.values(item))  # type: ignore[misc]
-            bars.advance(bar)
+            advance(1)
         tried, clusters = trial.arrays(list(rows), rows), scoring.clusters()
         result = of_values(task, tried, [clusters[item] for item in tried.items], stored, trial.truth)
         before = read_audit(folder(task))

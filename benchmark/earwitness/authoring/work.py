@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from earwitness.pace import Pace, duration
 from earwitness.scoring import certificates
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def each(
 
     What takes long is announced, by the first item that is computed.
     """
-    bar = bars.add_task(stage, total=len(items))
+    advance = stage_of(bars, stage, len(items))
     rows: list[dict[str, Any]] = []
     announced = False
 
@@ -95,8 +96,22 @@ def each(
     for number, item in enumerate(items):
         left = len(items) - number - 1
         rows += work.rows(stage, item.id, lambda item=item, left=left: measured(item, left))  # type: ignore[misc]
-        bars.advance(bar)
+        advance(1)
     return rows
+
+
+def stage_of(bars: Progress, label: str, total: int) -> Callable[[int], None]:
+    """Begin a stage among bars; what is returned counts its steps, said once a minute where no terminal shows the bar."""
+    bar = bars.add_task(label, total=total)
+    pace = Pace(label, total, lambda line: bars.console.print(line, markup=False, highlight=False))
+    aloud = not bars.disable and not bars.console.is_terminal
+
+    def advance(steps: int) -> None:
+        bars.advance(bar, steps)
+        if aloud:
+            pace.advance(steps)
+
+    return advance
 
 
 def _announce(bars: Progress, stage: str, seconds: float, left: int) -> None:
@@ -106,16 +121,6 @@ def _announce(bars: Progress, stage: str, seconds: float, left: int) -> None:
             f"{stage}: about {duration(seconds)} for the {left} items that are left, by the first; "
             "it can be stopped, and the same command goes on"
         )
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people.
-
-    >>> duration(95), duration(5400), duration(360000)
-    ('2 minutes', '1.5 hours', '100 hours')
-    """
-    hours = seconds / 3600
-    return f"{seconds / 60:.0f} minutes" if hours < 1 else f"{hours:.{0 if hours >= 10 else 1}f} hours"
 
 
 def bars(progress: bool) -> Progress:

@@ -7,8 +7,9 @@ import functools
 import io
 import os
 import sys
+import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,11 +17,13 @@ from earwitness.cli import audit, baseline, board, cards, check, explain, items,
 from earwitness.cli.faults import report
 from earwitness.cli.output import one_line_of
 from earwitness.errors import FAULT, USAGE, EarwitnessError, shortened
+from earwitness.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 
+FUTURE = "ignore::FutureWarning"
 CLOSED_PIPE = 141
 """Exit code of a tool whose reader has gone, as the shell reports it: 128 and the number of SIGPIPE."""
 OF_THE_MACHINE = frozenset(
@@ -62,7 +65,25 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"earwitness {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 for verb in (
     cards.tasks,
     cards.submissions,
@@ -95,6 +116,7 @@ def main() -> None:
     So does a fault of the program, with its own code, so that a crash never reads as an answer.
     """
     _survive_ascii()
+    quieten()
     try:
         code = _run()
     except BrokenPipeError:
@@ -106,6 +128,16 @@ def main() -> None:
             # The interpreter would try to write once more, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
+
+
+def quieten() -> None:
+    """Keep what libraries foretell of their own future from those who read verdicts, here and in processes begun later.
+
+    Whoever asks Python for warnings (`-W`, PYTHONWARNINGS) is told them.
+    """
+    if not sys.warnoptions:
+        sys.warnoptions.append(FUTURE)
+        warnings.filterwarnings("ignore", category=FutureWarning)
 
 
 def _run() -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from earwitness.errors import EarwitnessError, shortened, steers
+from earwitness.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -91,12 +92,12 @@ def print_table(title: str, columns: Sequence[str], records: Sequence[Sequence[s
 
 
 class Lines:
-    """Progress where nobody watches a terminal: one line a stage."""
+    """Progress where nobody watches a terminal: a line where a stage begins, and one a minute while it goes on."""
 
     def bar(self, label: str, total: int) -> Callable[[int], None]:
         """Print what begins."""
         self.say(f"{label}: {total}")
-        return lambda _: None
+        return Pace(label, total, self.say).advance
 
     def say(self, line: str) -> None:
         """Print a line."""
