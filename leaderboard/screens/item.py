@@ -7,14 +7,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 import views
+from player import files, switching
 from reading import Record, exhibits, item_arrays, metrics, parsed, query, ranking, task
 from sounds import play
 from state import pick
-from wording import ARROWS, inert, number
+from typical import failing, leader_of, of_headlines, typical
+from wording import ARROWS, inert, number, plural
 
 NOBODY = "nobody"
 # Label of the sound that is explained, where an item is one sound. A text below it would be drawn on the page.
 ORIGINAL = "original"
+# Items at hand on which the leader's value is below random's.
+FURTHEST = 5
 
 
 def pick_item(picked: Record, view: Any) -> Record | None:
@@ -27,7 +31,8 @@ def pick_item(picked: Record, view: Any) -> Record | None:
     order = list(by_id)
     box, back, on = st.columns([10, 1, 1], vertical_alignment="bottom")
     with box:
-        chosen = pick("Item", order, "item", order[0], lambda item: f"{item}: {titles[item]}")
+        first = typical(of_headlines(picked["task_key"], leader_of(picked["task_key"])), order)
+        chosen = pick("Item", order, "item", first, lambda item: f"{item}: {titles[item]}")
     place = order.index(chosen)
     with back:
         st.button("←", on_click=step, args=(order, place - 1), disabled=place == 0, width="stretch", help="Item before")
@@ -39,6 +44,26 @@ def pick_item(picked: Record, view: Any) -> Record | None:
 
 def step(order: list[str], place: int) -> None:
     st.session_state["item"] = order[place]
+
+
+def where_the_leader_fails(picked: Record) -> None:
+    """On how many items the leader's value is below random's, with the furthest of them at hand."""
+    leader, items, both = failing(picked)
+    if not both:
+        return
+    main, floor = picked["main_metric"], picked["floor"]
+    said = f"First is shown the item on which the values of {inert(leader)}, the leader, lie nearest to their middle."
+    if not items:
+        st.caption(f"{said} On no item of {both} is its {main} below that of {floor}.")
+        return
+    st.caption(f"{said} On {len(items)} of {plural(both, 'item')} its {main} is below that of {floor}; furthest on:")
+    with st.container(horizontal=True):
+        for item in items[:FURTHEST]:
+            st.button(item, key=f"fails {item}", on_click=go_to, args=(item,))
+
+
+def go_to(item: str) -> None:
+    st.session_state["item"] = item
 
 
 def original(item: Record, view: Any) -> None:
@@ -62,13 +87,14 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     left = found[0]
     if left["status"] not in ("ok", "skipped"):
         st.error(inert(f"{left['status']}: {left['reason']}"))
-    fields = described(item, entrant)
+    fields = described(item, entrant) | {"entrant": entrant, "values": values_of(picked, item, entrant)}
     answered = item_arrays(left["explanation"], item["item"]) if view.GIVEN else {}
     given = item_arrays(item["arrays"], item["item"]) if view.GIVEN else {}
     view.draw(fields, given, answered, item["seconds"])
-    for column, (label, title) in zip(st.columns(2), view.SOUNDS.items(), strict=False):
-        with column:
-            play(title, fields["exhibits"].get((label, ""), ""))
+    if view.SOUNDS:
+        whole = {view.ORIGINAL: fields["exhibits"].get((ORIGINAL, ""), "")} if view.ORIGINAL else {}
+        parts = {title: fields["exhibits"].get((label, ""), "") for label, title in view.SOUNDS.items()}
+        switching(files(whole | parts), f"{item['item']} {entrant}")
     if left["seconds"] is None:
         st.caption(f"Made elsewhere: cost unverified · run `{left['run']}`")
         return
@@ -76,6 +102,15 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     room = left.get("plausible_forwards")
     room = "" if room is None or pd.isna(room) else f"; the seconds leave room for about {room:.0f} forwards"
     st.caption(f"{number(left['seconds'])} CPU s · {passes} (self-reported{room}) · run `{left['run']}`")
+
+
+def values_of(picked: Record, item: Record, entrant: str) -> dict[str, float | None]:
+    """An entrant's values on an item, by metric."""
+    found = query(
+        "SELECT metric, value FROM item_values WHERE task_key = ? AND item = ? AND entrant = ?",
+        *(picked["task_key"], item["item"], entrant),
+    )
+    return {row["metric"]: row["value"] for row in found}
 
 
 def described(item: Record, *entrants: str) -> dict[str, Any]:
@@ -124,6 +159,7 @@ def show() -> None:
     item = pick_item(picked, view)
     if item is None:
         return
+    where_the_leader_fails(picked)
     original(item, view)
     view.choose(described(item))
     names = [entrant["entrant"] for entrant in ranking(picked["task_key"])]

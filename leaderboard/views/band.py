@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from pictures import SCALE, axis, data_url, scale
-from sounds import play
+from player import files, switching
 from wording import plain
 
 from earwitness.exhibits.pictures import blend
@@ -74,6 +74,7 @@ def choose(fields: dict[str, Any]) -> None:
     _play(
         fields,
         {
+            ("original", ""): ORIGINAL,
             ("without", word): f"The same start and noise without the word {plain(word)}",
             ("stem", word): f"The stem of the clip: {plain(word)}",
             ("mix", ""): "The clip",
@@ -105,7 +106,8 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     else:
         weights = spread(maps[named[index]].sum(axis=0), flat)
         st.html(STYLE + _picture(mel, weights, truth, (length, unit)) + scale(weights) + _outline(fields, word, truth))
-    _play(fields, {("deleted", word): f"Without attention to {plain(word)} where its map is highest"})
+    deleted = f"Without attention to {plain(word)} where its map is highest"
+    _play(fields, {("original", ""): ORIGINAL, ("deleted", word): deleted})
     swap = unpacked_swap(str((fields.get("swap") or {}).get(word, "")), mel.shape)
     if swap is not None:
         st.caption(f"What changes where the word {plain(word)} is taken out, under the same start and noise:")
@@ -185,13 +187,14 @@ def _outline(fields: dict[str, Any], word: str, truth: np.ndarray | None) -> str
 
 
 def _play(fields: dict[str, Any], sounds: dict[tuple[str, str], str]) -> None:
-    """Players of those of the sounds that are kept, side by side; titles by label and part."""
+    """One player of those of the sounds that are left of the item, titles by label and part.
+
+    Nothing where none but the whole sound is.
+    """
     exhibits = fields.get("exhibits") or {}
-    kept = {key: title for key, title in sounds.items() if key in exhibits}
-    if kept:
-        for column, (key, title) in zip(st.columns(3), kept.items(), strict=False):
-            with column:
-                play(title, exhibits[key])
+    left = {title: exhibits[key] for key, title in sounds.items() if key in exhibits}
+    if left.keys() - {ORIGINAL}:
+        switching(files(left), " ".join([str(fields.get("entrant", "")), *left]))
 
 
 def _number(text: str | None) -> int:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from pictures import axis, data_url
+from wording import plain
+
+from earwitness.metrics.responses.prompt import share
+from earwitness.scoring.prompt.masks import kept
 
 Arrays = dict[str, np.ndarray]
 ORIGINAL = "The sound that is explained"
 GIVEN = True
 SOUNDS = {"kept": "Kept: only the words it marks", "removed": "Removed: without the words it marks"}
 """Exhibits to listen to, and how the page calls them."""
+MASK = "top30"
+"""What is kept and removed in the sounds."""
 INK = (20, 149, 138)
 """Colour of weight 1, laid over the ground with the weight as its opacity, so that it holds on light and dark."""
 ROW = 26
@@ -53,6 +60,38 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     frames = given["codes"].shape[1] if "codes" in given else len(weights) if weights.ndim == 2 else 1
     whole = np.broadcast_to(weights, (frames, len(tokens)))
     st.html(STYLE + _words(tokens, special, whole.mean(axis=0)) + _map(tokens, special, whole, seconds))
+    said = heard(tokens, special, whole.mean(axis=0), fields.get("values") or {})
+    if said:
+        st.caption(said)
+
+
+def heard(tokens: list[str], special: np.ndarray, weights: np.ndarray, values: Mapping[str, float | None]) -> str:
+    """Which words are kept and removed, and what judges hear of the sound then, in a sentence; empty if nobody asked.
+
+    `weights` [N] are means over frames: a map that changes in time keeps other words in other frames.
+    """
+    alone, gone = (values.get(f"{name}@{MASK}") for name in ("fid_f", "fid_cf"))
+    if alone is None or gone is None:
+        return ""
+    text = np.flatnonzero(~special)
+    most = text[np.argsort(-weights[text], kind="stable")[: kept(share(MASK) or 0.0, len(text))]]
+    words = ", ".join(plain(tokens[place].removeprefix("▁")) for place in sorted(most))
+    return (
+        f"Kept are the {len(most)} of {len(text)} tokens with the highest weights: {words}. The judges' confidence in "
+        f"what they hear first in the whole sound {_moved(alone)} where these alone are kept, and {_moved(gone)} where "
+        "they are removed."
+    )
+
+
+def _moved(loss: float) -> str:
+    """What a loss of confidence is, in words.
+
+    >>> _moved(0.25), _moved(-0.5), _moved(0.001)
+    ('falls by 0.25', 'rises by 0.50', 'stays')
+    """
+    if abs(loss) < 0.005:
+        return "stays"
+    return f"{'falls' if loss > 0 else 'rises'} by {abs(loss):.2f}"
 
 
 def _pieces(tokens: list[str]) -> list[tuple[str, bool]]:

@@ -9,19 +9,27 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+import soundfile
 import streamlit as st
 from charts import GREY
 from pictures import SCALE, axis, data_url, scale
-from reading import curve, document
+from player import switching, wav
+from reading import beside, curve, document
 from wording import plain
 
+from earwitness.exhibits.gating import without
 from earwitness.exhibits.pictures import INK, blend
+from earwitness.scoring.speech.removal import ranks
 
 Arrays = dict[str, np.ndarray]
 ORIGINAL = "The sound that is explained"
 GIVEN = True
 SOUNDS: dict[str, str] = {}
-"""A spectrogram with cells removed is nothing to listen to."""
+"""Sounds are made on the page, without as many cells as the reader asks for."""
+SHARE = "removed"
+"""Key of the share of cells that is removed, in the page's state and address."""
+FIRST = 0.1
+"""Share that is removed at first, or the nearest that was asked."""
 TOKEN = "token"
 """Key of the token that is looked at, in the page's state and address."""
 CHARTS = {
@@ -31,6 +39,13 @@ CHARTS = {
 """Headings of the charts, by the label of the exhibit."""
 COMPARED = "compared"
 """Label of the exhibit that says what of reference and transcript was compared."""
+FILLS = {
+    "mean": "the utterance's mean of each mel bin",
+    "marginal": "values of training speech",
+    "inpaint": "what is before and after them",
+    "shuffle": "one another's values",
+}
+"""What stands in removed cells, in words."""
 HEIGHT, CHART = 260, 340
 """Pixels of the spectrogram, and of a chart with its heading, names and axis."""
 SHARP = 600
@@ -103,13 +118,15 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     maps, prefix = answered.get("spectrogram"), answered.get("prefix")
     rate = fields.get("frame_rate") or (len(features) / seconds if seconds else None)
     marks = fields.get("marks") or {}
+    hz = document((fields.get("exhibits") or {}).get(("removal", ""), "")).get("hz") or []
     if maps is None or prefix is None or maps.shape != (len(pieces), *features.shape):
-        st.html(STYLE + _spectrogram(features, None, rate, marks))
+        st.html(STYLE + _spectrogram(features, None, rate, marks, hz))
         st.caption("No explanation is kept for this item.")
         return
-    ground = _spectrogram(features, maps[token], rate, marks)
+    ground = _spectrogram(features, maps[token], rate, marks, hz)
     words = given.get("words", np.arange(len(pieces)))
     st.html(STYLE + ground + scale(maps[token]) + _context(pieces, words, token, prefix[token]))
+    _listen(fields, maps, features, rate)
     said = comparison(document((fields.get("exhibits") or {}).get((COMPARED, ""), "")))
     if said:
         st.caption(said)
@@ -117,6 +134,68 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
         found = curve((fields.get("exhibits") or {}).get((label, ""), ""))
         if found:
             st.altair_chart(_chart(points(found), found["x"]["label"], heading), width="stretch")
+
+
+@st.fragment
+def _listen(fields: dict[str, Any], maps: np.ndarray, features: np.ndarray, rate: float | None) -> None:
+    """A slider over shares of cells, with the sound without them and they alone, and what the model hears."""
+    exhibits = fields.get("exhibits") or {}
+    found, sound = document(exhibits.get(("removal", ""), "")), beside(exhibits.get(("original", ""), ""))
+    if (
+        not {"tie_seed", "hz", "shares", "transcripts"} <= set(found)
+        or len(found["hz"]) != features.shape[1]
+        or not rate
+    ):
+        return
+    chosen = _share([share for share in found["shares"] if 0 < share < 1], str(fields.get("entrant", "")))
+    for line in transcripts(found, found["shares"].index(chosen), str(fields.get("text", ""))):
+        st.caption(line)
+    if sound is None:
+        return
+    wave, sampled = soundfile.read(sound, dtype="float32")
+    gone = ranks(maps.astype(np.float64).mean(0), found["tie_seed"]) < round(chosen * features.size)
+    left, alone = (without(wave, sampled, cells, rate, np.array(found["hz"])) for cells in (gone, ~gone))
+    titles = "Without these cells", "These cells alone"
+    made = {title: wav(each, sampled) for title, each in zip(titles, (left, alone), strict=True)}
+    switching({ORIGINAL: sound, **made}, f"removal {fields.get('entrant', '')}")
+    st.caption(
+        "Resynthesised from the recording's own short-time spectrum, silent where cells are removed. The model was not "
+        "given this sound but the spectrogram with these cells filled."
+    )
+
+
+def _share(shares: list[float], entrant: str) -> float:
+    """The share of cells that the reader asks for, kept in the address unless it is the first."""
+    key, first = f"{SHARE}-{entrant}", min(shares, key=lambda share: abs(share - FIRST))
+    asked = st.query_params.get(key, "")
+    at = next((share for share in shares if f"{share:g}" == asked), first)
+    chosen: float = st.select_slider(
+        "Cells removed, those of the highest mean weight first", shares, value=at, format_func=percent, key=key
+    )
+    if chosen != first:
+        st.query_params[key] = f"{chosen:g}"
+    elif key in st.query_params:
+        del st.query_params[key]
+    return chosen
+
+
+def percent(share: float) -> str:
+    """A share for people.
+
+    >>> percent(0.005), percent(0.1)
+    ('0.5%', '10%')
+    """
+    return f"{100 * share:.3g}%"
+
+
+def transcripts(found: dict[str, Any], place: int, whole: str) -> list[str]:
+    """What the model hears with cells filled in each way that was asked, beside what it hears of the whole sound."""
+    return [
+        f"Filled by {FILLS.get(fill, plain(fill))}, the model hears “{plain(texts[place])}”; of the whole sound "
+        f"“{plain(whole)}”."
+        for fill, texts in found["transcripts"].items()
+        if place < len(texts)
+    ]
 
 
 def comparison(compared: dict[str, Any]) -> str:
@@ -141,8 +220,10 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() else 0
 
 
-def _spectrogram(features: np.ndarray, weights: np.ndarray | None, rate: float | None, marks: dict[str, Any]) -> str:
-    """The spectrogram [T, M] with a map [T, M] over it, marks above it and axes beside it."""
+def _spectrogram(
+    features: np.ndarray, weights: np.ndarray | None, rate: float | None, marks: dict[str, Any], hz: Sequence[float]
+) -> str:
+    """The spectrogram [T, M] with a map [T, M] over it, marks above it and axes beside it; `hz` [M] where known."""
     frames, bins = features.shape
     length, unit = (frames / rate, "s") if rate else (float(frames), "frames")
     words, phonemes = (marks.get(kind) or [] if rate else [] for kind in ("words", "phonemes"))
@@ -153,10 +234,24 @@ def _spectrogram(features: np.ndarray, weights: np.ndarray | None, rate: float |
         '<div class="heard">'
         + _marks("words", words, length)
         + _marks("phonemes", phonemes, length)
-        + f'<div class="mel"><span>{bins}</span><span>mel</span><span>1</span></div>'
+        + f'<div class="mel">{"".join(f"<span>{text}</span>" for text in _heights(bins, hz))}</div>'
         + f'<div class="picture">{image}src="{data_url(blend(features, weights))}">{lines}</div>'
         + f'<div></div><div class="axis">{axis(length, unit)}</div></div>'
     )
+
+
+def _heights(bins: int, hz: Sequence[float]) -> list[str]:
+    """What stands beside a spectrogram, from top to bottom: frequencies where those of its bins are known.
+
+    >>> _heights(3, [100.0, 1000.0, 4000.0]), _heights(80, [])
+    (['4 kHz', '1 kHz', '100 Hz'], ['80', 'mel', '1'])
+    """
+    if len(hz) != bins:
+        return [str(bins), "mel", "1"]
+    places = (
+        (bins - 1, 3 * (bins - 1) // 4, (bins - 1) // 2, (bins - 1) // 4, 0) if bins > 8 else (bins - 1, bins // 2, 0)
+    )
+    return [f"{hz[at] / 1000:.2g} kHz" if hz[at] >= 1000 else f"{hz[at]:.0f} Hz" for at in places]
 
 
 def _marks(kind: str, marks: Sequence[Any], length: float) -> str:

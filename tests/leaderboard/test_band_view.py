@@ -180,6 +180,15 @@ def test_an_item_without_an_explanation_shows_its_sound_and_its_truth(view: Modu
         assert (pictures(app)[0] == view.EDGE).all(axis=2).any()
 
 
+def players(app: AppTest) -> list[list[tuple[str, bool]]]:
+    """Titles of each player's sounds, and whether they can be heard."""
+    found = [
+        re.findall(r"<button type=\"button\" (disabled|data-sound)[^>]*>([^<]*)</button>", body)
+        for body in html(app).split('class="listen"')[1:]
+    ]
+    return [[(title, way != "disabled") for way, title in ways] for ways in found]
+
+
 def test_an_item_that_is_not_kept_is_said_to_be_so(view: ModuleType) -> None:
     assert page(view, "band.draw(FIELDS, {}, answered, 2.0)").caption[0].value == "Nothing of this item is kept."
     assert page(view, instruments=[]).caption[0].value == "Nothing of this item is kept."
@@ -191,14 +200,19 @@ def test_sounds_of_the_chosen_word_are_played(
     monkeypatch.setenv("EARWITNESS_BOARD", str(tmp_path / "board-0.duckdb"))
     monkeypatch.setattr("reading.board_file", lambda: tmp_path / "board-0.duckdb")
     soundfile.write(tmp_path / "a.ogg", np.zeros(800), 8000)
-    some = {("mix", ""): "a.ogg", ("deleted", "bass"): "gone.ogg", ("x", ""): "a.ogg"}
+    some = {("original", ""): "a.ogg", ("mix", ""): "a.ogg", ("deleted", "bass"): "gone.ogg", ("x", ""): "a.ogg"}
     exhibits = some | {(label, "bass"): "a.ogg" for label in ("stem", "without")}
     app = page(view, exhibits=exhibits)
-    assert len(app.get("audio")) == 3
-    said = [caption.value for caption in app.caption]
-    assert "The stem of the clip: bass" in said
-    assert said.index("Without attention to bass where its map is highest") + 1 == said.index("— not kept —")
-    assert len(page(view, exhibits=exhibits, word="1").get("audio")) == 1, "the clip"
+    known, taken = players(app)
+    assert known == [
+        (view.ORIGINAL, True),
+        ("The same start and noise without the word bass", True),
+        ("The stem of the clip: bass", True),
+        ("The clip", True),
+    ]
+    assert taken == [(view.ORIGINAL, True), ("Without attention to bass where its map is highest: not kept", False)]
+    (other,) = players(page(view, exhibits=exhibits, word="1"))
+    assert other == [(view.ORIGINAL, True), ("The clip", True)]
 
 
 def test_a_prompt_cannot_inject_markup(view: ModuleType) -> None:

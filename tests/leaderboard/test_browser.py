@@ -105,13 +105,41 @@ def hosts(browser: webdriver.Chrome) -> set[str]:
 def test_an_item_is_drawn_with_its_map_and_players_though_no_other_page_was_opened_before(address, browser, tmp_path):
     look(browser, f"{address}/item?item=test-0002&a=occlusion", "light", ".map img")
     assert len(browser.find_elements(By.CSS_SELECTOR, ".map img")) == 2
-    WebDriverWait(browser, PATIENCE).until(lambda b: len(b.find_elements(By.TAG_NAME, "audio")) == 5)
+    # The sound by itself, and among those that each of two explanations leaves.
+    WebDriverWait(browser, PATIENCE).until(lambda b: len(b.find_elements(By.TAG_NAME, "audio")) == 7)
     ready = "return Array.from(document.querySelectorAll('audio')).every(a => a.duration > 1.5)"
     WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(ready))
     width = "return Array.from(document.querySelectorAll('.map img')).every(i => i.naturalWidth === 50)"
     assert browser.execute_script(width)
     assert browser.save_screenshot(str(tmp_path / "item.png"))
     assert hosts(browser) <= {"localhost"}
+
+
+def test_a_player_goes_on_at_the_same_position_when_it_is_switched(address, browser):
+    look(browser, f"{address}/item?item=test-0002&a=occlusion", "light", ".listen[data-ready] audio")
+    ready = "return Array.from(document.querySelectorAll('.listen audio')).every(a => a.duration > 1.5)"
+    WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(ready))
+    box = browser.find_element(By.CSS_SELECTOR, ".listen")
+    ways, (play,) = box.find_elements(By.CSS_SELECTOR, ".ways button"), box.find_elements(By.CSS_SELECTOR, ".play")
+    assert [way.get_attribute("aria-pressed") for way in ways] == ["true", "false", "false"]
+    slide = "const bar = arguments[0].querySelector('input'); bar.value = 500; bar.dispatchEvent(new Event('input'))"
+    browser.execute_script(slide, box)
+    state = "return Array.from(arguments[0].querySelectorAll('audio')).map(a => [a.currentTime, a.duration, a.paused])"
+    at, length, _ = browser.execute_script(state, box)[0]
+    assert at == pytest.approx(length / 2, abs=0.01)
+    browser.execute_script("arguments[0].click()", ways[1])
+    assert [way.get_attribute("aria-pressed") for way in ways] == ["false", "true", "false"]
+    assert browser.execute_script(state, box)[1][0] == pytest.approx(at, abs=0.05)
+    # Browsers let nothing sound before somebody has clicked.
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", play)
+    play.click()
+    WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(state, box)[1][0] > at + 0.1)
+    browser.execute_script("arguments[0].click()", ways[2])
+    first, second, third = browser.execute_script(state, box)
+    assert (first[2], second[2], third[2]) == (True, True, False)
+    assert third[0] == pytest.approx(second[0], abs=0.2)
+    browser.execute_script("arguments[0].click()", play)
+    assert all(paused for _, _, paused in browser.execute_script(state, box))
 
 
 @pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])

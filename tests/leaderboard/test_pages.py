@@ -3,11 +3,13 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 from streamlit.testing.v1 import AppTest
 
 from earwitness import board, registry
@@ -151,9 +153,43 @@ def test_no_text_of_the_code_is_drawn():
 
 def test_next_walks_through_the_items(app):
     opened(app, "item")
+    order = list(app.selectbox(key="item").options)
     before = app.selectbox(key="item").value
     next(button for button in app.button if button.label == "→").click().run()
-    assert (before, app.selectbox(key="item").value) == ("test-0000", "test-0001")
+    after = next(place for place, option in enumerate(order) if option.startswith(app.selectbox(key="item").value))
+    assert order[after - 1].startswith(before)
+    assert not app.exception
+
+
+def test_a_typical_item_is_shown_first_and_where_the_leader_fails_is_at_hand(app, planted_board):
+    opened(app, "item")
+    connection = board.connect(planted_board)
+    rows = board.records(connection, "SELECT * FROM item_values JOIN metrics USING (task_key, metric) WHERE headline")
+    (record, *_) = board.records(connection, "SELECT * FROM tasks ORDER BY task_key")
+    connection.close()
+    key, main, leader = record["task_key"], record["main_metric"], app.selectbox(key="a").value
+    sign = {"higher": 1, "lower": -1}
+    mine = [row for row in rows if row["task_key"] == key and row["entrant"] in (leader, record["floor"])]
+    places = defaultdict(list)
+    for metric in {row["metric"] for row in mine}:
+        own = {
+            r["item"]: sign[r["direction"]] * r["value"]
+            for r in mine
+            if r["metric"] == metric and r["entrant"] == leader
+        }
+        for item, rank in zip(own, rankdata(list(own.values())), strict=True):
+            places[item].append(abs((rank - 0.5) / len(own) - 0.5))
+    least = min(np.mean(each) for each in places.values())
+    assert np.mean(places[app.selectbox(key="item").value]) == pytest.approx(least)
+    values = {(r["entrant"], r["item"]): sign[r["direction"]] * r["value"] for r in mine if r["metric"] == main}
+    gaps = {item: values[leader, item] - values[record["floor"], item] for _, item in values}
+    failing = sorted((item for item in gaps if gaps[item] < 0), key=lambda item: gaps[item])
+    at_hand = [button for button in app.button if (button.key or "").startswith("fails ")]
+    assert [button.label for button in at_hand] == failing[:5]
+    assert f"its {main} is below that of {record['floor']}" in text(app) or f"its {main} below that of" in text(app)
+    if at_hand:
+        at_hand[0].click().run()
+        assert app.selectbox(key="item").value == failing[0]
 
 
 def test_the_task_page_shows_card_certificate_and_ends(app):

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -201,3 +202,66 @@ def test_a_transcript_cannot_inject_markup(view: ModuleType) -> None:
     assert "<script" not in html(app)
     assert app.button_group[0].options[1] == r"\*a\*"
     assert app.button_group[0].options[2] == r"\:red\[b\]"
+
+
+REMOVAL = {
+    "tie_seed": 7,
+    "hz": [100.0, 400.0, 1000.0, 3000.0],
+    "shares": [0.0, 0.1, 0.25, 1.0],
+    "transcripts": {"mean": ["turn lamping", "turn", "burn", ""]},
+}
+
+
+@pytest.fixture
+def kept(view: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """Exhibits of an utterance of one second that are there."""
+    monkeypatch.setattr("reading.board_file", lambda: tmp_path / "board-0.duckdb")
+    wave = np.random.default_rng(3).normal(scale=0.1, size=8000)
+    soundfile.write(tmp_path / "original.flac", wave, 8000)
+    (tmp_path / "removal.json").write_text(json.dumps(REMOVAL))
+    return {("original", ""): "original.flac", ("removal", ""): "removal.json"}
+
+
+def waves(app: AppTest) -> list[np.ndarray]:
+    """Sounds of the player."""
+    addresses = re.findall(r'<audio [^>]*src="data:audio/[a-z]+;base64,([^"]+)"', html(app))
+    return [soundfile.read(io.BytesIO(base64.b64decode(address)))[0] for address in addresses]
+
+
+def test_the_sound_without_the_highest_cells_and_these_alone_can_be_heard(
+    view: ModuleType, kept: dict[tuple[str, str], str]
+) -> None:
+    app = page(view, DRAW, exhibits=kept)
+    captions = "\n".join(caption.value for caption in app.caption)
+    assert "Filled by the utterance's mean of each mel bin, the model hears “turn”; of the whole sound" in captions
+    assert "Resynthesised" in captions
+    whole, left, alone = waves(app)
+    assert len(whole) == len(left) == len(alone) == 8000
+    np.testing.assert_allclose(left + alone, whole, atol=1e-3)
+    maps = np.random.default_rng(1).random((3, 10, 4)).mean(0)
+    gone = view.ranks(maps, 7) < 4
+    np.testing.assert_allclose(left, view.without(whole, 8000, gone, 10.0, np.array(REMOVAL["hz"])), atol=1e-3)
+    assert ">3 kHz<" in html(app)
+    assert ">100 Hz<" in html(app)
+
+
+def test_the_share_is_kept_in_the_address(view: ModuleType, kept: dict[tuple[str, str], str]) -> None:
+    app = AppTest.from_string(SCRIPT.format(fields=FIELDS | {"exhibits": kept, "entrant": "mine"}, body=DRAW))
+    app.query_params["removed-mine"] = "0.25"
+    app.run()
+    assert app.select_slider[0].value == 0.25
+    assert any("hears “burn”" in caption.value for caption in app.caption)
+    app.select_slider[0].set_value(0.1).run()
+    assert "removed-mine" not in app.query_params
+    assert any("hears “turn”" in caption.value for caption in app.caption)
+
+
+def test_without_the_recording_transcripts_alone_are_shown_and_without_both_nothing(
+    view: ModuleType, kept: dict[tuple[str, str], str]
+) -> None:
+    app = page(view, DRAW, exhibits={("removal", ""): kept["removal", ""]})
+    assert not waves(app)
+    assert any("hears “turn”" in caption.value for caption in app.caption)
+    app = page(view, DRAW, exhibits={("original", ""): kept["original", ""]})
+    assert not app.select_slider
+    assert ">mel<" in html(app)

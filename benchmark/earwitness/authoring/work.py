@@ -101,7 +101,7 @@ def each(
 
 
 def stage_of(bars: Progress, label: str, total: int) -> Callable[[int], None]:
-    """Begin a stage among bars; what is returned counts its steps, said once a minute where no terminal shows the bar."""
+    """Begin a stage among bars; what is returned counts steps, said once a minute where no terminal shows the bar."""
     bar = bars.add_task(label, total=total)
     pace = Pace(label, total, lambda line: bars.console.print(line, markup=False, highlight=False))
     aloud = not bars.disable and not bars.console.is_terminal

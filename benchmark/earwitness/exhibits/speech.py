@@ -1,7 +1,8 @@
 """What people see of a speech map: its curves, and the mean map over the spectrogram.
 
 `curves` is what the model still makes of the utterance as cells are removed or put back, `distances` how far the inputs
-are then from training speech; both hold what the card's metrics have asked. `map` is left of a task's first items.
+are then from training speech; both hold what the card's metrics have asked. `removal` is the model's transcripts along
+the curve, and what it takes to hear the cells that are gone (`gating`). `map` is left of a task's first items.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from earwitness.exhibits.gating import centres
 from earwitness.exhibits.pictures import blend
 from earwitness.exhibits.writing import Curve
 from earwitness.metrics.deletion import left
 from earwitness.metrics.responses.speech import DeletionErrors, InsertionErrors, TokenProbabilities, TrainingDistances
 from earwitness.scoring.columns import of_response
 from earwitness.scoring.speech.curves import Curves
+from earwitness.scoring.speech.removal import tie_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,10 +46,26 @@ def exhibits(
     for label, lines in (("curves", asked), ("distances", distances(curves, columns))):
         if lines:
             yield place.curve(label, Curve(AXIS, at, lines))
+    yield place.document("removal", removal(curves, columns))
     yield place.document("compared", compared(comparison, reference, curves.item.text))
     if drawn:
         mean = curves.explanation.spectrogram.astype(np.float64).mean(0)
         yield place.picture("map", blend(curves.item.features, mean))
+
+
+def removal(curves: Curves, columns: Sequence[Column]) -> dict[str, Any]:
+    """Which cells go first, the Hz of mel bins, and the model's transcripts at each share of cells removed.
+
+    `transcripts` by what fills removed cells, for those fills that a metric of the card has asked.
+    """
+    model = curves.respondent.model
+    asked = {column.response.fill for column in of_response(columns, DeletionErrors)}
+    return {
+        "tie_seed": tie_seed(curves.seed_key, curves.item.id),
+        "hz": [round(float(hz), 1) for hz in centres(model.features, model.sample_rate)],
+        "shares": curves.shares.tolist(),
+        "transcripts": {str(fill): curves.transcripts(fill, False) for fill in sorted(asked)},
+    }
 
 
 def compared(comparison: Comparison, reference: str, transcript: str) -> dict[str, Any]:

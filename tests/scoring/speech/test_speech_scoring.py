@@ -18,6 +18,7 @@ from earwitness.errors import InvalidCardError
 from earwitness.results.rows import Status
 from earwitness.scoring import Setting, Value, loading
 from earwitness.scoring.measured import measured
+from earwitness.scoring.speech.removal import tie_seed
 from earwitness.scoring.speech.scoring import SpeechScoring, open_scoring
 from earwitness.task import Task, read_task
 from earwitness.tracks.speech import Fill, SpeechItem, SpeechMap
@@ -307,6 +308,7 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
         ("document", "compared"),
         ("curve", "curves"),
         ("picture", "map"),
+        ("document", "removal"),
     ]
     compared = json.loads((tmp_path / "exhibits" / found[0]["path"]).read_text())
     assert (compared["normaliser"], compared["errors"]) == ("unicode", 0)
@@ -316,6 +318,11 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
     assert curves["lines"]["tokens left, mean"][0] == pytest.approx(1.0)
     assert set(curves["lines"]) == {"tokens left, mean", "tokens left, marginal", "deletion_wer, mean"}
     assert Image.open(tmp_path / "exhibits" / found[2]["path"]).size == item.features.shape
+    removal = json.loads((tmp_path / "exhibits" / found[3]["path"]).read_text())
+    assert removal["tie_seed"] == tie_seed(scoring.setting.task.seed_key, item.id)
+    assert removal["shares"] == pytest.approx(np.linspace(0, 1, 21).tolist())
+    assert removal["transcripts"] == {"mean": scoring.curves(item, drawn(item)).transcripts(Fill.MEAN, False)}
+    assert len(removal["hz"]) == model.bins
 
 
 @pytest.mark.parametrize(
