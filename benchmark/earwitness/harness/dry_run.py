@@ -21,8 +21,8 @@ from earwitness.results.rows import Status
 if TYPE_CHECKING:
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.run import Progress
     from earwitness.harness.score import Prepared, ScoreJob
+    from earwitness.harness.session import Progress
     from earwitness.task import Task
 
 WEIGHTS, DATA = "weights ", "data "

@@ -22,10 +22,12 @@ from earwitness.box.child import Bench, answers
 from earwitness.box.meter import Meter
 from earwitness.errors import EarwitnessError, one_line
 from earwitness.harness import explain, score
+from earwitness.harness.answers import answers_of
 from earwitness.harness.claim import claimed
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.recipe import ORIGINALS, Arguments, Run
-from earwitness.harness.run import drop_stale_originals, execute
+from earwitness.harness.run import execute
+from earwitness.harness.stages import drop_stale_originals
 from earwitness.results.rows import INLINE, Status
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import load_model
@@ -184,7 +186,7 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
 def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
     box = InlineBox(bench, explain.guard_of(run))
     for shard in todo:
-        explain.store(run, shard, explain.answers_of(box, shard.items), box.isolation)
+        explain.store(run, shard, answers_of(box, shard.items), box.isolation)
 
 
 def open_bench(explainer: Any, task: Task, device: str) -> Bench:
