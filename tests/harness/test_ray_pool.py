@@ -1,0 +1,121 @@
+"""The process that drives Ray, of which scripts play the part: what it says, and how it ends."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from earwitness.harness.engines import ray, ray_bridge
+from earwitness.harness.engines.ray import ClusterGoneError, RayPool
+from earwitness.harness.engines.settings import EngineSettings
+
+SAYS = "import json, sys\nsay = lambda **message: print(json.dumps(message), flush=True)\n"
+ECHO = f"{SAYS}for line in map(json.loads, sys.stdin):\n    say(number=line['number'], done=line['job']['text'])"
+
+
+@pytest.fixture
+def pool_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Opens a pool whose bridge runs some code."""
+    monkeypatch.setattr(ray, "BRIDGE", "bridge_of_tests")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+    def opened(code: str, address: str | None = None) -> RayPool:
+        (tmp_path / "bridge_of_tests.py").write_text(code)
+        return RayPool(2, EngineSettings(address=address), tmp_path / "log")
+
+    return opened
+
+
+def ended(pool: RayPool, count: int = 1) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    end = time.monotonic() + 30
+    while len(found) < count and time.monotonic() < end:
+        found |= pool.ended()
+    return found
+
+
+def test_what_became_of_jobs_comes_with_their_numbers(pool_of: Any) -> None:
+    pool = pool_of(ECHO)
+    pool.send({3: {"text": "a"}, 4: {"text": "b"}})
+    assert ended(pool, 2) == {3: {"done": "a"}, 4: {"done": "b"}}
+    pool.close()
+    assert pool._process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "address", "says"),
+    [
+        (f"{SAYS}say(gone='ConnectionError: a\\nb')", "10.0.0.1:6379",
+         "the Ray cluster at 10.0.0.1:6379 is gone or cannot be reached: ConnectionError: a b (see "),
+        ("raise SystemExit(1)", None, "the Ray that was started here is gone or cannot be reached (see "),
+    ],
+)  # fmt: skip
+def test_a_cluster_that_is_gone_is_one_line(pool_of: Any, code: str, address: str | None, says: str) -> None:
+    pool = pool_of(code, address)
+    pool.send({0: {"text": "a"}})
+    with pytest.raises(ClusterGoneError) as caught:
+        ended(pool)
+    assert str(caught.value).startswith(says)
+    assert str(caught.value).endswith("; run the same command to resume, on another engine if need be")
+    assert caught.value.exit_code == 4
+    pool.close()
+
+
+def test_a_bridge_that_does_not_let_go_is_ended(pool_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "PATIENCE", 0.5)
+    pool = pool_of("import time\ntime.sleep(60)")
+    pool.close()
+    assert pool._process.returncode == -9
+
+
+class Cluster:
+    """A Ray that answers, or does not."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+    def get(self, ref: Any) -> Any:
+        if self.error is not None:
+            raise self.error
+        return {"done": "a"}
+
+
+@pytest.mark.parametrize(
+    ("raised", "found"),
+    [
+        (None, {"done": "a"}),
+        ("RayTaskError", {"failed": "a Ray worker: no such thing"}),
+        ("RayError", {"lost": "a Ray worker was lost (RayError)"}),
+    ],
+)
+def test_a_task_that_raises_has_failed_and_one_whose_worker_died_is_lost(
+    raised: str | None, found: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = type("RayError", (Exception,), {})
+    failed = type("RayTaskError", (lost,), {"cause": ValueError("no\nsuch thing")})
+    kinds: Any = SimpleNamespace(RayError=lost, RayTaskError=failed)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(exceptions=kinds))
+    error = None if raised is None else getattr(kinds, raised)()
+    assert ray_bridge._answer(Cluster(error), None) == found
+
+
+def test_a_ray_that_is_not_to_be_started_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[dict[str, Any]] = []
+
+    def refuse(**options: Any) -> None:
+        tries.append(options)
+        if len(tries) < 3:
+            raise TimeoutError
+
+    shut: list[None] = []
+    here = SimpleNamespace(init=refuse, shutdown=lambda: shut.append(None))
+    ray_bridge._started(here, {"num_cpus": 2})
+    assert (len(tries), len(shut)) == (3, 2)
+    tries.clear()
+    monkeypatch.setattr(ray_bridge, "STARTS", 2)
+    with pytest.raises(TimeoutError):
+        ray_bridge._started(here, {"num_cpus": 2})
