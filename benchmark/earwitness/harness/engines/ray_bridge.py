@@ -29,6 +29,8 @@ STORE = 80 << 20
 """Bytes of the store of objects of a Ray that is started here: what is exchanged are texts."""
 SILENT = 20.0
 """Seconds in which a cluster answers that is there."""
+JOIN = 60.0
+"""Seconds in which a cluster that there is takes a command on: Ray itself asks for ever."""
 GIB = 1 << 30
 STARTS = 3
 """Times that a Ray is started here before it is given up."""
@@ -47,12 +49,15 @@ def main(asked: dict[str, Any]) -> None:
             out.flush()
 
     os.environ.update({**QUIET, **os.environ})
-    heard = _Heard()
+    heard, joined = _Heard(), threading.Event()
+    if asked["address"]:
+        threading.Thread(target=_give_up, args=(heard, joined, say), daemon=True).start()
     try:
         ray = _joined(asked)
     except BaseException as error:
         say({"gone": f"{type(error).__name__}: {error}"})
         return
+    joined.set()
     watch = threading.Thread(target=_watch, args=(ray, say), daemon=True)
     watch.start()
     refs: dict[Any, int] = {}
@@ -76,6 +81,16 @@ class _Heard:
         for line in sys.stdin:
             self.messages.put(json.loads(line))
         self.over.set()
+
+
+def _give_up(heard: _Heard, joined: threading.Event, say: Any) -> None:
+    """End this process, which has started nothing, where a cluster does not take it on, or nobody writes any more."""
+    end = time.monotonic() + JOIN
+    while not joined.wait(0.2):
+        if time.monotonic() > end:
+            say({"gone": f"it has not answered for {JOIN:.0f} s"})
+        if time.monotonic() > end or heard.over.is_set():
+            os._exit(1)
 
 
 def _joined(asked: dict[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -113,7 +114,9 @@ class SlurmPool:
         try:
             executor = submitit.SlurmExecutor(folder=self._folder, max_num_timeout=0)
             executor.update_parameters(**parameters(self._settings), array_parallelism=self._workers)
-            found = executor.map_array(at_work(), list(part.values()))
+            # submitit prints what sbatch says, which is in the error, too.
+            with contextlib.redirect_stderr(io.StringIO()):
+                found = executor.map_array(at_work(), list(part.values()))
         except OSError as error:
             raise unwritten(self._folder, error) from error
         except Exception as error:  # submitit has no class of its own for what sbatch says
