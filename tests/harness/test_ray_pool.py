@@ -25,6 +25,7 @@ def pool_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def opened(code: str, address: str | None = None) -> RayPool:
         (tmp_path / "bridge_of_tests.py").write_text(code)
+        (tmp_path / "log").write_text("InvalidAuthToken, of another command\n")
         return RayPool(2, EngineSettings(address=address), tmp_path / "log")
 
     return opened
@@ -51,6 +52,8 @@ def test_what_became_of_jobs_comes_with_their_numbers(pool_of: Any) -> None:
     [
         (f"{SAYS}say(gone='ConnectionError: a\\nb')", "10.0.0.1:6379",
          "the Ray cluster at 10.0.0.1:6379 is gone or cannot be reached: ConnectionError: a b (see "),
+        (f"{SAYS}print('Unauthenticated: InvalidAuthToken', file=sys.stderr, flush=True)\nsay(gone='Error: no')", "a:1",
+         "the Ray cluster at a:1 is gone or cannot be reached: it takes no such token; set RAY_AUTH_MODE=token, "),
         ("raise SystemExit(1)", None, "the Ray that was started here is gone or cannot be reached (see "),
     ],
 )  # fmt: skip
@@ -119,3 +122,14 @@ def test_a_ray_that_is_not_to_be_started_is_asked_for_again(monkeypatch: pytest.
     monkeypatch.setattr(ray_bridge, "STARTS", 2)
     with pytest.raises(TimeoutError):
         ray_bridge._started(here, {"num_cpus": 2})
+
+
+def test_a_ray_of_its_own_is_started_whatever_else_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    here = SimpleNamespace(init=lambda **options: asked.append(options))
+    monkeypatch.setitem(sys.modules, "ray", here)
+    ray_bridge._joined({"address": None, "workers": 3, "gpus": 0.5})
+    ray_bridge._joined({"address": "a:1", "workers": 3, "gpus": 0})
+    assert [each["address"] for each in asked] == ["local", "a:1"]
+    assert (asked[0]["num_cpus"], asked[0]["num_gpus"], asked[0]["_node_ip_address"]) == (3, 2, "127.0.0.1")
+    assert not {"num_cpus", "num_gpus"} & asked[1].keys()

@@ -29,6 +29,8 @@ POLL = 0.2
 """Seconds between two looks."""
 PATIENCE = 15.0
 """Seconds in which the bridge has let go of what it started."""
+UNKNOWN_TOKEN = "InvalidAuthToken"
+"""What Ray writes, in its log alone, where a cluster wants another token, or one at all."""
 BRIDGE = "earwitness.harness.engines.ray_bridge"
 
 
@@ -46,12 +48,12 @@ class RayPool:
         asked = {"workers": workers, **settings.model_dump(include={"address", "memory", "gpus"})}
         self._place = f"the Ray cluster at {settings.address}" if settings.address else "the Ray that was started here"
         self._said: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._log, self._before = log, log.stat().st_size
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", BRIDGE, json.dumps(asked)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=errors, start_new_session=True, text=True, encoding="utf-8",
             )  # fmt: skip
-        self._log = log
         threading.Thread(target=self._listen, daemon=True).start()
 
     def send(self, jobs: dict[int, dict[str, Any]]) -> None:
@@ -70,6 +72,8 @@ class RayPool:
             return {}
         if said is None or "gone" in said:
             why = "" if said is None else f": {short(said['gone'])}"
+            if UNKNOWN_TOKEN in self._written():
+                why = ": it takes no such token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with one"
             raise ClusterGoneError(
                 f"{self._place} is gone or cannot be reached{why} (see {self._log}); run the same command to resume, "
                 "on another engine if need be"
@@ -87,6 +91,13 @@ class RayPool:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, 9)
             self._process.wait()
+
+    def _written(self) -> str:
+        """What was written to the log since the process began."""
+        with contextlib.suppress(OSError), self._log.open("rb") as file:
+            file.seek(self._before)
+            return file.read().decode(errors="replace")
+        return ""
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

@@ -103,7 +103,8 @@ def _joined(asked: dict[str, Any]) -> Any:
     else:
         gpus: dict[str, Any] = {"num_gpus": -(-asked["workers"] * asked["gpus"] // 1)} if asked["gpus"] else {}
         quiet |= {"num_cpus": asked["workers"], "include_dashboard": False, "object_store_memory": STORE}
-        _started(ray, {**gpus, **quiet, "_node_ip_address": HERE})
+        # Where no address is given Ray joins another that runs here, whosever that is.
+        _started(ray, {**gpus, **quiet, "address": "local", "_node_ip_address": HERE})
     return ray
 
 
