@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from earwitness.errors import EarwitnessError
 from earwitness.harness.engines import ray, ray_bridge
 from earwitness.harness.engines.ray import ClusterGoneError, RayPool
 from earwitness.harness.engines.settings import EngineSettings
@@ -133,3 +134,16 @@ def test_a_ray_of_its_own_is_started_whatever_else_runs_here(monkeypatch: pytest
     assert [each["address"] for each in asked] == ["local", "a:1"]
     assert (asked[0]["num_cpus"], asked[0]["num_gpus"], asked[0]["_node_ip_address"]) == (3, 2, "127.0.0.1")
     assert not {"num_cpus", "num_gpus"} & asked[1].keys()
+
+
+def test_a_worker_that_no_node_has_room_for_is_one_line(pool_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [{"Alive": True, "Resources": {"CPU": 2, "memory": 3 << 30}}, {"Alive": False, "Resources": {"GPU": 1}}]
+    here, heard = SimpleNamespace(nodes=lambda: nodes), SimpleNamespace(over=SimpleNamespace(is_set=lambda: False))
+    asked = {"address": None, "gpus": 0, "memory": 3}
+    assert ray_bridge._lacking(here, asked, heard) == ""  # type: ignore[arg-type]
+    lacking = ray_bridge._lacking(here, {**asked, "gpus": 0.5}, heard)  # type: ignore[arg-type]
+    assert lacking == "1 CPU, 0.5 GPU, 3 GiB of memory"
+    pool = pool_of(f"{SAYS}say(refused='1 CPU, 0.5 GPU')")
+    with pytest.raises(EarwitnessError, match=r"has no node with 1 CPU, 0\.5 GPU, which a worker is to have; ask for"):
+        ended(pool)
+    pool.close()

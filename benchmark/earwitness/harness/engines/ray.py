@@ -65,11 +65,18 @@ class RayPool:
             self._process.stdin.flush()
 
     def ended(self) -> dict[int, dict[str, Any]]:
-        """What became of the jobs that ended; raises ClusterGoneError where the cluster is gone."""
+        """What became of the jobs that ended; raises ClusterGoneError where the cluster is gone, EarwitnessError where
+        it has no room for a worker.
+        """
         try:
             said = self._said.get(timeout=POLL)
         except queue.Empty:
             return {}
+        if said is not None and "refused" in said:
+            raise EarwitnessError(
+                f"{self._place} has no node with {said['refused']}, which a worker is to have; ask for less by "
+                "--engine-option"
+            )
         if said is None or "gone" in said:
             why = "" if said is None else f": {short(said['gone'])}"
             if UNKNOWN_TOKEN in self._written():

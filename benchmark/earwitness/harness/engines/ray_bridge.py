@@ -31,7 +31,11 @@ SILENT = 20.0
 """Seconds in which a cluster answers that is there."""
 JOIN = 60.0
 """Seconds in which a cluster that there is takes a command on: Ray itself asks for ever."""
+ROOM = 600.0
+"""Seconds in which a cluster that grows on demand has a node that is large enough."""
 GIB = 1 << 30
+UNITS = {"CPU": ("CPU", 1), "GPU": ("GPU", 1), "memory": ("GiB of memory", GIB)}
+"""Of Ray's resources, in words, and their size."""
 STARTS = 3
 """Times that a Ray is started here before it is given up."""
 
@@ -58,6 +62,10 @@ def main(asked: dict[str, Any]) -> None:
         say({"gone": f"{type(error).__name__}: {error}"})
         return
     joined.set()
+    if lacking := _lacking(ray, asked, heard):
+        say({"refused": lacking})
+        ray.shutdown()
+        return
     watch = threading.Thread(target=_watch, args=(ray, say), daemon=True)
     watch.start()
     refs: dict[Any, int] = {}
@@ -121,13 +129,30 @@ def _started(ray: Any, options: dict[str, Any]) -> None:
             return
 
 
+def _lacking(ray: Any, asked: dict[str, Any], heard: _Heard) -> str:
+    """What a worker asks for that no node has, empty where one has it: Ray would wait for such a node for ever."""
+    needs = {name: value for name, value in _needs(asked).items() if value}
+    end = time.monotonic() + (ROOM if asked["address"] else 0)
+    while True:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if heard.over.is_set() or any(all(node.get(name, 0) >= needs[name] for name in needs) for node in nodes):
+            return ""
+        if time.monotonic() >= end:
+            return ", ".join(f"{needs[name] / size:g} {unit}" for name, (unit, size) in UNITS.items() if name in needs)
+        time.sleep(2)
+
+
+def _needs(asked: dict[str, Any]) -> dict[str, float]:
+    """What a task asks for, by Ray's names of resources."""
+    return {"CPU": 1, "GPU": asked["gpus"], "memory": (asked["memory"] or 0) * GIB}
+
+
 def _serve(ray: Any, asked: dict[str, Any], heard: _Heard, refs: dict[Any, int], say: Any) -> None:
     from earwitness.harness.engines.at_work import at_work
 
-    needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": asked["gpus"], "max_retries": 0, "retry_exceptions": False}
-    if asked["memory"]:
-        needs["memory"] = asked["memory"] * GIB
-    remote = ray.remote(**needs)(at_work())
+    needs = _needs(asked)
+    wanted = {"num_cpus": needs["CPU"], "num_gpus": needs["GPU"], "memory": needs["memory"] or None}
+    remote = ray.remote(**wanted, max_retries=0, retry_exceptions=False)(at_work())
     waiting: list[dict[str, Any]] = []
     while not heard.over.is_set():
         while not heard.messages.empty():
