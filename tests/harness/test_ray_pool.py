@@ -76,6 +76,21 @@ def test_a_bridge_that_does_not_let_go_is_ended(pool_of: Any, monkeypatch: pytes
     assert pool._process.returncode == -9
 
 
+def test_what_a_bridge_left_behind_is_ended_with_it(pool_of: Any) -> None:
+    left = "subprocess.Popen(['sleep', '60']).pid"
+    pool = pool_of(f"import subprocess\n{SAYS}say(number=0, done={left})\nsys.stdin.read()")
+    pid = ended(pool)[0]["done"]
+    pool.close()
+    assert pool._process.returncode == 0
+    end = time.monotonic() + 10
+    while Path(f"/proc/{pid}/cmdline").is_file() and time.monotonic() < end:
+        # Where nobody reaps orphans it stays as a name without a command.
+        if not Path(f"/proc/{pid}/cmdline").read_bytes():
+            break
+        time.sleep(0.05)
+    assert time.monotonic() < end
+
+
 class Cluster:
     """A Ray that answers, or does not."""
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -88,16 +89,16 @@ class RayPool:
         return {said.pop("number"): said}
 
     def close(self) -> None:
-        """Have the bridge cancel what is at work and let go; it is killed, with what it started, where it does not."""
+        """Have the bridge cancel what is at work and let go; what is left of it and of what it started is killed."""
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, 9)
-            self._process.wait()
+        # Its group is its own: a Ray whose head was lost leaves agents behind.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def _written(self) -> str:
         """What was written to the log since the process began."""
