@@ -22,6 +22,7 @@ from earwitness.harness import engines, explain, orders, recipe
 from earwitness.harness.engines import apart, at_work
 from earwitness.harness.engines.apart import ApartEngine, LostWorkerError
 from earwitness.harness.run import execute
+from earwitness.harness.stages import LOG
 from earwitness.results import rows, seals
 from earwitness.version import VERSION
 
@@ -253,6 +254,21 @@ def test_a_worker_with_other_code_is_named_and_not_run(
     assert error.startswith("worker ")
     assert error.endswith(" has other code of earwitness than the run is made with; install the same")
     assert not box.batches
+
+
+def test_a_log_that_is_named_where_a_cluster_is_gone_stays(make_run: Any, pool: Here) -> None:
+    run = make_run()
+    log = run.out / LOG
+
+    def gone(jobs: Any) -> None:
+        raise EarwitnessError(f"the cluster is gone (see {log})")
+
+    pool.send = gone  # type: ignore[method-assign]
+    with pytest.raises(EarwitnessError, match="the cluster is gone"):
+        execute([run], engine_of(pool))
+    assert log.is_file()
+    assert not run.folder.exists()
+    assert pool.closed
 
 
 def test_a_full_disk_is_one_line_and_the_same_command_resumes(

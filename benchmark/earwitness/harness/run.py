@@ -34,12 +34,16 @@ def execute(runs: Sequence[Run], engine: Engine, progress: Progress | None = Non
     session.outcomes = {run.name: RunOutcome(run) for run in runs}
     made = {out: _absent(out) for out in dict.fromkeys(run.out for run in runs)}
     outcomes = list(session.outcomes.values())
+    said = ""
     try:
         with locked(runs, session.progress.say):
             _execute(runs, session)
+    except EarwitnessError as error:
+        said = str(error)
+        raise
     finally:
         for out, paths in made.items():
-            _drop_made(out, paths, [outcome for outcome in outcomes if outcome.run.out == out])
+            _drop_made(out, paths, [outcome for outcome in outcomes if outcome.run.out == out], said)
     return outcomes
 
 
@@ -88,13 +92,13 @@ def _absent(out: Path) -> list[Path]:
     return [path for path in (*kept, out, *out.parents) if not path.exists()]
 
 
-def _drop_made(out: Path, made: Sequence[Path], outcomes: Sequence[RunOutcome]) -> None:
-    """Delete what was made of a folder of runs where none of them began, but a log that an error names.
+def _drop_made(out: Path, made: Sequence[Path], outcomes: Sequence[RunOutcome], said: str = "") -> None:
+    """Delete what was made of a folder of runs where none of them began, but a log that an error, or `said`, names.
 
     Originals that are made are kept: others may be at work there, and the next run needs them.
     """
     log, originals = out / LOG, out / recipe.ORIGINALS
-    named = str(log) in str([outcome.errors for outcome in outcomes])
+    named = str(log) in str([said, *(outcome.errors for outcome in outcomes)])
     used = any(path.name != STAMP for path in originals.glob("*"))
     if any(outcome.begun for outcome in outcomes):
         return
