@@ -181,7 +181,7 @@ class Faithful:
         from earwitness import gate
         from earwitness.harness.inline import Subject, run_object
         from earwitness.harness.recipe import Arguments
-        from earwitness.harness.run import drop_stale_originals
+        from earwitness.harness.stages import drop_stale_originals
 
         settings = self._settings
         name = settings.submission or _snake(type(explainer).__name__)

@@ -15,7 +15,7 @@ from captum.attr import Saliency
 import earwitness
 from cut_tasks import cut
 from earwitness.errors import EarwitnessError, ModelError
-from earwitness.harness import recipe, run
+from earwitness.harness import recipe, stages
 from earwitness.results.rows import read_run
 from earwitness.scoring import loading
 from earwitness.scoring.speech.originals import SpeechOriginals
@@ -115,7 +115,7 @@ def test_originals_are_made_once_until_another_version_made_them(
     for level in (0.1, 0.2):
         earwitness.evaluate(MyEven(level), task, out=tmp_path)
     assert len(made) == 1
-    (tmp_path / recipe.ORIGINALS / run.STAMP).write_text("another version")
+    (tmp_path / recipe.ORIGINALS / stages.STAMP).write_text("another version")
     earwitness.evaluate(MyEven(0.3), task, out=tmp_path)
     assert len(made) == 2
 

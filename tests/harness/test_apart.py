@@ -2,6 +2,7 @@
 and files on disk, goes to and fro.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -16,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from earwitness.errors import EarwitnessError
+from earwitness.errors import EarwitnessError, unwritten
 from earwitness.harness import engines, explain, orders, recipe
 from earwitness.harness.engines import apart, at_work
 from earwitness.harness.engines.apart import ApartEngine, LostWorkerError
 from earwitness.harness.run import execute
+from earwitness.harness.stages import LOG
 from earwitness.results import rows, seals
 from earwitness.version import VERSION
 
@@ -234,6 +236,58 @@ def test_a_worker_with_other_packages_is_named_and_not_run(
     assert f"has torch 0.1, and the run is made with {real['torch']}: install the same there" in error
     assert not outcome.done
     assert not box.batches
+
+
+def test_a_worker_with_other_code_is_named_and_not_run(
+    make_run: Any, box: Any, scoring: Any, pool: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = orders._opened
+
+    def elsewhere(folder: Path) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(recipe, "explained", lambda stored: "other")
+            return opened(folder)
+
+    monkeypatch.setattr(orders, "_opened", elsewhere)
+    (outcome,) = execute([make_run()], engine_of(pool))
+    (error,) = outcome.errors
+    assert error.startswith("worker ")
+    assert error.endswith(" has other code of earwitness than the run is made with; install the same")
+    assert not box.batches
+
+
+def test_a_log_that_is_named_where_a_cluster_is_gone_stays(make_run: Any, pool: Here) -> None:
+    run = make_run()
+    log = run.out / LOG
+
+    def gone(jobs: Any) -> None:
+        raise EarwitnessError(f"the cluster is gone (see {log})")
+
+    pool.send = gone  # type: ignore[method-assign]
+    with pytest.raises(EarwitnessError, match="the cluster is gone"):
+        execute([run], engine_of(pool))
+    assert log.is_file()
+    assert not run.folder.exists()
+    assert pool.closed
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_resumes(
+    make_run: Any, engine: Any, box: Any, scoring: Any, pool: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run()
+    with monkeypatch.context() as patch:
+
+        def full(path: Path, *_: Any) -> None:
+            raise unwritten(path, OSError(errno.ENOSPC, "No space left on device"))
+
+        patch.setattr(explain, "write", full)
+        (outcome,) = execute([run], engine_of(pool))
+    assert not outcome.done
+    assert [error.partition(": ")[2] for error in outcome.errors] == [
+        "No space left on device; make room and run the same command to resume"
+    ] * 3
+    (outcome,) = execute([run], engine)
+    assert (outcome.done, outcome.items) == (True, 40)
 
 
 def test_a_file_that_is_not_what_a_worker_wrote_is_not_sealed(make_run: Any, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from earwitness.errors import EarwitnessError
 from earwitness.harness import recipe
 from earwitness.harness.budgets import at_budgets, settle
 from earwitness.harness.recipe import Arguments, Run
-from earwitness.harness.run import Silent, execute
+from earwitness.harness.run import execute
+from earwitness.harness.session import Silent
 from earwitness.harness.verify import verify
 from earwitness.results import rows
 from earwitness.results.curves import CONVERGENCE, RecordedBudget, budget_of, read_convergence

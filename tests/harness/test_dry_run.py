@@ -8,7 +8,7 @@ import pytest
 from earwitness.cli.dry_run import print_forecasts
 from earwitness.harness import dry_run
 from earwitness.harness.dry_run import Forecast, forecast
-from earwitness.harness.run import Silent
+from earwitness.harness.session import Silent
 
 GIB = 1 << 30
 

@@ -11,13 +11,14 @@ from earwitness import registry
 from earwitness.box import Answer, BoxError, Guard
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
+from earwitness.harness.answers import answers_of
 from earwitness.results.rows import Status
 
 ITEMS = tuple(make_item(f"item-{i}") for i in range(6))
 
 
 def statuses(box: FakeBox) -> list[str]:
-    return [str(answer.status) for answer in explain.answers_of(box, ITEMS)]
+    return [str(answer.status) for answer in answers_of(box, ITEMS)]
 
 
 def test_one_item_that_kills_the_box_costs_itself_alone() -> None:
@@ -32,7 +33,7 @@ def test_an_item_that_hangs_is_timed_out() -> None:
 
 def test_a_box_that_is_lost_again_and_again_is_given_up_with_a_reason() -> None:
     box = FakeBox(lambda item: "hang" if item.id != "item-0" else None)
-    answers = explain.answers_of(box, ITEMS)
+    answers = answers_of(box, ITEMS)
     assert [str(answer.status) for answer in answers] == ["ok", *["timed_out"] * 5]
     assert answers[2].reason == "no answer"
     assert answers[-1].reason == "not tried: the 2 items before it cost the explainer's process (no answer)"

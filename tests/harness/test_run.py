@@ -14,7 +14,8 @@ import pytest
 from earwitness.errors import EarwitnessError, ModelError, NotComparableError
 from earwitness.harness import recipe
 from earwitness.harness.claim import claimed
-from earwitness.harness.run import LOG, execute, rescore
+from earwitness.harness.run import execute, rescore
+from earwitness.harness.stages import LOG
 from earwitness.results import former, rows
 from earwitness.task import Task, read_task
 
@@ -204,7 +205,7 @@ def test_a_package_that_scoring_lacks_is_said_before_anything_is_explained(
     run = make_run(items=2)
     with monkeypatch.context() as patch:
         patch.setattr("earwitness.harness.run.require_packages", require)
-        patch.setattr("earwitness.harness.run.score.prepare", prepare)
+        patch.setattr("earwitness.harness.score.prepare", prepare)
         (outcome,) = execute([run], engine)
     assert outcome.errors == outcome.shared == ["listener is not installed: pip install listener"]
     assert not outcome.begun

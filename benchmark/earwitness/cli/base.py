@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from earwitness.gate import CheckReport, Settings
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.run import Progress
+    from earwitness.harness.session import Progress
     from earwitness.submission import Submission
     from earwitness.task import Task
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from earwitness.datasets.own import OwnInput
     from earwitness.explained.values import InputValues
     from earwitness.harness.recipe import Arguments, Run
-    from earwitness.harness.run import RunOutcome
+    from earwitness.harness.session import RunOutcome
     from earwitness.task import Task
 
 FLOOR_SEEDS = (0, 1, 2)

@@ -18,7 +18,7 @@ from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError, s
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from earwitness.harness.run import RunOutcome
+    from earwitness.harness.session import RunOutcome
 
 MOST_ITEMS = 2**31 - 1
 MOST_SEEDS = 10**6

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from earwitness.errors import EarwitnessError
 from earwitness.harness import score
 from earwitness.harness.needs import require_packages
-from earwitness.harness.run import LOG, drop_stale_originals
+from earwitness.harness.stages import LOG, drop_stale_originals
 
 if TYPE_CHECKING:
     from earwitness.datasets.own import OwnInput
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.run import Progress
+    from earwitness.harness.session import Progress
 
 
 def with_transcript(run: Run, given: OwnInput, engine: Engine, progress: Progress) -> OwnInput:

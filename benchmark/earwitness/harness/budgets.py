@@ -10,8 +10,8 @@ import numpy as np
 from earwitness import tracks
 from earwitness.errors import EarwitnessError, InvalidExplanationError
 from earwitness.harness import explain, score
-from earwitness.harness.run import LOG
 from earwitness.harness.score import first_seed
+from earwitness.harness.stages import LOG
 from earwitness.results.curves import Convergence, Settled, write_convergence
 from earwitness.results.rows import Status
 from earwitness.scoring.sanity import of_track
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.run import Progress, RunOutcome
+    from earwitness.harness.session import Progress, RunOutcome
     from earwitness.submission_card import BudgetCurve
     from earwitness.tracks import Explanation
 

@@ -19,10 +19,12 @@ from earwitness.harness.recipe import ORIGINALS
 from earwitness.results.rows import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.run import Progress
     from earwitness.harness.score import Prepared, ScoreJob
+    from earwitness.harness.session import Progress
     from earwitness.task import Task
 
 WEIGHTS, DATA = "weights ", "data "
@@ -43,7 +45,7 @@ class Forecast:
     explain_seconds: float | None = None
     """CPU seconds an item."""
     score_seconds: float | None = None
-    """Seconds an item, the originals included."""
+    """Seconds an item, of the processor on a CPU, the originals included."""
     peak_bytes: int | None = None
     """Memory that the submission took beside what the model had."""
     disk_bytes: int | None = None
@@ -134,17 +136,24 @@ def _metered(run: Run, engine: Engine, known: Forecast) -> Forecast:
 
 def timed_prepare(run: Run) -> tuple[Prepared, float]:
     """The items of a run, and the seconds that making their originals took once all was loaded; runs in a worker."""
-    score.load(score.resolve(run.setting))
-    begun = time.perf_counter()
-    return score.prepare(run), time.perf_counter() - begun
+    clock = _loaded(run)
+    begun = clock()
+    return score.prepare(run), clock() - begun
 
 
 def timed_score(job: ScoreJob) -> float:
     """Score a shard and return the seconds that it took once all was loaded; runs in a worker."""
-    score.load(score.resolve(job.run.setting))
-    begun = time.perf_counter()
+    clock = _loaded(job.run)
+    begun = clock()
     score.score_shard(job)
-    return time.perf_counter() - begun
+    return clock() - begun
+
+
+def _loaded(run: Run) -> Callable[[], float]:
+    """Load what scores, and return its clock: of its processor, which others on this machine do not slow down."""
+    resolved = score.resolve(run.setting)
+    score.load(resolved)
+    return time.process_time if resolved.device == "cpu" else time.perf_counter
 
 
 def _size(folder: Path) -> int:

@@ -13,7 +13,8 @@ from earwitness import box as boxes
 from earwitness.box import UNISOLATED, Answer, BoxError, Brief, Cost, Guard
 from earwitness.box.aliases import alias
 from earwitness.box.storage import empty, remove
-from earwitness.errors import EarwitnessError, one_line, short
+from earwitness.errors import EarwitnessError, one_line
+from earwitness.harness.answers import Losses, answers_of, lost
 from earwitness.harness.needs import BYTES
 from earwitness.held_out import secret_of
 from earwitness.identity import digest
@@ -36,27 +37,6 @@ SHARD = 16
 """Consecutive items of one submission that are explained, stored and scored together."""
 COPIES = 3
 """Of a model in float32 that a box has room for beside what any box has."""
-LOST_IN_A_ROW = 2
-"""Items that may each cost the box before the rest of the entrant's are given up."""
-
-
-@dataclass
-class Losses:
-    """Items in a row that cost the box, over the shards of an entrant."""
-
-    in_a_row: int = 0
-    last: BoxError | None = None
-
-    def add(self, error: BoxError) -> None:
-        """Count one more."""
-        self.in_a_row, self.last = self.in_a_row + 1, error
-
-    def untried(self, item: Item) -> Answer | None:
-        """What to answer for an item where enough is lost; None where it is to be tried."""
-        if self.in_a_row < LOST_IN_A_ROW or self.last is None:
-            return None
-        reason = f"not tried: the {LOST_IN_A_ROW} items before it cost the explainer's process ({self.last})"
-        return Answer(item.id, self.last.status, short(reason))
 
 
 @dataclass(frozen=True)
@@ -154,7 +134,7 @@ def explain(
             if refusal is None:
                 answers = answers_of(box, shard.items, losses)
             else:
-                answers = [_lost(item, refusal) for item in shard.items]
+                answers = [lost(item, refusal) for item in shard.items]
             store(run, shard, answers, box.isolation)
             empty(scratch)
             on_shard(len(shard.items))
@@ -236,43 +216,6 @@ def guard_of(run: Run) -> Guard:
     """The task's budget, and room for the model, its gradients and a copy where the card says how large it is."""
     budget, parameters = run.task.card.budget, run.task.card.needs.parameters or 0
     return Guard(budget.seconds, budget.forwards, memory=Guard.memory + COPIES * BYTES * parameters)
-
-
-def answers_of(box: Box, items: Sequence[Item], losses: Losses | None = None) -> list[Answer]:
-    """One answer for each item; a batch that costs the box is tried again item by item, to find the culprit.
-
-    `losses` are those of the entrant so far: where two items in a row cost the box no other is tried.
-    """
-    losses = losses or Losses()
-    spent = 0.0
-    if losses.untried(items[0]) is None and len(items) > 1:
-        try:
-            answers = box.explain(items)
-        except BoxError as lost:
-            spent = lost.seconds / len(items)
-        else:
-            losses.in_a_row = 0
-            return answers
-    return [_spending(spent, losses.untried(item) or _alone(box, item, losses)) for item in items]
-
-
-def _spending(seconds: float, answer: Answer) -> Answer:
-    """An answer with what was spent on it in vain."""
-    return replace(answer, cost=replace(answer.cost, seconds=answer.cost.seconds + seconds))
-
-
-def _alone(box: Box, item: Item, losses: Losses) -> Answer:
-    try:
-        (answer,) = box.explain([item])
-    except BoxError as lost:
-        losses.add(lost)
-        return _lost(item, lost)
-    losses.in_a_row = 0
-    return answer
-
-
-def _lost(item: Item, error: BoxError) -> Answer:
-    return Answer(item.id, error.status, str(error), Cost(error.seconds))
 
 
 def write(path: Path, answers: Sequence[Answer], fields: dict[str, Any]) -> None:

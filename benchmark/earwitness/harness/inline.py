@@ -22,10 +22,13 @@ from earwitness.box.child import Bench, answers
 from earwitness.box.meter import Meter
 from earwitness.errors import EarwitnessError, one_line
 from earwitness.harness import explain, score
+from earwitness.harness.answers import answers_of
 from earwitness.harness.claim import claimed
 from earwitness.harness.fingerprints import fingerprint
 from earwitness.harness.recipe import ORIGINALS, Arguments, Run
-from earwitness.harness.run import drop_stale_originals, execute
+from earwitness.harness.run import execute
+from earwitness.harness.stages import drop_stale_originals
+from earwitness.harness.threads import one_thread
 from earwitness.results.rows import INLINE, Status
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import load_model
@@ -184,7 +187,7 @@ def run_object(subject: Subject, task: Task, arguments: Arguments, out: Path, ex
 def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
     box = InlineBox(bench, explain.guard_of(run))
     for shard in todo:
-        explain.store(run, shard, explain.answers_of(box, shard.items), box.isolation)
+        explain.store(run, shard, answers_of(box, shard.items), box.isolation)
 
 
 def open_bench(explainer: Any, task: Task, device: str) -> Bench:
@@ -232,12 +235,10 @@ def count_passes(bench: Bench, items: Sequence[Item]) -> list[Passes]:
 @contextmanager
 def _settled() -> Iterator[None]:
     """One thread, so that sums have one order; the caller's threads and global generators are given back after."""
-    threads, numbers, python = torch.get_num_threads(), np.random.get_state(), random.getstate()  # noqa: NPY002
-    torch.set_num_threads(1)
+    numbers, python = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
-        with torch.random.fork_rng(devices=[]):
+        with one_thread(), torch.random.fork_rng(devices=[]):
             yield
     finally:
-        torch.set_num_threads(threads)
         np.random.set_state(numbers)  # noqa: NPY002
         random.setstate(python)

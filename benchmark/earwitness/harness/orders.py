@@ -21,6 +21,7 @@ from earwitness.harness.claim import made_with
 from earwitness.harness.explain import Shard
 from earwitness.harness.outside import answering
 from earwitness.harness.score import Prepared, ProblemJob, ScoreJob
+from earwitness.harness.threads import one_thread
 from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring import Problem
 
@@ -104,20 +105,24 @@ def fulfil(text: str) -> str:
     Raises NotComparableError where the worker's code or packages are not those that the run began with, EarwitnessError
     where the disk cannot be read or written.
     """
-    asked = json.loads(text)
+    with one_thread():
+        return json.dumps(_fulfilled(json.loads(text)))
+
+
+def _fulfilled(asked: dict[str, Any]) -> dict[str, Any]:
     run = _opened(Path(asked["run"]))
     if asked["stage"] == score.prepare.__name__:
         prepared = score.prepare(run)
         parts = [[shard.name, shard.seed, [item.id for item in shard.items]] for shard in prepared.shards]
         named = [[problem.item, problem.reason] for problem in prepared.problems]
-        return json.dumps({"shards": parts, "problems": named, "device": prepared.device})
+        return {"shards": parts, "problems": named, "device": prepared.device}
     if asked["stage"] == explained.__name__:
-        return json.dumps({"files": _explained(run, asked["shards"])})
+        return {"files": _explained(run, asked["shards"])}
     problems = tuple(Problem(*each) for each in asked.get("problems", ()))
     job = ProblemJob(run, problems) if problems else ScoreJob(run, asked["shard"], asked["exhibits"])
     failed = score.score(job)
     path = score.rows_path(run, score.PROBLEMS if problems else asked["shard"])
-    return json.dumps({"failed": failed, "files": _named(path, run.name)})
+    return {"failed": failed, "files": _named(path, run.name)}
 
 
 def _opened(folder: Path) -> Run:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.run import Progress
+    from earwitness.harness.session import Progress
 
 ROUNDING = 1e-4
 """Largest difference, as a share, that another processor's order of sums is taken to explain."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from earwitness.board.entrant import ComparisonFamily, PairedComparison
-    from earwitness.harness.run import RunOutcome
+    from earwitness.harness.session import RunOutcome
     from earwitness.pull_requests.scoring import Findings, TaskResult
 
 TITLE = "### earwitness submission"

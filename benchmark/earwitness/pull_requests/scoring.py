@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from earwitness.harness.engines import Engine
-    from earwitness.harness.run import Progress, RunOutcome
+    from earwitness.harness.session import Progress, RunOutcome
     from earwitness.harness.validation.steps import Report
     from earwitness.submission import Submission
     from earwitness.task import Task

@@ -24,6 +24,8 @@ def at_work(job):
     if threading.current_thread() is threading.main_thread():
         # Who is ended gives no answer: what a box says that is ended beside it is no failure of its items.
         signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+        # Of a scheduler, a while before that: nothing is left to be saved, and a job goes on as long as it may.
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     try:
         return {"done": getattr(importlib.import_module(job["module"]), job["function"])(job["text"])}
     except errors.EarwitnessError as error:

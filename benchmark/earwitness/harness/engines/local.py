@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 WORKERS = 2
 """Boxes, or scoring processes, that are alive at the same time."""
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""Environment of processes that compute: sums have one order, and nobody fights over the cores."""
+
 PATIENCE = 5.0
 """Seconds in which a broken pool's processes have ended."""
 
@@ -146,10 +149,9 @@ def _death(workers: Sequence[BaseProcess]) -> str:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Processes spawned meanwhile compute with one thread: sums in one order, and no fight over the cores."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    """Processes spawned meanwhile compute with one thread."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
     try:
         yield
     finally:

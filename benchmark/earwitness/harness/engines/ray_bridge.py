@@ -29,7 +29,13 @@ STORE = 80 << 20
 """Bytes of the store of objects of a Ray that is started here: what is exchanged are texts."""
 SILENT = 20.0
 """Seconds in which a cluster answers that is there."""
+JOIN = 60.0
+"""Seconds in which a cluster that there is takes a command on: Ray itself asks for ever."""
+ROOM = 600.0
+"""Seconds in which a cluster that grows on demand has a node that is large enough."""
 GIB = 1 << 30
+UNITS = {"CPU": ("CPU", 1), "GPU": ("GPU", 1), "memory": ("GiB of memory", GIB)}
+"""Of Ray's resources, in words, and their size."""
 STARTS = 3
 """Times that a Ray is started here before it is given up."""
 
@@ -47,11 +53,18 @@ def main(asked: dict[str, Any]) -> None:
             out.flush()
 
     os.environ.update({**QUIET, **os.environ})
-    heard = _Heard()
+    heard, joined = _Heard(), threading.Event()
+    if asked["address"]:
+        threading.Thread(target=_give_up, args=(heard, joined, say), daemon=True).start()
     try:
         ray = _joined(asked)
     except BaseException as error:
         say({"gone": f"{type(error).__name__}: {error}"})
+        return
+    joined.set()
+    if lacking := _lacking(ray, asked, heard):
+        say({"refused": lacking})
+        ray.shutdown()
         return
     watch = threading.Thread(target=_watch, args=(ray, say), daemon=True)
     watch.start()
@@ -78,6 +91,16 @@ class _Heard:
         self.over.set()
 
 
+def _give_up(heard: _Heard, joined: threading.Event, say: Any) -> None:
+    """End this process, which has started nothing, where a cluster does not take it on, or nobody writes any more."""
+    end = time.monotonic() + JOIN
+    while not joined.wait(0.2):
+        if time.monotonic() > end:
+            say({"gone": f"it has not answered for {JOIN:.0f} s"})
+        if time.monotonic() > end or heard.over.is_set():
+            os._exit(1)
+
+
 def _joined(asked: dict[str, Any]) -> Any:
     """Ray, connected; raises what Ray raises where it is not to be had."""
     import ray
@@ -88,7 +111,8 @@ def _joined(asked: dict[str, Any]) -> Any:
     else:
         gpus: dict[str, Any] = {"num_gpus": -(-asked["workers"] * asked["gpus"] // 1)} if asked["gpus"] else {}
         quiet |= {"num_cpus": asked["workers"], "include_dashboard": False, "object_store_memory": STORE}
-        _started(ray, {**gpus, **quiet, "_node_ip_address": HERE})
+        # Where no address is given Ray joins another that runs here, whosever that is.
+        _started(ray, {**gpus, **quiet, "address": "local", "_node_ip_address": HERE})
     return ray
 
 
@@ -105,13 +129,30 @@ def _started(ray: Any, options: dict[str, Any]) -> None:
             return
 
 
+def _lacking(ray: Any, asked: dict[str, Any], heard: _Heard) -> str:
+    """What a worker asks for that no node has, empty where one has it: Ray would wait for such a node for ever."""
+    needs = {name: value for name, value in _needs(asked).items() if value}
+    end = time.monotonic() + (ROOM if asked["address"] else 0)
+    while True:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if heard.over.is_set() or any(all(node.get(name, 0) >= needs[name] for name in needs) for node in nodes):
+            return ""
+        if time.monotonic() >= end:
+            return ", ".join(f"{needs[name] / size:g} {unit}" for name, (unit, size) in UNITS.items() if name in needs)
+        time.sleep(2)
+
+
+def _needs(asked: dict[str, Any]) -> dict[str, float]:
+    """What a task asks for, by Ray's names of resources."""
+    return {"CPU": 1, "GPU": asked["gpus"], "memory": (asked["memory"] or 0) * GIB}
+
+
 def _serve(ray: Any, asked: dict[str, Any], heard: _Heard, refs: dict[Any, int], say: Any) -> None:
     from earwitness.harness.engines.at_work import at_work
 
-    needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": asked["gpus"], "max_retries": 0, "retry_exceptions": False}
-    if asked["memory"]:
-        needs["memory"] = asked["memory"] * GIB
-    remote = ray.remote(**needs)(at_work())
+    needs = _needs(asked)
+    wanted = {"num_cpus": needs["CPU"], "num_gpus": needs["GPU"], "memory": needs["memory"] or None}
+    remote = ray.remote(**wanted, max_retries=0, retry_exceptions=False)(at_work())
     waiting: list[dict[str, Any]] = []
     while not heard.over.is_set():
         while not heard.messages.empty():

@@ -20,7 +20,7 @@ from earwitness.errors import EarwitnessError
 from earwitness.handed_in import fresh_mark, parsed
 from earwitness.harness import score
 from earwitness.harness.outside.answering import asked_for, renamed
-from earwitness.harness.run import LOG
+from earwitness.harness.stages import LOG
 from earwitness.results.file_names import file_name
 from earwitness.results.writing import moved_into_place
 from earwitness.scoring import Setting, outside

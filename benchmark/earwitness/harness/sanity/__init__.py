@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from earwitness.errors import EarwitnessError, NotComparableError
 from earwitness.harness import explain, recipe
-from earwitness.harness.run import LOG, Silent
+from earwitness.harness.answers import answers_of
 from earwitness.harness.sanity.conditions import SEED, TRAINED, Condition, Conditions, ConditionsJob, prepare
 from earwitness.harness.sanity.judging import Answered, Given, judge
 from earwitness.harness.score import first_seed
+from earwitness.harness.session import Silent
+from earwitness.harness.stages import LOG
 from earwitness.results.rows import RECIPE
 from earwitness.results.sanity import Sanity, write_sanity
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from earwitness.harness.engines import Engine
     from earwitness.harness.recipe import Run
-    from earwitness.harness.run import Progress
+    from earwitness.harness.session import Progress
 
 J = TypeVar("J", bound="ConditionsJob | _JudgeJob")
 R = TypeVar("R")
@@ -155,7 +157,7 @@ def _answer(job: _BoxJob, engine: Engine, advance: Callable[[int], None]) -> Non
     try:
         box.open()
         for condition in job.conditions:
-            answers = explain.answers_of(box, condition.items)
+            answers = answers_of(box, condition.items)
             explain.write(_path(run, condition), answers, {**_stamp(run, condition), "isolation": box.isolation})
             advance(len(condition.items))
     finally:

@@ -12,7 +12,7 @@ from earwitness.handed_in import MANIFEST
 from earwitness.harness import score
 from earwitness.harness.outside import answering
 from earwitness.harness.recipe import Arguments, Run
-from earwitness.harness.run import LOG
+from earwitness.harness.stages import LOG
 from earwitness.harness.validation.steps import Options, Report, ReportNote, Say, Step, report
 from earwitness.results.rows import Status
 

@@ -13,6 +13,7 @@ from earwitness import registry
 from earwitness.box import BoxError, levels
 from earwitness.errors import EarwitnessError
 from earwitness.harness import explain
+from earwitness.harness.answers import answers_of
 from earwitness.harness.recipe import Arguments, Run
 from earwitness.harness.validation import explanations
 from earwitness.harness.validation.pace import for_items
@@ -112,7 +113,7 @@ def _explained(run: Run, prepared: Prepared, *seeds: int) -> list[list[Answer]]:
     box = explain.box_of(run, explain.brief_of(run), log)
     try:
         box.open()
-        return [explain.answers_of(box, prepared.items[seed]) for seed in seeds]
+        return [answers_of(box, prepared.items[seed]) for seed in seeds]
     except BoxError as error:
         raise EarwitnessError(str(error)) from error
     finally:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from earwitness.harness import score
-from earwitness.harness.run import LOG
+from earwitness.harness.stages import LOG
 from earwitness.scoring import Setting
 
 if TYPE_CHECKING:
