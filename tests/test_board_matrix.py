@@ -116,7 +116,8 @@ TYPED = {"typed": {"explainer_seeds": [0, 1], "seed": 3}, "defaulted": {"items":
 )  # fmt: skip
 def test_what_was_typed_is_typed_again(recipe: Record, options: str):
     whole = {"task": {"id": "t"}, "submission": {"id": "no_such"}} | recipe
-    said = run_command(whole)
+    said = run_command(whole, registered=False)
     assert said.endswith(options)
     assert ("'/a b/c'" in said) is ("folder" in str(recipe))
+    assert ("'/a b/c'" in run_command(whole)) is False
     assert run_command({}) == ""
