@@ -23,6 +23,15 @@ def unsigned(value: float | None, digits: int = 2) -> float | None:
     return 0.0 if value is not None and round(value, digits) == 0 and value < 0 else value
 
 
+def rounded(count: float | None, digits: int = 2) -> int | None:
+    """A count of which so many digits are told.
+
+    >>> rounded(32131.0), rounded(89.0), rounded(None)
+    (32000, 89, None)
+    """
+    return None if count is None else int(float(f"{count:.{digits}g}"))
+
+
 def with_interval(record: Record | None, name: str, prefix: str) -> str:
     """A value with its interval."""
     if record is None or record[name] is None:

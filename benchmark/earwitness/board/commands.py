@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
 from typing import Any
 
 Record = dict[str, Any]
@@ -21,8 +22,8 @@ def run_command(recipe: Record, registered: bool = True) -> str:
     """The line for a shell that explains and scores as a run did, on the commit that its recipe names; empty where the
     recipe names no task or submission.
 
-    A submission goes by its id where this very version of it is registered, else by its address on the hub, or by the
-    folder that it was run from.
+    A submission goes by its id where this very version of it is registered, or was where the run was made, else by its
+    address on the hub, or by the folder that it was run from.
 
     >>> run_command({"task": {"id": "t"}, "submission": {"id": "s"}, "arguments": {"typed": {"items": 5}}})
     'earwitness run --task t --submission s --items 5'
@@ -50,6 +51,6 @@ def _word(value: Any) -> str:
 
 
 def _address(submission: Record, registered: bool) -> str:
-    return str(
-        submission["id"] if registered else submission.get("source") or submission.get("folder") or submission["id"]
-    )
+    id, folder = str(submission["id"]), str(submission.get("folder") or "")
+    there = PurePath(folder).parts[-2:] == ("submissions", id)
+    return id if registered or there else str(submission.get("source") or folder or id)
