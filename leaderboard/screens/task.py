@@ -8,7 +8,9 @@ import pandas as pd
 import streamlit as st
 from life import on_task
 from reading import Record, metrics, parsed, task
-from wording import ARROWS, in_words, inert, plural, unsigned, with_interval, without_images
+from wording import ARROWS, inert, plural, unsigned, with_interval, without_images
+
+from earwitness.board.cells import in_words
 
 ENDS = {"Random": "floor", "Ceiling": "ceiling", "Truth": "truth", "Anti-oracle": "anti"}
 

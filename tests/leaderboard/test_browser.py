@@ -160,7 +160,10 @@ def test_two_are_compared_and_the_address_opens_the_same_two_again(address, brow
 def test_the_numbers_that_are_downloaded_are_those_of_the_database(address, browser, planted_board, tmp_path):
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     look(browser, f"{address}/ranking", "light", "[data-testid=stDownloadButton] button")
-    for button in browser.find_elements(By.CSS_SELECTOR, "[data-testid=stDownloadButton] button"):
+    buttons = "[data-testid=stDownloadButton] button"
+    wait(lambda: [b.is_displayed() for b in browser.find_elements(By.CSS_SELECTOR, buttons)] == [True, True])
+    for button in browser.find_elements(By.CSS_SELECTOR, buttons):
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
         button.click()
     wait(lambda: (tmp_path / "planted.csv").is_file() and (tmp_path / "planted.parquet").is_file())
     frames = [pd.read_csv(tmp_path / "planted.csv"), pd.read_parquet(tmp_path / "planted.parquet")]
