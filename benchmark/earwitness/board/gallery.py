@@ -33,6 +33,7 @@ section.item { border-top: 1px solid var(--line); padding: .3rem 0 1rem } sectio
 .exhibits { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; align-items: end; margin: .3rem 0 }
 .exhibits details { width: 100% } .exhibits figure { margin: 0; max-width: 100% }
 .exhibits figcaption, .legend, .exhibits summary { font-size: .85rem; opacity: .85 }
+.exhibits svg { max-width: 100%; height: auto }
 .exhibits svg text { font-size: 11px; fill: currentColor } .exhibits img { min-width: min(38rem, 90vw) }
 .exhibits img { max-width: 100%; max-height: 16rem; image-rendering: pixelated; border-radius: 4px; display: block }
 """
