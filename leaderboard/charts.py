@@ -166,6 +166,6 @@ def matrix(frame: pd.DataFrame, order: list[str]) -> Layers:
     squares = base.transform_filter(of_these).mark_rect(opacity=0.9, cornerRadius=3).encode(color=colour)
     signs = base.transform_filter(of_these).mark_text(fontSize=14, fontWeight=700, color="white").encode(text="sign:N")
     dots = base.transform_filter(~of_these).mark_text(fontSize=15, fontWeight=700, color=GREY).encode(text="sign:N")
-    told = int((frame["verdict"] == "better").sum())
-    said = f"Verdicts on all pairs of {len(order)} submissions: in {told} one is better than the other. {BELOW}"
+    parted = int((frame["verdict"] == "better").sum())
+    said = f"Verdicts on all pairs of {len(order)} submissions: in {parted} one is better than the other. {BELOW}"
     return alt.layer(squares, signs, dots).properties(height=len(order) * 24 + 140, description=said)

@@ -106,6 +106,11 @@ class _Evidence:
         """Rivals that are equivalent to the leader."""
         return [name for name in self.found.rivals if self._verdict(name) == Verdict.EQUIVALENT]
 
+    @property
+    def too_few(self) -> bool:
+        """Whether of every rival the verdict is that items are too few, whatever they showed."""
+        return bool(self.found.rivals) and all(self._verdict(name) == Verdict.TOO_FEW for name in self.found.rivals)
+
     def _verdict(self, name: str) -> str:
         return str(self.pairs.get(name, {}).get("verdict", ""))
 
@@ -205,7 +210,8 @@ def _opening(known: _Evidence) -> str:
         return f"{name} leads alone{at}: on {items} items it is better than {whom}"
     if len(rivals) > NAMED:
         rivals = [*rivals[: NAMED - 1], f"{len(rivals) - NAMED + 1} more"]
-    return f"{name} leads{at}, but {items} items do not tell it apart from {listed(rivals)}"
+    do_not = "are too few to" if known.too_few else "do not"
+    return f"{name} leads{at}, but {items} items {do_not} tell it apart from {listed(rivals)}"
 
 
 def _equivalent(known: _Evidence) -> Iterator[str]:
