@@ -15,7 +15,7 @@ st.html(STYLE)
 st.logo(Path(__file__).parent / "logo.svg", size="large")
 
 # Not in a folder called pages: Streamlit would serve its files as pages of their own until this script has run once.
-BOARD = "Board"
+BOARD, ABOUT = "Board", "About"
 PAGES = [
     st.Page("screens/board.py", title=BOARD, url_path="board", default=True),
     st.Page("screens/ranking.py", title="Ranking", url_path="ranking"),
@@ -25,6 +25,7 @@ PAGES = [
     st.Page("screens/audit.py", title="Metrics", url_path="metrics"),
     st.Page("screens/submission.py", title="Submission", url_path="submission"),
     st.Page("screens/history.py", title="Changes", url_path="changes"),
+    st.Page("screens/about.py", title=ABOUT, url_path="about"),
 ]
 page = st.navigation(PAGES, position="top")
 
@@ -35,7 +36,7 @@ if board_file() is None:
     st.stop()
 
 names = tasks()
-if page.title != BOARD or st.query_params.get("task") not in (None, *names):
+if page.title not in (BOARD, ABOUT) or st.query_params.get("task") not in (None, *names):
     picker, _ = st.columns(2)
     with picker:
         pick("Task", list(names), "task", next(iter(names)), names.__getitem__, hidden=True)

@@ -14,7 +14,9 @@ ROW, FRAME = 28, 100
 """Pixels of a row of a chart, and of what stands around the rows: Streamlit fits both into the height."""
 Layers = alt.LayerChart | alt.FacetChart
 """What altair says that layers are."""
-HIGH = 380
+BELOW = "The numbers stand in the table below."
+"""Ends what a chart is in words, for who does not see it."""
+HIGH = 440
 """Pixels of the chart of costs."""
 LABELS: dict[str, Any] = {
     "labelLimit": 240,
@@ -60,7 +62,11 @@ def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> Layers:
         other = frame[frame["group"].fillna(0) % 2 == 1]
         ground = alt.Chart(other).mark_rect(color=GREY, opacity=0.09).encode(y=y)
         layers = [ground, *layers] if len(other) < len(frame) else layers
-    return alt.layer(*layers).properties(height=max(3, len(order)) * ROW + FRAME)
+    said = f"{title} of {len(order)} submissions"
+    if len(frame):
+        first, last = frame.iloc[0], frame.iloc[-1]
+        said += f", from {first['entrant']}, {first['value']:.2f}, to {last['entrant']}, {last['value']:.2f}"
+    return alt.layer(*layers).properties(height=max(3, len(order)) * ROW + FRAME, description=f"{said}. {BELOW}")
 
 
 def curves(frame: pd.DataFrame, order: list[str], title: str) -> alt.Chart:
@@ -75,7 +81,11 @@ def curves(frame: pd.DataFrame, order: list[str], title: str) -> alt.Chart:
             color=alt.Color("entrant:N", scale=alt.Scale(domain=order), legend=None),
             tooltip=["entrant:N", "share:Q", *(alt.Tooltip(f"{n}:Q", format=".3f") for n in ("mean", "low", "high"))],
         )
-        .properties(height=210, title=alt.TitleParams(title, fontSize=13, anchor="middle"))
+        .properties(
+            height=210,
+            title=alt.TitleParams(title, fontSize=13, anchor="middle"),
+            description=f"{title} against the share of words kept, of {', '.join(dict.fromkeys(frame['entrant']))}.",
+        )
     )
     return chart
 
@@ -88,7 +98,7 @@ def legend(shown: list[str], order: list[str]) -> Layers:
     base = alt.Chart(frame).encode(x=x, color=colour)
     return alt.layer(
         base.mark_text(fontSize=13, fontWeight=600).encode(text="entrant:N"),
-    ).properties(height=40)
+    ).properties(height=40, description=f"Names of the curves in their colours: {', '.join(frame['entrant'])}.")
 
 
 def present(frame: pd.DataFrame) -> list[str]:
@@ -129,7 +139,11 @@ def cost(frame: pd.DataFrame, unit: str) -> Layers:
         for side in ("left", "right")
         for strong in (True, False)
     ]
-    return alt.layer(front, curves, others, points, *names).properties(height=HIGH)
+    best = frame[frame["front"]].sort_values("cost")["entrant"].tolist()
+    said = (
+        f"Score against {unit}. On the Pareto front, the cheapest first: {', '.join(dict.fromkeys(best)) or 'nobody'}."
+    )
+    return alt.layer(front, curves, others, points, *names).properties(height=HIGH, description=said)
 
 
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "="}
@@ -144,10 +158,14 @@ def matrix(frame: pd.DataFrame, order: list[str]) -> Layers:
     tip = [alt.Tooltip(f"{name}:N") for name in ("entrant", "against", "verdict")]
     tip += [alt.Tooltip(f"{name}:Q", format=".3~f") for name in ("gain", "low", "high", "p")]
     verdicts = ["better", "worse", "equivalent"]
-    colour = alt.Color("verdict:N", scale=alt.Scale(domain=verdicts, range=[TEAL, ORANGE, "#8fa3ad"]), legend=None)
-    base = alt.Chart(told).encode(x=x, y=y, tooltip=tip)
-    squares = base.transform_filter(alt.FieldOneOfPredicate("verdict", verdicts)).mark_rect(
-        opacity=0.45, cornerRadius=3
+    colour = alt.Color(
+        "verdict:N", scale=alt.Scale(domain=verdicts, range=["#0f766e", "#c2410c", "#64748b"]), legend=None
     )
-    signs = base.mark_text(fontSize=15, fontWeight=700, color=GREY).encode(text="sign:N")
-    return alt.layer(squares.encode(color=colour), signs).properties(height=len(order) * 24 + 140)
+    base = alt.Chart(told).encode(x=x, y=y, tooltip=tip)
+    of_these = alt.FieldOneOfPredicate("verdict", verdicts)
+    squares = base.transform_filter(of_these).mark_rect(opacity=0.9, cornerRadius=3).encode(color=colour)
+    signs = base.transform_filter(of_these).mark_text(fontSize=14, fontWeight=700, color="white").encode(text="sign:N")
+    dots = base.transform_filter(~of_these).mark_text(fontSize=15, fontWeight=700, color=GREY).encode(text="sign:N")
+    parted = int((frame["verdict"] == "better").sum())
+    said = f"Verdicts on all pairs of {len(order)} submissions: in {parted} one is better than the other. {BELOW}"
+    return alt.layer(squares, signs, dots).properties(height=len(order) * 24 + 140, description=said)

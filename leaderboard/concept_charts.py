@@ -30,7 +30,8 @@ def response(points: pd.DataFrame, bins: pd.DataFrame, title: list[str], picked:
         .mark_line(color=colour, strokeWidth=2.5, point=alt.OverlayMarkDef(color=colour, size=35))
         .encode(x=x, y=y, tooltip=tooltips)
     )
-    return alt.layer(dots, line).properties(height=SMALL)
+    said = f"Mean of the feature in {len(points)} held-out clips against {title[0]}, with the mean of each range."
+    return alt.layer(dots, line).properties(height=SMALL, description=said)
 
 
 def steering(moved: pd.DataFrame, factor: str, size: float) -> Layers:
@@ -52,7 +53,10 @@ def steering(moved: pd.DataFrame, factor: str, size: float) -> Layers:
     asked = alt.Chart(pd.DataFrame({"size": steps, "moved": steps})).encode(x=x, y=y)
     here = alt.Chart(pd.DataFrame({"size": [size]})).mark_rule(color=GREY, strokeWidth=1.5).encode(x=x)
     dashed = asked.mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.4)
-    return alt.layer(here, dashed, lines).properties(height=LARGE)
+    reached = moved[moved["size"] == steps[-1]].set_index("factor")["moved"].dropna()
+    ends = ", ".join(f"{name} by {value:.2f}" for name, value in reached.items())
+    said = f"How far each factor moves as {factor} is steered, in standard deviations. At {steps[-1]:+g}: {ends}."
+    return alt.layer(here, dashed, lines).properties(height=LARGE, description=said)
 
 
 def trace(frame: pd.DataFrame) -> alt.Chart:
@@ -72,6 +76,8 @@ def trace(frame: pd.DataFrame) -> alt.Chart:
             color=colour,
             tooltip=["by:N", "step:Q", alt.Tooltip("left:Q", format=".2f")],
         )
-        .properties(height=LARGE)
+        .properties(
+            height=LARGE, description=f"How far the factor still has to go at each step, {' and '.join(names)}."
+        )
     )
     return chart

@@ -6,10 +6,14 @@ from math import log10
 
 import pandas as pd
 
-WIDE, HIGH = 300, 300
-"""Pixels of the narrowest plot that names are placed for: what is free there is free in a wider one."""
+WIDE, HIGH = 190, 230
+"""Pixels of the data in the narrowest plot that names are placed for: what is free there is free in a wider one."""
 LETTER, LINE = 7, 14
 """Pixels of a letter and of a line."""
+CLOSE = 1e-6
+"""Pixels that are rounding."""
+LEAST = 1e-3
+"""Of scores' range: those of one point would leave names no room."""
 
 
 def label_places(points: pd.DataFrame) -> pd.DataFrame:
@@ -23,7 +27,7 @@ def label_places(points: pd.DataFrame) -> pd.DataFrame:
         return points.assign(at=[], side=[])
     costs = [log10(cost) for cost in points["cost"]]
     left, width = min(costs), max(max(costs) - min(costs), 1e-9)
-    top, height = points["score"].max(), max(points["score"].max() - points["score"].min(), 1e-9)
+    top, height = points["score"].max(), max(points["score"].max() - points["score"].min(), LEAST)
     xs = [WIDE * (cost - left) / width for cost in costs]
     ys = [HIGH * (top - score) / height for score in points["score"]]
     taken: list[tuple[float, float, float]] = []
@@ -33,7 +37,7 @@ def label_places(points: pd.DataFrame) -> pd.DataFrame:
         sides[place] = "left" if xs[place] < WIDE / 2 else "right"
         start = xs[place] if sides[place] == "left" else xs[place] - length
         y = ys[place]
-        while blocking := [t for t in taken if t[0] < start + length and start < t[1] and abs(t[2] - y) < LINE]:
+        while blocking := [t for t in taken if t[0] < start + length and start < t[1] and abs(t[2] - y) < LINE - CLOSE]:
             y = max(t[2] for t in blocking) + LINE
         taken.append((start, start + length, y))
         at[place] = top - height * y / HIGH

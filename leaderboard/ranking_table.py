@@ -65,7 +65,7 @@ def _row(entrant: Record, columns: list[Record], found: Results, scale: str, end
         "Group": entrant["rank_group"],
         "Place": entrant["rank"],
         "Ranks": entrant["note"] or rank_interval(entrant),
-        "First": entrant["first"],
+        "First": None if entrant["first"] is None else round(entrant["first"], 2),
         "Submission": origins.marked(entrant),
         "Score": entrant["score"],
         "Score low": entrant["score_low"],

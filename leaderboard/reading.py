@@ -122,8 +122,7 @@ def traits() -> list[Record]:
     """What entrants of all tasks can be filtered by: kind, CPU seconds, isolations of their runs, flags of sanity."""
     return query(
         """
-        SELECT ranks.task_key, ranks.entrant, ranks.score, ranks.rank, ranks.seconds, submissions.submission,
-            submissions.kind,
+        SELECT ranks.*, submissions.submission, submissions.kind,
             (SELECT list_sort(list(DISTINCT isolation)) FROM runs
                 WHERE runs.task_key = ranks.task_key AND runs.entrant = ranks.entrant) AS isolation,
             (SELECT count(*) FILTER (flag <> '') FROM sanity

@@ -32,6 +32,9 @@ def across(tasks: list[Record], shown: set[str]) -> None:
     every = [row for row in found if (row["track"] or EVERY) == scope]
     rows = [row for row in every if row["submission"] in shown]
     covered = [row for row in rows if row["tasks"] == every[0]["tasks"]]
+    if len(covered) < 2:
+        # Nobody to stand beside: what there is has its place in the table.
+        covered = []
     st.caption(
         "Win rate: the share of the other ranked submissions of a task that the score beats, ties by half, mean over "
         "tasks, with intervals over tasks and items; they are no verdicts. Tasks count that are registered, on their "
@@ -39,7 +42,7 @@ def across(tasks: list[Record], shown: set[str]) -> None:
     )
     if covered:
         _chart(covered)
-    fewer = [row for row in rows if row["tasks"] != every[0]["tasks"]]
+    fewer = [row for row in rows if row not in covered]
     if fewer:
         _fewer(fewer)
 
@@ -63,7 +66,7 @@ def _chart(covered: list[Record]) -> None:
 
 
 def _fewer(fewer: list[Record]) -> None:
-    st.caption("Who covers fewer tasks met others, and is not to be compared with those above.")
+    st.caption("Rates over other tasks are of other opponents: compare those of the same tasks alone.")
     table = [
         {
             "Submission": row["submission"],

@@ -23,6 +23,15 @@ def unsigned(value: float | None, digits: int = 2) -> float | None:
     return 0.0 if value is not None and round(value, digits) == 0 and value < 0 else value
 
 
+def rounded(count: float | None, digits: int = 2) -> int | None:
+    """A count of which so many digits are told.
+
+    >>> rounded(32131.0), rounded(89.0), rounded(None)
+    (32000, 89, None)
+    """
+    return None if count is None else int(float(f"{count:.{digits}g}"))
+
+
 def with_interval(record: Record | None, name: str, prefix: str) -> str:
     """A value with its interval."""
     if record is None or record[name] is None:
@@ -53,23 +62,6 @@ def metric_label(metric: Record) -> str:
     if metric["informative"] is False:
         marks.append("uninformative here")
     return f"{metric['metric']} {ARROWS[metric['direction']]}" + (f" ({', '.join(marks)})" if marks else "")
-
-
-def in_words(value: Any) -> str:
-    """A value of a card as a person says it.
-
-    >>> in_words(None), in_words(True), in_words([1, None]), in_words({"a": 0.5}), in_words("x")
-    ('not set', 'yes', '1, not set', 'a: 0.5', 'x')
-    """
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(in_words, value)) or "none"
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {in_words(entry)}" for name, entry in value.items()) or "none"
-    return str(value)
 
 
 def explained(metric: Record) -> str:

@@ -110,13 +110,15 @@ TYPED = {"typed": {"explainer_seeds": [0, 1], "seed": 3}, "defaulted": {"items":
     [
         ({"arguments": TYPED}, "--seed 3 --explainer-seeds 0,1"),
         ({"submission": {"id": "no_such", "folder": "/a b/c"}}, ""),
+        ({"submission": {"id": "old", "folder": "/somewhere/submissions/old"}}, "--submission old"),
         ({"submission": {"id": "no_such", "budget": {"of": "x"}}}, "--budgets"),
         ({"task": {"id": "t", "own_model": "files abc", "model": "me/mine"}}, "--model me/mine"),
     ],
 )  # fmt: skip
 def test_what_was_typed_is_typed_again(recipe: Record, options: str):
     whole = {"task": {"id": "t"}, "submission": {"id": "no_such"}} | recipe
-    said = run_command(whole)
+    said = run_command(whole, registered=False)
     assert said.endswith(options)
-    assert ("'/a b/c'" in said) is ("folder" in str(recipe))
+    assert ("'/a b/c'" in said) is ("/a b/c" in str(recipe))
+    assert "'/a b/c'" not in run_command(whole)
     assert run_command({}) == ""

@@ -67,6 +67,15 @@ def test_who_is_equivalent_is_said_and_takes_no_more_items():
     assert found["sentence"].endswith("about 100 items would settle it.")
 
 
+def test_items_that_are_too_few_for_every_rival_are_said_to_be():
+    few, other = pair("a", "b", "too few items", None), pair("a", "c", "not told apart", 100.0)
+    lead = Lead(["a", "b", "c", "random"], ["b"])
+    said = sentence_record(board(FOUR, pairs=[few]), lead)["sentence"]
+    assert said.startswith("a leads (score 0.40), but 40 items are too few to tell it apart from b;")
+    said = sentence_record(board(FOUR, pairs=[few, other]), Lead(lead.ranked, ["b", "c"]))["sentence"]
+    assert said.startswith("a leads (score 0.40), but 40 items do not tell it apart from b and c;")
+
+
 def test_many_rivals_are_counted_and_the_record_has_them_all():
     names = [f"e{number}" for number in range(10)]
     ranks = [rank(name, 0.5 - number / 100) for number, name in enumerate(names)]

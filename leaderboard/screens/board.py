@@ -8,7 +8,7 @@ from filters import ALL, filtered
 from reading import Record, landing, query, traits
 from state import pick
 from win_rates import across
-from wording import inert, plural, unsigned
+from wording import inert, plural, rank_interval, unsigned, with_interval
 
 NUMBERS = {
     "Leader's score": st.column_config.NumberColumn(
@@ -19,6 +19,16 @@ NUMBERS = {
     "CPU s": st.column_config.NumberColumn(format="%.3f", help="Median CPU seconds of an explanation by the cheapest"),
     "Not told apart": st.column_config.ListColumn(help="Whom these items do not tell apart from the leader"),
 }  # fmt: skip
+
+SCORE, INTERVAL, PLACE, CPU = "score", "interval", "group and ranks", "CPU seconds"
+READING = {
+    SCORE: "0 is the random explainer, 1 the ceiling of the task; empty where a submission has no score.",
+    INTERVAL: "The score with its 95 % interval over items: 0 is the random explainer, 1 the ceiling of the task.",
+    PLACE: "All of a group are better than all of the next group of that task; the ranks are those not ruled out.",
+    CPU: "Median CPU seconds of an explanation; empty where nobody here saw it made.",
+}
+FORMATS = {SCORE: "%.2f", CPU: "%.3f"}
+COVERAGE = "On how many of these tasks it has what is shown"
 
 
 def says(found: list[Record]) -> None:
@@ -42,32 +52,51 @@ def table(found: list[Record]) -> None:
             "Leader's score": record["score"],
             "Score low": unsigned(record["score_low"]),
             "Score high": record["score_high"],
-            "Not told apart": record["rivals"],
             "Cheapest of them": record["cheapest"],
             "CPU s": record["cheapest_seconds"],
             "Track": record["track"],
             "Submissions": record["entrants"],
             "Items": record["items"],
+            "Not told apart": record["rivals"],
         }
         for record in found
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=NUMBERS, placeholder="–")
 
 
+def shown_as(record: Record, what: str) -> float | str | None:
+    """What a cell of the table across tasks holds."""
+    if what == SCORE:
+        return unsigned(record["score"])
+    if what == CPU:
+        seconds: float | None = record["seconds"]
+        return seconds
+    if what == INTERVAL:
+        return None if record["score"] is None else with_interval(record, "score", "score_")
+    return None if record["rank"] is None else f"group {record['rank_group']}, rank {rank_interval(record)}"
+
+
+@st.fragment
 def scores(found: list[Record], shown: list[Record]) -> None:
-    """The score of each submission on each task; empty where it has none."""
+    """Each submission on each task: its score, the interval, the group with the ranks, or what it costs."""
     keys = [record["task_key"] for record in found]
+    st.subheader("Scores on each task")
+    what = st.segmented_control(
+        "Shown of each", list(READING), default=SCORE, key="cells", bind="query-params", required=True
+    ) or SCORE  # fmt: skip
     by_name: dict[str, dict[str, object]] = {}
     for record in shown:
         if record["task_key"] in keys:
             row = by_name.setdefault(record["entrant"], {"Submission": record["entrant"], "Kind": record["kind"]})
-            row[record["task_key"]] = unsigned(record["score"])
+            row[record["task_key"]] = shown_as(record, what)
     frame = pd.DataFrame(list(by_name.values()), columns=["Submission", "Kind", *keys])
     ranked = frame[keys].notna().sum(axis=1)
-    frame.insert(2, "Tasks", [f"{count} of {len(keys)}" for count in ranked])
-    config = {key: st.column_config.NumberColumn(format="%.2f", help=f"Score on {key}") for key in keys}
-    st.subheader("Scores on each task")
-    st.caption("0 is the random explainer, 1 the ceiling of the task. Tasks: on how many of these it has a score.")
+    frame.insert(2, "Tasks", ranked)
+    config: Record = {"Tasks": st.column_config.NumberColumn(format=f"%d of {len(keys)}", help=COVERAGE)}
+    if what in FORMATS:
+        help = f"{what.capitalize()} on "
+        config |= {key: st.column_config.NumberColumn(format=FORMATS[what], help=f"{help}{key}") for key in keys}
+    st.caption(READING[what])
     st.dataframe(frame, hide_index=True, height="content", column_config=config, placeholder="–")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from reading import Record, metrics, pairs, query, ranking, results, sentence, task
 from state import pick
-from wording import ARROWS, explained, inert, metric_label, number, unsigned
+from wording import ARROWS, explained, inert, metric_label, number, rounded, unsigned
 
 from earwitness.board.pair_sentences import pair_sentence
 
@@ -43,7 +43,8 @@ def by_metrics(picked: Record, first: str, second: str, measured: list[Record]) 
     told = {row["metric"]: row for row in rows}
     ranked_by = "the score" if picked["ranked_by"] == "calibrated" else picked["main_metric"]
     if SCORE in told:
-        st.success(inert(pair_sentence(told[SCORE], ranked_by)))
+        said = st.success if told[SCORE]["verdict"] in VERDICTS else st.info
+        said(inert(pair_sentence(told[SCORE], ranked_by)))
     elif not told:
         st.info("These two were not compared: the board pairs those with the highest scores.")
     found, key = results(picked["task_key"]), "mean"
@@ -72,7 +73,9 @@ def by_metrics(picked: Record, first: str, second: str, measured: list[Record]) 
         "Items to settle",
         "What it is",
     ]
-    config = {
+    config: Record = {
+        "Metric": st.column_config.TextColumn(width=240),
+        "What it is": st.column_config.TextColumn(width=420),
         **{name: st.column_config.NumberColumn(format="%.3f") for name in (first, second, "Low", "High")},
         "p": st.column_config.NumberColumn(format="%.4f", help="Adjusted for the family, both sides"),
         "Gain": st.column_config.NumberColumn(
@@ -109,7 +112,7 @@ def _row(name: str, told: Record | None, first: str, second: str) -> Record:
         "High": unsigned(told.get("high"), 3),
         "p": told.get("p"),
         "Ahead on": None if told.get("improvement") is None else round(told["improvement"], 2),
-        "Items to settle": told.get("needed") if verdict == "not told apart" else None,
+        "Items to settle": rounded(told.get("needed")) if verdict == "not told apart" else None,
     }
 
 

@@ -116,12 +116,14 @@ def _points(rows: list[Point]) -> pd.DataFrame:
                 "entrant": entrant["entrant"],
                 "kind": entrant["kind"],
                 "group": entrant["rank_group"],
-                "value": record[name] if record else None,
-                "low": record[f"{prefix}low"] if record else None,
-                "high": record[f"{prefix}high"] if record else None,
+                "value": record[name],
+                "low": record[f"{prefix}low"],
+                "high": record[f"{prefix}high"],
             }
             for entrant, record, name, prefix in rows
-        ]
+            if record and record[name] is not None
+        ],
+        columns=["entrant", "kind", "group", "value", "low", "high"],
     )
 
 
@@ -161,7 +163,9 @@ def curves(picked: Record, entrants: list[Record], measured: list[Record]) -> No
     st.caption("Every explanation keeps the same share of words in every frame: a dense one gains nothing by density.")
     order = [entrant["entrant"] for entrant in entrants]
     preset = [e for n, e in enumerate(order) if n < 4 or e == picked["floor"]]
-    shown = st.multiselect("Submissions", order, default=preset, key="shown_submissions", label_visibility="collapsed")
+    shown = st.multiselect(
+        "Submissions", order, default=preset, key="shown", bind="query-params", label_visibility="collapsed"
+    )
     panels = list(dict.fromkeys(name_of(metric) for metric in known))
     for column, panel in zip(st.columns(len(panels)), panels, strict=True):
         rows = [
@@ -215,7 +219,7 @@ def provenance(picked: Record) -> None:
             for run in runs
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True)
-        chosen = st.selectbox("Recipe", list(recipes), key="recipe")
+        chosen = st.selectbox("Recipe", list(recipes), key="recipe", bind="query-params")
         if chosen:
             st.json(recipes[chosen], expanded=1)
             st.code(

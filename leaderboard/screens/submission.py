@@ -7,8 +7,9 @@ import streamlit as st
 from life import citation, of_entrant, tries
 from reading import Record, parsed, query, task
 from state import pick
-from wording import in_words, inert, number, plain, plural, rank_interval, without_images
+from wording import inert, number, plain, plural, rank_interval, without_images
 
+from earwitness.board.cells import in_words
 from earwitness.submission_card import ANONYMOUS
 
 

@@ -8,7 +8,11 @@ import pandas as pd
 import streamlit as st
 from life import on_task
 from reading import Record, metrics, parsed, task
-from wording import ARROWS, inert, plural, with_interval, without_images
+from wording import ARROWS, inert, plural, unsigned, with_interval, without_images
+
+from earwitness.board.cells import in_words
+
+ENDS = {"Random": "floor", "Ceiling": "ceiling", "Truth": "truth", "Anti-oracle": "anti"}
 
 
 def facts(picked: Record, card: Record) -> None:
@@ -50,24 +54,34 @@ def ends(picked: Record) -> None:
         "Whether a metric is informative was decided when the task was audited, by a paired test of the ceiling's gain "
         "over random; one that is not enters no rank. Share: of the score's variance between this board's entrants."
     )
+    intervals = st.toggle("Intervals", key="intervals", bind="query-params")
     says = {True: "yes", False: "no", None: "not audited"}
     rows = [
         {
             "Metric": f"{metric['metric']} {ARROWS[metric['direction']]}",
             "Headline": bool(metric["headline"]),
             "Informative": says[metric["informative"]] if metric["direction"] != "none" else "–",
-            "Share": None if metric["share"] is None else f"{100 * metric['share']:.0f} %",
-            "Random": with_interval(metric, "floor", "floor_"),
-            "Ceiling": with_interval(metric, "ceiling", "ceiling_"),
-            "Truth": with_interval(metric, "truth", "truth_"),
-            "Anti-oracle": with_interval(metric, "anti", "anti_"),
+            "Share": None if metric["share"] is None else round(metric["share"], 2),
+            **{
+                name: with_interval(metric, end, f"{end}_") if intervals else unsigned(metric[end])
+                for name, end in ENDS.items()
+            },
             "Items": metric["items"],
             "What it is": metric["summary"],
         }
         for metric in measured
     ]
-    wide = {"Metric": st.column_config.TextColumn(width=190)}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", column_config=wide)
+    config: Record = {
+        "Metric": st.column_config.TextColumn(width=190),
+        "Share": st.column_config.NumberColumn(
+            format="percent", help="Of what parts the scores of this board's submissions"
+        ),
+    }
+    frame = pd.DataFrame(rows)
+    if not intervals:
+        frame = frame.astype(dict.fromkeys(ENDS, float))
+        config |= {name: st.column_config.NumberColumn(format="%.2f") for name in ENDS}
+    st.dataframe(frame, hide_index=True, height="content", column_config=config, placeholder="–")
 
 
 def certificate(picked: Record) -> None:
@@ -88,15 +102,21 @@ def certificate(picked: Record) -> None:
         if isinstance(value, dict) and value and all(isinstance(entry, dict) for entry in value.values()):
             rows = [{"": name, **{k: _cell(v) for k, v in entry.items()}} for name, entry in value.items()]
             st.dataframe(pd.DataFrame(rows), hide_index=True, placeholder="–")
-        elif isinstance(value, dict) and not any(isinstance(entry, dict | list) for entry in value.values()):
-            _pairs({name: _cell(entry) for name, entry in value.items()})
+        elif isinstance(value, dict):
+            _pairs({name.replace("_", " "): _listed(entry) for name, entry in value.items()})
         else:
-            st.json(value, expanded=1)
+            st.markdown(inert(_listed(value)))
 
 
 def _pairs(rows: dict[str, str]) -> None:
     """Names and values, one under the other."""
     st.table(pd.DataFrame({"": rows.values()}, index=list(rows)), border="horizontal", hide_header=True)
+
+
+def _listed(value: object) -> str:
+    """A value of a certificate as text, a list as its entries side by side."""
+    nested = isinstance(value, dict | list) and not (isinstance(value, dict) and "mean" in value)
+    return in_words(value) if nested else _cell(value)
 
 
 def _cell(value: object) -> str:

@@ -158,9 +158,8 @@ def test_a_submission_says_its_parameters_in_words_and_one_command_makes_it_agai
     ]
 
 
-def test_values_of_cards_are_words(monkeypatch):
-    monkeypatch.syspath_prepend(str(LEADERBOARD))
-    from wording import in_words
+def test_values_of_cards_are_words():
+    from earwitness.board.cells import in_words
 
     assert in_words({"layers": None, "keep": [True, 3]}) == "layers: not set; keep: yes, 3"
 

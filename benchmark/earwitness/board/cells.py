@@ -48,6 +48,23 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def in_words(value: Any) -> str:
+    """A value of a card as a person says it.
+
+    >>> in_words(None), in_words(True), in_words([1, None]), in_words({"a": 0.5}), in_words("x")
+    ('not set', 'yes', '1, not set', 'a: 0.5', 'x')
+    """
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(in_words, value)) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {in_words(entry)}" for name, entry in value.items()) or "none"
+    return str(value)
+
+
 def about(number: float) -> str:
     """A number of items, to two digits.
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import PurePath
 from typing import Any
-
-from earwitness import registry
-from earwitness.errors import EarwitnessError
 
 Record = dict[str, Any]
 OPTIONS = {
@@ -20,9 +18,12 @@ OPTIONS = {
 """Arguments of a recipe that somebody may have typed, with their options."""
 
 
-def run_command(recipe: Record) -> str:
+def run_command(recipe: Record, registered: bool = True) -> str:
     """The line for a shell that explains and scores as a run did, on the commit that its recipe names; empty where the
     recipe names no task or submission.
+
+    A submission goes by its id where this very version of it is registered, or was where the run was made, else by its
+    address on the hub, or by the folder that it was run from.
 
     >>> run_command({"task": {"id": "t"}, "submission": {"id": "s"}, "arguments": {"typed": {"items": 5}}})
     'earwitness run --task t --submission s --items 5'
@@ -30,7 +31,7 @@ def run_command(recipe: Record) -> str:
     task, submission = _part(recipe, "task"), _part(recipe, "submission")
     if not task.get("id") or not submission.get("id"):
         return ""
-    words = ["earwitness", "run", "--task", str(task["id"]), "--submission", _address(submission)]
+    words = ["earwitness", "run", "--task", str(task["id"]), "--submission", _address(submission, registered)]
     if task.get("own_model") is not None:
         words += ["--model", str(task.get("model"))]
     typed = _part(_part(recipe, "arguments"), "typed")
@@ -49,10 +50,7 @@ def _word(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _address(submission: Record) -> str:
-    """The id of a registered submission, else its address on the hub, or the folder that it was run from."""
-    try:
-        known = submission.get("hash") in registry.submission(submission["id"]).hashes.values()
-    except EarwitnessError:
-        known = False
-    return str(submission["id"] if known else submission.get("source") or submission.get("folder") or submission["id"])
+def _address(submission: Record, registered: bool) -> str:
+    id, folder = str(submission["id"]), str(submission.get("folder") or "")
+    there = PurePath(folder).parts[-2:] == ("submissions", id)
+    return id if registered or there else str(submission.get("source") or folder or id)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness.board import origins
 from earwitness.board.cells import decimal
+from earwitness.board.export_cards import cards_part, pairs_part
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
 from earwitness.board.held_out import FLAG, flagged, held_out_of, reading, said
@@ -27,7 +28,8 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; width: 100% }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle }
-th { font-weight: 600 } small { opacity: .7; white-space: nowrap }
+th { font-weight: 600 } details { margin: .6rem 0 } summary { cursor: pointer }
+small { opacity: .7 } td small { white-space: nowrap } h2, h4, li { overflow-wrap: anywhere }
 tr.control td { opacity: .75 } audio { height: 2rem; width: 14rem }
 svg { display: block } .says { font-size: 1.08rem; max-width: 60rem } .wide { overflow-x: auto }
 """
@@ -75,14 +77,22 @@ def _overview(connection: DuckDBPyConnection, tasks: list[Record]) -> str:
 
 def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Path) -> str:
     metrics = [metric for metric in metrics_of(connection, task) if metric["headline"]]
-    head = ["Place, ranks", "Submission", "Score (0 random, 1 ceiling)", "", *(_title(metric) for metric in metrics)]
+    head = [
+        "Group",
+        "Place, ranks",
+        "Submission",
+        "Score (0 random, 1 ceiling)",
+        "",
+        *(_title(metric) for metric in metrics),
+    ]
     head += ["CPU s", "Forwards", "Failed"]
-    ceiling = ["", "Ceiling", "", "", *(_value(metric, "ceiling", "ceiling_") for metric in metrics), "", "", ""]
+    ceiling = ["", "", "Ceiling", "", "", *(_value(metric, "ceiling", "ceiling_") for metric in metrics), "", "", ""]
     rows = [_row(ceiling, "control")]
     entrants = entrants_of(connection, task)
     span = _span(entrants)
     for entrant in entrants:
         cells = [
+            "" if entrant["rank_group"] is None else str(entrant["rank_group"]),
             _rank(entrant),
             html.escape(origins.marked(entrant)),
             _value(entrant, "score", "score_"),
@@ -98,10 +108,11 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     facts += f"{task['items']} items, {task['clusters']} clusters, {task['rows']} rows. {html.escape(task['note'])}</p>"
     facts = f"<p class='says'>{html.escape(sentence_of(connection, task))}</p>" + facts
     facts += "".join(f"<p>{html.escape(note)}</p>" for note in origins.notes(entrants, entrants))
-    heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
     table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
     best = next((entrant["entrant"] for entrant in entrants), "")
-    return title + facts + table + _held_out(connection, task) + gallery(connection, task, best, board, folder)
+    told = pairs_part(connection, task, entrants) + cards_part(connection, task)
+    return title + facts + table + told + _held_out(connection, task) + gallery(connection, task, best, board, folder)
 
 
 def _held_out(connection: DuckDBPyConnection, task: Record) -> str:
@@ -143,7 +154,8 @@ def _across(track: str, rates: list[Record]) -> str:
     return (
         f"<h2>Across {rates[0]['most']} tasks of {html.escape(where)}</h2><p>Win rate: share of the other ranked "
         "submissions of a task that the score beats, mean over tasks; who covers fewer tasks stands apart.</p>"
-        f"<table><tr><th>Submission</th><th>Win rate</th><th>Tasks</th></tr>{''.join(rows)}</table>"
+        "<div class='wide'><table><tr><th>Submission</th><th>Win rate</th><th>Tasks</th></tr>"
+        f"{''.join(rows)}</table></div>"
     )
 
 

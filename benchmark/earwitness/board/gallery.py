@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from earwitness.board.line_chart import line_chart
+from earwitness.board.redistribution import licence_of, withheld_sounds
 from earwitness.board.store import records
 from earwitness.errors import EarwitnessError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Record = dict[str, Any]
-FILES = "exhibits"
+FILES, SOUND = "exhibits", "sound"
 """Folder beside the page that files are copied to."""
 SHOWN = 12
 """Items of a task that are shown."""
@@ -32,6 +33,7 @@ section.item { border-top: 1px solid var(--line); padding: .3rem 0 1rem } sectio
 .exhibits { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; align-items: end; margin: .3rem 0 }
 .exhibits details { width: 100% } .exhibits figure { margin: 0; max-width: 100% }
 .exhibits figcaption, .legend, .exhibits summary { font-size: .85rem; opacity: .85 }
+.exhibits svg { max-width: 100%; height: auto }
 .exhibits svg text { font-size: 11px; fill: currentColor } .exhibits img { min-width: min(38rem, 90vw) }
 .exhibits img { max-width: 100%; max-height: 16rem; image-rendering: pixelated; border-radius: 4px; display: block }
 """
@@ -40,12 +42,19 @@ section.item { border-top: 1px solid var(--line); padding: .3rem 0 1rem } sectio
 def gallery(connection: DuckDBPyConnection, task: Record, entrant: str, board: Path, folder: Path) -> str:
     """The exhibits of a task's first items, their own and what an entrant's explanations left; empty where none is.
 
+    Sounds stand under the licence of the task's card, or are left out where it does not let them be handed on.
+
     `board` is the folder of the board, `folder` that of the page. Raises EarwitnessError where files cannot be copied.
     """
     query = "SELECT * FROM exhibits WHERE task_key = ? AND entrant IN ('', ?) ORDER BY item, entrant, position"
     by_item: dict[str, list[Record]] = {}
     for exhibit in records(connection, query, task["task_key"], entrant):
         by_item.setdefault(exhibit["item"], []).append(exhibit)
+    licence = licence_of(task)
+    withheld = withheld_sounds(licence)
+    if withheld:
+        silent = {item: [e for e in exhibits if e["kind"] != SOUND] for item, exhibits in by_item.items()}
+        by_item = {item: exhibits for item, exhibits in silent.items() if exhibits}
     explained = [item for item, exhibits in by_item.items() if any(exhibit["entrant"] for exhibit in exhibits)]
     texts = _texts(connection, task)
     parts = []
@@ -55,7 +64,9 @@ def gallery(connection: DuckDBPyConnection, task: Record, entrant: str, board: P
         title = html.escape(": ".join(filter(None, (item, texts.get(item, "")))))
         parts.append(f'<section class="item"><h4>{title}</h4>{shown}</section>' if shown else "")
     body = "".join(parts)
-    return f"<h3>What {html.escape(entrant)} shows of the first items</h3>{body}" if body else ""
+    said = f"Sounds are left out: {withheld}." if withheld else f"Sounds: {licence}." if licence else ""
+    note = f"<p><small>{html.escape(said)}</small></p>" if said and (body or withheld) else ""
+    return f"<h3>What {html.escape(entrant)} shows of the first items</h3>{note}{body}" if body or note else ""
 
 
 def _texts(connection: DuckDBPyConnection, task: Record) -> dict[str, str]:
@@ -103,15 +114,15 @@ def _figure(exhibit: Record, board: Path, target: Path, folder: Path) -> str:
     caption = html.escape(": ".join(filter(None, (exhibit["label"], exhibit["part"]))))
     if exhibit["kind"] == "curve":
         shown = line_chart(_document(source))
-    elif exhibit["kind"] in ("sound", "picture"):
+    elif exhibit["kind"] in (SOUND, "picture"):
         whose = _named(exhibit["entrant"]) or "item"
         name = "-".join(
             filter(None, (whose, f"{exhibit['position']:02d}", _named(exhibit["label"]), _named(exhibit["part"])))
         )
         address = html.escape(_copied(source, target / f"{name}{source.suffix}", folder))
-        player = f'<audio controls preload="none" src="{address}"></audio>'
+        player = f'<audio controls preload="none" aria-label="{caption}" src="{address}"></audio>'
         image = f'<img loading="lazy" alt="{caption}" src="{address}">'
-        shown = player if exhibit["kind"] == "sound" else image
+        shown = player if exhibit["kind"] == SOUND else image
     else:
         shown = ""
     return f"<figure><figcaption>{caption}</figcaption>{shown}</figure>" if shown else ""

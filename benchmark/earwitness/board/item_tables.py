@@ -118,6 +118,7 @@ def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Pat
     day."""
     labels = dict(zip(measured.cube.entrants, measured.labels, strict=True))
     hidden = {(each.id, each.hash) for each in measured.submissions if each.card and each.card.is_anonymous(on)}
+    registered = {(each.id, each.hash) for each in measured.submissions if each.registered}
     names = set(measured.rows["run"].to_pylist())
     records = []
     for run in runs:
@@ -135,7 +136,7 @@ def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Pat
                     "fingerprint": run.fingerprint,
                     "isolation": mine["isolation"],
                     "recipe": json.dumps(recipe),
-                    "command": run_command(recipe),
+                    "command": run_command(recipe, entrant in registered),
                 }
             )
     return records

@@ -88,7 +88,7 @@ class _Evidence:
         self.metrics = tables.get("metrics", ())
         self.ranks = {record["entrant"]: record for record in tables.get("ranks", ())}
         self.controls = {r["entrant"] for r in tables.get("submissions", ()) if r["kind"] == CONTROL}
-        self.changes = {"under": tables.get("changes", ()), "without": tables.get("exclusions", ())}
+        self.changes, self.exclusions = tables.get("changes", ()), tables.get("exclusions", ())
         self.sanity = tables.get("sanity", ())
         self.held_out = held_out
         self.found = found
@@ -105,6 +105,11 @@ class _Evidence:
     def equivalent(self) -> list[str]:
         """Rivals that are equivalent to the leader."""
         return [name for name in self.found.rivals if self._verdict(name) == Verdict.EQUIVALENT]
+
+    @property
+    def too_few(self) -> bool:
+        """Whether of every rival the verdict is that items are too few, whatever they showed."""
+        return bool(self.found.rivals) and all(self._verdict(name) == Verdict.TOO_FEW for name in self.found.rivals)
 
     def _verdict(self, name: str) -> str:
         return str(self.pairs.get(name, {}).get("verdict", ""))
@@ -148,10 +153,11 @@ class _Evidence:
 
     def _turns(self) -> Iterator[str]:
         """Changes under which somebody is better than the leader, the one that most are first."""
+        told = [(record, f"under {record['change']}") for record in self.changes]
+        told += [(record, f"without {record['metric']}") for record in self.exclusions]
         turned = [
-            (record["rank_low"], f"{how} {record.get('change') or record['metric']}")
-            for how, records in self.changes.items()
-            for record in records
+            (record["rank_low"], how)
+            for record, how in told
             if record["entrant"] == self.leader and (record["rank_low"] or 1) > 1
         ]
         for low, how in sorted(turned, key=lambda turn: -turn[0]):
@@ -162,7 +168,7 @@ class _Evidence:
         """Changes under which the order is less alike than that of ties is by chance."""
         told = {
             record["change"]: record["tau"]
-            for record in self.changes["under"]
+            for record in self.changes
             if None not in (record["tau"], record["tau_low"]) and record["tau"] < record["tau_low"]
         }
         if told:
@@ -204,7 +210,8 @@ def _opening(known: _Evidence) -> str:
         return f"{name} leads alone{at}: on {items} items it is better than {whom}"
     if len(rivals) > NAMED:
         rivals = [*rivals[: NAMED - 1], f"{len(rivals) - NAMED + 1} more"]
-    return f"{name} leads{at}, but {items} items do not tell it apart from {listed(rivals)}"
+    do_not = "are too few to" if known.too_few else "do not"
+    return f"{name} leads{at}, but {items} items {do_not} tell it apart from {listed(rivals)}"
 
 
 def _equivalent(known: _Evidence) -> Iterator[str]:

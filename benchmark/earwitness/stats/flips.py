@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ EXACT = 14
 DRAWS = 10_000
 CHUNK = 2048
 """Sign assignments that are held in memory at once."""
+KEPT = 8_000_000
+"""Numbers of a drawing that is kept for the next family of as many clusters; a larger one is drawn again."""
 TIE = 1e-5
 """Statistics that differ by less, relative to the larger, are equal: single precision cannot tell them apart."""
 ROUNDING = 1e-12
@@ -39,10 +42,24 @@ def signs(clusters: int, draws: int = DRAWS, seed: int = 0, chunk: int = CHUNK) 
             yield (1 - 2 * ((numbers[:, None] >> places) & 1)).astype(np.float32)
         return
     yield np.ones((1, clusters), dtype=np.float32)
+    chunk = max(1, min(chunk, draws))
+    yield from (_kept if draws * clusters <= KEPT else _drawn)(clusters, draws, seed, chunk)
+
+
+def _drawn(clusters: int, draws: int, seed: int, chunk: int) -> Iterator[Signs]:
     random = np.random.default_rng(seed)
     for start in range(0, draws, chunk):
         packed = random.integers(0, 256, (min(chunk, draws - start), -(-clusters // 8)), dtype=np.uint8)
         yield 1 - 2 * np.unpackbits(packed, axis=1, count=clusters).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _kept(clusters: int, draws: int, seed: int, chunk: int) -> tuple[Signs, ...]:
+    """The drawn assignments: families of a board are many and of the same clusters."""
+    drawn = tuple(_drawn(clusters, draws, seed, chunk))
+    for some in drawn:
+        some.flags.writeable = False
+    return drawn
 
 
 def critical(largest: Array, level: float) -> float:
