@@ -75,7 +75,8 @@ def switching(sounds: Mapping[str, Path | bytes | None], key: str) -> None:
     with the page: short ones are meant.
     """
     name = f"listen-{crc32(key.encode()):08x}"
-    ways, players = [], []
+    ways: list[str] = []
+    players: list[str] = []
     for place, (title, sound) in enumerate(sounds.items()):
         text, mark = escape(title), f"{name}-{place}"
         if sound is None:

@@ -70,9 +70,13 @@ def test_every_package_that_is_imported_is_declared() -> None:
     assert not undeclared, undeclared
 
 
-def test_the_extra_all_is_every_extra_and_dev_has_it() -> None:
+CLUSTERS = {"ray", "slurm"}
+"""Extras for more than one machine, which nobody wants who has one."""
+
+
+def test_the_extra_all_is_every_extra_but_those_of_clusters_and_dev_has_it() -> None:
     (every,) = PROJECT["optional-dependencies"]["all"]
-    assert every == f"earwitness[{','.join(EXTRAS)}]"
+    assert every == f"earwitness[{','.join(name for name in EXTRAS if name not in CLUSTERS)}]"
     assert "earwitness[all]" in PROJECT["optional-dependencies"]["dev"]
 
 

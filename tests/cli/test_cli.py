@@ -140,8 +140,8 @@ RUN = ("run", "--task", "musicgen_musiccaps", "--submission", "random")
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--engine", "ray"), "engine 'ray' is not available in this version; engines: local"),
-        (("--engine", "slurm"), "engine 'slurm' is not available in this version; engines: local"),
+        (("--engine", "ray"), "ray is not installed: pip install 'earwitness[ray]'"),
+        (("--engine", "slurm"), "submitit is not installed: pip install 'earwitness[slurm]'"),
         (("--isolation", "cage"), "no isolation level is called 'cage'; levels: bwrap, landlock, process"),
         (("--untrusted", "--isolation", "process"), "--untrusted: isolation 'process' keeps nothing from a submission"),
         (("--device", "tpu"), "no device is called 'tpu'; devices: auto, cpu, cuda"),
