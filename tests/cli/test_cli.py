@@ -137,11 +137,17 @@ def test_a_card_is_shown_whole(earwitness) -> None:
 RUN = ("run", "--task", "musicgen_musiccaps", "--submission", "random")
 
 
+def test_without_slurm_a_run_by_it_is_refused_in_one_line(earwitness, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = earwitness(*RUN, "--engine", "slurm")
+    assert (code, out) == (2, "")
+    assert err == "earwitness: --engine slurm: no sbatch is here; run on a machine that submits jobs to Slurm\n"
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (("--engine", "ray"), "ray is not installed: pip install 'earwitness[ray]'"),
-        (("--engine", "slurm"), "submitit is not installed: pip install 'earwitness[slurm]'"),
         (("--isolation", "cage"), "no isolation level is called 'cage'; levels: bwrap, landlock, process"),
         (("--untrusted", "--isolation", "process"), "--untrusted: isolation 'process' keeps nothing from a submission"),
         (("--device", "tpu"), "no device is called 'tpu'; devices: auto, cpu, cuda"),

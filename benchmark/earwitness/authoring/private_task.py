@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from earwitness import own_model
 from earwitness.datasets.scenes import lexicon_of
 from earwitness.errors import EarwitnessError
+from earwitness.own_model import TWIN, with_model
 from earwitness.private import SECRET, fingerprint
 from earwitness.results.writing import moved_into_place
 from earwitness.task import CARD, read_task
@@ -48,7 +48,7 @@ def make_private(task: Task, out: Path, model: Path | None = None, items: int | 
         raise EarwitnessError(f"{SECRET} holds no secret, which a private task is made by")
     _refuse(task, out)
     known = fingerprint(secret)
-    variant = own_model.with_model(task, str(model)) if model else task
+    variant = with_model(task, str(model)) if model else task
     card = private_card((task.folder / CARD).read_text(encoding="utf-8"), task.id, known, items)
     with moved_into_place(out) as made:
         made.mkdir()
@@ -67,7 +67,7 @@ def reword(source: Path, folder: Path, lexicon: Lexicon) -> None:
     from safetensors.torch import load_file, save_file
     from transformers import PreTrainedTokenizerFast
 
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns(own_model.TWIN))
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns(TWIN))
     ids = PreTrainedTokenizerFast.from_pretrained(source).get_vocab()
     weights = load_file(folder / WEIGHTS)
     places = torch.arange(len(weights[EMBEDDING]))
