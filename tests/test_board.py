@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -484,5 +485,5 @@ def test_the_export_is_one_page_with_the_ranking_and_asks_no_other_host(tmp_path
     for word in ("gradient_input", "Ceiling", "<audio", "Planted effects"):
         assert word in page
     assert "http" not in page
-    link = page.split('<audio controls preload="none" src="')[1].split('"')[0]
+    link = re.search(r'<audio controls [^>]*src="([^"]+)"', page)[1]
     assert (tmp_path / "export" / link).is_file()

@@ -1,6 +1,6 @@
 """SPES' released metrics and superpixels against its authors' code.
 
-`EARWITNESS_REFERENCES=FOLDER pytest -m reference tests/reference/test_spes.py`, with FBK-fairseq in FOLDER.
+`EARWITNESS_REFERENCES=FOLDER pytest -m reference tests/reference/test_fbk_spes.py`, with FBK-fairseq in FOLDER.
 """
 
 from __future__ import annotations
