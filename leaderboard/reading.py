@@ -119,10 +119,11 @@ def pairs(key: str, metric: str) -> list[Record]:
 
 
 def traits() -> list[Record]:
-    """What entrants of all tasks can be filtered by: kind, CPU seconds, isolations of their runs, flags of sanity."""
+    """What entrants of all tasks can be filtered by: kind, access to the model, CPU seconds, isolations of their runs,
+    flags of sanity."""
     return query(
         """
-        SELECT ranks.*, submissions.submission, submissions.kind,
+        SELECT ranks.*, submissions.submission, submissions.kind, submissions.access,
             (SELECT list_sort(list(DISTINCT isolation)) FROM runs
                 WHERE runs.task_key = ranks.task_key AND runs.entrant = ranks.entrant) AS isolation,
             (SELECT count(*) FILTER (flag <> '') FROM sanity

@@ -39,3 +39,40 @@ def pick(
         del st.query_params[key]
     st.session_state[seen] = st.query_params.get(key)
     return chosen
+
+
+def slide(
+    label: str, options: Sequence[float], key: str, first: float, named: Callable[[float], str], hidden: bool = False
+) -> float:
+    """A slider over numbers, at `first` to begin with; the address holds the number while it is another."""
+    chosen: float = st.select_slider(
+        label,
+        options,
+        value=_asked(options, key, first),
+        format_func=named,
+        key=key,
+        label_visibility="collapsed" if hidden else "visible",
+    )
+    _keep(key, chosen, first)
+    return chosen
+
+
+def pick_number(label: str, options: Sequence[int], key: str, first: int, named: Callable[[int], str]) -> int:
+    """A box to pick one of some numbers, `first` to begin with; the address holds the number while it is another."""
+    place = list(options).index(int(_asked(options, key, first)))
+    chosen: int = st.selectbox(label, options, index=place, format_func=named, key=key)
+    _keep(key, chosen, first)
+    return chosen
+
+
+def _asked(options: Sequence[float], key: str, first: float) -> float:
+    """The option that the address asks for, the first where it asks for none of them."""
+    asked = st.query_params.get(key, "")
+    return next((option for option in options if f"{option:g}" == asked), first)
+
+
+def _keep(key: str, chosen: float, first: float) -> None:
+    if chosen != first:
+        st.query_params[key] = f"{chosen:g}"
+    elif key in st.query_params:
+        del st.query_params[key]

@@ -38,6 +38,9 @@ CERTIFICATE = {
 }
 SKILL = {"gradient_input": 0.8, "occlusion": 0.75, "attention": 0.3, "uniform": 0.0, "random": 0.0}
 
+ACCESS = {"occlusion": "black box", "attention": "white box", "gradient_input": "white box"}
+"""What the planted cards say that methods need of the model; those of controls say nothing."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -150,7 +153,7 @@ def write_run(out: Path, plan: Plan, submission: str) -> Path:
         "hash": base.submission_hash,
         "card": {
             "id": submission, "track": "prompt", "title": submission.title(), "authors": ["A. Author"],
-            "licence": "Apache-2.0", "kind": kind, "explainer": "Explainer",
+            "licence": "Apache-2.0", "kind": kind, "access": ACCESS.get(submission, ""), "explainer": "Explainer",
         },
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(recipe))

@@ -83,6 +83,14 @@ def test_identity_does_not_hang_on_the_day(tmp_path: Path) -> None:
     assert read(tmp_path, 'anonymous_until = "2027-12-01"\n').hash_for("prompt") == before
 
 
+def test_access_is_said_in_two_words_and_is_no_part_of_an_identity(tmp_path: Path) -> None:
+    before = read(tmp_path).hash_for("prompt")
+    said = read(tmp_path, 'access = "white box"\n')
+    assert (said.card.access, said.hash_for("prompt")) == ("white box", before)
+    with pytest.raises(InvalidCardError, match="access: "):
+        read(tmp_path, 'access = "grey box"\n')
+
+
 @pytest.mark.parametrize(
     ("until", "hidden"),
     [("", False), ("2026-11-30", False), ("2026-12-01", True), ("soon", True), (None, False)],

@@ -131,6 +131,10 @@ class SubmissionCard(Card):
     licence: Name
     kind: str = Field(default=ENTRANT, pattern=f"^(baseline|control|{ENTRANT})$")
     """A control ignores the model; an entrant that does not beat it has shown nothing."""
+    access: str = Field(default="", pattern="^(black box|white box)?$")
+    """What it needs of the model: outputs for inputs of its choice (a black box), or gradients, attention and
+    activations too (a white box). Empty: not said, as of controls that ask nothing. Text for people, as far as
+    identity goes."""
     stochastic: bool | None = None
     """Whether explanations hang on the explainer seed; where they do not, one seed stands for all. None: not said."""
     explainers: dict[str, ExplainerCard] = Field(default_factory=dict)

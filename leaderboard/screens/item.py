@@ -168,8 +168,8 @@ def show() -> None:
         first = pick("Explanation by", names, "a", names[0])
         explanation(picked, item, view, first)
     with right:
-        others = [NOBODY, *names]
-        preset = picked["floor"] if picked["floor"] in others and picked["floor"] != names[0] else NOBODY
+        others = [NOBODY, *(name for name in names if name != first)]
+        preset = picked["floor"] if picked["floor"] in others else NOBODY
         second = pick("compared with", others, "b", preset)
         if second != NOBODY:
             explanation(picked, item, view, second)

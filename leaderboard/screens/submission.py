@@ -23,6 +23,8 @@ def facts(record: Record, card: Record) -> None:
     rows = {"Authors": ", ".join(card["authors"]), "Licence": record["licence"]}
     if card["authors"] == [ANONYMOUS]:
         rows["Authors"] += f" until {card['anonymous_until']}"
+    if record["access"]:
+        rows["Access to the model"] = record["access"]
     if counted := tries(record, task()):
         rows["Tries"] = counted
     if record["made_elsewhere"]:

@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 from reading import Exhibits, curve, document
 from sounds import play
+from state import pick_number, slide
 from wording import number, plain, plural
 
 Arrays = dict[str, np.ndarray]
@@ -58,15 +59,15 @@ def choose(fields: Record) -> None:
 def draw(fields: Record, given: Arrays, answered: Arrays, seconds: float | None) -> None:
     """Draw a dictionary's exhibits: the document `features`, a `trace` of each factor, and sounds."""
     exhibits, factors = fields.get("exhibits") or {}, fields.get("factors") or {}
-    path = exhibits.get(("features", ""), "")
-    found = document(path)
+    found = document(exhibits.get(("features", ""), ""))
     if not found or not factors:
         st.caption("Nothing of this item is kept.")
         return
     factor = st.session_state.get(FACTOR)
     factor = str(factor if factor in factors else next(iter(factors)))
-    _feature(found, factors, factor, (path, exhibits))
-    _steering(found.get("steering") or {}, factors, factor, (path, exhibits))
+    place = str(fields.get("entrant", "")), exhibits
+    _feature(found, factors, factor, place)
+    _steering(found.get("steering") or {}, factors, factor, place)
     _trace(curve(exhibits.get(("trace", factor), "")), factor)
 
 
@@ -88,19 +89,19 @@ def _study(fields: Record) -> str:
 
 def _feature(found: Record, factors: dict[str, str], factor: str, place: tuple[str, Exhibits]) -> None:
     """Pick a feature; show what it tells, its response to each factor, and its top clips."""
-    path, exhibits = place
+    entrant, exhibits = place
     known = {each["feature"]: each for each in found["features"]}
     if not known:
         st.info("No feature of this dictionary is ever active.")
         return
     best = found["best"].get(factor)
     order = list(known)
-    chosen = st.selectbox(
+    chosen = pick_number(
         "Feature",
         order,
-        index=order.index(best) if best in known else 0,
-        format_func=lambda feature: _named(feature, found["best"]),
-        key=f"feature {factor} {path}",
+        f"feature-{factor}-{entrant}",
+        best if best in known else order[0],
+        lambda feature: _named(feature, found["best"]),
     )
     feature = known[chosen]
     st.caption(_told(feature, found["width"]))
@@ -155,7 +156,7 @@ def _clip(each: Record, factors: dict[str, str]) -> str:
 @st.fragment
 def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[str, Exhibits]) -> None:
     """The slider over steered clips, with what the estimators hear in each."""
-    path, exhibits = place
+    entrant, exhibits = place
     st.markdown(f"**Steer {plain(factor)}**")
     own = (found.get("factors") or {}).get(factor)
     if own is None:
@@ -165,13 +166,13 @@ def _steering(found: Record, factors: dict[str, str], factor: str, place: tuple[
         st.caption(f"Not steered: {plain(own['reason'])}.")
         return
     sizes = found["sizes"]
-    size = st.select_slider(
+    size = slide(
         "How far",
         sizes,
-        value=START,
-        format_func=lambda value: f"{value:+g}".replace("-", "−") if value else "0: as it was",
-        key=f"steer {factor} {path}",
-        label_visibility="collapsed",
+        f"steer-{factor}-{entrant}",
+        START,
+        lambda value: f"{value:+g}".replace("-", "−") if value else "0: as it was",
+        hidden=True,
     )
     at = sizes.index(size)
     play(

@@ -15,6 +15,7 @@ from charts import GREY
 from pictures import SCALE, axis, data_url, scale
 from player import switching, wav
 from reading import beside, curve, document
+from state import slide
 from wording import plain
 
 from earwitness.exhibits.gating import without
@@ -147,7 +148,10 @@ def _listen(fields: dict[str, Any], maps: np.ndarray, features: np.ndarray, rate
         or not rate
     ):
         return
-    chosen = _share([share for share in found["shares"] if 0 < share < 1], str(fields.get("entrant", "")))
+    shares = [share for share in found["shares"] if 0 < share < 1]
+    first = min(shares, key=lambda share: abs(share - FIRST))
+    label, key = "Cells removed, those of the highest mean weight first", f"{SHARE}-{fields.get('entrant', '')}"
+    chosen = slide(label, shares, key, first, percent)
     for line in transcripts(found, found["shares"].index(chosen), str(fields.get("text", ""))):
         st.caption(line)
     if sound is None:
@@ -162,21 +166,6 @@ def _listen(fields: dict[str, Any], maps: np.ndarray, features: np.ndarray, rate
         "Resynthesised from the recording's own short-time spectrum, silent where cells are removed. The model was not "
         "given this sound but the spectrogram with these cells filled."
     )
-
-
-def _share(shares: list[float], entrant: str) -> float:
-    """The share of cells that the reader asks for, kept in the address unless it is the first."""
-    key, first = f"{SHARE}-{entrant}", min(shares, key=lambda share: abs(share - FIRST))
-    asked = st.query_params.get(key, "")
-    at = next((share for share in shares if f"{share:g}" == asked), first)
-    chosen: float = st.select_slider(
-        "Cells removed, those of the highest mean weight first", shares, value=at, format_func=percent, key=key
-    )
-    if chosen != first:
-        st.query_params[key] = f"{chosen:g}"
-    elif key in st.query_params:
-        del st.query_params[key]
-    return chosen
 
 
 def percent(share: float) -> str:

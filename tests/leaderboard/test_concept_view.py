@@ -96,11 +96,12 @@ EXHIBITS = {
 }
 
 
-def shown(view: ModuleType, body: str = DRAW, factor: str | None = None, **fields: object) -> AppTest:
+def shown(view: ModuleType, body: str = DRAW, asked: dict[str, str] | None = None, **fields: object) -> AppTest:
+    """The item as the view draws it, at an address with what is asked."""
     told = {**ITEM, "exhibits": EXHIBITS, **fields}
     app = AppTest.from_string(SCRIPT.format(fields=told, body=body), default_timeout=60)
-    if factor is not None:
-        app.query_params["factor"] = factor
+    for name, value in (asked or {}).items():
+        app.query_params[name] = value
     app.run()
     assert not app.exception, app.exception
     assert sys.modules[view.__name__] is view
@@ -151,8 +152,8 @@ def test_factors_are_pills_and_the_address_holds_the_chosen_one(view: ModuleType
 
 
 def test_an_address_that_names_no_factor_shows_the_first(view: ModuleType) -> None:
-    assert shown(view, factor="size").session_state["factor"] == "pitch"
-    assert shown(view, factor="loudness").session_state["factor"] == "loudness"
+    assert shown(view, asked={"factor": "size"}).session_state["factor"] == "pitch"
+    assert shown(view, asked={"factor": "loudness"}).session_state["factor"] == "loudness"
 
 
 def test_the_feature_that_tells_most_of_the_factor_is_shown_first(view: ModuleType) -> None:
@@ -214,7 +215,9 @@ def test_it_is_said_through_which_features_a_clip_is_steered(view: ModuleType) -
 
 
 def test_a_factor_that_is_not_steered_says_why(view: ModuleType) -> None:
-    assert "Not steered: no feature has a pattern of this factor." in captions(shown(view, factor="loudness"))
+    assert "Not steered: no feature has a pattern of this factor." in captions(
+        shown(view, asked={"factor": "loudness"})
+    )
 
 
 def test_an_item_without_sounds_still_shows_its_responses(view: ModuleType, tmp_path: Path) -> None:
@@ -230,7 +233,9 @@ def test_the_trace_is_drawn_where_there_is_one(view: ModuleType) -> None:
     app = shown(view, exhibits=traced)
     assert titles(app)[-1] == "step, from noise to the end"
     assert "still has to go" in captions(app)
-    assert "still has to go" not in captions(shown(view, exhibits=traced, factor="loudness")), "none of this factor"
+    assert "still has to go" not in captions(shown(view, exhibits=traced, asked={"factor": "loudness"})), (
+        "none of this factor"
+    )
     assert "still has to go" not in captions(shown(view))
 
 
@@ -248,11 +253,25 @@ def test_an_item_that_is_not_kept_is_said_to_be_so(view: ModuleType, tmp_path: P
 
 def test_two_explanations_share_the_factor_and_have_sliders_of_their_own(view: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps(FOUND))
-    more = "OTHER = {**FIELDS, 'exhibits': {**FIELDS['exhibits'], ('features', ''): 'other.json'}}"
+    more = "OTHER = {**FIELDS, 'entrant': 'other', 'exhibits': {**FIELDS['exhibits'], ('features', ''): 'other.json'}}"
     app = shown(view, f"{more}\n{DRAW}\nconcept.draw(OTHER, {{}}, {{}}, None)")
     assert len(app.select_slider) == len(app.selectbox) == 2
     app.select_slider[0].set_value(2.0).run()
     assert [slider.value for slider in app.select_slider] == [2.0, 1.0]
+
+
+def test_steering_and_feature_are_kept_in_the_address(view: ModuleType) -> None:
+    app = shown(view, entrant="mine")
+    app.select_slider[0].set_value(2.0).run()
+    app.selectbox[0].set_value(5).run()
+    asked = {name: str(*value) for name, value in app.query_params.items()}
+    assert sorted(asked) == ["feature-pitch-mine", "steer-pitch-mine"]
+    again = shown(view, entrant="mine", asked=asked)
+    assert again.select_slider[0].value == 2.0
+    assert again.selectbox[0].value == 5
+    again.select_slider[0].set_value(1.0).run()
+    again.selectbox[0].set_value(17).run()
+    assert not again.query_params
 
 
 def test_the_whole_page_reads_what_scoring_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Path) -> None:

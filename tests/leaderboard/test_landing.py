@@ -70,6 +70,8 @@ def test_scores_on_each_task_can_be_filtered_and_the_address_keeps_the_filter(at
     assert dict(app.query_params)["kind"] in ("control", ["control"])
     again = at(kind="control", sanity="flagged")
     assert set(again.dataframe[1].value["Submission"]) == {"uniform"}
+    assert set(at(access="black box").dataframe[1].value["Submission"]) == {"occlusion"}
+    assert set(at(access="white box").dataframe[1].value["Submission"]) == {"attention", "gradient_input"}
 
 
 def test_what_an_address_asks_for_and_is_not_there_is_said_in_a_line(at):

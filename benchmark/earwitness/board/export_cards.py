@@ -76,7 +76,8 @@ def cards_part(connection: DuckDBPyConnection, task: Record) -> str:
 
 def _card(record: Record, flags: Sequence[str], commands: Sequence[str]) -> str:
     card = json.loads(record["card"]) if record["card"] else {}
-    facts = {"Kind": record["kind"], "Hash": record["submission_hash"], "Licence": record["licence"]}
+    facts = {"Kind": record["kind"], "Access to the model": record["access"]}
+    facts |= {"Hash": record["submission_hash"], "Licence": record["licence"]}
     facts["Authors"] = ", ".join(card.get("authors") or ())
     paper = card.get("paper") or {}
     facts["Paper"] = " ".join(str(paper[name]) for name in ("title", "url") if paper.get(name))

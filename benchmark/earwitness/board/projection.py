@@ -188,6 +188,7 @@ def _submission(measured: MeasuredVariant, entrant: int, year: str, on: date) ->
         "submission_hash": facts.hash,
         "title": card.title if card else facts.id,
         "kind": card.kind if card else "entrant",
+        "access": card.access if card else "",
         "made_elsewhere": measured.cube.entrants[entrant] in measured.made_elsewhere,
         "card": card.model_dump_json() if card else "",
         "licence": licence(card) if card else "",

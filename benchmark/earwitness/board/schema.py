@@ -181,6 +181,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         submission_hash=TEXT,
         title=TEXT,
         kind=TEXT,
+        access=TEXT,
         made_elsewhere=FLAG,
         card=TEXT,
         licence=TEXT,
