@@ -83,9 +83,9 @@ $(VENV)/.installed-all: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/pyt
 	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-dev: pyproject.toml requirements-nodeps.txt | $(VENV)/bin/python
+$(VENV)/.installed-dev: pyproject.toml requirements-nodeps.txt requirements-nodeps-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install $(PIPFLAGS) -e '.[dev]'
-	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt
+	$(BIN)/python -m pip install $(PIPFLAGS) --no-deps -r requirements-nodeps.txt -r requirements-nodeps-dev.txt
 	@touch $@ $(VENV)/.installed $(VENV)/.installed-all
 
 # The packages of the extra alone: the library's own, torch first, are not needed where its sources are only read.

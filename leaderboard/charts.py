@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 import pandas as pd
@@ -14,6 +14,7 @@ ROW, FRAME = 28, 100
 """Pixels of a row of a chart, and of what stands around the rows: Streamlit fits both into the height."""
 Layers = alt.LayerChart | alt.FacetChart
 """What altair says that layers are."""
+Drawn = TypeVar("Drawn", alt.Chart, Layers)
 BELOW = "The numbers stand in the table below."
 """Ends what a chart is in words, for who does not see it."""
 HIGH = 440
@@ -28,6 +29,11 @@ LABELS: dict[str, Any] = {
     "labelOverlap": False,
     "labelFlush": False,
 }
+
+
+def described(chart: Drawn, height: int, said: str) -> Drawn:
+    """The chart at a height, with a text for who does not see it that stands for all its marks."""
+    return chart.properties(height=height, description=said).configure_mark(aria=False)
 
 
 def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> Layers:
@@ -66,12 +72,13 @@ def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> Layers:
     if len(frame):
         first, last = frame.iloc[0], frame.iloc[-1]
         said += f", from {first['entrant']}, {first['value']:.2f}, to {last['entrant']}, {last['value']:.2f}"
-    return alt.layer(*layers).properties(height=max(3, len(order)) * ROW + FRAME, description=f"{said}. {BELOW}")
+    return described(alt.layer(*layers), max(3, len(order)) * ROW + FRAME, f"{said}. {BELOW}")
 
 
 def curves(frame: pd.DataFrame, order: list[str], title: str) -> alt.Chart:
     """Mean over items against the share of words kept; columns: entrant, share, mean, low, high."""
     shares = sorted(frame["share"].unique().tolist())
+    said = f"{title} against the share of words kept, of {', '.join(dict.fromkeys(frame['entrant']))}."
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=35), strokeWidth=2)
@@ -81,13 +88,9 @@ def curves(frame: pd.DataFrame, order: list[str], title: str) -> alt.Chart:
             color=alt.Color("entrant:N", scale=alt.Scale(domain=order), legend=None),
             tooltip=["entrant:N", "share:Q", *(alt.Tooltip(f"{n}:Q", format=".3f") for n in ("mean", "low", "high"))],
         )
-        .properties(
-            height=210,
-            title=alt.TitleParams(title, fontSize=13, anchor="middle"),
-            description=f"{title} against the share of words kept, of {', '.join(dict.fromkeys(frame['entrant']))}.",
-        )
+        .properties(title=alt.TitleParams(title, fontSize=13, anchor="middle"))
     )
-    return chart
+    return described(chart, 210, said)
 
 
 def legend(shown: list[str], order: list[str]) -> Layers:
@@ -96,9 +99,8 @@ def legend(shown: list[str], order: list[str]) -> Layers:
     x = alt.X("entrant:N", sort=order, axis=None)
     colour = alt.Color("entrant:N", scale=alt.Scale(domain=order), legend=None)
     base = alt.Chart(frame).encode(x=x, color=colour)
-    return alt.layer(
-        base.mark_text(fontSize=13, fontWeight=600).encode(text="entrant:N"),
-    ).properties(height=40, description=f"Names of the curves in their colours: {', '.join(frame['entrant'])}.")
+    names = alt.layer(base.mark_text(fontSize=13, fontWeight=600).encode(text="entrant:N"))
+    return described(names, 40, f"Names of the curves in their colours: {', '.join(frame['entrant'])}.")
 
 
 def present(frame: pd.DataFrame) -> list[str]:
@@ -143,7 +145,7 @@ def cost(frame: pd.DataFrame, unit: str) -> Layers:
     said = (
         f"Score against {unit}. On the Pareto front, the cheapest first: {', '.join(dict.fromkeys(best)) or 'nobody'}."
     )
-    return alt.layer(front, curves, others, points, *names).properties(height=HIGH, description=said)
+    return described(alt.layer(front, curves, others, points, *names), HIGH, said)
 
 
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "="}
@@ -168,4 +170,4 @@ def matrix(frame: pd.DataFrame, order: list[str]) -> Layers:
     dots = base.transform_filter(~of_these).mark_text(fontSize=15, fontWeight=700, color=GREY).encode(text="sign:N")
     parted = int((frame["verdict"] == "better").sum())
     said = f"Verdicts on all pairs of {len(order)} submissions: in {parted} one is better than the other. {BELOW}"
-    return alt.layer(squares, signs, dots).properties(height=len(order) * 24 + 140, description=said)
+    return described(alt.layer(squares, signs, dots), len(order) * 24 + 140, said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 import pandas as pd
-from charts import GREY, ORANGE, TEAL, Layers
+from charts import GREY, ORANGE, TEAL, Layers, described
 
 OTHERS = [TEAL, "#4c78a8", "#a05fb0", "#c2a02e", GREY]
 """Colours of the factors that are not looked at; they repeat where there are more."""
@@ -31,7 +31,7 @@ def response(points: pd.DataFrame, bins: pd.DataFrame, title: list[str], picked:
         .encode(x=x, y=y, tooltip=tooltips)
     )
     said = f"Mean of the feature in {len(points)} held-out clips against {title[0]}, with the mean of each range."
-    return alt.layer(dots, line).properties(height=SMALL, description=said)
+    return described(alt.layer(dots, line), SMALL, said)
 
 
 def steering(moved: pd.DataFrame, factor: str, size: float) -> Layers:
@@ -56,7 +56,7 @@ def steering(moved: pd.DataFrame, factor: str, size: float) -> Layers:
     reached = moved[moved["size"] == steps[-1]].set_index("factor")["moved"].dropna()
     ends = ", ".join(f"{name} by {value:.2f}" for name, value in reached.items())
     said = f"How far each factor moves as {factor} is steered, in standard deviations. At {steps[-1]:+g}: {ends}."
-    return alt.layer(here, dashed, lines).properties(height=LARGE, description=said)
+    return described(alt.layer(here, dashed, lines), LARGE, said)
 
 
 def trace(frame: pd.DataFrame) -> alt.Chart:
@@ -76,8 +76,5 @@ def trace(frame: pd.DataFrame) -> alt.Chart:
             color=colour,
             tooltip=["by:N", "step:Q", alt.Tooltip("left:Q", format=".2f")],
         )
-        .properties(
-            height=LARGE, description=f"How far the factor still has to go at each step, {' and '.join(names)}."
-        )
     )
-    return chart
+    return described(chart, LARGE, f"How far the factor still has to go at each step, {' and '.join(names)}.")

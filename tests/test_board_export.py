@@ -90,7 +90,7 @@ def test_the_exported_page_says_what_the_board_holds(built: Path, tmp_path: Path
         start = rf'<tr class="\w+"><td>{row["rank_group"]}</td><td>.{{1,40}}?</td>'
         assert re.search(f"{start}<td>{row['entrant']}</td>", page)
     for record in submissions:
-        assert f"<h4>{record['entrant']}: {html.escape(record['title'])}</h4>" in page
+        assert f"<h3>{record['entrant']}: {html.escape(record['title'])}</h3>" in page
         assert f"<td>{record['submission_hash']}</td>" in page
         assert f"earwitness run --task planted --submission {record['entrant']}" in page
 

@@ -35,7 +35,7 @@ STYLE = f"""
 .map img {{ border: 1px solid #8884; border-radius: 4px }}
 .map .axis {{ position: relative; height: 1.5rem; opacity: .75; font-variant-numeric: tabular-nums }}
 .map .axis span {{ position: absolute; transform: translateX(-50%); white-space: nowrap }}
-.faint {{ opacity: .5 }}
+.faint {{ opacity: .65 }}
 </style>
 """
 

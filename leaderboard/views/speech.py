@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 import streamlit as st
-from charts import GREY
+from charts import GREY, described
 from pictures import SCALE, axis, data_url, scale
 from player import switching, wav
 from reading import beside, curve, document
@@ -70,7 +70,7 @@ STYLE = f"""
 .context {{ font-size: 1.05rem; line-height: 2.1; margin: .3rem 0 }}
 .context span {{ padding: .18em .32em; border-radius: .35em }}
 .context .chosen {{ outline: 2px solid rgb{INK} }}
-.context .later {{ opacity: .4 }}
+.context .later {{ opacity: .65 }}
 </style>
 """
 
@@ -296,6 +296,9 @@ def _chart(frame: pd.DataFrame, along: str, heading: str) -> alt.Chart:
             color=colour,
             tooltip=["curve:N", alt.Tooltip("share:Q", format=".0f"), alt.Tooltip("value:Q", format=".3f")],
         )
-        .properties(height=CHART, title=alt.TitleParams(heading, fontSize=13))
+        .properties(title=alt.TitleParams(heading, fontSize=13))
     )
-    return chart
+    of = ", ".join(
+        f"{name}, {line['value'].iloc[-1]:.2f} at its end" for name, line in frame.groupby("curve", sort=False)
+    )
+    return described(chart, CHART, f"{heading} against {along}: {of}.")

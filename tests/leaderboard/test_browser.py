@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import urlopen
@@ -24,6 +25,18 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from earwitness import board
 
+
+def axe_file() -> Path | None:
+    """axe-core as the package axe-playwright-python carries it, of which nothing else is used."""
+    try:
+        files = metadata.files("axe-playwright-python") or []
+    except metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(each.locate())) for each in files if each.name == "axe.min.js"), None)
+
+
+AXE = axe_file()
+needs_axe = pytest.mark.skipif(AXE is None, reason="needs axe-playwright-python")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 PATIENCE = 120
 """Seconds: a busy machine draws slowly."""
@@ -141,6 +154,42 @@ def test_a_player_goes_on_at_the_same_position_when_it_is_switched(address, brow
     assert third[0] == pytest.approx(second[0], abs=0.2)
     browser.execute_script("arguments[0].click()", play)
     assert all(paused for _, _, paused in browser.execute_script(state, box))
+
+
+def complaints(browser: webdriver.Chrome, inside: str) -> list[str]:
+    """What axe finds of serious or critical weight in the elements of a selector, a line each."""
+    browser.execute_script(AXE.read_text(encoding="utf-8"))
+    run = (
+        "const done = arguments[1];"
+        "axe.run({include: [arguments[0]]}, {resultTypes: ['violations']}).then(found => done(found.violations))"
+    )
+    found = browser.execute_async_script(run, inside)
+    heavy = [each for each in found if each["impact"] in ("serious", "critical")]
+    return [f"{each['id']}: {node['html'][:200]}" for each in heavy for node in each["nodes"]]
+
+
+OWN_MARKUP = ("item?item=test-0002&a=occlusion", "[data-testid=stHtml]"), ("ranking", "[data-testid=stVegaLiteChart]")
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("screen", "inside"), OWN_MARKUP)
+def test_axe_finds_nothing_serious_in_what_is_our_own_on_the_page(address, browser, screen, inside, scheme):
+    look(browser, f"{address}/{screen}", scheme, inside)
+    wait(lambda: "CPU" in seen(browser))
+    assert not complaints(browser, inside)
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_exported_page(browser, planted_board, tmp_path, scheme):
+    page = board.export(planted_board, tmp_path / "page")
+    look(browser, page.as_uri(), scheme, "table")
+    browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert not complaints(browser, "html")
+    faint = "document.querySelectorAll('small').forEach(each => each.style.opacity = 0.2)"
+    browser.execute_script(faint)
+    assert any(line.startswith("color-contrast") for line in complaints(browser, "html")), "it would find it"
 
 
 @pytest.mark.parametrize(("scheme", "bright"), [("light", True), ("dark", False)])

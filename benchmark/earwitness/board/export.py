@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness.board import origins
 from earwitness.board.cells import decimal
-from earwitness.board.export_cards import cards_part, pairs_part
+from earwitness.board.export_cards import cards_part, pairs_part, wide
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
 from earwitness.board.held_out import FLAG, flagged, held_out_of, reading, said
@@ -24,15 +24,20 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 STYLE = """
-:root { color-scheme: light dark; --line: #8884; --bar: #0d948833; --ink: #0d9488 }
+:root { color-scheme: light dark; background: Canvas; color: CanvasText }
+:root { --line: #8884; --bar: #0d948833; --ink: #0d9488 }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; width: 100% }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle }
 th { font-weight: 600 } details { margin: .6rem 0 } summary { cursor: pointer }
-small { opacity: .7 } td small { white-space: nowrap } h2, h4, li { overflow-wrap: anywhere }
-tr.control td { opacity: .75 } audio { height: 2rem; width: 14rem }
-svg { display: block } .says { font-size: 1.08rem; max-width: 60rem } .wide { overflow-x: auto }
+small { opacity: .7 } td small { white-space: nowrap } h2, h3, li { overflow-wrap: anywhere }
+tr.control td { opacity: .75 } tr.control small { opacity: 1 }
+audio { height: 2rem; width: 14rem }
+.unseen { position: absolute; clip-path: inset(50%); width: 1px; height: 1px }
+svg { display: block } .says { font-size: 1.08rem; max-width: 60rem } .wide { overflow-x: auto; position: relative }
 """
+DRAWN = '<span class="unseen">Score, drawn</span>'
+"""Head of the column of bars, for who hears the page."""
 
 
 def export(path: Path, folder: Path) -> Path:
@@ -52,9 +57,9 @@ def export(path: Path, folder: Path) -> Path:
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Earwitness</title><style>{STYLE}{GALLERY}</style><body><h1>Earwitness</h1>"
+        f"<title>Earwitness</title><style>{STYLE}{GALLERY}</style><body><main><h1>Earwitness</h1>"
         f"<p>Does the explanation say what the model actually heard?</p>{''.join(parts)}"
-        f"<p><small>Board {html.escape(file.stem)}</small></p></body></html>\n"
+        f"<p><small>Board {html.escape(file.stem)}</small></p></main></body></html>\n"
     )
     index = folder / "index.html"
     try:
@@ -108,8 +113,8 @@ def _task(connection: DuckDBPyConnection, task: Record, board: Path, folder: Pat
     facts += f"{task['items']} items, {task['clusters']} clusters, {task['rows']} rows. {html.escape(task['note'])}</p>"
     facts = f"<p class='says'>{html.escape(sentence_of(connection, task))}</p>" + facts
     facts += "".join(f"<p>{html.escape(note)}</p>" for note in origins.notes(entrants, entrants))
-    heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
-    table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
+    heads = "".join(f'<th scope="col">{html.escape(name) or DRAWN}</th>' for name in head)
+    table = wide(f"<table><tr>{heads}</tr>{''.join(rows)}</table>", f"Ranking of {task['task_key']}")
     best = next((entrant["entrant"] for entrant in entrants), "")
     told = pairs_part(connection, task, entrants) + cards_part(connection, task)
     return title + facts + table + told + _held_out(connection, task) + gallery(connection, task, best, board, folder)
@@ -137,7 +142,7 @@ def _held_out(connection: DuckDBPyConnection, task: Record) -> str:
         for record in found
     ]
     heads = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    table = f'<div class="wide"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
+    table = wide(f"<table><tr>{heads}</tr>{''.join(rows)}</table>", f"Held-out items of {task['task_key']}")
     return f"<h3>Held-out items</h3>{table}<p><small>{html.escape(reading(found))}</small></p>"
 
 
@@ -151,11 +156,11 @@ def _across(track: str, rates: list[Record]) -> str:
         )
         for rate in rates
     ]
+    head = "<tr><th>Submission</th><th>Win rate</th><th>Tasks</th></tr>"
     return (
         f"<h2>Across {rates[0]['most']} tasks of {html.escape(where)}</h2><p>Win rate: share of the other ranked "
         "submissions of a task that the score beats, mean over tasks; who covers fewer tasks stands apart.</p>"
-        "<div class='wide'><table><tr><th>Submission</th><th>Win rate</th><th>Tasks</th></tr>"
-        f"{''.join(rows)}</table></div>"
+        + wide(f"<table>{head}{''.join(rows)}</table>", f"Win rates over {where}")
     )
 
 
@@ -166,7 +171,7 @@ def _life(connection: DuckDBPyConnection) -> str:
     cited = "".join(f"<pre>{html.escape(record['citation'])}</pre>" for record in records(connection, query))
     return (
         f"<h2>Notices, changes and licences</h2><ul>{lines}</ul>"
-        f'<details><summary>Citations</summary><div class="wide">{cited}</div></details>'
+        f"<details><summary>Citations</summary>{wide(cited, 'Citations')}</details>"
     )
 
 

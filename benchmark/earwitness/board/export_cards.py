@@ -25,6 +25,11 @@ READING = (
 )
 
 
+def wide(inner: str, label: str) -> str:
+    """HTML that may be wider than a phone, in a box that scrolls, by keys too, under a label for who hears the page."""
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(label)}">{inner}</div>'
+
+
 def pairs_part(connection: DuckDBPyConnection, task: Record, entrants: Sequence[Record]) -> str:
     """A table of the verdicts on every two entrants by the score, each cell with its sentence; empty of fewer."""
     query = "SELECT * FROM pairs WHERE task_key = ? AND metric = ?"
@@ -40,9 +45,9 @@ def pairs_part(connection: DuckDBPyConnection, task: Record, entrants: Sequence[
         rows.append(f'<tr><th scope="row">{number} {html.escape(one)}</th>{cells}</tr>')
     told = [pair_sentence(found[names[0], other], by) for other in names[1:] if (names[0], other) in found]
     sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in told)
+    table = wide(f"<table><tr><td></td>{head}</tr>{''.join(rows)}</table>", f"Verdicts on {task['task_key']}")
     return (
-        f"<details><summary>Everybody against everybody</summary><p><small>{READING}</small></p>"
-        f'<div class="wide"><table><tr><th></th>{head}</tr>{"".join(rows)}</table></div>'
+        f"<details><summary>Everybody against everybody</summary><p><small>{READING}</small></p>{table}"
         f"<p>{html.escape(names[0])} against each:</p><ul>{sentences}</ul></details>"
     )
 
@@ -90,6 +95,7 @@ def _card(record: Record, flags: Sequence[str], commands: Sequence[str]) -> str:
         if said
     )
     against = "".join(f"<p>{html.escape(flag)}</p>" for flag in flags)
-    again = f'<div class="wide"><pre>{html.escape(chr(10).join(commands))}</pre></div>' if commands else ""
-    title = html.escape(f"{record['entrant']}: {record['title']}")
-    return f"<h4>{title}</h4>{against}<div class='wide'><table>{rows}</table></div>{again}"
+    code = html.escape(chr(10).join(commands))
+    again = wide(f"<pre>{code}</pre>", f"Commands of {record['entrant']}") if commands else ""
+    name = f"{record['entrant']}: {record['title']}"
+    return f"<h3>{html.escape(name)}</h3>{against}{wide(f'<table>{rows}</table>', name)}{again}"

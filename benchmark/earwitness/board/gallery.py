@@ -29,7 +29,7 @@ SHOWN = 12
 MANY = 6
 """Exhibits of one label beyond which they are folded away."""
 STYLE = """
-section.item { border-top: 1px solid var(--line); padding: .3rem 0 1rem } section.item h4 { margin: .6rem 0 .2rem }
+section.item { border-top: 1px solid var(--line); padding: .3rem 0 1rem } section.item h3 { margin: .6rem 0 .2rem }
 .exhibits { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; align-items: end; margin: .3rem 0 }
 .exhibits details { width: 100% } .exhibits figure { margin: 0; max-width: 100% }
 .exhibits figcaption, .legend, .exhibits summary { font-size: .85rem; opacity: .85 }
@@ -62,7 +62,7 @@ def gallery(connection: DuckDBPyConnection, task: Record, entrant: str, board: P
         target = folder / FILES / _named(task["task_key"]) / f"{number:02d}-{_named(item)}"
         shown = _item(by_item[item], board, target, folder)
         title = html.escape(": ".join(filter(None, (item, texts.get(item, "")))))
-        parts.append(f'<section class="item"><h4>{title}</h4>{shown}</section>' if shown else "")
+        parts.append(f'<section class="item"><h3>{title}</h3>{shown}</section>' if shown else "")
     body = "".join(parts)
     said = f"Sounds are left out: {withheld}." if withheld else f"Sounds: {licence}." if licence else ""
     note = f"<p><small>{html.escape(said)}</small></p>" if said and (body or withheld) else ""
