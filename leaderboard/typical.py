@@ -42,6 +42,13 @@ def typical(values: Values, order: Sequence[str]) -> str:
     return min(known, key=lambda item: sum(distances[item]) / len(distances[item]), default=order[0])
 
 
+def heard(key: str, entrant: str, order: Sequence[str]) -> list[str]:
+    """Those items of `order` of which an entrant's explanation left a sound; all of them where it left none."""
+    sql = "SELECT DISTINCT item FROM exhibits WHERE task_key = ? AND entrant = ? AND kind = 'sound'"
+    kept = {row["item"] for row in query(sql, key, entrant)}
+    return [item for item in order if item in kept] or list(order)
+
+
 def below(values: Mapping[str, float], floor: Mapping[str, float]) -> list[str]:
     """Items on which a value is below the floor's, those furthest below first."""
     both = [item for item in values if item in floor and values[item] < floor[item]]

@@ -36,6 +36,7 @@ TEXTS = {
     "Under changes": "Kendall's tau of the order of all that was tried, with another judge, operator or noise",
 }
 COLUMNS = {
+    "Metric": st.column_config.TextColumn(width=240),
     **{name: st.column_config.NumberColumn(format="%.2f", help=text) for name, text in NUMBERS.items()},
     **{name: st.column_config.Column(help=text) for name, text in TEXTS.items()},
 }

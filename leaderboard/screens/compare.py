@@ -75,6 +75,7 @@ def by_metrics(picked: Record, first: str, second: str, measured: list[Record]) 
     ]
     config: Record = {
         "Metric": st.column_config.TextColumn(width=240),
+        "Verdict": st.column_config.TextColumn(width=200),
         "What it is": st.column_config.TextColumn(width=420),
         **{name: st.column_config.NumberColumn(format="%.3f") for name in (first, second, "Low", "High")},
         "p": st.column_config.NumberColumn(format="%.4f", help="Adjusted for the family, both sides"),

@@ -11,7 +11,7 @@ from player import files, switching
 from reading import Record, exhibits, item_arrays, metrics, parsed, query, ranking, task
 from sounds import play
 from state import pick
-from typical import failing, leader_of, of_headlines, typical
+from typical import failing, heard, leader_of, of_headlines, typical
 from wording import ARROWS, inert, number, plural
 
 NOBODY = "nobody"
@@ -29,14 +29,14 @@ def pick_item(picked: Record, view: Any) -> Record | None:
     by_id = {row["item"]: row for row in found}
     titles = {item: view.title(parsed(row["fields"]) or {}) or row["problem"] for item, row in by_id.items()}
     order = list(by_id)
-    box, back, on = st.columns([10, 1, 1], vertical_alignment="bottom")
+    box, beside = st.columns([10, 2], vertical_alignment="bottom")
     with box:
-        first = typical(of_headlines(picked["task_key"], leader_of(picked["task_key"])), order)
+        key, leader = picked["task_key"], leader_of(picked["task_key"])
+        first = typical(of_headlines(key, leader), heard(key, leader, order))
         chosen = pick("Item", order, "item", first, lambda item: f"{item}: {titles[item]}")
     place = order.index(chosen)
-    with back:
+    with beside, st.container(horizontal=True):
         st.button("←", on_click=step, args=(order, place - 1), disabled=place == 0, width="stretch", help="Item before")
-    with on:
         last = place == len(order) - 1
         st.button("→", on_click=step, args=(order, place + 1), disabled=last, width="stretch", help="Next item")
     return by_id[chosen]
@@ -52,7 +52,10 @@ def where_the_leader_fails(picked: Record) -> None:
     if not both:
         return
     main, floor = picked["main_metric"], picked["floor"]
-    said = f"First is shown the item on which the values of {inert(leader)}, the leader, lie nearest to their middle."
+    said = (
+        f"First is shown, of items with sounds, that on which the values of {inert(leader)}, the leader, lie nearest "
+        "to their middle."
+    )
     if not items:
         st.caption(f"{said} On no item of {both} is its {main} below that of {floor}.")
         return

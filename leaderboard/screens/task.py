@@ -72,7 +72,7 @@ def ends(picked: Record) -> None:
         for metric in measured
     ]
     config: Record = {
-        "Metric": st.column_config.TextColumn(width=190),
+        "Metric": st.column_config.TextColumn(width=260),
         "Share": st.column_config.NumberColumn(
             format="percent", help="Of what parts the scores of this board's submissions"
         ),

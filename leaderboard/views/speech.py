@@ -286,7 +286,7 @@ def points(found: dict[str, Any]) -> pd.DataFrame:
 
 
 def _chart(frame: pd.DataFrame, along: str, heading: str) -> alt.Chart:
-    colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320, columns=3, offset=4))
+    colour = alt.Color("curve:N", legend=alt.Legend(title=None, orient="top", labelLimit=320, columns=1, offset=4))
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_line(strokeWidth=2)

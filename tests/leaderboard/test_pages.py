@@ -161,6 +161,15 @@ def test_next_walks_through_the_items(app):
     assert not app.exception
 
 
+def test_the_item_that_is_shown_first_is_one_with_sounds_where_some_have_none(app, monkeypatch):
+    import typical
+
+    rows = {"mine": [{"item": "c"}, {"item": "b"}], "other": []}
+    monkeypatch.setattr(typical, "query", lambda sql, key, entrant: rows[entrant])
+    assert typical.heard("task", "mine", ["a", "b", "c"]) == ["b", "c"]
+    assert typical.heard("task", "other", ["a", "b", "c"]) == ["a", "b", "c"]
+
+
 def test_a_typical_item_is_shown_first_and_where_the_leader_fails_is_at_hand(app, planted_board):
     opened(app, "item")
     connection = board.connect(planted_board)

@@ -19,6 +19,7 @@ from earwitness.metrics.responses.speech import DeletionErrors, InsertionErrors,
 from earwitness.scoring.columns import of_response
 from earwitness.scoring.speech.curves import Curves
 from earwitness.scoring.speech.removal import tie_seed
+from earwitness.tracks.speech import Fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,9 +28,15 @@ if TYPE_CHECKING:
     from earwitness.exhibits.writing import ItemExhibits
     from earwitness.scoring.columns import Column
     from earwitness.scoring.speech.transcripts import Comparison
-    from earwitness.tracks.speech import Fill
 
-AXIS = "cells removed (insertion: put back), %"
+AXIS = "cells removed (or put back), %"
+FILLED = {
+    Fill.MEAN: "mean filled in",
+    Fill.MARGINAL: "training speech filled in",
+    Fill.INPAINT: "neighbours filled in",
+    Fill.SHUFFLE: "shuffled",
+}
+"""What stands in cells that are removed, as curves are named."""
 
 
 def exhibits(
@@ -94,12 +101,13 @@ def answers(
     for column in columns:
         asked = column.response
         if isinstance(asked, TokenProbabilities):
-            lines[f"tokens left, {asked.fill}"] = mean_left(curves, asked.fill)
+            lines[f"token probability, {FILLED[asked.fill]}"] = mean_left(curves, asked.fill)
         elif isinstance(asked, DeletionErrors | InsertionErrors) and asked.against == "reference":
             texts = curves.transcripts(asked.fill, asked.insertion)
             counts = [comparison.errors(wanted, comparison.words_of(text)) for text in texts]
             rates = [count / max(1, len(wanted)) for count in counts]
-            lines[f"{column.metric.name}, {asked.fill}"] = [min(1.0, rate) for rate in rates]
+            what = "word errors, cells put back" if asked.insertion else "word errors"
+            lines[f"{what}, {FILLED[asked.fill]}"] = [min(1.0, rate) for rate in rates]
     return lines
 
 
@@ -110,7 +118,7 @@ def distances(curves: Curves, columns: Sequence[Column]) -> dict[str, list[float
         fill = column.response.fill
         away = curves.distances(fill)
         if away is not None:
-            lines[f"distance, {fill}"] = (away / curves.training.typical).tolist()
+            lines[FILLED[fill]] = (away / curves.training.typical).tolist()
     return lines
 
 

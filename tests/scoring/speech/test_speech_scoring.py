@@ -315,8 +315,12 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
     assert compared["wanted"] == compared["found"] == scoring.record(item.id).reference
     curves = json.loads((tmp_path / "exhibits" / found[1]["path"]).read_text())
     assert curves["x"]["values"] == pytest.approx(np.linspace(0, 100, 21).tolist())
-    assert curves["lines"]["tokens left, mean"][0] == pytest.approx(1.0)
-    assert set(curves["lines"]) == {"tokens left, mean", "tokens left, marginal", "deletion_wer, mean"}
+    assert curves["lines"]["token probability, mean filled in"][0] == pytest.approx(1.0)
+    assert set(curves["lines"]) == {
+        "token probability, mean filled in",
+        "token probability, training speech filled in",
+        "word errors, mean filled in",
+    }
     assert Image.open(tmp_path / "exhibits" / found[2]["path"]).size == item.features.shape
     removal = json.loads((tmp_path / "exhibits" / found[3]["path"]).read_text())
     assert removal["tie_seed"] == tie_seed(scoring.setting.task.seed_key, item.id)
