@@ -33,7 +33,8 @@ LABELS: dict[str, Any] = {
 
 def described(chart: Drawn, height: int, said: str) -> Drawn:
     """The chart at a height, with a text for who does not see it that stands for all its marks."""
-    return chart.properties(height=height, description=said).configure_mark(aria=False)
+    found: Drawn = chart.properties(height=height, description=said).configure_mark(aria=False)
+    return found
 
 
 def forest(frame: pd.DataFrame, title: str, ends: pd.DataFrame) -> Layers:

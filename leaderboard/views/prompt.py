@@ -23,6 +23,8 @@ MASK = "top30"
 """What is kept and removed in the sounds."""
 INK = (20, 149, 138)
 """Colour of weight 1, laid over the ground with the weight as its opacity, so that it holds on light and dark."""
+BEHIND = 0.65
+"""Opacity of weight 1 behind a word, so that the word is read on light and dark."""
 ROW = 26
 STYLE = f"""
 <style>
@@ -105,7 +107,7 @@ def _words(tokens: list[str], special: np.ndarray, weights: np.ndarray) -> str:
     spans = []
     for (text, space), hidden, weight in zip(_pieces(tokens), special, weights, strict=True):
         if not hidden:
-            colour = f"rgba({INK[0]}, {INK[1]}, {INK[2]}, {weight:.3f})"
+            colour = f"rgba({INK[0]}, {INK[1]}, {INK[2]}, {BEHIND * weight:.3f})"
             span = f'<span style="background: {colour}" title="mean weight {weight:.3f}">{escape(text)}</span>'
             spans.append((" " if space else "") + span)
     return f'<p class="words">{"".join(spans)}</p>'
