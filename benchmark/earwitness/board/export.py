@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from earwitness.board import origins
 from earwitness.board.cells import decimal
-from earwitness.board.export_cards import cards_part, pairs_part, wide
+from earwitness.board.export_cards import cards_part, pairs_part
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import gallery
 from earwitness.board.held_out import FLAG, flagged, held_out_of, reading, said
+from earwitness.board.html_page import unseen, wide, write_html
 from earwitness.board.life_lines import life_lines
 from earwitness.board.lines import sentence_of
 from earwitness.board.printing import across_of, entrants_of, metrics_of, tasks_of
 from earwitness.board.store import connect, current, records
-from earwitness.errors import EarwitnessError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,21 +23,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 Record = dict[str, Any]
-STYLE = """
-:root { color-scheme: light dark; background: Canvas; color: CanvasText }
-:root { --line: #8884; --bar: #0d948833; --ink: #0d9488 }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; width: 100% }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle }
-th { font-weight: 600 } details { margin: .6rem 0 } summary { cursor: pointer }
-small { opacity: .7 } td small { white-space: nowrap } h2, h3, li { overflow-wrap: anywhere }
-tr.control td { opacity: .75 } tr.control small { opacity: 1 }
-audio { height: 2rem; width: 14rem }
-.unseen { position: absolute; clip-path: inset(50%); width: 1px; height: 1px }
-svg { display: block } .says { font-size: 1.08rem; max-width: 60rem } .wide { overflow-x: auto; position: relative }
-"""
-DRAWN = '<span class="unseen">Score, drawn</span>'
-"""Head of the column of bars, for who hears the page."""
+DRAWN = unseen("Score, drawn")
+"""Head of the column of bars."""
 
 
 def export(path: Path, folder: Path) -> Path:
@@ -54,20 +41,9 @@ def export(path: Path, folder: Path) -> Path:
         parts.append(_life(connection))
     finally:
         connection.close()
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Earwitness</title><style>{STYLE}{GALLERY}</style><body><main><h1>Earwitness</h1>"
-        f"<p>Does the explanation say what the model actually heard?</p>{''.join(parts)}"
-        f"<p><small>Board {html.escape(file.stem)}</small></p></main></body></html>\n"
-    )
-    index = folder / "index.html"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        index.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise EarwitnessError(f"cannot write {index}: {error.strerror or error}") from error
-    return index
+    body = "<h1>Earwitness</h1><p>Does the explanation say what the model actually heard?</p>" + "".join(parts)
+    body += f"<p><small>Board {html.escape(file.stem)}</small></p>"
+    return write_html(folder, "Earwitness", GALLERY, body)
 
 
 def _overview(connection: DuckDBPyConnection, tasks: list[Record]) -> str:

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from earwitness.board.cells import in_words
+from earwitness.board.html_page import wide
 from earwitness.board.matrix import SCORE
 from earwitness.board.pair_sentences import pair_sentence
 from earwitness.board.store import records
@@ -23,11 +24,6 @@ READING = (
     "▲ the submission of the row is better than that of the column, ▼ it is worse, = they are equivalent, · they are "
     "not told apart."
 )
-
-
-def wide(inner: str, label: str) -> str:
-    """HTML that may be wider than a phone, in a box that scrolls, by keys too, under a label for who hears the page."""
-    return f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(label)}">{inner}</div>'
 
 
 def pairs_part(connection: DuckDBPyConnection, task: Record, entrants: Sequence[Record]) -> str:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from earwitness.board import manifests
-from earwitness.board.export import STYLE
 from earwitness.board.gallery import STYLE as GALLERY
 from earwitness.board.gallery import exhibits_of
+from earwitness.board.html_page import unseen, wide, write_html
 from earwitness.board.items import ORIGINALS, RUN_EXHIBITS
-from earwitness.errors import EarwitnessError
 from earwitness.results.cube import FLOOR
 from earwitness.results.task_hashes import parted
 
@@ -71,19 +70,7 @@ def write_page(shown: InputPage, folder: Path) -> Path:
     Raises EarwitnessError where something cannot be written.
     """
     body = "".join([_head(shown), _original(shown, folder), _table(shown.values), *_sections(shown, folder)])
-    page = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(shown.text)} · Earwitness</title><style>{STYLE}{GALLERY}{OWN_STYLE}</style>"
-        f"<body>{body}</body></html>\n"
-    )
-    index = folder / "index.html"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        index.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise EarwitnessError(f"cannot write {index}: {error.strerror or error}") from error
-    return index
+    return write_html(folder, f"{shown.text} · Earwitness", GALLERY + OWN_STYLE, body)
 
 
 def _head(shown: InputPage) -> str:
@@ -162,7 +149,8 @@ def _rows(values: InputValues, shown: Sequence[MetricValues]) -> str:
         name = f"<b>{html.escape(metric.id)}</b> {ARROWS[metric.direction]}"
         name += f"<br><small>{html.escape(metric.summary)}</small>"
         rows.append(f'<tr><td>{name}</td>{numbers}<td class="scale">{_scale(metric, others)}</td></tr>')
-    return f'<div class="wide"><table><tr><th>Metric</th>{head}<th></th></tr>{"".join(rows)}</table></div>'
+    head = f"<tr><th>Metric</th>{head}<th>{unseen('On a scale')}</th></tr>"
+    return wide(f"<table>{head}{''.join(rows)}</table>", "Values of each metric")
 
 
 def _key(place: int, name: str) -> str:
