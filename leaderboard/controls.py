@@ -12,14 +12,15 @@ from wording import with_interval
 @st.fragment
 def against(picked: Record, entrants: list[Record], measured: list[Record]) -> None:
     """Which entrants beat a control, metric by metric."""
-    found = query("SELECT * FROM contrasts WHERE task_key = ?", picked["task_key"])
-    names = {row["control"] for row in found}
+    known = query("SELECT DISTINCT control FROM contrasts WHERE task_key = ?", picked["task_key"])
+    names = {row["control"] for row in known}
     controls = [entrant["entrant"] for entrant in entrants if entrant["entrant"] in names]
     if not controls:
         return
     st.subheader("Who beats the controls?")
     control = pick("Control", controls, "control", controls[0], str)
-    compared = [row for row in found if row["control"] == control and row["gain"] is not None]
+    sql = "SELECT * FROM contrasts WHERE task_key = ? AND control = ? AND gain IS NOT NULL"
+    compared = query(sql, picked["task_key"], control)
     rows = {(row["entrant"], row["metric"]): row for row in compared}
     shown = [m for m in measured if m["headline"] and any(metric == m["metric"] for _, metric in rows)]
     family = max((row["family"] for row in compared if row["metric"] in {m["metric"] for m in shown}), default=0)

@@ -1,4 +1,6 @@
 import errno
+import hashlib
+import json
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +33,29 @@ def test_rows_come_back_from_parquet_bit_for_bit(tmp_path: Path) -> None:
     table = rows.read_run(tmp_path)
     assert table.schema == SCHEMA
     assert [Row(**record) for record in table.to_pylist()] == written
+
+
+def literal(table: pa.Table) -> str:
+    """The fingerprint, a JSON object a row."""
+    digest = hashlib.sha256()
+    hashes = any(table["metric_hash"].to_pylist())
+    shared = [name for name in table.column_names if name not in rows.COSTS and (hashes or name != "metric_hash")]
+    for record in rows.ordered(table.select(shared)).to_pylist():
+        record["value"] = None if record["value"] is None else float(record["value"]).hex()
+        digest.update(json.dumps(record, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("metric_hash", ["", "abcd"])
+def test_the_fingerprint_is_that_of_a_json_object_a_row(metric_hash: str) -> None:
+    texts = ["a", 'say "it"', "ü\n", "a"]
+    values = [0.1, None, -0.0, 1 / 3]
+    some = [
+        replace(ROW, item=f"item-{3 - place}", reason=text, value=value, metric_hash=metric_hash, generation_seed=place)
+        for place, (text, value) in enumerate(zip(texts, values, strict=True))
+    ]
+    table = rows.table(some)
+    assert rows.fingerprint(table) == literal(table)
 
 
 def test_the_order_of_rows_and_of_parts_does_not_change_the_fingerprint(tmp_path: Path) -> None:

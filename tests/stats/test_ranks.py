@@ -114,3 +114,9 @@ def test_without_relation_tau_lies_where_all_namings_of_four_entrants_put_it():
     found = unrelated(scores, scores[::-1], 0.8)
     assert found == tuple(np.quantile(every, [0.1, 0.9]))
     assert found[0] == -found[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_by_chance_there_is_no_agreement_where_all_are_ties():
+    ties = np.zeros((6, 3))
+    assert np.isnan(chance(ties, ties, np.zeros(3, dtype=np.int64), np.arange(6), 0.95)).all()

@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from earwitness.stats import verdicts
 from earwitness.stats.paired import coarsest, inflation, standard_error
 from earwitness.stats.verdicts import Gains, Verdict, judged, order
 
@@ -153,3 +154,21 @@ def test_five_hundred_entrants_need_no_memory_of_pairs_times_draws() -> None:
     tracemalloc.stop()
     # One number for each pair and draw would be 4 GB.
     assert peak < 200e6
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.3])
+def test_the_largest_of_all_pairs_is_that_of_a_literal_loop_however_many_are_worked_on_at_once(
+    monkeypatch: pytest.MonkeyPatch, keep: float
+) -> None:
+    random = np.random.default_rng(3)
+    first, second = random.normal(size=(2, 20, 9))
+    left = ~np.eye(9, dtype=bool) & (random.random((9, 9)) < keep)
+    norms = np.array([[np.sqrt(((first[:, i] - second[:, j]) ** 2).sum()) for j in range(9)] for i in range(9)])
+    some = random.choice(np.float32([-1, 1]), (11, 20))
+    wanted = [
+        max(signs @ (first[:, i] - second[:, j]) / norms[i, j] for i in range(9) for j in range(9) if left[i, j])
+        for signs in some.astype(np.float64)
+    ]
+    for numbers in (1, 200, 10**6):
+        monkeypatch.setattr(verdicts, "IN_CACHE", numbers)
+        np.testing.assert_allclose(verdicts._largest_pair(some, first, second, norms, left), wanted, rtol=1e-5)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from threadpoolctl import threadpool_limits
+
 from earwitness.board.curves import parted
 from earwitness.board.export import export
 from earwitness.board.life import build_of
@@ -87,7 +89,10 @@ def build(
     for line in begun:
         say(f"left out: {line}")
     life = build_of(found, board, notices, on or today(), say)
-    ranking = project(life.admission.kept, board, sampling, life.on)
+    # Threads of small products of matrices wait for one another, and sum in another order: one is faster, and the same
+    # rows are the same board whatever the environment says.
+    with threadpool_limits(1):
+        ranking = project(life.admission.kept, board, sampling, life.on)
     path = write({**ranking, **life.tables(ranking)}, board)
     reasons += life.admission.left_out
     if reasons:

@@ -7,6 +7,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from earwitness.board import items as seen
 from earwitness.board.commands import run_command
@@ -28,20 +30,19 @@ COST = ("seconds", "forwards", "backwards", "peak_bytes")
 PLAUSIBLE = "plausible_forwards"
 
 
-def item_values(measured: MeasuredVariant) -> list[Record]:
+def item_values(measured: MeasuredVariant) -> pa.Table:
     """Each entrant's value of each metric on each item, failures at the floor's value."""
     cube = measured.cube
-    measured_at = ~np.isnan(cube.values)
-    return [
+    entrant, item, metric = np.nonzero(~np.isnan(cube.values))
+    return pa.table(
         {
-            "entrant": measured.labels[entrant],
-            "item": cube.items[item],
-            "metric": cube.metrics[metric],
-            "value": float(cube.values[entrant, item, metric]),
-            "failed": bool(cube.failed[entrant, item, metric]),
+            "entrant": pa.array(measured.labels, pa.string()).take(pa.array(entrant)),
+            "item": pa.array(cube.items, pa.string()).take(pa.array(item)),
+            "metric": pa.array(cube.metrics, pa.string()).take(pa.array(metric)),
+            "value": pa.array(cube.values[entrant, item, metric].astype(np.float64)),
+            "failed": pa.array(cube.failed[entrant, item, metric].astype(bool)),
         }
-        for entrant, item, metric in np.argwhere(measured_at).tolist()
-    ]
+    )
 
 
 def item_tables(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path) -> dict[str, list[Record]]:
@@ -99,18 +100,19 @@ def _exhibits(entrant: str, item: str, found: Sequence[Record], board: Path) -> 
 
 
 def _first_rows(measured: MeasuredVariant) -> list[Record]:
-    """One row of each entrant and item, one that failed if there is any."""
-    found: dict[tuple[str, str, str], Record] = {}
+    """One row of each entrant and item, the first that failed if there is any; sorted by these."""
     columns = ["submission", "submission_hash", "item", "status", "reason", "run", "isolation", *COST, PLAUSIBLE]
-    for row in measured.rows.select(columns).to_pylist():
-        key = (row["submission"], row["submission_hash"], row["item"])
-        if key not in found or _gravity(row) > _gravity(found[key]):
-            found[key] = row
-    return [found[key] for key in sorted(found)]
-
-
-def _gravity(row: Record) -> int:
-    return {Status.SKIPPED: 0, Status.OK: 1}.get(row["status"], 2)
+    rows = measured.rows.select(columns)
+    light = pc.if_else(
+        pc.equal(rows["status"], Status.SKIPPED), 2, pc.if_else(pc.equal(rows["status"], Status.OK), 1, 0)
+    )
+    # Of equal weight, the one that stands first: one number holds both.
+    rank = pc.add(pc.multiply(light, len(rows)), pa.array(np.arange(len(rows))))
+    by = ["submission", "submission_hash", "item"]
+    first = rows.append_column("rank", rank).group_by(by).aggregate([("rank", "min")])["rank_min"]
+    found = rows.take(first.combine_chunks().to_numpy() % len(rows))
+    records: list[Record] = found.sort_by([(column, "ascending") for column in by]).to_pylist()
+    return records
 
 
 def run_records(measured: MeasuredVariant, runs: Sequence[StoredRun], board: Path, on: date) -> list[Record]:

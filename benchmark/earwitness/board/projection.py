@@ -56,6 +56,7 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: da
     facts = {(v.task, v.task_hash): task_facts(v.task, v.task_hash, recipes) for v in found}
     tasks = {task_hash: known for (_, task_hash), known in facts.items()}
     contests, placed = [], []
+    by_item = [SCHEMAS["item_values"].empty_table()]
     leads = {}
     for variant, key in zip(found, keys(found, tasks), strict=True):
         measured = measured_variant(key, variant, facts[variant.task, variant.task_hash], rows, recipes)
@@ -70,6 +71,8 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: da
         leads[key] = tables, lead(summary, measured.labels)
         if withheld(variant.task_hash, measured.task):
             tables |= {name: [] for name in OF_ITEMS}
+        else:
+            by_item.append(_of_task(key, item_values(measured), SCHEMAS["item_values"]))
         for name, part_records in {**tables, **curves}.items():
             records[name] += [{"task_key": key, **record} for record in part_records]
     records["held_out"] = held_out_records(placed)
@@ -77,10 +80,18 @@ def project(runs: Sequence[StoredRun], board: Path, sampling: Resampling, on: da
         beside_it = [record for record in records["held_out"] if record["task_key"] == key]
         records["sentences"].append({"task_key": key, **sentence_record(tables, found_lead, beside_it)})
     records["across"] = across(contests, sampling.level, sampling.seed)
-    projected = {name: pa.Table.from_pylist(records[name], schema=schema) for name, schema in SCHEMAS.items()}
+    projected = {
+        name: pa.concat_tables(by_item) if name == "item_values" else pa.Table.from_pylist(records[name], schema=schema)
+        for name, schema in SCHEMAS.items()
+    }
     kept = [known.hash for known in facts.values() if not withheld(known.hash, known)]
     shown = every.filter(pc.is_in(every["task_hash"], value_set=pa.array(kept, pa.string())))
     return {"rows": shown, **projected}
+
+
+def _of_task(key: str, table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A task's part of a table of the board."""
+    return table.append_column("task_key", pa.array([key] * len(table), pa.string())).select(schema.names).cast(schema)
 
 
 def _rows(runs: Sequence[StoredRun]) -> pa.Table:
@@ -123,7 +134,6 @@ def _tables(
             for record in pair_records(summary)
         ],
         "sanity": sanity_records(measured, runs),
-        "item_values": item_values(measured),
         **item_tables(measured, runs, board),
     }
 

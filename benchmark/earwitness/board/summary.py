@@ -52,6 +52,7 @@ class Summary:
         main = task.card.main_metric if task.card else ""
         self.main = next((c for c in self.columns if c.facts.id == main and direction(main)), None)
         self._ranking = self.headline if self.ranked_by == CALIBRATED else [self.main] if self.main else []
+        self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], Placings | None] = {}
         self.shortfalls = cube.shortfalls([column.number for column in self._ranking])
         """Why each entrant has no score; empty where it has one."""
 
@@ -139,7 +140,7 @@ class Summary:
         """Scores and ranks; None where nobody has one."""
         if self.ranked_by == RAW:
             return self._raw_placings()
-        return placed(self._make, _parts(self.headline), self.weights, self._ranked(self.shortfalls))
+        return self._placed(range(len(self.headline)), self._ranked(self.shortfalls))
 
     @cached_property
     def shares(self) -> list[float | None]:
@@ -164,8 +165,8 @@ class Summary:
             short = self.cube.shortfalls([column.number for column in (*bases, *(other for _, other in pairs))])
             ranked = self._ranked([first or second for first, second in zip(self.shortfalls, short, strict=True)])
             after = [self._make.on_scale_of(base, other) for base, (_, other) in zip(bases, pairs, strict=True)]
-            weights = self.weights[[place for place, _ in pairs]]
-            both = [placed(self._make, some, weights, ranked) for some in (_parts(bases), after)]
+            places = [place for place, _ in pairs]
+            both = self._placed(places, ranked), placed(self._make, after, self.weights[places], ranked)
             described = {"change": change, "metrics": ", ".join(other.facts.id for _, other in pairs)}
             told = self._by_chance(*both)
             records += [{**described, **told, **record} for record in self._compared(*both)]
@@ -178,8 +179,7 @@ class Summary:
         if min(len(self.headline), len(ranked)) < 2:
             return records
         for place, left in enumerate(self.headline):
-            others = [other for other in self.headline if other is not left]
-            after = placed(self._make, _parts(others), np.delete(self.weights, place), ranked)
+            after = self._placed([other for other in range(len(self.headline)) if other != place], ranked)
             records += [{"metric": left.facts.id, **record} for record in self._compared(self.placings, after)]
         return records
 
@@ -190,6 +190,14 @@ class Summary:
             for column in self.columns
             if column.ends is not None and column.part is not None
         }
+
+    def _placed(self, places: Sequence[int], ranked: Sequence[int]) -> Placings | None:
+        """Placings of some entrants by the headline metrics of these places; made once, whoever asks."""
+        key = tuple(places), tuple(ranked)
+        if key not in self._known:
+            parts = _parts([self.headline[place] for place in places])
+            self._known[key] = placed(self._make, parts, self.weights[list(places)], list(ranked))
+        return self._known[key]
 
     def _ranked(self, shortfalls: Sequence[str]) -> list[int]:
         """Entrants that are ranked: those without a shortfall that define no metric of the score."""

@@ -86,8 +86,9 @@ def _without_value(rows: pa.Table) -> Found:
 def _outside(rows: pa.Table) -> Found:
     ok, value = _flags(pc.equal(rows["status"], Status.OK.value)), _values(rows)
     wrong = ok & (np.abs(np.where(ok, value, 0.0)) > LARGEST)
+    known = declared.all_metrics()
     for metric in pc.unique(rows["metric"]).to_pylist():
-        declaration = declared.find(metric)
+        declaration = known.get(declared.name_of(metric))
         if declaration is not None:
             low, high = declaration.range
             width = high - low

@@ -215,9 +215,17 @@ def fingerprint(rows: pa.Table) -> str:
 
     The hash of the metric does not count in rows that have none, so that what older runs say of theirs holds.
     """
-    digest = hashlib.sha256()
-    old = not any(rows["metric_hash"].to_pylist())
-    for record in ordered(rows.drop_columns([*COSTS, *(["metric_hash"] if old else [])])).to_pylist():
-        record["value"] = None if record["value"] is None else float(record["value"]).hex()
-        digest.update(json.dumps(record, sort_keys=True).encode())
-    return digest.hexdigest()
+    old = not any(rows["metric_hash"].unique().to_pylist())
+    sorted_rows = ordered(rows.drop_columns([*COSTS, *(["metric_hash"] if old else [])]))
+    columns = [_encoded(name, sorted_rows[name].to_pylist()) for name in sorted(sorted_rows.column_names)]
+    text = "".join("{" + ", ".join(record) + "}" for record in zip(*columns, strict=True))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _encoded(name: str, values: list[Any]) -> list[str]:
+    """Values of a column as members of JSON objects, numbers to the last bit; equal ones are encoded once."""
+    key = f"{json.dumps(name)}: "
+    if name == "value":
+        return [key + ("null" if value is None else f'"{float(value).hex()}"') for value in values]
+    known = {value: key + json.dumps(value) for value in set(values)}
+    return [known[value] for value in values]

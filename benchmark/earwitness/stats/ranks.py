@@ -87,7 +87,8 @@ def chance(first: Array, second: Array, group: Integers, clusters: Integers, lev
     """The interval in which Kendall's tau of two scorings lies where the entrants of each tie group are truly tied.
 
     first and second are scores of items `[N, E]` of clusters `[N]`; entrants of a group `[E]` change names cluster by
-    cluster, in both scorings at once, as those that are tied may. NaN where no group has two entrants.
+    cluster, in both scorings at once, as those that are tied may. NaN where no group has two entrants, or all scores
+    are ties.
     """
     sizes = np.bincount(group)
     if sizes.max(initial=0) < 2:
@@ -103,5 +104,7 @@ def chance(first: Array, second: Array, group: Integers, clusters: Integers, lev
         names = np.empty_like(drawn)
         names[:, own] = drawn
         found.append(agreement(*(side[rows, names[clusters]].mean(axis=0) for side in (first, second))))
+    if np.isnan(found).all():
+        return float("nan"), float("nan")
     low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

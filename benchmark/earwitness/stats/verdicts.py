@@ -42,6 +42,8 @@ FEWEST_DRAWS = 2_000
 MOST_DRAWS = 200_000
 AT_ONCE = 8_000_000
 """Numbers that are held in memory at once."""
+IN_CACHE = 200_000
+"""Numbers that are worked on at once: more leave a processor's cache, and take several times as long."""
 Flags = NDArray[np.bool_]
 
 
@@ -263,14 +265,19 @@ def _largest_pair(some: Signs, first: Array, second: Array, norms: Array, left: 
     if not len(rows):
         return np.full(len(some), -np.inf)
     one, other = some @ first.astype(np.float32), some @ second.astype(np.float32)
-    if len(rows) < left.size // 2:
-        weight = _reciprocal(norms[rows, columns])
-        difference = np.take(one, rows, axis=1) - np.take(other, columns, axis=1)
-        return np.asarray((difference * weight).max(axis=1), dtype=np.float64)
-    weight = np.where(left, _reciprocal(norms), np.float32(np.nan))
-    difference = one[:, :, None] - other[:, None, :]
-    difference *= weight
-    return np.asarray(np.fmax.reduce(difference.reshape(len(some), -1), axis=1), dtype=np.float64)
+    few = len(rows) < left.size // 2
+    weight = _reciprocal(norms[rows, columns]) if few else np.where(left, _reciprocal(norms), np.float32(np.nan))
+    step = max(1, IN_CACHE // max(weight.size, 1))
+    found = np.empty(len(some))
+    for start in range(0, len(some), step):
+        block = slice(start, start + step)
+        if few:
+            difference = np.take(one[block], rows, axis=1) - np.take(other[block], columns, axis=1)
+        else:
+            difference = one[block, :, None] - other[block, None, :]
+        difference *= weight
+        found[block] = np.fmax.reduce(difference.reshape(len(difference), -1), axis=1)
+    return found
 
 
 def _reciprocal(norms: Array) -> NDArray[np.float32]:
