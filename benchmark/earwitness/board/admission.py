@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from earwitness.board.facts import submission_facts
+from earwitness.board.facts import by_submission, submission_facts
 from earwitness.board.notices import WITHDRAWN
 from earwitness.board.tries import EntrantVersion, began, merged, tried
 from earwitness.errors import is_blank
@@ -57,9 +57,9 @@ class Admission:
 def applicants(runs: Sequence[StoredRun], on: date) -> list[Applicant]:
     """Runs with what their first rows, their recipes and their submissions' cards say of them."""
     rows = [run.rows.slice(0, 1).to_pylist()[0] for run in runs]
-    recipes = [run.recipe for run in runs]
+    recipes = by_submission(run.recipe for run in runs)
     keys = {(row["submission"], row["submission_hash"]) for row in rows}
-    cards = {key: submission_facts(*key, recipes).card for key in keys}
+    cards = {key: submission_facts(*key, recipes.get(key[1], ())).card for key in keys}
     return [
         _applicant(run, row, cards[row["submission"], row["submission_hash"]], on)
         for run, row in zip(runs, rows, strict=True)

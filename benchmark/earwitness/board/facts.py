@@ -122,6 +122,16 @@ def mean_ceilings(ends: Ends) -> dict[str, float]:
     return {metric: sum(values.values()) / len(values) for metric, values in known.items() if values}
 
 
+def by_submission(recipes: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Recipes by the hash of their submission; those that name none are left out."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for recipe in recipes:
+        part = recipe.get("submission")
+        if isinstance(part, dict) and isinstance(part.get("hash"), str):
+            found.setdefault(part["hash"], []).append(recipe)
+    return found
+
+
 def submission_facts(id: str, hash: str, recipes: Iterable[dict[str, Any]]) -> SubmissionFacts:
     """Facts of the submission of that hash: the registered one's if it is the same, else those of a recipe's card.
 

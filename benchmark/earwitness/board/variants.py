@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from earwitness import registry
-from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, submission_facts
+from earwitness.board.facts import MetricFacts, SubmissionFacts, TaskFacts, by_submission, submission_facts
 from earwitness.errors import EarwitnessError
 from earwitness.results.coding import once
 from earwitness.results.cube import FLOOR, Cube, cube
@@ -116,7 +116,8 @@ def measured_variant(
     facts = task.metrics(chosen["metric"].to_pylist())
     floor = _registered_floor(task.card.track if task.card else "")
     measured = cube(chosen, [metric.id for metric in facts], Preferred(floor=floor)).on_roster()
-    submissions = [submission_facts(id, hash, recipes) for id, hash in measured.entrants]
+    of = by_submission(recipes)
+    submissions = [submission_facts(id, hash, of.get(hash, ())) for id, hash in measured.entrants]
     ids = [id for id, _ in measured.entrants]
     labels = [id if ids.count(id) == 1 else f"{id}~{hash[:6]}" for id, hash in measured.entrants]
     return MeasuredVariant(key, variant, task, facts, once(chosen), measured, labels, submissions)
