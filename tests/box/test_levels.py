@@ -137,7 +137,7 @@ def test_a_trial_that_fails_once_is_made_again(monkeypatch: pytest.MonkeyPatch, 
         return []
 
     monkeypatch.setattr(levels, "_tried", busy)
-    monkeypatch.setattr(levels.shutil, "which", lambda name: name)
+    monkeypatch.setattr("shutil.which", lambda name: name)
     levels.lacking.cache_clear()
     assert (levels.lacking("bwrap") == "") is there
     assert len(tried) == 2
