@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
-import torch
-
 from earwitness.errors import ITEM_FAILED, EarwitnessError, short
 
 if TYPE_CHECKING:
@@ -75,8 +73,7 @@ def in_passes(ask: Callable[[slice], R], rows: int, most: int) -> Iterator[R]:
         if size == 1:
             raise NoRoomError(f"no room for one row of a pass: {problem}; {ADVICE}")
         size //= 2
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.empty_cache()
+        _give_back()
 
 
 def _attempt(ask: Callable[[slice], R], part: slice) -> tuple[list[R], str]:
@@ -89,15 +86,24 @@ def _attempt(ask: Callable[[slice], R], part: slice) -> tuple[list[R], str]:
         return [], reason(error)
 
 
+def _give_back() -> None:
+    """Have torch give back what it keeps of a card's memory for later: in other pieces it may be enough."""
+    import torch
+
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
+
+
 def is_want_of_memory(error: BaseException) -> bool:
     """Whether an error says that the memory of a device does not hold something.
 
     >>> is_want_of_memory(RuntimeError("CUDA error: out of memory")), is_want_of_memory(RuntimeError("shapes differ"))
     (True, False)
     """
-    if isinstance(error, torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
+    if not isinstance(error, RuntimeError):
+        return False
+    # By its name, since whoever has no torch loaded has no error of its.
+    return type(error).__name__ == "OutOfMemoryError" or any(sign in str(error).lower() for sign in SIGNS)
 
 
 def reason(error: BaseException) -> str:
