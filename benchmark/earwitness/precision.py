@@ -21,7 +21,11 @@ DTYPES = (DEFAULT, "bfloat16")
 PARAMETER = "dtype"
 """What adapters that can be asked for another take it by."""
 CODEC = "what is explained are its latents themselves, and Fourier transforms of torch know no bfloat16"
-WHY = {"encodec": CODEC, "oobleck": CODEC, "wavtokenizer": CODEC, "audioldm2_latents": CODEC}
+DIFFUSION = "schedule, spectrograms and vocoder compute in it, and the denoiser is not cast apart from them"
+WHY = {
+    **dict.fromkeys(("encodec", "oobleck", "wavtokenizer", "audioldm2_latents"), CODEC),
+    **dict.fromkeys(("audioldm2", "stable_audio"), DIFFUSION),
+}
 """Why an adapter computes in float32 alone."""
 
 
