@@ -138,7 +138,7 @@ def test_a_card_without_bfloat16_is_refused_before_anything_runs(monkeypatch: py
         asked.append(command)
         return subprocess.CompletedProcess(command, 3)
 
-    monkeypatch.setattr(devices.subprocess, "run", without)
+    monkeypatch.setattr("earwitness.box.devices.subprocess.run", without)
     with pytest.raises(EarwitnessError, match=r"^this CUDA device has no bfloat16; leave --dtype out, or use --device"):
         devices.require("cuda", "bfloat16")
     devices.require("cuda", "float32")
