@@ -16,7 +16,7 @@ def main() -> None:
     behaviour, read, write = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     brief = frames.read(read).fields
     of_model = {"track", "adapter", "source", "revision", "parameters", "redrawn", "redraw_seed"}
-    assert set(brief) == {*of_model, "submission", "budget", "device", "scratch"}
+    assert set(brief) == {*of_model, "submission", "budget", "device", "scratch", "batch_size"}
     if behaviour == "refuses":
         frames.write(write, frames.pack({"error": "SyntaxError: invalid\nsyntax"}, {}))
         sys.exit()
