@@ -46,6 +46,7 @@ FLOORS = [
         "shelf",
         "own_model",
         "own_input",
+        "precision",
     },
     {"scoring", "exhibits", "box", "harness"},
     {"board", "gate", "authoring", "explained"},

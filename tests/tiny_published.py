@@ -256,9 +256,8 @@ class _WavHead(nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         size, phase = self.out(states).chunk(2, -1)
-        frames = torch.fft.irfft(torch.polar(size.exp().clamp(max=100), phase), self.n_fft) * torch.hann_window(
-            self.n_fft
-        )
+        window = torch.hann_window(self.n_fft, device=states.device)
+        frames = torch.fft.irfft(torch.polar(size.exp().clamp(max=100), phase), self.n_fft) * window
         length = (states.shape[1] - 1) * self.hop + self.n_fft
         added = nn.functional.fold(frames.transpose(1, 2), (1, length), (1, self.n_fft), stride=(1, self.hop))[:, 0, 0]
         cut = (self.n_fft - self.hop) // 2

@@ -124,3 +124,20 @@ def test_the_numbers_of_calls_are_the_kernels() -> None:
         for name, numbers in named.items():
             if known.get(name, "").isdigit() and numbers[which] is not None:
                 assert int(known[name]) == numbers[which], (machine, name)
+
+
+@pytest.mark.parametrize(("failures", "there"), [(1, True), (2, False)])
+def test_a_trial_that_fails_once_is_made_again(monkeypatch: pytest.MonkeyPatch, failures: int, there: bool) -> None:
+    tried: list[int] = []
+
+    def busy(level: object) -> list[str]:
+        tried.append(1)
+        if len(tried) <= failures:
+            raise OSError("it took too long")
+        return []
+
+    monkeypatch.setattr(levels, "_tried", busy)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    levels.lacking.cache_clear()
+    assert (levels.lacking("bwrap") == "") is there
+    assert len(tried) == 2

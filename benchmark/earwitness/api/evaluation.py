@@ -22,6 +22,7 @@ from earwitness.harness.local_copies import require_fitting
 from earwitness.harness.needs import needs, require_packages
 from earwitness.harness.recipe import Arguments
 from earwitness.own_model import with_model
+from earwitness.precision import DEFAULT, dtype_of, in_dtype
 from earwitness.scoring import loading
 from earwitness.submission import Submission, load_explainer
 from earwitness.task import Task
@@ -43,12 +44,17 @@ def load_task(task: str | Path | Task, model: str | Path | None = None) -> Task:
     return found
 
 
-def load_model(task: str | Path | Task, model: str | Path | None = None, device: str = "auto") -> Any:
+def load_model(
+    task: str | Path | Task, model: str | Path | None = None, device: str = "auto", dtype: str | None = None
+) -> Any:
     """A task's model, or another one read by the same adapter, behind its track's interface.
 
-    Raises EarwitnessError where it cannot be read.
+    `dtype` is `float32` or `bfloat16`, where its adapter takes one; what the task says by default. Raises
+    EarwitnessError where it cannot be read.
     """
-    return loading.load_model(load_task(task, model), devices.resolve(device))
+    found = load_task(task, model)
+    found = found if dtype is None else in_dtype(found, dtype)
+    return loading.load_model(found, devices.resolve(device, dtype_of(found)))
 
 
 def load_submission(submission: str | Path) -> Submission:
@@ -74,6 +80,7 @@ def evaluate(
     *,
     name: str = "",
     device: str = "auto",
+    dtype: str | None = None,
     out: str | Path = "runs",
 ) -> Results:
     """Explain and score a task's items in this process; what is done already is kept, and the same call resumes.
@@ -83,18 +90,20 @@ def evaluate(
     that its adapter reads, an object that fulfils the track's interface, or one of transformers or diffusers that can
     be saved and is then read by the card's adapter, with the tokenizer and the feature extractor of the card's model
     where it saves none. `items` takes the first so many, `name` is what an object is called in rows, `out` the folder
-    of the runs. Raises EarwitnessError, in one line, where one of them cannot be used.
+    of the runs; `dtype`, `float32` or `bfloat16`, is what the model computes in, where its adapter takes one. Raises
+    EarwitnessError, in one line, where one of them cannot be used.
     """
     _require_numbers(items, seed)
     chosen = load_task(task)
     submission, found = _explainer(explainer, chosen.card.track)
     with tempfile.TemporaryDirectory(prefix="earwitness-model-") as scratch:
         chosen = _with_model(chosen, model, device, Path(scratch))
+        chosen = chosen if dtype is None else in_dtype(chosen, dtype)
         if model is None:
             _require_here(chosen)
         named = submission.id if submission is not None else name or _name_of(explainer)
         subject = Subject(found, named, _origin(explainer), submission)
-        arguments = Arguments(items=items, seed=seed, device=device)
+        arguments = Arguments(items=items, seed=seed, device=device, dtype=dtype or DEFAULT)
         folder = run_object(subject, chosen, arguments, Path(out), exhibits=True)
     return Results.read([folder])
 

@@ -14,6 +14,8 @@ OPTIONS = {
     "device": "--device",
     "isolation": "--isolation",
     "explainer_seeds": "--explainer-seeds",
+    "dtype": "--dtype",
+    "batch_size": "--batch-size",
 }
 """Arguments of a recipe that somebody may have typed, with their options."""
 
@@ -32,9 +34,10 @@ def run_command(recipe: Record, registered: bool = True) -> str:
     if not task.get("id") or not submission.get("id"):
         return ""
     words = ["earwitness", "run", "--task", str(task["id"]), "--submission", _address(submission, registered)]
-    if task.get("own_model") is not None:
-        words += ["--model", str(task.get("model"))]
     typed = _part(_part(recipe, "arguments"), "typed")
+    told = _part(task, "before_cast") or task
+    if told.get("own_model") is not None:
+        words += ["--model", str(told.get("model"))]
     for name, option in OPTIONS.items():
         if typed.get(name) is not None:
             words += [option, _word(typed[name])]

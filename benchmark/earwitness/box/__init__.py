@@ -64,6 +64,8 @@ class Brief:
     redraw_seed: int = 0
     budget: int = 0
     """On the submission's curve; 0 for the card's own."""
+    batch_size: int | None = None
+    """Most rows a pass, of what is cut by `explaining.batches`; None for as many as fit."""
 
     def fields(self) -> dict[str, Any]:
         """The brief as JSON types."""

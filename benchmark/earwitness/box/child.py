@@ -23,6 +23,7 @@ from earwitness.box.devices import resolve
 from earwitness.box.meter import Meter, Usage
 from earwitness.box.orphan import end_with
 from earwitness.errors import InvalidExplanationError, one_line
+from earwitness.explaining.batches import at_most, room
 from earwitness.models.redrawing import redraw
 from earwitness.results.status import Status
 from earwitness.submission import load_explainer, read_submission
@@ -43,12 +44,18 @@ def main(read_from: int, write_to: int, parent: int) -> None:
         end_with(parent)
     torch.set_num_threads(1)
     try:
-        bench = _set_up(Brief(**frames.read(read_from).fields))
+        brief = Brief(**frames.read(read_from).fields)
+        bench = _set_up(brief)
     except Exception as error:
         traceback.print_exc()
         frames.write(write_to, frames.pack({"error": one_line(error)}, {}))
         return
     frames.write(write_to, frames.pack({"device": str(bench.model.device)}, {}))
+    with at_most(brief.batch_size):
+        _answer_frames(bench, read_from, write_to)
+
+
+def _answer_frames(bench: Bench, read_from: int, write_to: int) -> None:
     meter = Meter(bench.model)
     while True:
         try:
@@ -68,9 +75,10 @@ def _set_up(brief: Brief) -> Bench:
 
 
 def _model(brief: Brief) -> Any:
-    model = plugins.adapter("models", brief.adapter).entry(
-        brief.source, revision=brief.revision, device=resolve(brief.device), **brief.parameters
-    )
+    device = resolve(brief.device, str(brief.parameters.get("dtype", "")))
+    entry = plugins.adapter("models", brief.adapter).entry
+    with room("the model"):
+        model = entry(brief.source, revision=brief.revision, device=device, **brief.parameters)
     if brief.redrawn:
         redraw(model.module, brief.redrawn, brief.redraw_seed)
     return model
@@ -103,7 +111,7 @@ def answers(bench: Bench, meter: Meter, items: list[tracks.Item], seeds: list[in
 
 def _explained(bench: Bench, meter: Meter, items: list[tracks.Item], seed: int) -> list[Answer]:
     _seed(seed)
-    with meter:
+    with meter, room(f"the explanation of {', '.join(item.id for item in items)}"):
         found = bench.explainer.explain_batch(bench.model, items)
         cost = _share(meter.usage(), len(items))
     if not isinstance(found, list | tuple) or len(found) != len(items):

@@ -10,6 +10,7 @@ import typer
 
 from earwitness.cli.entrants import Entrants, entrants_of, names_of, runs_of, tasks_of
 from earwitness.cli.output import Json, notice, print_json, print_table, progress, writable
+from earwitness.cli.passes import BatchSize, Dtype
 from earwitness.cli.run import Isolation, is_typed, isolated, troubles
 from earwitness.cli.trust import TrustTask, trusted
 from earwitness.errors import ITEM_FAILED, EarwitnessError
@@ -49,6 +50,8 @@ def explain(
         list[str] | None, typer.Option(metavar="HUB_ID=FOLDER", help="Where a local copy of a hub id lies.")
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
+    dtype: Dtype = "float32",
+    batch_size: BatchSize = None,
     isolation: Isolation = None,
     out: Annotated[
         Path | None,
@@ -59,28 +62,29 @@ def explain(
     json: Json = False,
 ) -> None:
     """Explain one's own prompt or sound: maps, sounds, and how faithful each map is on it; the same command resumes."""
-    from earwitness.box.devices import DEVICES, require
+    from earwitness.box.devices import require, require_known
     from earwitness.harness.recipe import Arguments
     from earwitness.held_out import secret_of
     from earwitness.own_input import own_task, require_taken
+    from earwitness.precision import in_dtype
 
-    if device not in DEVICES:
-        raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
+    require_known(device)
     given = given_input(prompt, audio, reference)
     names = names_of(task, "--task")
     if len(names) > 1:
         raise EarwitnessError(f"--task names {len(names)} tasks; an input is explained on one")
     (of_card,) = tasks_of(names, model, source or [])
+    of_card = in_dtype(of_card, dtype) if is_typed(context, "dtype") else of_card
     require_taken(of_card, given)
     folder = writable(EXPLAINED / of_card.id / given.slug if out is None else out, "--out")
     explained = own_task(of_card, given)
     entrants = entrants_of([explained], names_of(submission, "--submission"))
-    arguments = Arguments(device=device)
+    arguments = Arguments(device=device, dtype=dtype, batch_size=batch_size)
     if isolation is not None or entrants.run_code:
         secret = secret_of(of_card)
         arguments = replace(arguments, isolation=isolated(isolation, untrusted, entrants.code_from_hub, secret))
     trusted([of_card], trust_task)
-    require(device)
+    require(device, dtype)
     typed = frozenset(name for name in vars(arguments) if is_typed(context, name))
     outcomes = _executed(of_card, given, InputRuns(entrants, arguments, folder / RUNS, typed))
     _report(given, entrants, outcomes, folder, json)

@@ -12,6 +12,7 @@ import typer
 from earwitness.cli.dry_run import print_forecasts
 from earwitness.cli.entrants import MAX_SEED, entrants_of, names_of, runs_of, tasks_of
 from earwitness.cli.output import Json, print_json, print_table, progress, writable
+from earwitness.cli.passes import BatchSize, Dtype
 from earwitness.cli.trust import TrustTask, trusted
 from earwitness.errors import ITEM_FAILED, EarwitnessError, VerificationError, shortened
 
@@ -61,6 +62,8 @@ def run(
         list[str] | None, typer.Option(metavar="HUB_ID=FOLDER", help="Where a local copy of a hub id lies.")
     ] = None,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
+    dtype: Dtype = "float32",
+    batch_size: BatchSize = None,
     isolation: Isolation = None,
     engine: Annotated[str, typer.Option(metavar="local|ray|slurm", help="Where the work is done.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="So many jobs, a box each, side by side.")] = None,
@@ -75,7 +78,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Explain and score submissions on tasks; the same command resumes."""
-    from earwitness.box.devices import DEVICES, require
+    from earwitness.box.devices import require, require_known
     from earwitness.harness import engines
     from earwitness.harness.budgets import at_budgets, settle
     from earwitness.harness.dry_run import forecast
@@ -85,14 +88,15 @@ def run(
     from earwitness.harness.run import execute
     from earwitness.held_out import held_out as with_held_out
     from earwitness.held_out import secret_of
+    from earwitness.precision import in_dtype
 
     if fresh is not None and held_out is not None:
         raise EarwitnessError("--fresh and --held-out each name other items than the card's; give one of them")
-    if device not in DEVICES:
-        raise EarwitnessError(f"no device is called {device!r}; devices: {', '.join(DEVICES)}")
-    arguments = Arguments(items, seed, fresh, device, "", seeds_of(explainer_seeds))
+    require_known(device)
+    arguments = Arguments(items, seed, fresh, device, "", seeds_of(explainer_seeds), dtype=dtype, batch_size=batch_size)
     typed = frozenset(name for name in vars(arguments) if is_typed(context, name))
     tasks = tasks_of(names_of(task, "--task"), model, source or [])
+    tasks = [in_dtype(each, dtype) for each in tasks] if "dtype" in typed else tasks
     if held_out is not None:
         hidden = [with_held_out(each, held_out) for each in tasks]
         tasks, arguments = list(hidden), replace(arguments, held_out=hidden[0].where)
@@ -113,7 +117,7 @@ def run(
         return
     chosen = engines.get(engine, settings_of(engine, Path.cwd(), workers, engine_option or []))
     if not chosen.apart:
-        require(device)
+        require(device, dtype)
     with progress() as shown, closing(chosen):
         outcomes = execute(runs, chosen, shown)
         if budgets:

@@ -9,6 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from earwitness.explaining.batches import bounded
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -85,11 +87,12 @@ def rows_of(bytes_each: int, at_most: int, device: torch.device) -> int:
     """Rows of a pass of so many bytes each that stay within `rows_bytes`.
 
     `at_most` where that many fit, else the largest power of two that does, so that a few bytes more or less change
-    nothing; 1 where not even one fits.
+    nothing; 1 where not even one fits. `batches.at_most` bounds them, too.
 
     >>> cpu = torch.device("cpu")
     >>> rows_of(1 << 20, 64, cpu), rows_of(100 << 20, 64, cpu), rows_of(1 << 40, 64, cpu)
     (64, 8, 1)
     """
+    at_most = bounded(at_most)
     fit = rows_bytes(device) // max(1, bytes_each)
     return at_most if fit >= at_most else 1 << max(0, fit.bit_length() - 1)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
+from earwitness.explaining.batches import in_passes
 from earwitness.explaining.memory import LiveBytes, rows_of
 from earwitness.extras import not_installed
 from earwitness.tracks.speech import SpeechExplainer, SpeechItem, SpeechMap, SpeechModel, to_unit, utterance_mean
@@ -104,10 +105,15 @@ class Spes(SpeechExplainer):
             where = torch.as_tensor(labels.ravel(), device=model.device)
             moved, dropped = np.zeros((len(original), units)), np.zeros(units)
             for bits in self.draw(rng, masks, units, self.p):
-                for absent in torch.split(torch.as_tensor(bits, device=model.device).to(centred.dtype), rows):
-                    kept = (1 - absent).index_select(1, where).view(-1, *centred.shape)
+                drawn = torch.as_tensor(bits, device=model.device).to(centred.dtype)
+
+                def asked(part: slice, drawn: Tensor = drawn, where: Tensor = where) -> np.ndarray:
+                    kept = (1 - drawn[part]).index_select(1, where).view(-1, *centred.shape)
                     found = divergences(original, model.logits(torch.addcmul(mean, kept, centred), tokens))
-                    moved += (found.T @ absent.double()).cpu().numpy()
+                    return np.asarray((found.T @ drawn[part].double()).cpu().numpy())
+
+                for found in in_passes(asked, len(drawn), rows):
+                    moved += found
                 dropped += bits.sum(0)
             sums += moved.astype(np.float32)[:, labels]
             counts += dropped[labels]
@@ -122,9 +128,14 @@ class Spes(SpeechExplainer):
         tokens = torch.as_tensor(item.tokens, device=model.device)[None]
         moved, dropped = np.zeros((len(original), len(original))), np.zeros(len(original))
         for bits in self.draw(rng, self.prefix_masks, len(original), self.prefix_p):
-            for absent in torch.split(torch.as_tensor(bits, device=model.device).to(features.dtype), rows):
-                found = divergences(original, model.logits(features, tokens, 1 - absent))
-                moved += (found.T @ absent.double()).cpu().numpy()
+            drawn = torch.as_tensor(bits, device=model.device).to(features.dtype)
+
+            def asked(part: slice, drawn: Tensor = drawn) -> np.ndarray:
+                found = divergences(original, model.logits(features, tokens, 1 - drawn[part]))
+                return np.asarray((found.T @ drawn[part].double()).cpu().numpy())
+
+            for found in in_passes(asked, len(drawn), rows):
+                moved += found
             dropped += bits.sum(0)
         return np.tril(moved / np.maximum(dropped, 1), -1)
 

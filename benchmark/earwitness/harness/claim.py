@@ -51,7 +51,16 @@ def claimed(run: Run, say: Callable[[str], None]) -> bool:
         return True
     elif stored.get("state") != "running":
         recipe.write(run.folder, {**stored, "state": "running"})
+    _keep_batch_size(run, fresh)
     return False
+
+
+def _keep_batch_size(run: Run, fresh: dict[str, Any]) -> None:
+    """Have the recipe of a run that goes on say which batch size it goes on with: it is no part of what a run is."""
+    stored = recipe.read(run.folder)
+    kinds = stored["arguments"].values()
+    if {name: value for kind in kinds for name, value in kind.items()}.get("batch_size") != run.arguments.batch_size:
+        recipe.write(run.folder, {**stored, "arguments": fresh["arguments"]})
 
 
 def _has_its_rows(run: Run, stored: dict[str, Any], say: Callable[[str], None]) -> bool:

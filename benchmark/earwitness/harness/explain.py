@@ -209,6 +209,7 @@ def brief_of(run: Run) -> Brief:
         submission=str(run.submission.folder),
         device=run.arguments.device,
         budget=0 if budget is None else budget.value,
+        batch_size=run.arguments.batch_size,
     )
 
 

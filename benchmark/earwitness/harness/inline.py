@@ -29,6 +29,7 @@ from earwitness.harness.recipe import ORIGINALS, Arguments, Run
 from earwitness.harness.run import execute
 from earwitness.harness.stages import drop_stale_originals
 from earwitness.harness.threads import one_thread
+from earwitness.precision import dtype_of
 from earwitness.results.rows import INLINE, Status
 from earwitness.scoring import Setting
 from earwitness.scoring.loading import load_model
@@ -192,7 +193,7 @@ def _explain(run: Run, todo: Sequence[explain.Shard], bench: Bench) -> None:
 
 def open_bench(explainer: Any, task: Task, device: str) -> Bench:
     """An explainer with its own copy of a task's model: what it does to the model, scoring never sees."""
-    model = load_model(task, devices.resolve(device))
+    model = load_model(task, devices.resolve(device, dtype_of(task)))
     if task.own_model is not None and task.own_model.loaded is not None:
         try:
             model = copy.deepcopy(model)

@@ -21,6 +21,7 @@ from earwitness.held_out import HeldOutTask, held_out, public_task
 from earwitness.identity import digest
 from earwitness.own_input import reopened
 from earwitness.own_model import recorded_twin, with_model
+from earwitness.precision import DEFAULT, before_cast, dtype_of, in_dtype
 from earwitness.results import former
 from earwitness.results.curves import RecordedBudget
 from earwitness.results.documents import read_document
@@ -58,6 +59,7 @@ class _Data(BaseModel):
     data_hash: str = ""
     model: str = ""
     own_model: str | None = None
+    before_cast: dict[str, str | None] | None = None
     copies: dict[str, str] = {}
 
 
@@ -76,6 +78,8 @@ class _Some(BaseModel):
     held_out: str = ""
     device: str = ""
     isolation: str = ""
+    dtype: str = ""
+    batch_size: int | None = None
 
 
 class _Asked(BaseModel):
@@ -113,6 +117,10 @@ class Arguments:
     """Each item is explained under each of them."""
     held_out: str = ""
     """Where the task's held-out items are from, as `--held-out` names it; empty for the card's items."""
+    dtype: str = DEFAULT
+    """What the model was asked to compute in; one that was not asked for is the card's."""
+    batch_size: int | None = None
+    """Most rows a pass of the model; None for as many as fit. No row hangs on it, but for rounding."""
 
     @classmethod
     def of(cls, recorded: Mapping[str, Any]) -> Arguments:
@@ -132,10 +140,11 @@ class Arguments:
 
     @property
     def described(self) -> dict[str, Any]:
-        """As identities hold them: a run under one explainer seed is what it was before there were several, and the
-        task itself says which items are held out."""
+        """As identities hold them: a run under one explainer seed is what it was before there were several, the task
+        itself says which items are held out and what its model computes in, and a batch changes no row."""
         known = asdict(self)
-        del known["held_out"]
+        for name in ("held_out", "dtype", "batch_size"):
+            del known[name]
         if self.explainer_seeds == ONE_SEED:
             del known["explainer_seeds"]
         return known
@@ -239,6 +248,7 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
         },
         "isolation": run.arguments.isolation,
         "device": None,
+        "dtype": dtype_of(run.task),
         "task": {
             "id": run.task.id,
             "hash": run.explained,
@@ -247,6 +257,7 @@ def describe(run: Run, command: list[str]) -> dict[str, Any]:
             "folder": str(run.task.folder),
             "model": run.task.model_name,
             "own_model": None if run.task.own_model is None else run.task.own_model.identity,
+            "before_cast": before_cast(run.task),
             "twin": None if twin is None else twin.model_dump(),
             "copies": run.task.copies,
             "card": public_task(run.task).card.model_dump(mode="json"),
@@ -365,6 +376,8 @@ def reopen(folder: Path) -> Run:
     typed = recipe["arguments"]["typed"]
     arguments = Arguments.of({**typed, **recipe["arguments"]["defaulted"]})
     task = _task(folder, recipe["task"])
+    if arguments.dtype != DEFAULT or "dtype" in typed:
+        task = in_dtype(task, arguments.dtype)
     if arguments.held_out:
         task = held_out(task, os.path.expanduser(arguments.held_out))
     submission = _submission(recipe["submission"])
@@ -390,10 +403,11 @@ def _submission(recorded: dict[str, Any]) -> Submission:
 
 
 def _task(folder: Path, recorded: dict[str, Any]) -> Task:
-    """The task that a recipe names, with the model and the copies of sources that it was run with."""
+    """The task that a recipe names, with the model and the copies of sources that it was run with, not cast yet."""
     task: Task = reopened(_found("task", recorded, registry.task), recorded.get("card") or {})
     copies = {source: os.path.expanduser(at) for source, at in recorded.get("copies", {}).items()}
-    own, name = recorded.get("own_model"), recorded.get("model", "")
+    told = recorded.get("before_cast") or recorded
+    own, name = told.get("own_model"), told.get("model", "")
     try:
         if own is not None and not own.startswith("files ") and own != name:
             raise EarwitnessError("it was made with a model in memory")

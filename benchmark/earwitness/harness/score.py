@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from earwitness import scoring, tracks
 from earwitness.box import Cost, devices
 from earwitness.errors import one_line, short
+from earwitness.explaining.batches import at_most, room
 from earwitness.harness import explain
 from earwitness.harness.explain import Explained
 from earwitness.harness.passes import PassTimer
+from earwitness.precision import dtype_of
 from earwitness.results.rows import MADE_ELSEWHERE, SELF_REPORTED, UNVERIFIED, Row, Status, write_part
 from earwitness.results.seals import is_sealed, seal
 from earwitness.scoring import Problem, Scoring, Setting, Value
@@ -85,18 +87,21 @@ def is_scored(run: Run, shard: str) -> bool:
 def prepare(run: Run) -> Prepared:
     """Make the originals that a run explains; runs in a worker.
 
-    Raises EarwitnessError where model or dataset cannot be read.
+    Raises EarwitnessError where model or dataset cannot be read, or the device's memory holds too little.
     """
     resolved = resolve(run.setting)
     opened = load(resolved)
-    items, problems = opened.items()
+    with at_most(run.arguments.batch_size), room(f"the originals of {run.task.id}"):
+        items, problems = opened.items()
     seeded = {seed: tuple(opened.seeded(item, seed) for item in items) for seed in run.arguments.explainer_seeds}
     return Prepared(seeded, tuple(problems), resolved.device)
 
 
 def resolve(setting: Setting) -> Setting:
-    """The setting on the device that it means here; raises EarwitnessError where there is none."""
-    return replace(setting, device=devices.resolve(setting.device))
+    """The setting on the device that it means here; raises EarwitnessError where there is none, or it lacks the dtype
+    that the task's model computes in.
+    """
+    return replace(setting, device=devices.resolve(setting.device, dtype_of(setting.task)))
 
 
 def load(setting: Setting) -> Scoring:
@@ -122,8 +127,13 @@ def score(job: ScoreJob | ProblemJob) -> int:
 def score_shard(job: ScoreJob) -> int:
     """Write the rows of a shard and return how many of its items failed.
 
-    Raises EarwitnessError where rows cannot be written.
+    Raises EarwitnessError where rows cannot be written, or the device's memory holds too little.
     """
+    with at_most(job.run.arguments.batch_size), room(f"scoring {job.run.submission.id} on {job.run.task.id}"):
+        return _score_shard(job)
+
+
+def _score_shard(job: ScoreJob) -> int:
     run = job.run
     described, arrays, fields = explain.read(explain.path_of(run, job.shard))
     opened = load(resolve(run.setting))

@@ -16,7 +16,7 @@ from earwitness.models import musicgen
 from earwitness.models.audiogen_attention import CrossAttention, CrossPass, CrossPasses
 from earwitness.models.audiogen_files import CODEC, LANGUAGE, MONO, SAMPLING, SECONDS, find, read_checkpoint
 from earwitness.models.audiogen_parts import build
-from earwitness.models.card_parameters import Guidance, Seconds, Temperature, TopK
+from earwitness.models.card_parameters import Dtype, Guidance, Seconds, Temperature, TopK
 from earwitness.models.delayed_codes import CodeShape, Conditioning, DelayedCodes, require_steps
 from earwitness.models.masked_attention import Masking
 from earwitness.models.musicgen_files import frames_of
@@ -116,22 +116,25 @@ def from_pretrained(
     guidance: Guidance | None = None,
     temperature: Temperature | None = None,
     top_k: TopK | None = None,
+    dtype: Dtype = "float32",
 ) -> DelayedCodes:
-    """The model of a hub id or a folder, in float32: of audiocraft's two files, or as MusicGen of transformers.
+    """The model of a hub id or a folder: of audiocraft's two files, or as MusicGen of transformers.
 
     audiocraft's files (state_dict.bin, compression_state_dict.bin) are read through audiocraft, which must be
     installed; its text encoder is a hub id or a folder, also one of that name beside the files. A folder that
     `earwitness.models.audiogen_conversion` wrote is read as the adapter `musicgen` does. Parameters left at None are
     those of audiocraft's AudioGen, 5 s, a guidance of 3, a temperature of 1 and the 250 likeliest codes, or those of
-    the folder's generation_config.json, where they are the same unless changed. Raises ModelError where the source
-    is neither, cannot be read, or is stereo, conditioned on sound, not autoregressive or of another pattern of codes.
+    the folder's generation_config.json, where they are the same unless changed. `dtype` is as `musicgen` has it.
+    Raises ModelError where the source is neither, cannot be read, or is stereo, conditioned on sound, not
+    autoregressive or of another pattern of codes.
     """
     if find(source, LANGUAGE, revision) is None:
         if find(source, CONFIG, revision) is None:
             raise ModelError(_neither(source))
         return musicgen.from_pretrained(
-            source, revision, device, seconds=seconds, guidance=guidance, temperature=temperature, top_k=top_k
-        )
+            source, revision, device, seconds=seconds, guidance=guidance, temperature=temperature, top_k=top_k,
+            dtype=dtype,
+        )  # fmt: skip
     parts, tokenizer = build(read_checkpoint(source, revision))
     frames = frames_of(source, SECONDS if seconds is None else seconds, parts.codec.frame_rate)
     sampling = Sampling(
@@ -139,6 +142,8 @@ def from_pretrained(
         temperature=SAMPLING.temperature if temperature is None else temperature,
         top_k=SAMPLING.top_k if top_k is None else top_k,
     )
+    parts.lm.to(getattr(torch, dtype))
+    parts.text_encoder.to(getattr(torch, dtype))
     model = AudioGenModel(parts.to(device), PromptTokens(tokenizer), frames, sampling)
     require_steps(source, model)
     return model

@@ -77,8 +77,9 @@ class CodeShape:
 class DelayedCodes(ABC):
     """A `PromptModel` (see `earwitness.tracks.prompt`), but for what an adapter knows of its library's modules.
 
-    Codebook k of frame f is drawn at decoding step f + k. A leading dimension of 1 (one prompt, many masks; one sound,
-    many prompts) is broadcast.
+    Codebook k of frame f is drawn at decoding step f + k. Text encoder and decoder may be of another dtype; what goes
+    in and comes out is float32 in any case, and so is the codec. A leading dimension of 1 (one prompt, many masks; one
+    sound, many prompts) is broadcast.
     """
 
     metered: nn.Module
@@ -136,7 +137,7 @@ class DelayedCodes(ABC):
     def encode(self, prompts: Sequence[str]) -> Encoded:
         """States [B, N, D] and mask [B, N] of prompts, padded to the longest."""
         ids, mask = (tensor.to(self.device) for tensor in self._prompts.padded(prompts))
-        states = self._states(ids, mask)
+        states = self._states(ids, mask).float()
         return Encoded(states=states * mask[..., None].to(states.dtype), mask=mask)
 
     def generate(
@@ -207,12 +208,12 @@ class DelayedCodes(ABC):
         given = self._conditioning(text, rows, token_mask, removal, frames)
         record: list[Tensor] | None = [] if attentions else None
         hidden = self._whole(self._delayed(codes.expand(rows, -1, -1)), given, record)
-        return TeacherForced(hidden[:, :frames], self._read(hidden, frames), tuple(record or ()))
+        return TeacherForced(hidden[:, :frames].float(), self._read(hidden, frames), tuple(record or ()))
 
     def _conditioning(
         self, text: Encoded, rows: int, token_mask: Tensor | None, removal: Removal, frames: int
     ) -> Conditioning:
-        states, own = text.states, text.mask
+        states, own = text.states.to(self._heads[0].weight.dtype), text.mask
         if token_mask is not None and removal in (Removal.NULL, Removal.MEAN):
             states = torch.cat([states, reference_state(states, own, removal)], dim=1)
         bias = padding_bias(own, states.dtype)
@@ -247,7 +248,7 @@ class DelayedCodes(ABC):
 
     def _read(self, hidden: Tensor, frames: int) -> Tensor:
         """Logits [B, K, F, V] from hidden states [B, T, D]: codebook k of frame f is read at step f + k."""
-        return torch.stack([head(hidden[:, k : k + frames]) for k, head in enumerate(self._heads)], dim=1)
+        return torch.stack([head(hidden[:, k : k + frames]) for k, head in enumerate(self._heads)], dim=1).float()
 
     def _decode(self, given: Conditioning, seeds: Sequence[int]) -> Tensor:
         """What is drawn at each step, [B, K, T], the conditional rows before the unconditional ones."""
@@ -260,7 +261,8 @@ class DelayedCodes(ABC):
         with self._stepping(given, halves) as step_on:
             for step in range(self.steps):
                 logits = step_on(column.repeat(halves, 1), step) @ weights
-                logits = (logits + torch.cat(biases) if biases else logits).reshape(len(logits), self.codebooks, -1)
+                logits = logits + torch.cat(biases) if biases else logits
+                logits = logits.float().reshape(len(logits), self.codebooks, -1)
                 if halves == 1:
                     logits = logits / (self.temperature or 1.0)
                 else:

@@ -14,6 +14,7 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from earwitness.errors import InvalidItemError
+from earwitness.explaining.batches import in_passes
 from earwitness.explaining.memory import peak_bytes, rows_of
 from earwitness.models.beam_search import SearchRules, search
 from earwitness.models.cache_argument import cached
@@ -107,11 +108,15 @@ class EncoderDecoder(ABC):
         whose transcript is settled is searched no more. As many are encoded and searched at once as fit into memory.
         """
         with torch.inference_mode():
-            states = torch.cat([self.encode(rows) for rows in torch.split(features, self._rows_encoded(features))])
+            encode, count = self.encode, len(features)
+            states = torch.cat(
+                list(in_passes(lambda part: encode(features[part]), count, self._rows_encoded(features)))
+            )
             steps = len(self.prompt) + min(self._most, most or self._most)
             each = bytes_of_utterance(self._decoder, self._head, states, beams, steps)
-            rows = rows_of(each, len(states), self.device)
-            return [tokens for some in torch.split(states, rows) for tokens in self._search_through(some, beams, most)]
+            rows = rows_of(each, count, self.device)
+            passes = in_passes(lambda part: self._search_through(states[part], beams, most), count, rows)
+            return [tokens for found in passes for tokens in found]
 
     def _rows_encoded(self, features: Tensor) -> int:
         """How many of spectrograms [B, T, M] are encoded at once; a row of T frames is weighed when first asked for."""

@@ -111,10 +111,10 @@ def attended(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, masking: M
     """
     reference = value[:, :, -1:] if masking.reference else None
     tokens = bias.shape[-1]
-    attention = (_scores(query, key[:, :, :tokens]) + bias).softmax(dim=-1)
+    attention = (_scores(query, key[:, :, :tokens]) + bias).softmax(dim=-1).float()
     if masking.record is not None:
         masking.record.append(attention)
-    return remove(attention, value[:, :, :tokens], masking, reference), attention
+    return remove(attention.to(value.dtype), value[:, :, :tokens], masking, reference), attention
 
 
 def _scores(query: Tensor, key: Tensor) -> Tensor:

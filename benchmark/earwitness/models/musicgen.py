@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from earwitness.models.cache_argument import cached
-from earwitness.models.card_parameters import Guidance, Seconds, Temperature, TopK
+from earwitness.models.card_parameters import Dtype, Guidance, Seconds, Temperature, TopK
 from earwitness.models.delayed_codes import CodeShape, Conditioning, DelayedCodes, require_steps
 from earwitness.models.kv_cache import decoding_cache
 from earwitness.models.masked_attention import NAME
@@ -113,17 +113,19 @@ def from_pretrained(
     guidance: Guidance | None = None,
     temperature: Temperature | None = None,
     top_k: TopK | None = None,
+    dtype: Dtype = "float32",
 ) -> MusicgenModel:
-    """The model of a hub id or a folder in the hub's format, in float32.
+    """The model of a hub id or a folder in the hub's format.
 
     Parameters left at None come from the folder's generation_config.json: codes are drawn unless its `do_sample` is
     false, which is a temperature of 0, so that the likeliest code is taken and seeds do not matter. What it leaves
     open, too, is transformers' default: no guidance, a temperature of 1, the 50 likeliest codes. `seconds` go to five
-    minutes; the published checkpoints were trained on 30 s. Raises ModelError where the source cannot be read, is no
-    mono MusicGen, does not say how long a generation is, asks for another way of drawing codes, or where a parameter is
-    none that it takes.
+    minutes; the published checkpoints were trained on 30 s. `dtype` is what text encoder and decoder are held in
+    and compute in; states, logits, attention and the codec are float32 in any case. Raises ModelError where the
+    source cannot be read, is no mono MusicGen, does not say how long a generation is, asks for another way of
+    drawing codes, or where a parameter is none that it takes.
     """
-    module, tokenizer = load_parts(source, revision, device)
+    module, tokenizer = load_parts(source, revision, device, dtype)
     given = {"guidance": guidance, "temperature": temperature, "top_k": top_k}
     sampling = chosen_sampling(source, module.generation_config, given)
     model = MusicgenModel(module, tokenizer, generation_frames(source, module, seconds), sampling)

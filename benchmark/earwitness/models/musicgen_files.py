@@ -21,11 +21,18 @@ from earwitness.models.prompt_tokens import require_fast
 if TYPE_CHECKING:
     from torch import nn
 
+    from earwitness.models.card_parameters import Dtype
+
+CODEC = "audio_encoder"
+"""Name of the part that makes sound of codes."""
 TOKENIZER_FILES = ("tokenizer.json", "spiece.model")
 
 
-def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]:
-    """Module and tokenizer, in float32; raises ModelError where one of them is missing or of another kind."""
+def load_parts(source: str, revision: str, device: str, dtype: Dtype = "float32") -> tuple[nn.Module, Any]:
+    """Module, its codec in float32 and the rest in a dtype, and tokenizer.
+
+    Raises ModelError where one of them is missing or of another kind.
+    """
     from transformers import AutoTokenizer, MusicgenForConditionalGeneration
 
     import earwitness.models.spectral_codec  # noqa: F401  registers the micro codec with transformers
@@ -46,6 +53,8 @@ def load_parts(source: str, revision: str, device: str) -> tuple[nn.Module, Any]
     require_all(source, module, report)
     settle(source, module)
     require_fast(tokenizer, f"tokenizer of {source}")
+    for name, part in module.named_children():
+        part.to(torch.float32 if name == CODEC else getattr(torch, dtype))
     return module.to(device), tokenizer
 
 

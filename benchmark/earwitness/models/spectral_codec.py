@@ -276,7 +276,7 @@ def _griffin_lim(magnitude: Tensor, hop: int, iterations: int, momentum: float) 
     _, frames, bins = magnitude.shape
     n_fft, length = 2 * (bins - 1), hop * (frames - 1)
     window, weight = _window(n_fft, magnitude.device), _overlap(n_fft, hop, frames, magnitude.device)
-    spectrum, before = magnitude * _first_phase(frames, bins, magnitude.device), torch.zeros(())
+    spectrum, before = magnitude * _first_phase(frames, bins, magnitude.device), magnitude.new_zeros(())
     for _ in range(iterations):
         frame = _overlap_add(spectrum, window, hop, weight).unfold(-1, n_fft, hop) * window
         # Real and imaginary parts: torch's complex arithmetic takes twice as long.

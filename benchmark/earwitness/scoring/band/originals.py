@@ -12,12 +12,13 @@ import torch
 from earwitness.errors import InvalidItemError
 from earwitness.exhibits.manifest import ORIGINAL, write
 from earwitness.exhibits.writing import ItemExhibits
+from earwitness.explaining.batches import in_passes
 from earwitness.scoring import Problem
 from earwitness.scoring.band.truth import Mixture, Prior, named, read_clip
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals, require_finite_answer
 from earwitness.seeds import derive
-from earwitness.tracks.band import BandItem, Start, generate, loudness, start_of
+from earwitness.tracks.band import BandItem, Generated, Start, generate, loudness, start_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from earwitness.datasets import BandRecord
     from earwitness.scoring import Setting
-    from earwitness.tracks.band import BandModel, Generated
+    from earwitness.tracks.band import BandModel
 
 
 @dataclass(frozen=True)
@@ -165,12 +166,17 @@ class BandOriginals(Originals["BandRecord", BandItem]):
 
 
 def together(model: BandModel, item: BandItem, prompts: Sequence[str], seeds: Sequence[int]) -> Generated:
-    """Sounds of several prompts from the item's start, in one batch."""
-    start = start_of(model, item)
-    if start is not None:
-        start = Start(start.mel.expand(len(prompts), -1, -1), start.strength)
+    """Sounds of several prompts from the item's start, in as few passes as memory holds."""
+
+    def made(part: slice) -> Generated:
+        start = start_of(model, item)
+        if start is not None:
+            start = Start(start.mel.expand(len(seeds[part]), -1, -1), start.strength)
+        return model.generate(model.encode(list(prompts[part])), list(seeds[part]), start)
+
     with torch.inference_mode():
-        return model.generate(model.encode(list(prompts)), list(seeds), start)
+        found = list(in_passes(made, len(prompts), len(prompts)))
+    return Generated(torch.cat([each.audio for each in found]), torch.cat([each.mel for each in found]))
 
 
 def page_of(item: BandItem, pairs: Pairs, model: BandModel) -> dict[str, Any]:

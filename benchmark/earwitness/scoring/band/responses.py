@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
+from earwitness.explaining.batches import in_passes
 from earwitness.tracks.band import Start, Text, start_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from earwitness.tracks.band import BandItem, BandModel
 
 BATCH = 8
-"""Sounds that are generated at once."""
+"""Most sounds that are generated at once; fewer where they do not fit into memory."""
 
 
 class BandRespondent:
@@ -38,8 +39,8 @@ class BandRespondent:
         keep = np.ones((len(words), *item.named.shape[1:], *cells.shape[1:]), dtype=np.float32)
         for row, word, gone in zip(keep, words, cells, strict=True):
             row[item.named[word]] = np.where(gone, 0.0, 1.0)
-        found = [self._generated(item, keep[at : at + BATCH]) for at in range(0, len(keep), BATCH)]
-        return np.concatenate(found)
+        found = in_passes(lambda part: self._generated(item, keep[part]), len(keep), BATCH)
+        return np.concatenate(list(found))
 
     def presence(self, item: BandItem, audio: NDArray[np.float32], judge: str) -> NDArray[np.float64]:
         """Presence [n, I] of an item's instruments in sounds [n, S]; 0 for one that the judge has no class of."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from earwitness.errors import InvalidItemError, ModelError
+from earwitness.explaining.batches import in_passes
 from earwitness.scoring import Problem
 from earwitness.scoring.concept.held_out import HeldOut
 from earwitness.scoring.files import read_arrays, write_arrays
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from earwitness.tracks.concept import ConceptModel
 
 BATCH = 4
-"""Clips that are encoded at once: fixed, so that an item depends on no other setting.
+"""Most clips that are encoded at once, fewer where they do not fit into memory.
 
 Few, since what an autoencoder's first layers hold of sixteen is more than the allocator keeps: with them a small
 Oobleck took 2.2 times as long.
 """
 PROMPTS = 16
-"""Generations that are traced at once."""
+"""Most generations that are traced at once."""
 FITS = 2
 """Seeds that each item asks a dictionary for."""
 UNITS = {
@@ -138,11 +139,10 @@ class ConceptOriginals(Originals["ConceptRecord", ConceptItem]):
                 "task, or a dataset without prompts"
             )
         seeds = [derive(self.seed_key, record.id, "trace", self._seed, number) for number in range(len(record.prompts))]
-        parts = [
-            trajectories(record.prompts[start : start + PROMPTS], seeds[start : start + PROMPTS]).float().cpu()
-            for start in range(0, len(seeds), PROMPTS)
-        ]
-        return np.ascontiguousarray(torch.cat(parts).numpy())
+        passes = in_passes(
+            lambda part: trajectories(record.prompts[part], seeds[part]).float().cpu(), len(seeds), PROMPTS
+        )
+        return np.ascontiguousarray(torch.cat(list(passes)).numpy())
 
 
 def page_of(record: ConceptRecord) -> dict[str, Any]:
@@ -189,5 +189,7 @@ def encoded(notes: Notes, model: ConceptModel) -> NDArray[np.float32]:
     longest = max(map(len, clips))
     audio = torch.from_numpy(np.stack([np.pad(clip, (0, longest - len(clip))) for clip in clips]).astype(np.float32))
     with torch.inference_mode():
-        parts = [model.encode(part.to(model.device), model.kind).float().cpu() for part in torch.split(audio, BATCH)]
-    return np.ascontiguousarray(torch.cat(parts).numpy())
+        passes = in_passes(
+            lambda part: model.encode(audio[part].to(model.device), model.kind).float().cpu(), len(audio), BATCH
+        )
+        return np.ascontiguousarray(torch.cat(list(passes)).numpy())

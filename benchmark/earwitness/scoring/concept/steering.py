@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earwitness.explaining.batches import in_passes
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.probing import pursuit
 
@@ -68,8 +69,13 @@ class Steering:
 
     def _measured(self, held_out: HeldOut, latents: NDArray[np.float32]) -> NDArray[np.float64]:
         """[n, K] factors of decoded latents [n, F, D]."""
-        with torch.inference_mode():
-            audio = self.model.decode(torch.from_numpy(latents).to(self.model.device)).float().cpu().numpy()
+
+        @torch.inference_mode()
+        def decoded(part: slice) -> NDArray[np.float32]:
+            given = torch.from_numpy(latents[part]).to(self.model.device)
+            return np.asarray(self.model.decode(given).float().cpu().numpy())
+
+        audio = np.concatenate(list(in_passes(decoded, len(latents), len(latents))))
         rate = self.model.sample_rate
         return np.array([[self.estimators[name](clip, rate) for name in held_out.names] for clip in audio])
 

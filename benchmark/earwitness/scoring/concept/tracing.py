@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from earwitness.explaining.batches import in_passes
 from earwitness.metrics.arrays import UndefinedError
 from earwitness.metrics.probing import ridge
 from earwitness.results.file_names import file_name
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Estimator = Callable[[NDArray[np.float32], int], float]
 
 BATCH = 16
-"""Steps that are decoded at once: fixed, so that an estimate depends on no other setting."""
+"""Most steps that are decoded at once; fewer where they do not fit into memory."""
 
 
 class Tracing:
@@ -57,11 +58,14 @@ class Tracing:
     def _measured(self, traced: NDArray[np.float32], names: tuple[str, ...]) -> NDArray[np.float64]:
         clips, steps, *frame = traced.shape
         flat = torch.from_numpy(traced.reshape(clips * steps, *frame))
-        rows, rate = [], self.model.sample_rate
-        for part in torch.split(flat, BATCH):
-            with torch.inference_mode():
-                sounds = self.model.decode(part.to(self.model.device)).float().cpu().numpy()
-            rows += [[self._estimate(name, sound, rate) for name in names] for sound in sounds]
+        rows: list[list[float]] = []
+
+        @torch.inference_mode()
+        def decoded(part: slice) -> NDArray[np.float32]:
+            return np.asarray(self.model.decode(flat[part].to(self.model.device)).float().cpu().numpy())
+
+        for sounds in in_passes(decoded, len(flat), BATCH):
+            rows += [[self._estimate(name, sound, self.model.sample_rate) for name in names] for sound in sounds]
         return np.array(rows, dtype=np.float64).reshape(clips, steps, len(names))
 
     def _estimate(self, name: str, sound: NDArray[np.float32], rate: int) -> float:

@@ -11,16 +11,18 @@ import torch
 from earwitness.errors import InvalidItemError
 from earwitness.exhibits.manifest import ORIGINAL, write
 from earwitness.exhibits.writing import ItemExhibits
+from earwitness.explaining.batches import in_passes
 from earwitness.scoring import Problem
 from earwitness.scoring.files import read_arrays, write_arrays
 from earwitness.scoring.originals import Originals, require_finite_answer
 from earwitness.seeds import derive
-from earwitness.tracks.prompt import PromptItem
+from earwitness.tracks.prompt import Encoded, PromptItem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from earwitness.datasets import PromptRecord
     from earwitness.scoring.prompt.responses import PromptRespondent
@@ -64,13 +66,17 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
         prompts = [record.prompt for record in usable]
         seeds = [self.noise(record.id, self.seeds[0]) for record in usable]
         text = model.encode(prompts)
-        codes, audio = model.generate(text, seeds)
-        with torch.inference_mode():
+        codes, audio = generated(model, text, seeds)
+
+        def require_finite(part: slice) -> None:
             # As they are sampled from: the branch without a prompt may be the one that is no number.
-            guided = model.guided(model.logits(codes, text), model.null_logits(codes))
-            for record, logits, wave in zip(usable, guided, audio, strict=True):
+            guided = model.guided(model.logits(codes[part], rows_of(text, part)), model.null_logits(codes[part]))
+            for record, logits, wave in zip(usable[part], guided, audio[part], strict=True):
                 require_finite_answer(record.id, "logits", logits)
                 require_finite_answer(record.id, "sounds", wave)
+
+        with torch.inference_mode():
+            list(in_passes(require_finite, len(usable), len(usable)))
         described = zip(usable, seeds, codes.cpu().numpy(), model.tokens(prompts), model.special(prompts), strict=True)
         items = [
             PromptItem(
@@ -116,7 +122,7 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
         text = model.encode([item.prompt for item in items])
         heard = {"original": respondent.listen(respondent.asked(items, model.audio(respondent.codes(items))), judges)}
         for seed in self.seeds:
-            _, audio = model.generate(text, [self.fresh_noise(item.id, seed) for item in items])
+            _, audio = generated(model, text, [self.fresh_noise(item.id, seed) for item in items])
             heard[str(seed)] = respondent.listen(respondent.asked(items, audio), judges)
         return {
             f"{item.id}/{judge}/{name}": answers[judge][i].copy()
@@ -124,6 +130,18 @@ class PromptOriginals(Originals["PromptRecord", PromptItem]):
             for name, answers in heard.items()
             for judge in judges
         }
+
+
+def generated(model: PromptModel, text: Encoded, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Codes [B, K, F] and audio [B, S] of prompts, each from its seed, in as few passes as memory holds."""
+    passes = in_passes(lambda part: model.generate(rows_of(text, part), seeds[part]), len(seeds), len(seeds))
+    codes, audio = zip(*passes, strict=True)
+    return torch.cat(codes), torch.cat(audio)
+
+
+def rows_of(text: Encoded, part: slice) -> Encoded:
+    """Some of encoded prompts."""
+    return Encoded(text.states[part], text.mask[part])
 
 
 def frames_of(model: PromptModel, record: PromptRecord) -> tuple[int, int] | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from scipy.signal import resample_poly
 
+from earwitness.explaining.batches import in_passes
 from earwitness.tracks.prompt import Encoded, Removal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import TypeAlias
 
     from numpy.typing import NDArray
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     Key: TypeAlias = tuple[str, int, Removal, bytes]
 
+A = TypeVar("A")
 BATCH = 128
-"""Sequences that are generated or teacher-forced at once."""
+"""Most sequences that are generated or teacher-forced at once; fewer where they do not fit into memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,17 @@ class GeneratedSound(NamedTuple):
     """[S], where asked for."""
 
 
+class MaskedPrompts(NamedTuple):
+    """Questions that one pass answers."""
+
+    asks: Sequence[Ask]
+    removal: Removal
+    text: Encoded
+    """Encoded prompts, one a question."""
+    masks: Tensor
+    """[B, F, N], padded with zeros."""
+
+
 class PromptRespondent:
     """A model and its judges."""
 
@@ -67,31 +80,42 @@ class PromptRespondent:
         self, asks: Sequence[Ask], judges: Collection[str], keep: Callable[[Ask], bool] = lambda ask: False
     ) -> dict[Key, GeneratedSound]:
         """Generates under each mask, once for equal questions, and has the named judges listen."""
-        found: dict[Key, GeneratedSound] = {}
-        for part, removal, text, masks in self._batches(asks):
-            _, audio = self.model.generate(text, [ask.seed for ask in part], masks, removal)
-            answers = self.listen(self.asked([ask.item for ask in part], audio), judges)
+
+        def heard(part: MaskedPrompts) -> dict[Key, GeneratedSound]:
+            _, audio = self.model.generate(part.text, [ask.seed for ask in part.asks], part.masks, part.removal)
+            answers = self.listen(self.asked([ask.item for ask in part.asks], audio), judges)
             waves = audio.cpu().numpy()
-            for row, ask in enumerate(part):
+            found = {}
+            for row, ask in enumerate(part.asks):
                 wave = waves[row].copy() if keep(ask) else None
                 found[ask.key] = GeneratedSound({name: answers[name][row] for name in answers}, wave)
-        return found
+            return found
+
+        return self._answers(asks, heard)
 
     def guided_logits(self, asks: Sequence[Ask]) -> dict[Key, NDArray[np.float32]]:
         """Logits [K, F, V] that are sampled from, teacher-forced on the items' codes under each mask."""
         null = self._null_logits(asks)
-        found = {}
-        for part, removal, text, masks in self._batches(asks):
-            logits = self.model.logits(self.codes([ask.item for ask in part]), text, masks, removal)
-            guided = self.model.guided(logits, torch.stack([null[ask.item.id] for ask in part]))
-            found.update({ask.key: row for ask, row in zip(part, guided.cpu().numpy(), strict=True)})
-        return found
+
+        def guided(part: MaskedPrompts) -> dict[Key, NDArray[np.float32]]:
+            codes = self.codes([ask.item for ask in part.asks])
+            logits = self.model.logits(codes, part.text, part.masks, part.removal)
+            found = self.model.guided(logits, torch.stack([null[ask.item.id] for ask in part.asks]))
+            return {ask.key: row for ask, row in zip(part.asks, found.cpu().numpy(), strict=True)}
+
+        return self._answers(asks, guided)
 
     def original_logits(self, items: Sequence[PromptItem]) -> dict[str, NDArray[np.float32]]:
         """Logits [K, F, V] that are sampled from without a mask, teacher-forced, by item id."""
         text, codes = self.model.encode([item.prompt for item in items]), self.codes(items)
-        guided = self.model.guided(self.model.logits(codes, text), self.model.null_logits(codes))
-        return {item.id: row for item, row in zip(items, guided.cpu().numpy(), strict=True)}
+
+        def guided(part: slice) -> NDArray[np.float32]:
+            rows = Encoded(text.states[part], text.mask[part])
+            found = self.model.guided(self.model.logits(codes[part], rows), self.model.null_logits(codes[part]))
+            return np.asarray(found.cpu().numpy())
+
+        logits = np.concatenate(list(in_passes(guided, len(items), len(items))))
+        return {item.id: row for item, row in zip(items, logits, strict=True)}
 
     def listen(self, audio: Tensor, judges: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """Softmax [B, C] of each named judge on audio [B, S] of the model's sample rate."""
@@ -118,15 +142,8 @@ class PromptRespondent:
 
     def _null_logits(self, asks: Sequence[Ask]) -> dict[str, Tensor]:
         items = list({ask.item.id: ask.item for ask in asks}.values())
-        return {
-            item.id: row
-            for start in range(0, len(items), self.batch)
-            for item, row in zip(
-                items[start : start + self.batch],
-                self.model.null_logits(self.codes(items[start : start + self.batch])),
-                strict=True,
-            )
-        }
+        passes = in_passes(lambda part: self.model.null_logits(self.codes(items[part])), len(items), self.batch)
+        return {item.id: row for item, row in zip(items, (row for rows in passes for row in rows), strict=True)}
 
     def _resampled(self, audio: Tensor, judge: str) -> Tensor:
         rate = self.judges[judge].sample_rate
@@ -135,18 +152,27 @@ class PromptRespondent:
         waves = resample_poly(audio.cpu().numpy(), rate, self.model.sample_rate, axis=-1)
         return torch.from_numpy(np.ascontiguousarray(waves, dtype=np.float32)).to(audio.device)
 
-    def _batches(self, asks: Sequence[Ask]) -> Iterator[tuple[list[Ask], Removal, Encoded, Tensor]]:
-        """Distinct questions in batches of one removal operator, with encoded prompts and padded masks [B, F, N]."""
+    def _answers(self, asks: Sequence[Ask], answer: Callable[[MaskedPrompts], dict[Key, A]]) -> dict[Key, A]:
+        """What is answered to each distinct question, in batches of one removal operator."""
         distinct = {ask.key: ask for ask in asks}
+        found: dict[Key, A] = {}
         for removal in dict.fromkeys(ask.removal for ask in distinct.values()):
             same = [ask for ask in distinct.values() if ask.removal == removal]
-            for start in range(0, len(same), self.batch):
-                part = same[start : start + self.batch]
-                prompts = list(dict.fromkeys(ask.item.prompt for ask in part))
-                text = self.model.encode(prompts)
-                rows = torch.tensor([prompts.index(ask.item.prompt) for ask in part], device=text.states.device)
-                masks = np.zeros((len(part), part[0].mask.shape[0], text.states.shape[1]), dtype=np.float32)
-                for row, ask in enumerate(part):
-                    masks[row, :, : ask.mask.shape[1]] = ask.mask
-                encoded = Encoded(text.states[rows], text.mask[rows])
-                yield part, removal, encoded, torch.from_numpy(masks).to(text.states.device)
+
+            def of_part(part: slice, same: list[Ask] = same) -> dict[Key, A]:
+                return answer(self._masked(same[part]))
+
+            for answers in in_passes(of_part, len(same), self.batch):
+                found |= answers
+        return found
+
+    def _masked(self, asks: Sequence[Ask]) -> MaskedPrompts:
+        """Questions of one removal operator with encoded prompts and padded masks."""
+        prompts = list(dict.fromkeys(ask.item.prompt for ask in asks))
+        text = self.model.encode(prompts)
+        rows = torch.tensor([prompts.index(ask.item.prompt) for ask in asks], device=text.states.device)
+        masks = np.zeros((len(asks), asks[0].mask.shape[0], text.states.shape[1]), dtype=np.float32)
+        for row, ask in zip(masks, asks, strict=True):
+            row[:, : ask.mask.shape[1]] = ask.mask
+        encoded = Encoded(text.states[rows], text.mask[rows])
+        return MaskedPrompts(asks, asks[0].removal, encoded, torch.from_numpy(masks).to(text.states.device))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 
+from earwitness.explaining.batches import in_passes
 from earwitness.explaining.memory import FEW, peak_bytes, rows_of
 from earwitness.scoring.speech.originals import BEAMS
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from earwitness.tracks.speech import SpeechItem, SpeechModel
 
+R = TypeVar("R")
 ROWS, CELLS = 128, 4_000_000
 """Most spectrograms, and most cells, that are handed to the model at once; fewer where a pass over them would not fit
 into memory."""
@@ -33,11 +35,8 @@ class SpeechRespondent:
     def transcripts(self, spectrograms: NDArray[np.float32], most: int | None = None) -> list[str]:
         """Transcripts of spectrograms [n, T, M], of at most `most` tokens where that is given."""
         with torch.inference_mode():
-            return [
-                self.model.text([int(token) for token in tokens])
-                for _, chunk in self._chunks(spectrograms)
-                for tokens in self.model.transcribe(chunk, BEAMS, most)
-            ]
+            passes = self._passes(spectrograms, lambda rows, _: self.model.transcribe(rows, BEAMS, most))
+            return [self.model.text([int(token) for token in tokens]) for found in passes for tokens in found]
 
     def probabilities(self, item: SpeechItem, spectrograms: NDArray[np.float32]) -> NDArray[np.float64]:
         """Teacher-forced probability [n, O] of each of the item's tokens under spectrograms [n, T, M]."""
@@ -49,7 +48,7 @@ class SpeechRespondent:
         with torch.inference_mode():
             one = torch.from_numpy(spectrograms[:1]).to(self.model.device)
             each = self._weighed("probabilities", item, lambda: asked(one))
-            return np.concatenate([asked(chunk) for _, chunk in self._chunks(spectrograms, each)])
+            return np.concatenate(list(self._passes(spectrograms, lambda rows, _: asked(rows), each)))
 
     def gradients(
         self, item: SpeechItem, spectrograms: NDArray[np.float32], weights: NDArray[np.float64]
@@ -67,8 +66,7 @@ class SpeechRespondent:
 
         one = torch.from_numpy(spectrograms[:1].copy()).to(self.model.device)
         each = self._weighed("gradients", item, lambda: asked(one, shares[:1]))
-        chunks = self._chunks(spectrograms, each)
-        return np.concatenate([asked(chunk, shares[start : start + len(chunk)]) for start, chunk in chunks])
+        return np.concatenate(list(self._passes(spectrograms, lambda rows, part: asked(rows, shares[part]), each)))
 
     def prefix_probabilities(self, item: SpeechItem, masks: NDArray[np.float32]) -> NDArray[np.float64]:
         """Teacher-forced probability [n, O] of each of the item's tokens under prefix masks [n, O]."""
@@ -82,9 +80,8 @@ class SpeechRespondent:
         with torch.inference_mode():
             few = given[:FEW]
             each = self._weighed("prefixes", item, lambda: asked(few)) // len(few)
-            return np.concatenate(
-                [asked(chunk) for chunk in torch.split(given, rows_of(each, ROWS, self.model.device))]
-            )
+            fitting = rows_of(each, ROWS, self.model.device)
+            return np.concatenate(list(in_passes(lambda part: asked(given[part]), len(given), fitting)))
 
     def _tokens(self, item: SpeechItem) -> Tensor:
         return torch.from_numpy(item.tokens[None]).to(self.model.device)
@@ -96,12 +93,16 @@ class SpeechRespondent:
             self._row_bytes[key] = peak_bytes(one_row)
         return self._row_bytes[key]
 
-    def _chunks(self, spectrograms: NDArray[np.float32], bytes_each: int = 0) -> Iterator[tuple[int, Tensor]]:
-        """Chunks that are handed to the model at once, and where each starts, by the bytes that a row takes."""
-        rows = max(1, min(ROWS, CELLS // spectrograms[0].size))
-        rows = rows_of(bytes_each, rows, self.model.device)
-        for start in range(0, len(spectrograms), rows):
-            yield start, torch.from_numpy(spectrograms[start : start + rows]).to(self.model.device)
+    def _passes(
+        self, spectrograms: NDArray[np.float32], ask: Callable[[Tensor, slice], R], bytes_each: int = 0
+    ) -> Iterator[R]:
+        """What is answered to the spectrograms handed to the model at once, by the bytes that a row takes."""
+        rows = rows_of(bytes_each, max(1, min(ROWS, CELLS // spectrograms[0].size)), self.model.device)
+
+        def asked(part: slice) -> R:
+            return ask(torch.from_numpy(spectrograms[part]).to(self.model.device), part)
+
+        return in_passes(asked, len(spectrograms), rows)
 
 
 def of_tokens(logits: Tensor, tokens: Tensor) -> NDArray[np.float64]:
