@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,6 +29,20 @@ def axis(length: float, unit: str) -> str:
         f'<span style="left: {100 * number / length:.2f}%">{number:g}{f" {unit}" if number == at[-1] else ""}</span>'
         for number in at
     )
+
+
+def heights(bins: int, hz: Sequence[float]) -> list[str]:
+    """What stands beside a spectrogram, from top to bottom: frequencies where those of its bins are known.
+
+    >>> heights(3, [100.0, 1000.0, 4000.0]), heights(80, [])
+    (['4 kHz', '1 kHz', '100 Hz'], ['80', 'mel', '1'])
+    """
+    if len(hz) != bins:
+        return [str(bins), "mel", "1"]
+    places = (
+        (bins - 1, 3 * (bins - 1) // 4, (bins - 1) // 2, (bins - 1) // 4, 0) if bins > 8 else (bins - 1, bins // 2, 0)
+    )
+    return [f"{hz[at] / 1000:.2g} kHz" if hz[at] >= 1000 else f"{hz[at]:.0f} Hz" for at in places]
 
 
 def scale(weights: np.ndarray) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
-from pictures import SCALE, axis, data_url, scale
+from pictures import SCALE, axis, data_url, heights, scale
 from player import files, switching
 from wording import plain
 
@@ -39,6 +40,16 @@ STYLE = f"""
 .outline {{ display: inline-block; width: 1.2rem; height: .7rem; border: 2px solid rgb{EDGE}; border-radius: 2px }}
 </style>
 """
+
+
+class Axes(NamedTuple):
+    """What stands beside a spectrogram."""
+
+    length: float
+    unit: str
+    """Of the length."""
+    hz: Sequence[float]
+    """Frequency of each bin, where known."""
 
 
 def title(fields: dict[str, Any]) -> str:
@@ -98,20 +109,21 @@ def draw(fields: dict[str, Any], given: Arrays, answered: Arrays, seconds: float
     length, unit = (
         (mel.shape[1] / rate, "s") if rate else (seconds or float(mel.shape[1]), "s" if seconds else "frames")
     )
+    axes = Axes(length, unit, fields.get("hz") or [])
     truth = _truth(fields, given, word, mel.shape)
     maps = answered.get("maps")
     if maps is None or maps.shape != (named.shape[1], *mel.shape):
-        st.html(STYLE + _picture(mel, None, truth, (length, unit)))
+        st.html(STYLE + _picture(mel, None, truth, axes))
         st.caption("No explanation is kept for this item.")
     else:
         weights = spread(maps[named[index]].sum(axis=0), flat)
-        st.html(STYLE + _picture(mel, weights, truth, (length, unit)) + scale(weights) + _outline(fields, word, truth))
+        st.html(STYLE + _picture(mel, weights, truth, axes) + scale(weights) + _outline(fields, word, truth))
     deleted = f"Without attention to {plain(word)} where its map is highest"
     _play(fields, {("original", ""): ORIGINAL, ("deleted", word): deleted})
     swap = unpacked_swap(str((fields.get("swap") or {}).get(word, "")), mel.shape)
     if swap is not None:
         st.caption(f"What changes where the word {plain(word)} is taken out, under the same start and noise:")
-        st.html(STYLE + _picture(mel, spread(swap, flat), truth, (length, unit)))
+        st.html(STYLE + _picture(mel, spread(swap, flat), truth, axes))
 
 
 def spread(weights: np.ndarray, flat: bool) -> np.ndarray:
@@ -166,14 +178,14 @@ def _truth(fields: dict[str, Any], given: Arrays, word: str, shape: tuple[int, .
     return unpacked_mask(str((fields.get("truth") or {}).get(word, "")), shape)
 
 
-def _picture(mel: np.ndarray, weights: np.ndarray | None, truth: np.ndarray | None, length: tuple[float, str]) -> str:
+def _picture(mel: np.ndarray, weights: np.ndarray | None, truth: np.ndarray | None, axes: Axes) -> str:
     """The spectrogram [M, T] with a map over it and the truth's outline, and axes beside it."""
     ground = blend(mel.T, None if weights is None else weights.T)
     image = f'<img alt="Weight of each cell of the spectrogram" src="{data_url(outlined(ground, truth))}">'
     return (
         '<div class="band">'
-        f'<div class="mel"><span>{mel.shape[0]}</span><span>mel</span><span>1</span></div>'
-        f'{image}<div></div><div class="axis">{axis(*length)}</div></div>'
+        f'<div class="mel">{"".join(f"<span>{text}</span>" for text in heights(len(mel), axes.hz))}</div>'
+        f'{image}<div></div><div class="axis">{axis(axes.length, axes.unit)}</div></div>'
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import soundfile
 import streamlit as st
 from charts import GREY, described
-from pictures import SCALE, axis, data_url, scale
+from pictures import SCALE, axis, data_url, heights, scale
 from player import switching, wav
 from reading import beside, curve, document
 from state import slide
@@ -223,24 +223,10 @@ def _spectrogram(
         '<div class="heard">'
         + _marks("words", words, length)
         + _marks("phonemes", phonemes, length)
-        + f'<div class="mel">{"".join(f"<span>{text}</span>" for text in _heights(bins, hz))}</div>'
+        + f'<div class="mel">{"".join(f"<span>{text}</span>" for text in heights(bins, hz))}</div>'
         + f'<div class="picture">{image}src="{data_url(blend(features, weights))}">{lines}</div>'
         + f'<div></div><div class="axis">{axis(length, unit)}</div></div>'
     )
-
-
-def _heights(bins: int, hz: Sequence[float]) -> list[str]:
-    """What stands beside a spectrogram, from top to bottom: frequencies where those of its bins are known.
-
-    >>> _heights(3, [100.0, 1000.0, 4000.0]), _heights(80, [])
-    (['4 kHz', '1 kHz', '100 Hz'], ['80', 'mel', '1'])
-    """
-    if len(hz) != bins:
-        return [str(bins), "mel", "1"]
-    places = (
-        (bins - 1, 3 * (bins - 1) // 4, (bins - 1) // 2, (bins - 1) // 4, 0) if bins > 8 else (bins - 1, bins // 2, 0)
-    )
-    return [f"{hz[at] / 1000:.2g} kHz" if hz[at] >= 1000 else f"{hz[at]:.0f} Hz" for at in places]
 
 
 def _marks(kind: str, marks: Sequence[Any], length: float) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from transformers.audio_utils import mel_filter_bank
 
 from earwitness import registry
 from earwitness.exhibits.gating import centres, without
 from earwitness.models import speech2text
+from earwitness.models.mel_vocoder import mel_filters
+from earwitness.scoring.loading import load_model
 
 RATE, FRAMES, BINS, FRAME_RATE = 16000, 100, 20, 100.0
 HZ = np.linspace(100.0, 7600.0, BINS)
@@ -26,6 +29,17 @@ def test_the_sweep_finds_the_centres_of_the_filters_that_a_model_was_trained_wit
         norm=None, mel_scale="kaldi", triangularize_in_mel_space=True,
     )  # fmt: skip
     np.testing.assert_allclose(centres(model.features, model.sample_rate), 2.0 * filters.argmax(0), rtol=0.02)
+
+
+def test_the_sweep_finds_the_centres_of_the_filters_of_a_diffusion_model() -> None:
+    model = load_model(registry.task("micro_band"), "cpu")
+    filters = mel_filters(model._shape).numpy()
+    heard = centres(lambda audio: model.mel(torch.from_numpy(audio[None]))[0].numpy().T, model.sample_rate)
+    known = filters.max(0) > 0
+    width = model.sample_rate / 2 / (len(filters) - 1)
+    assert known.sum() > 50
+    # A frame of the sweep is 32 Hz wide.
+    np.testing.assert_allclose(heard[known], width * filters.argmax(0)[known], rtol=0.02, atol=32)
 
 
 def test_what_is_left_without_some_cells_and_without_all_others_is_the_sound() -> None:

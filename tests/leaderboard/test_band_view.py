@@ -171,6 +171,8 @@ def test_the_axis_counts_seconds_or_frames(view: ModuleType) -> None:
     body = "band.draw(FIELDS, given, answered, None)"
     assert ">10 frames<" in html(page(view, body, frame_rate=None))
     assert "<span>8</span><span>mel</span><span>1</span>" in html(page(view))
+    heard = [100.0 * 2**octave for octave in range(8)]
+    assert "<span>13 kHz</span><span>1.6 kHz</span><span>100 Hz</span>" in html(page(view, hz=heard))
 
 
 def test_an_item_without_an_explanation_shows_its_sound_and_its_truth(view: ModuleType) -> None:

@@ -2,7 +2,8 @@
 
 `curves` is what the model still makes of the utterance as cells are removed or put back, `distances` how far the inputs
 are then from training speech; both hold what the card's metrics have asked. `removal` is the model's transcripts along
-the curve, and what it takes to hear the cells that are gone (`gating`). `map` is left of a task's first items.
+the curve, and what it takes to hear the cells that are gone (`gating`). Of a task's first items are left `map`, and
+the sounds `without` the highest cells and of these `alone`.
 """
 
 from __future__ import annotations
@@ -11,24 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earwitness.exhibits.gating import centres
+from earwitness.exhibits.gating import centres, without
 from earwitness.exhibits.pictures import blend
 from earwitness.exhibits.writing import Curve
 from earwitness.metrics.deletion import left
 from earwitness.metrics.responses.speech import DeletionErrors, InsertionErrors, TokenProbabilities, TrainingDistances
 from earwitness.scoring.columns import of_response
 from earwitness.scoring.speech.curves import Curves
-from earwitness.scoring.speech.removal import tie_seed
+from earwitness.scoring.speech.removal import ranks, tie_seed
 from earwitness.tracks.speech import Fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from earwitness.exhibits.manifest import Exhibit
     from earwitness.exhibits.writing import ItemExhibits
     from earwitness.scoring.columns import Column
     from earwitness.scoring.speech.transcripts import Comparison
 
+HEARD = 0.1
+"""Share of cells, those of the highest mean weight, that people hear a sound without."""
 AXIS = "cells removed (or put back), %"
 FILLED = {
     Fill.MEAN: "mean filled in",
@@ -45,19 +50,26 @@ def exhibits(
     columns: Sequence[Column],
     comparison: Comparison,
     reference: str,
-    drawn: bool,
+    sound: NDArray[np.float32] | None,
 ) -> Iterator[Exhibit]:
-    """Leave what was compared, the curves that the card's metrics have asked, and the map where it is drawn."""
+    """Leave what was compared, the curves that the card's metrics have asked, and, given the item's sound [S], the map
+    and what is heard without its highest cells."""
     at = (100 * curves.shares).tolist()
     asked = answers(curves, columns, comparison, reference)
     for label, lines in (("curves", asked), ("distances", distances(curves, columns))):
         if lines:
             yield place.curve(label, Curve(AXIS, at, lines))
-    yield place.document("removal", removal(curves, columns))
+    gone = removal(curves, columns)
+    yield place.document("removal", gone)
     yield place.document("compared", compared(comparison, reference, curves.item.text))
-    if drawn:
+    if sound is not None:
         mean = curves.explanation.spectrogram.astype(np.float64).mean(0)
         yield place.picture("map", blend(curves.item.features, mean))
+        model, hz = curves.respondent.model, np.array(gone["hz"])
+        highest = ranks(mean, gone["tie_seed"]) < round(HEARD * mean.size)
+        for label, cells in (("without", highest), ("alone", ~highest)):
+            left = without(sound, model.sample_rate, cells, model.frame_rate, hz)
+            yield place.sound(label, left, model.sample_rate, f"the highest {HEARD:.0%} of cells, resynthesised")
 
 
 def removal(curves: Curves, columns: Sequence[Column]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from earwitness.metrics.band import sounding
 from earwitness.scoring import Setting, loading
 from earwitness.scoring.band import truth
 from earwitness.scoring.band.scoring import BandScoring, open_scoring
+from earwitness.scoring.files import read_arrays
 from earwitness.tracks.band import generate, loudness
 from manifests import manifest
 
@@ -148,6 +149,17 @@ def test_a_pair_differs_in_one_word_alone(opened: Patched, model: FakeBandModel)
             without = generate(model, item, prompt=item.without(index)).mel[0].numpy()
             assert difference == pytest.approx(np.abs(loudness(item.mel) - loudness(without)), abs=1e-4)
             assert difference.max() > 0.1
+
+
+def test_the_page_knows_the_frequencies_of_mel_bins_where_there_are_some(opened: Patched, model: FakeBandModel) -> None:
+    scoring = opened(records(model))
+    scoring.items()
+    path = next(scoring.originals.folder.glob("items-*"))
+    pages = read_arrays(path)[1]["page"].values()
+    assert all(len(page["hz"]) == model.bins and page["hz"] == sorted(page["hz"]) for page in pages)
+    model.has_frequency = False
+    scoring.originals._hz = None
+    assert scoring.originals._bins(model) == []
 
 
 def test_items_on_disk_are_the_items_that_were_made_and_lost_pairs_are_made_again(

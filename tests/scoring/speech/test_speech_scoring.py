@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from PIL import Image
 
@@ -305,11 +306,17 @@ def test_curves_and_the_mean_map_are_left_for_the_page(model: FakeSpeechModel, t
     assert scoring.score([(item, drawn(item))], tmp_path / "exhibits") == expected
     found = manifest(tmp_path / "exhibits", item.id)["exhibits"]
     assert [(each["kind"], each["label"]) for each in found] == [
+        ("sound", "alone"),
         ("document", "compared"),
         ("curve", "curves"),
         ("picture", "map"),
         ("document", "removal"),
+        ("sound", "without"),
     ]
+    alone, left = (soundfile.read(tmp_path / "exhibits" / found[place]["path"])[0] for place in (0, 5))
+    whole = scoring.record(item.id).audio(model.sample_rate)
+    assert np.corrcoef(left + alone, whole)[0, 1] > 0.95
+    found = found[1:]
     compared = json.loads((tmp_path / "exhibits" / found[0]["path"]).read_text())
     assert (compared["normaliser"], compared["errors"]) == ("unicode", 0)
     assert compared["wanted"] == compared["found"] == scoring.record(item.id).reference

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from earwitness.errors import InvalidItemError
+from earwitness.exhibits.gating import centres
 from earwitness.exhibits.manifest import ORIGINAL, write
 from earwitness.exhibits.writing import ItemExhibits
 from earwitness.explaining.batches import in_passes
@@ -58,6 +59,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
         super().__init__(setting, records)
         self.prior = Prior(self.folder / "prior.safetensors", setting)
         self._page: dict[str, dict[str, Any]] = {}
+        self._hz: list[float] | None = None
         self._pairs: dict[int, dict[str, Pairs]] = {}
 
     def make(self, records: Sequence[BandRecord], model: BandModel) -> tuple[list[BandItem], list[Problem]]:
@@ -78,7 +80,7 @@ class BandOriginals(Originals["BandRecord", BandItem]):
             items.append(item)
             pairs[item.id] = self._pair(item, clip, made, model)
             self._leave(item, clip, pairs[item.id], model)
-            self._page[item.id] = page_of(item, pairs[item.id], model)
+            self._page[item.id] = {**page_of(item, pairs[item.id], model), "hz": self._bins(model)}
         if records:
             arrays = {f"{item}/{name}": getattr(own, name) for item, own in pairs.items() for name in FIELDS}
             write_arrays(self._path(self._chunk_of(records[0])), arrays, {})
@@ -105,6 +107,15 @@ class BandOriginals(Originals["BandRecord", BandItem]):
             # One chunk at a time: sounds of all items would not fit where clips are long.
             self._pairs = {chunk: {item: Pairs(**arrays) for item, arrays in own.items()}}
         return self._pairs[chunk]
+
+    def _bins(self, model: BandModel) -> list[float]:
+        """Frequency of each mel bin (Hz), heard once; none where the model has no frequency axis."""
+        if self._hz is None:
+            self._hz = []
+            if model.has_frequency:
+                heard = centres(lambda audio: _mel(audio, model).T, model.sample_rate)
+                self._hz = [round(float(hz), 1) for hz in heard]
+        return self._hz
 
     def _path(self, chunk: int) -> Any:
         return self.folder / f"pairs-{chunk:04d}.safetensors"

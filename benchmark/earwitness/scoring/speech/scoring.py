@@ -113,8 +113,9 @@ class SpeechScoring(Items[SpeechRecord, "SpeechItem"]):
 
     def _exhibits(self, folder: Path, curves: Curves) -> Iterator[Exhibit]:
         item = curves.item.id
-        place, drawn = ItemExhibits(folder, item), self.is_among_first(item, DRAWN)
-        return shown.exhibits(place, curves, self.metrics, self.comparison, self.record(item).reference, drawn)
+        place, record = ItemExhibits(folder, item), self.record(item)
+        sound = record.audio(self.model.sample_rate) if self.is_among_first(item, DRAWN) else None
+        return shown.exhibits(place, curves, self.metrics, self.comparison, record.reference, sound)
 
     def _respond(
         self, curves: Curves, pairs: Sequence[tuple[SpeechItem, SpeechMap]]
