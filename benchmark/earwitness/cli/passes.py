@@ -12,5 +12,7 @@ Dtype = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(min=1, max=MOST_ROWS, help="Most rows a pass of a model; as many as fit by default. Same rows."),
+    typer.Option(
+        min=1, max=MOST_ROWS, help="Most rows a pass; as many as fit by default. Values stay the same but for rounding."
+    ),
 ]
