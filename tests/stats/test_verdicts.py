@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from earwitness.stats import verdicts
+from earwitness.stats import largest
 from earwitness.stats.paired import coarsest, inflation, standard_error
 from earwitness.stats.verdicts import Gains, Verdict, judged, order
 
@@ -170,5 +170,7 @@ def test_the_largest_of_all_pairs_is_that_of_a_literal_loop_however_many_are_wor
         for signs in some.astype(np.float64)
     ]
     for numbers in (1, 200, 10**6):
-        monkeypatch.setattr(verdicts, "IN_CACHE", numbers)
-        np.testing.assert_allclose(verdicts._largest_pair(some, first, second, norms, left), wanted, rtol=1e-5)
+        monkeypatch.setattr(largest, "IN_CACHE", numbers)
+        found, place = largest.largest_pair(some, first, second, norms, left, np.arange(len(some)))
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+        assert left.ravel()[place].all()

@@ -53,7 +53,7 @@ def open_run(folder: Path) -> StoredRun:
     recipe, rows = read_recipe(folder), read_run(folder)
     if not len(rows):
         raise EarwitnessError(f"{folder} is no run with rows; run the same command again")
-    found = fingerprint(rows)
+    found = fingerprint(rows, sorted_by_key=True)
     refuse_other_rows(rows, recipe, str(folder), found)
     refuse_unbelievable(rows, str(folder))
     declare_metrics(recipe)

@@ -210,13 +210,15 @@ def ordered(rows: pa.Table) -> pa.Table:
     return rows.sort_by([(column, "ascending") for column in KEY])
 
 
-def fingerprint(rows: pa.Table) -> str:
+def fingerprint(rows: pa.Table, sorted_by_key: bool = False) -> str:
     """SHA-256 of what two equal runs share: every column but the costs, sorted by key, values to the last bit.
 
-    The hash of the metric does not count in rows that have none, so that what older runs say of theirs holds.
+    sorted_by_key says that rows are as `ordered` leaves them and need not be sorted again. The hash of the metric does
+    not count in rows that have none, so that what older runs say of theirs holds.
     """
     old = not any(rows["metric_hash"].unique().to_pylist())
-    sorted_rows = ordered(rows.drop_columns([*COSTS, *(["metric_hash"] if old else [])]))
+    shared = rows.drop_columns([*COSTS, *(["metric_hash"] if old else [])])
+    sorted_rows = shared if sorted_by_key else ordered(shared)
     columns = [_encoded(name, sorted_rows[name].to_pylist()) for name in sorted(sorted_rows.column_names)]
     text = "".join("{" + ", ".join(record) + "}" for record in zip(*columns, strict=True))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from earwitness.stats.flips import DRAWS, ROUNDING, Signs, Under, max_t, signs, stepped_down
+from earwitness.stats.flips import DRAWS, ROUNDING, Under, max_t, signs, stepped_down
 from earwitness.stats.intervals import Array
+from earwitness.stats.largest import LargestPairs
 from earwitness.stats.multiplicity import holm
 from earwitness.stats.paired import cluster_sums, coarsest, inflation, sign_flip, standard_error
 from earwitness.stats.power import POWER
@@ -42,8 +43,6 @@ FEWEST_DRAWS = 2_000
 MOST_DRAWS = 200_000
 AT_ONCE = 8_000_000
 """Numbers that are held in memory at once."""
-IN_CACHE = 200_000
-"""Numbers that are worked on at once: more leave a processor's cache, and take several times as long."""
 Flags = NDArray[np.bool_]
 
 
@@ -166,12 +165,10 @@ def order(scores: Array, at_worst: Array, clusters: NDArray[np.int64], level: fl
     chunk = max(1, AT_ONCE // max(count * count, 1))
     own = ~np.eye(count, dtype=bool)
 
-    def largest(left: Flags) -> Array:
-        found = [_largest_pair(some, first, second, norms, left & own) for some in signs(len(first), draws, 0, chunk)]
-        return np.concatenate(found)
+    pairs = LargestPairs(lambda: signs(len(first), draws, 0, chunk), first, second, norms)
 
     seen = np.where(own, _statistics(first.sum(axis=0), second.sum(axis=0), norms), -np.inf) / factor
-    better, limit = stepped_down(seen, largest, level)
+    better, limit = stepped_down(seen, lambda left: pairs(left & own), level)
     sizes = np.bincount(way).astype(np.float64)
     narrowest = float(factor.min(initial=np.inf, where=own))
     reach = sizes.sum() / np.sqrt((sizes**2).sum()) / narrowest if len(sizes) else 0.0
@@ -257,32 +254,6 @@ def _statistics(first: Array, second: Array, norms: Array) -> Array:
     difference = first[..., :, None] - second[..., None, :]
     found: Array = np.divide(difference, norms, out=np.zeros_like(difference), where=norms > ROUNDING)
     return found
-
-
-def _largest_pair(some: Signs, first: Array, second: Array, norms: Array, left: Flags) -> Array:
-    """[R] the largest statistic of the pairs that are left, under sign assignments [R, C]."""
-    rows, columns = np.nonzero(left)
-    if not len(rows):
-        return np.full(len(some), -np.inf)
-    one, other = some @ first.astype(np.float32), some @ second.astype(np.float32)
-    few = len(rows) < left.size // 2
-    weight = _reciprocal(norms[rows, columns]) if few else np.where(left, _reciprocal(norms), np.float32(np.nan))
-    step = max(1, IN_CACHE // max(weight.size, 1))
-    found = np.empty(len(some))
-    for start in range(0, len(some), step):
-        block = slice(start, start + step)
-        if few:
-            difference = np.take(one[block], rows, axis=1) - np.take(other[block], columns, axis=1)
-        else:
-            difference = one[block, :, None] - other[block, None, :]
-        difference *= weight
-        found[block] = np.fmax.reduce(difference.reshape(len(difference), -1), axis=1)
-    return found
-
-
-def _reciprocal(norms: Array) -> NDArray[np.float32]:
-    inverse: Array = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > ROUNDING)
-    return inverse.astype(np.float32)
 
 
 def _norms(first: Array, second: Array) -> Array:
