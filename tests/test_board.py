@@ -1,7 +1,9 @@
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -487,3 +489,42 @@ def test_the_export_is_one_page_with_the_ranking_and_asks_no_other_host(tmp_path
     assert "http" not in page
     link = re.search(r'<audio controls [^>]*src="([^"]+)"', page)[1]
     assert (tmp_path / "export" / link).is_file()
+
+
+def changed_by(statement: str, folder: Path) -> bool:
+    """Whether a database of a board's name that a statement was run on is written anew by the next build."""
+    tables = {"t": pa.table({"x": [1.0, None, math.nan], "y": ["a", "b", None]}), "u": pa.table({"z": [1]})}
+    path = store.write(tables, folder)
+    with closing(duckdb.connect(str(path))) as connection:
+        connection.execute(statement)
+    before = path.stat().st_ino
+    assert store.write(tables, folder) == path
+    with closing(store.connect(path)) as connection:
+        assert connection.execute("SELECT x, y FROM t").fetchall()[:2] == [(1.0, "a"), (None, "b")]
+        assert connection.execute("SELECT z FROM u").fetchall() == [(1,)]
+    return path.stat().st_ino != before
+
+
+def test_the_same_board_is_not_written_twice(tmp_path: Path) -> None:
+    assert not changed_by("SELECT 1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE t SET x = 2 WHERE y = 'a'", "UPDATE t SET x = 0 WHERE x IS NULL", "DELETE FROM t WHERE y IS NULL",
+        "INSERT INTO t VALUES (1, 'c')", "DROP TABLE u", "CREATE TABLE v (x INTEGER)", "CREATE VIEW v AS SELECT 1",
+        "ALTER TABLE u RENAME z TO w; ALTER TABLE u ADD z BIGINT DEFAULT 1", "ALTER TABLE u ALTER z TYPE DOUBLE",
+        "DROP TABLE u; CREATE VIEW u AS SELECT 1::BIGINT AS z",
+    ],
+)  # fmt: skip
+def test_a_database_of_the_same_name_with_other_content_is_written_anew(statement: str, tmp_path: Path) -> None:
+    assert changed_by(statement, tmp_path)
+
+
+def test_half_a_database_of_the_same_name_is_written_anew(tmp_path: Path) -> None:
+    tables = {"t": pa.table({"x": [1]})}
+    path = store.write(tables, tmp_path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with closing(store.connect(store.write(tables, tmp_path))) as connection:
+        assert connection.execute("SELECT x FROM t").fetchall() == [(1,)]

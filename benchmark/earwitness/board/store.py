@@ -33,16 +33,17 @@ class _Pointer(BaseModel):
 def write(tables: Mapping[str, pa.Table], board: Path) -> Path:
     """Write tables as a new database and point to it; a page that reads the old one goes on undisturbed.
 
+    A database that holds just these tables already stays as it is, since DuckDB writes the same content otherwise each
+    time, and who keeps a board's history would keep it for nothing.
+
     Raises EarwitnessError where the folder cannot be written.
     """
     name = f"board-{content_hash(tables)}.duckdb"
     try:
         before = _pointed(board)
-        with atomic_write(board / name) as temporary, closing(duckdb.connect(str(temporary))) as connection:
-            for table, content in tables.items():
-                connection.register("content", content)
-                connection.execute(f'CREATE TABLE "{table}" AS SELECT * FROM content')
-                connection.unregister("content")
+        if not _kept(tables, board / name):
+            with atomic_write(board / name) as temporary, closing(duckdb.connect(str(temporary))) as connection:
+                _fill(connection, tables)
         _point(board, name)
     except (OSError, ValueError, duckdb.Error) as error:
         reason = getattr(error, "strerror", None) or error
@@ -90,6 +91,39 @@ def records(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any)
     cursor = connection.cursor().execute(query, list(parameters))
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
+    for table, content in tables.items():
+        connection.register("content", content)
+        connection.execute(f'CREATE TABLE "{table}" AS SELECT * FROM content')
+        connection.unregister("content")
+
+
+def _kept(tables: Mapping[str, pa.Table], database: Path) -> bool:
+    """Whether a database holds just these tables; its name is no evidence, since anyone may have written it."""
+    try:
+        os.utime(database)
+        with closing(connect(database)) as there, closing(there.cursor()) as cursor:
+            names = cursor.execute(
+                "SELECT table_name FROM duckdb_tables() UNION SELECT NULL FROM duckdb_views() WHERE NOT internal"
+            )
+            return {name for (name,) in names.fetchall()} == set(tables) and all(
+                _holds(cursor, *each) for each in tables.items()
+            )
+    except (OSError, EarwitnessError, duckdb.Error):
+        return False
+
+
+def _holds(connection: duckdb.DuckDBPyConnection, table: str, content: pa.Table) -> bool:
+    connection.register("content", content)
+    columns = [connection.execute(f'DESCRIBE SELECT * FROM "{each}"').fetchall() for each in (table, "content")]
+    if columns[0] != columns[1]:
+        return False
+    query = f'SELECT count(*) FROM "{table}" one POSITIONAL JOIN content other WHERE one IS DISTINCT FROM other'
+    different = connection.execute(query).fetchall()
+    connection.unregister("content")
+    return different == [(0,)]
 
 
 def _drop_stale(board: Path, kept: set[str | None]) -> None:
