@@ -154,5 +154,5 @@ def test_the_image_of_the_space_serves_a_board_that_lies_alone(served: str) -> N
 def test_the_card_of_the_static_space_is_one_that_the_hub_takes() -> None:
     from huggingface_hub import SpaceCard
 
-    card = SpaceCard(f"---\n{block('yaml', 'sdk: static')}---\n")
-    assert (card.data.sdk, card.data.title) == ("static", "Earwitness")
+    said = SpaceCard(f"---\n{block('yaml', 'sdk: static')}---\n").data.to_dict()
+    assert (said["sdk"], said["title"]) == ("static", "Earwitness")
