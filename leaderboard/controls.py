@@ -17,7 +17,7 @@ def against(picked: Record, entrants: list[Record], measured: list[Record]) -> N
     controls = [entrant["entrant"] for entrant in entrants if entrant["entrant"] in names]
     if not controls:
         return
-    st.subheader("Who beats the controls?")
+    st.header("Who beats the controls?")
     control = pick("Control", controls, "control", controls[0], str)
     sql = "SELECT * FROM contrasts WHERE task_key = ? AND control = ? AND gain IS NOT NULL"
     compared = query(sql, picked["task_key"], control)

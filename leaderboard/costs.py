@@ -21,7 +21,7 @@ def cost(picked: Record, entrants: list[Record]) -> None:
     )
     if not points:
         return
-    st.subheader("What does it cost?")
+    st.header("What does it cost?")
     unit = st.segmented_control(
         "Cost", list(COSTS), default=next(iter(COSTS)), key="cost", bind="query-params",
         label_visibility="collapsed", required=True,

@@ -22,7 +22,7 @@ def parts(measured: list[Record], left: list[Record]) -> None:
     if len(made) < 2:
         return
     largest = max(made, key=lambda metric: float(metric["share"]))
-    st.subheader("What makes the score?")
+    st.header("What makes the score?")
     says = (
         f"**{largest['metric']}** carries {100 * largest['share']:.0f} % of the score's variance between entrants, "
         "more than any other metric."
@@ -45,14 +45,14 @@ def parts(measured: list[Record], left: list[Record]) -> None:
 
 def without(left: list[Record], entrants: list[Record]) -> None:
     """Places without each metric of the score."""
-    st.subheader("Places without each metric")
+    st.header("Places without each metric")
     st.caption("Places by the score of the other metrics alone, in brackets the ranks that are not ruled out.")
     _places({row["metric"]: f"without {row['metric']}" for row in left}, "metric", left, entrants)
 
 
 def survival(found: list[Record], entrants: list[Record]) -> None:
     """Ranks under other judges and removal operators."""
-    st.subheader("Ranks under a change")
+    st.header("Ranks under a change")
     st.caption(
         "Places under another judge, removal, mask or comparison; τ (Kendall's) compares with the same headline "
         "metrics, in brackets with where it would lie by chance if those who share a place were tied."

@@ -21,7 +21,7 @@ def across(tasks: list[Record], shown: set[str]) -> None:
     }
     if not scopes:
         return
-    st.subheader("Across tasks")
+    st.header("Across tasks")
     options = sorted(scopes, key=lambda scope: (scope != EVERY, scope))
     scope = options[0]
     if len(options) > 1:

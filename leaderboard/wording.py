@@ -86,13 +86,26 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
-def without_images(text: str) -> str:
-    """A page of somebody else's in Markdown, without pictures: they would be fetched from wherever it says.
+def as_section(text: str) -> str:
+    r"""A page of somebody else's in Markdown as a part of ours.
 
-    >>> without_images("![seen](https://example.org/a.png) and [a link](https://example.org)")
+    It has no pictures, which would be fetched from wherever it says, and its headings are a level lower, since a page
+    has one title; what is fenced as code stays.
+
+    >>> as_section("![seen](https://example.org/a.png) and [a link](https://example.org)")
     '[seen](https://example.org/a.png) and [a link](https://example.org)'
+    >>> as_section("# Mine\n~~~\n# not a heading\n~~~")
+    '## Mine\n~~~\n# not a heading\n~~~'
     """
-    return re.sub(r"!(?=\[)", "", text)
+    fence, lines = "", []
+    for line in re.sub(r"!(?=\[)", "", text).splitlines():
+        mark = re.match(r" {0,3}(```+|~~~+)", line)
+        if mark and not fence:
+            fence = mark.group(1)
+        elif fence and line.strip().startswith(fence):
+            fence = ""
+        lines.append(f"#{line}" if not fence and re.match(r"#{1,5}\s", line) else line)
+    return "\n".join(lines)
 
 
 def inert(text: str) -> str:

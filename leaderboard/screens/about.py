@@ -55,11 +55,11 @@ def show() -> None:
     st.markdown(
         "Does the explanation say what the model actually heard? Here it is measured, and said how sure that is."
     )
-    st.subheader("How to read this")
+    st.header("How to read this")
     st.markdown(READING)
-    st.subheader("What it does not say")
+    st.header("What it does not say")
     st.markdown(LIMITS)
-    st.subheader("How to cite it")
+    st.header("How to cite it")
     st.code(CITATION % (installed, "" if file is None else file.stem), language="bibtex", wrap_lines=True)
     st.caption("Name the task with its version and the submission with its hash: both stand on their pages.")
     licences = query("SELECT DISTINCT licence FROM submissions WHERE licence <> '' ORDER BY licence")

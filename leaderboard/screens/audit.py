@@ -69,7 +69,7 @@ def table(picked: Record) -> None:
     st.dataframe(frame, hide_index=True, height="content", column_config=COLUMNS, placeholder="–")
     flagged = [row for row in found if row["flags"]]
     if flagged:
-        st.subheader("What speaks against which")
+        st.header("What speaks against which")
         for row in flagged:
             st.markdown("\n".join([f"**`{row['metric']}`**", *(f"* {flag}" for flag in row["flags"])]))
 

@@ -80,7 +80,7 @@ def shown_as(record: Record, what: str) -> float | str | None:
 def scores(found: list[Record], shown: list[Record]) -> None:
     """Each submission on each task: its score, the interval, the group with the ranks, or what it costs."""
     keys = [record["task_key"] for record in found]
-    st.subheader("Scores on each task")
+    st.header("Scores on each task")
     what = st.segmented_control(
         "Shown of each", list(READING), default=SCORE, key="cells", bind="query-params", required=True
     ) or SCORE  # fmt: skip

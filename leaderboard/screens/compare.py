@@ -144,7 +144,7 @@ def items(picked: Record, first: str, second: str, metric: Record) -> None:
 def matrix(picked: Record, measured: list[Record]) -> None:
     """Every submission against every other one."""
     options = [SCORE, *(metric["metric"] for metric in measured if metric["direction"] != "none")]
-    st.subheader("Everybody against everybody")
+    st.header("Everybody against everybody")
     box, _ = st.columns(2)
     with box:
         by = pick("By", options, "by", SCORE if pairs(picked["task_key"], SCORE) else options[min(1, len(options) - 1)])
@@ -175,7 +175,7 @@ def show() -> None:
     by_metrics(picked, *chosen, measured)
     told = {metric["metric"]: metric for metric in measured if metric["direction"] != "none"}
     if told:
-        st.subheader("Where do they differ most?")
+        st.header("Where do they differ most?")
         main = picked["main_metric"] if picked["main_metric"] in told else next(iter(told))
         box, _ = st.columns(2)
         with box:

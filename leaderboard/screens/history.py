@@ -40,7 +40,7 @@ TABLES = {
 def show() -> None:
     st.title("What changed?")
     for title, (caption, sql) in TABLES.items():
-        st.subheader(title)
+        st.header(title)
         st.caption(caption)
         found = query(sql)
         if found:

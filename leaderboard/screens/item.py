@@ -70,7 +70,7 @@ def go_to(item: str) -> None:
 
 
 def original(item: Record, view: Any) -> None:
-    st.subheader(inert(view.title(parsed(item["fields"]) or {}) or item["item"]))
+    st.title(inert(view.title(parsed(item["fields"]) or {}) or item["item"]))
     if item["problem"]:
         st.warning(f"This item cannot be explained: {inert(item['problem'])}")
     if not view.ORIGINAL:
@@ -140,7 +140,7 @@ def values(picked: Record, item: Record, entrants: list[str]) -> None:
     }
     if not rows:
         return
-    st.subheader("Values on this item")
+    st.header("Values on this item")
     headline = [rows[m["metric"]] for m in metrics(picked["task_key"]) if m["headline"] and m["metric"] in rows]
     _numbers(headline)
     with st.expander(f"All {len(rows)} metrics", expanded=not headline):

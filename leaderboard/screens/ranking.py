@@ -159,7 +159,7 @@ def curves(picked: Record, entrants: list[Record], measured: list[Record]) -> No
     known = {metric: share for metric, share in shares.items() if share is not None}
     if len(set(known.values())) < 2:
         return
-    st.subheader("At other masses")
+    st.header("At other masses")
     st.caption("Every explanation keeps the same share of words in every frame: a dense one gains nothing by density.")
     order = [entrant["entrant"] for entrant in entrants]
     preset = [e for n, e in enumerate(order) if n < 4 or e == picked["floor"]]
@@ -196,7 +196,7 @@ def failures(picked: Record) -> None:
         picked["task_key"],
     )
     if found:
-        st.subheader("Failed items")
+        st.header("Failed items")
         st.caption(f"{plural(len(found), 'explanation')} failed; each counts as the random explainer's.")
         st.dataframe(pd.DataFrame(found), hide_index=True)
 
@@ -234,7 +234,7 @@ def held_out(picked: Record) -> None:
     )
     if not found:
         return
-    st.subheader("Held-out items")
+    st.header("Held-out items")
     rows = [
         {
             "Submission": record["entrant"] + (f" {beside.FLAG}" if beside.flagged(found, record["entrant"]) else ""),

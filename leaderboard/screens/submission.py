@@ -7,7 +7,7 @@ import streamlit as st
 from life import citation, of_entrant, tries
 from reading import Record, parsed, query, task
 from state import pick
-from wording import inert, number, plain, plural, rank_interval, without_images
+from wording import as_section, inert, number, plain, plural, rank_interval
 
 from earwitness.board.cells import in_words
 from earwitness.submission_card import ANONYMOUS
@@ -50,7 +50,7 @@ def placings(record: Record) -> None:
         WHERE submission = ? AND submission_hash = ? ORDER BY task_key
     """
     found = query(sql, record["submission"], record["submission_hash"])
-    st.subheader("Results")
+    st.header("Results")
     rows = [
         {
             "Task": row["task_key"],
@@ -81,7 +81,7 @@ def reproduce(entrant: str) -> None:
     )
     if not found:
         return
-    st.subheader("Make it again")
+    st.header("Make it again")
     commits = {str((parsed(row["recipe"]).get("git") or {}).get("commit") or "")[:10] for row in found} - {""}
     at = f", at commit {', '.join(sorted(commits))}" if commits else ""
     st.caption(f"Explains and scores as here{at}; the same seeds give the same rows on the same kind of machine.")
@@ -95,7 +95,7 @@ def sanity(entrant: str) -> None:
     )
     if not found:
         return
-    st.subheader("Sanity")
+    st.header("Sanity")
     for row in found:
         if row["flag"]:
             st.warning(plain(row["flag"]))
@@ -134,7 +134,7 @@ def show() -> None:
     sanity(chosen)
     if record["readme"]:
         st.divider()
-        st.markdown(without_images(record["readme"]))
+        st.markdown(as_section(record["readme"]))
 
 
 show()

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from life import on_task
 from reading import Record, metrics, parsed, task
-from wording import ARROWS, inert, plural, unsigned, with_interval, without_images
+from wording import ARROWS, as_section, inert, plural, unsigned, with_interval
 
 from earwitness.board.cells import in_words
 
@@ -47,7 +47,7 @@ def _extra(parameters: Record) -> str:
 def ends(picked: Record) -> None:
     """Floor and ceiling of each metric."""
     measured = metrics(picked["task_key"])
-    st.subheader("Floors and ceilings")
+    st.header("Floors and ceilings")
     st.caption(
         "The floor is the random explainer; the ceiling is the best explanation that search finds, the truth "
         "among them. Where the truth itself is scored as an explanation, it has a column of its own. "
@@ -87,7 +87,7 @@ def ends(picked: Record) -> None:
 def certificate(picked: Record) -> None:
     """What interventions on the model showed of the truth."""
     found = parsed(picked["certificate"])
-    st.subheader("Certificate")
+    st.header("Certificate")
     if found is None:
         st.caption("No certificate is stored with this task: nothing that its data say was tried on its model.")
         return
@@ -143,7 +143,7 @@ def show() -> None:
     certificate(picked)
     if picked["readme"]:
         st.divider()
-        st.markdown(without_images(picked["readme"]))
+        st.markdown(as_section(picked["readme"]))
     if card:
         with st.expander("The card"):
             st.json(card, expanded=1)

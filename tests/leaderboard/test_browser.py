@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -187,6 +188,7 @@ def test_axe_finds_nothing_serious_in_the_exported_page(browser, planted_board, 
     look(browser, page.as_uri(), scheme, "table")
     browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert not complaints(browser, "html")
+    headings_in_order(browser)
     faint = "document.querySelectorAll('small').forEach(each => each.style.opacity = 0.2)"
     browser.execute_script(faint)
     assert any(line.startswith("color-contrast") for line in complaints(browser, "html")), "it would find it"
@@ -272,15 +274,25 @@ def test_each_page_opens_to_its_end_on_a_phone_and_nothing_leaves_its_sides(addr
     phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     try:
-        look(browser, f"{address}/{screen}?task=planted", "light", "h1, h3")
+        look(browser, f"{address}/{screen}?task=planted", "light", "h1")
         wait(lambda: says in seen(browser))
         wide = "return Math.max(...[document.documentElement, ...document.querySelectorAll('section')]"
         assert browser.execute_script(f"{wide}.map(each => each.scrollWidth))") <= 390
         assert not browser.find_elements(By.CSS_SELECTOR, "[data-testid=stException]")
+        headings_in_order(browser)
         assert not console(browser)
         assert hosts(browser) <= {"localhost"}
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def headings_in_order(browser: webdriver.Chrome) -> None:
+    """One heading is the page's, the first, and none skips a level."""
+    script = "return Array.from(document.querySelectorAll('h1, h2, h3, h4, h5, h6')).map(each => +each.tagName[1])"
+    levels = browser.execute_script(script)
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(below - above <= 1 for above, below in itertools.pairwise(levels)), levels
 
 
 def console(browser: webdriver.Chrome) -> list[str]:

@@ -300,6 +300,6 @@ def test_the_whole_page_reads_what_scoring_left(tmp_path: Path, monkeypatch: pyt
     app = AppTest.from_file(str(page), default_timeout=60).run()
     app.switch_page("screens/item.py").run()
     assert not app.exception, app.exception
-    assert app.subheader[0].value == "Continuous latents, 60 training clips"
+    assert app.title[0].value == "Continuous latents, 60 training clips"
     assert len(app.get("audio")) == 2, "one clip and one steered sound are kept"
     assert "The sound that is explained" not in captions(app)

@@ -44,7 +44,7 @@ def opened(app: AppTest, name: str) -> AppTest:
 
 
 def text(app: AppTest) -> str:
-    parts = [*app.title, *app.subheader, *app.caption, *app.markdown, *app.info, *app.error, *app.warning, *app.success]
+    parts = [*app.title, *app.header, *app.caption, *app.markdown, *app.info, *app.error, *app.warning, *app.success]
     return "\n".join(str(part.value) for part in parts)
 
 
