@@ -55,13 +55,13 @@ def earwitness(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         ((*RUN, "--fresh", "9" * 30), "less than or equal to 9223372036854775807"),
         ((*RUN, "--held-out", "secret"), "task micro_prompt has no held-out items"),
         ((*RUN, "--held-out", "secret", "--fresh", "7"), "--fresh and --held-out each name other items"),
-        ((*RUN, "--task", ""), "--task names nothing"),
-        ((*RUN, "--task", ","), "--task names nothing"),
-        ((*RUN, "--task", LONG), "no task is called 'xxx"),
-        ((*RUN, "--task", "a\0b"), "no task is called 'a\\x00b'"),
-        ((*RUN, "--task", "a\nb\x1b[2J"), "no task is called 'a\\nb\\x1b[2J'"),
-        ((*RUN, "--submission", LONG), "no submission is called 'xxx"),
-        ((*RUN, "--submission", "all,random"), "name `all` alone, or the others"),
+        (("run", "--submission", "random", "--task", ""), "--task names nothing"),
+        (("run", "--submission", "random", "--task", ","), "--task names nothing"),
+        (("run", "--submission", "random", "--task", LONG), "no task is called 'xxx"),
+        (("run", "--submission", "random", "--task", "a\0b"), "no task is called 'a\\x00b'"),
+        (("run", "--submission", "random", "--task", "a\nb\x1b[2J"), "no task is called 'a\\nb\\x1b[2J'"),
+        (("run", "--task", "micro_prompt", "--submission", LONG), "no submission is called 'xxx"),
+        (("run", "--task", "micro_prompt", "--submission", "all,random"), "name `all` alone, or the others"),
         ((*RUN, "--device", "CPU"), "devices: auto, cpu, cuda"),
         ((*RUN, "--dtype", "float16"), "no dtype is called 'float16'; dtypes: float32, bfloat16"),
         ((*RUN, "--dtype", LONG), "dtypes: float32, bfloat16"),
@@ -133,6 +133,23 @@ def test_what_cannot_be_meant_is_one_line_and_leaves_nothing(
     assert says in err
     assert "Errno" not in err
     assert sorted(Path.cwd().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("run --task micro_prompt --submission random --submission=attention", "--submission"),
+        ("board --runs one --runs two", "--runs"),
+        ("explain --task a --task b --submission random --prompt x", ""),
+        ("check --base HEAD --task one --task two", "--task"),
+    ],
+)
+def test_an_option_that_takes_a_list_is_refused_where_it_stands_twice(
+    earwitness: Earwitness, line: str, option: str
+) -> None:
+    code, out, err = earwitness(*line.split())
+    assert (code, out) == (2, "")
+    assert (f"{option} is given 2 times; name all in one, with commas" in err) is bool(option)
 
 
 def test_a_device_that_is_not_here_is_refused_before_anything_is_made(

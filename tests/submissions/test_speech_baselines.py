@@ -22,9 +22,11 @@ from speech_baselines import (
 
 ISSUE = (
     "random energy attention gradient_input integrated_gradients occlusion word_lime rise spes spes_2k spes_sigma_1 "
-    "smooth_grad expected_gradients shapley_sampling attention_rollout word_times"
+    "smooth_grad expected_gradients shapley_sampling attention_rollout word_times spes_gradients"
 )
-STOCHASTIC = "random word_lime rise spes spes_2k spes_sigma_1 smooth_grad expected_gradients shapley_sampling"
+STOCHASTIC = (
+    "random word_lime rise spes spes_2k spes_sigma_1 spes_gradients smooth_grad expected_gradients shapley_sampling"
+)
 DRAWS = set(STOCHASTIC.split())
 
 

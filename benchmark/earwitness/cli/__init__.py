@@ -15,6 +15,7 @@ import typer
 
 from earwitness.cli import audit, baseline, board, cards, check, explain, items, run, submit, train
 from earwitness.cli.faults import report
+from earwitness.cli.once import OnceCommand
 from earwitness.cli.output import one_line_of
 from earwitness.errors import FAULT, USAGE, EarwitnessError, shortened
 from earwitness.version import VERSION
@@ -101,12 +102,12 @@ for verb in (
     train.train,
     audit.audit,
 ):
-    app.command()(interruptible(verb))
+    app.command(cls=OnceCommand)(interruptible(verb))
 baselines = typer.Typer(
     name="baseline", help="What `check` compares with.", no_args_is_help=True, rich_markup_mode=None
 )
 baselines.callback()(lambda: None)
-baselines.command()(interruptible(baseline.update))
+baselines.command(cls=OnceCommand)(interruptible(baseline.update))
 app.add_typer(baselines)
 
 
