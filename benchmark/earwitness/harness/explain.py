@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from earwitness.tracks import Item
 
 SHARD = 16
-"""Consecutive items of one submission that are explained, stored and scored together."""
+"""Consecutive items of one submission that are explained, stored and scored together, at most."""
+SHARD_SECONDS = 7200.0
+"""CPU seconds that explaining a shard may take by the task's budget; a shard that is cut off is begun anew."""
 COPIES = 3
 """Of a model in float32 that a box has room for beside what any box has."""
 
@@ -57,17 +59,26 @@ class Explained:
     cost: Cost
 
 
-def shards(items: Mapping[int, Sequence[Item]]) -> list[Shard]:
+def shard_size(seconds: float) -> int:
+    """Items of a shard of a task whose budget leaves an explanation so many CPU seconds.
+
+    >>> [shard_size(seconds) for seconds in (60.0, 300.0, 600.0, 3600.0, 14400.0)]
+    [16, 16, 12, 2, 1]
+    """
+    return max(1, min(SHARD, int(SHARD_SECONDS // seconds)))
+
+
+def shards(items: Mapping[int, Sequence[Item]], size: int = SHARD) -> list[Shard]:
     """The items in shards, under one explainer seed after the other; their order tells nothing of the dataset's."""
     first = next(iter(items), 0)
     return [
         Shard(
             f"{start:05d}" if seed == first else f"{start:05d}{OF_SEED}{seed}",
-            tuple(some[start : start + SHARD]),
+            tuple(some[start : start + size]),
             seed,
         )
         for seed, some in ((seed, sorted(some, key=alias)) for seed, some in items.items())
-        for start in range(0, len(some), SHARD)
+        for start in range(0, len(some), size)
     ]
 
 

@@ -185,7 +185,7 @@ def _taken(job: Any, said: dict[str, Any]) -> Any:
     """The result of a job from what a worker said; raises EarwitnessError where its files are not here."""
     if "shards" in said:
         parts = tuple(Shard(name, cast("Any", tuple(map(ItemName, ids))), seed) for name, seed, ids in said["shards"])
-        return Prepared({}, tuple(Problem(*each) for each in said["problems"]), said["device"], parts)
+        return Prepared({}, tuple(Problem(*each) for each in said["problems"]), said["device"], named=parts)
     for name, (place, digest) in said["files"].items():
         _seal(Path(name), place, digest)
     return said.get("failed")

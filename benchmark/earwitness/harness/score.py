@@ -42,13 +42,15 @@ class Prepared:
     """By the number of the explainer seed that they carry, in the run's order."""
     problems: tuple[Problem, ...]
     device: str
+    size: int = explain.SHARD
+    """Items of a shard."""
     named: tuple[Shard, ...] = ()
     """The shards, of which only names are known, where the items are with workers elsewhere."""
 
     @property
     def shards(self) -> list[Shard]:
         """All shards of a run, in their order."""
-        return explain.shards(self.items) if self.items else list(self.named)
+        return explain.shards(self.items, self.size) if self.items else list(self.named)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ def prepare(run: Run) -> Prepared:
     with at_most(run.arguments.batch_size), room(f"the originals of {run.task.id}"):
         items, problems = opened.items()
     seeded = {seed: tuple(opened.seeded(item, seed) for item in items) for seed in run.arguments.explainer_seeds}
-    return Prepared(seeded, tuple(problems), resolved.device)
+    size = explain.shard_size(run.task.card.budget.seconds)
+    return Prepared(seeded, tuple(problems), resolved.device, size)
 
 
 def resolve(setting: Setting) -> Setting:

@@ -188,6 +188,27 @@ def test_the_published_grid_beside_a_fine_one_is_that_of_a_card_at_it(model: Fak
     assert values["fine"]["deletion_wer@mean+reference"].value != pytest.approx(card)
 
 
+def test_of_tokens_that_are_drawn_curves_are_those_among_all(model: FakeSpeechModel, tmp_path: Path) -> None:
+    whole, few = task(tmp_path / "whole"), task(tmp_path / "few", scoring={"tokens": 2})
+    one, other = measured(whole), measured(few)
+    assert {name for name in one if one[name] != other[name]} == {
+        "deletion_token@mean",
+        "deletion_token_others@marginal",
+    }
+    every, some = opened(whole, tmp_path / "one"), opened(few, tmp_path / "other")
+    seen = set()
+    for item in every.items()[0]:
+        curves = some.curves(item, drawn(item))
+        assert curves.drawn.tolist() == sorted(set(curves.drawn.tolist()))
+        assert len(curves.drawn) == min(2, len(item.tokens))
+        assert curves.drawn.tolist() == some.curves(item, drawn(item, 1)).drawn.tolist(), "the same for every entrant"
+        expected = every.curves(item, drawn(item)).probabilities(Fill.MEAN)[np.ix_(curves.drawn, curves.drawn)]
+        np.testing.assert_allclose(curves.probabilities(Fill.MEAN), expected, atol=1e-7)
+        seen |= set(curves.drawn.tolist())
+        assert [value.status for value in some.score([(item, drawn(item))])[0]]
+    assert len(seen) > 2
+
+
 def test_what_every_map_leaves_alike_is_asked_once(
     model: FakeSpeechModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,9 +70,12 @@ class InsertionBleu(Transcripts):
 
 @dataclass(frozen=True)
 class TokenProbabilities(SpeechResponse):
-    """The probability [O, O, Q] of token j as the cells of token k's own map are removed, and the shares."""
+    """The probability [O, O, Q] of token j as the cells of token k's own map are removed, and the shares.
 
-    goes_by: ClassVar[tuple[str, ...]] = ("grid",)
+    Of the tokens that were drawn, where the card's `tokens` says so.
+    """
+
+    goes_by: ClassVar[tuple[str, ...]] = ("grid", "tokens")
     fill: Fill = Fill.MEAN
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from earwitness.scoring.speech.grids import GRIDS
-from earwitness.scoring.speech.removal import fill_seed, gone, ranks, tie_seed, without
+from earwitness.scoring.speech.removal import fill_seed, gone, ranks, tie_seed, token_seed, without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +39,15 @@ class Curves:
         """Shares [Q] of cells at the points of a curve."""
         return np.array(GRIDS[self.comparison.grid])
 
+    @cached_property
+    def drawn(self) -> NDArray[np.int64]:
+        """The K tokens whose own maps are put to the test, in order: all O, or as many as the comparison says."""
+        count, most = len(self.item.tokens), self.comparison.tokens
+        if most is None or count <= most:
+            return np.arange(count)
+        rng = np.random.default_rng(token_seed(self.seed_key, self.item.id))
+        return np.sort(rng.choice(count, most, replace=False))
+
     def transcripts(self, fill: Fill, insertion: bool) -> list[str]:
         """Transcripts at each share of cells removed, or put back, by the mean map over tokens.
 
@@ -55,15 +64,15 @@ class Curves:
         return self._without(fill, gone(self._sentence_ranks, self.shares) != insertion)
 
     def probabilities(self, fill: Fill) -> NDArray[np.float64]:
-        """[O, O, Q]: probability of token j as the cells of token k's own map are removed."""
+        """[K, K, Q]: probability of token j as the cells of token k's own map are removed, of the tokens drawn."""
         if fill not in self._probabilities:
-            count, shares = len(self.item.tokens), self.shares
-            found = np.empty((count, count, len(shares)))
-            for k, cells in enumerate(self.explanation.spectrogram):
+            drawn, shares = self.drawn, self.shares
+            found = np.empty((len(drawn), len(drawn), len(shares)))
+            for k, cells in enumerate(self.explanation.spectrogram[drawn]):
                 # With no cell removed, and with all of them, every map leaves the same: the first one's answers serve.
                 asked = (k == 0) | ((shares > 0) & (shares < 1))
                 rows = self._without(fill, gone(ranks(cells, self._ties), shares[asked]))
-                found[k][:, asked] = self.respondent.probabilities(self.item, rows).T
+                found[k][:, asked] = self.respondent.probabilities(self.item, rows).T[drawn]
                 found[k][:, ~asked] = found[0][:, ~asked]
             self._probabilities[fill] = found
         return self._probabilities[fill]

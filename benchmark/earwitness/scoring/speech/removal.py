@@ -104,3 +104,8 @@ def fill_seed(seed_key: str, item: str, fill: Fill) -> int:
 def tie_seed(seed_key: str, item: str) -> int:
     """Seed of the order of an item's equal cells."""
     return derive(seed_key, item, "ties")
+
+
+def token_seed(seed_key: str, item: str) -> int:
+    """Seed of which tokens of an item are drawn, where not all are put to the test."""
+    return derive(seed_key, item, "tokens")

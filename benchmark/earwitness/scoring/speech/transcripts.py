@@ -42,6 +42,10 @@ class Comparison:
     """Tokens that a transcript of what is left of a sound may have, as a multiple of those of the whole sound's: what
     is heard in scraps can go on for ever, and counts as all wrong long before that."""
 
+    tokens: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Tokens of an utterance whose own maps are put to the test, drawn at random, the same for every entrant; all of
+    them where it is not given. Each costs a curve, and a model that hears long windows may have no time for all."""
+
     def most_tokens(self, original: int) -> int:
         """Most tokens of a transcript of what is left, where the whole sound's has so many; never under `LEAST`.
 
