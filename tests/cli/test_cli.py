@@ -134,7 +134,8 @@ def test_a_card_is_shown_whole(earwitness) -> None:
     assert "control" in out
 
 
-RUN = ("run", "--task", "musicgen_musiccaps", "--submission", "random")
+TASK = ("run", "--task", "musicgen_musiccaps")
+RUN = (*TASK, "--submission", "random")
 
 
 def test_without_slurm_a_run_by_it_is_refused_in_one_line(earwitness, tmp_path: Path, monkeypatch) -> None:
@@ -156,7 +157,7 @@ def test_without_slurm_a_run_by_it_is_refused_in_one_line(earwitness, tmp_path: 
     ],
 )
 def test_what_a_run_cannot_do_is_one_line_and_leaves_nothing(earwitness, options: tuple[str, ...], says: str) -> None:
-    code, out, err = earwitness(*RUN, *options)
+    code, out, err = earwitness(*(TASK if "--submission" in options else RUN), *options)
     assert (code, out) == (2, "")
     assert says in err
     assert err.count("\n") == 1
