@@ -69,12 +69,14 @@ def explained(metric: Record) -> str:
 
     >>> explained({"summary": "Loss of trust: p0[c] - p1[c].", "direction": "lower", "informative": True})
     'Loss of trust. Lower is more faithful.'
+    >>> explained({"summary": "`probe_r2` of the best.", "direction": "higher", "informative": True})
+    'probe_r2 of the best. Higher is more faithful.'
     """
     said, _, rest = metric["summary"].partition(": ")
     text = f"{said}." if any(sign in rest for sign in ("[", "||", " = ")) else metric["summary"]
     points = {"higher": " Higher is more faithful.", "lower": " Lower is more faithful."}
     dull = " Uninformative on this task: it enters no rank." if metric["informative"] is False else ""
-    return text + points.get(metric["direction"], " A description, not a merit.") + dull
+    return text.replace("`", "") + points.get(metric["direction"], " A description, not a merit.") + dull
 
 
 def plural(count: int, word: str) -> str:

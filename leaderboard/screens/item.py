@@ -101,9 +101,11 @@ def explanation(picked: Record, item: Record, view: Any, entrant: str) -> None:
     if left["seconds"] is None:
         st.caption(f"Made elsewhere: cost unverified · run `{left['run']}`")
         return
-    passes = f"{left['forwards']:.0f} forwards · {left['backwards']:.0f} backwards"
+    passes = f"{plural(round(left['forwards']), 'forward')} · {plural(round(left['backwards']), 'backward')}"
     room = left.get("plausible_forwards")
-    room = "" if room is None or pd.isna(room) else f"; the seconds leave room for about {room:.0f} forwards"
+    room = (
+        "" if room is None or pd.isna(room) else f"; the seconds leave room for about {plural(round(room), 'forward')}"
+    )
     st.caption(f"{number(left['seconds'])} CPU s · {passes} (self-reported{room}) · run `{left['run']}`")
 
 

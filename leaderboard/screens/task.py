@@ -67,7 +67,7 @@ def ends(picked: Record) -> None:
                 for name, end in ENDS.items()
             },
             "Items": metric["items"],
-            "What it is": metric["summary"],
+            "What it is": metric["summary"].replace("`", ""),
         }
         for metric in measured
     ]
