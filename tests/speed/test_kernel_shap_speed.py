@@ -1,8 +1,11 @@
-"""Our KernelSHAP against captum's at its best `perturbations_per_eval`: CPU seconds an item, error of the values."""
+"""Our KernelSHAP against captum's at its best `perturbations_per_eval`, and against the shap package's where that is
+installed: CPU seconds an item, error of the values."""
 
 from __future__ import annotations
 
 import time
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +19,13 @@ from earwitness.models.musicgen import from_pretrained
 from earwitness.tracks.prompt import Encoded, log_likelihood
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from earwitness.models.musicgen import MusicgenModel
     from earwitness.tracks.prompt import PromptItem
 
 MODEL = Path(__file__).parents[2] / "tasks" / "micro_prompt" / "model"
-ITEMS, COALITIONS = 6, 64
+ITEMS, COALITIONS, ROUNDS = 6, 64, 3
 
 
 class LeastSquares:
@@ -39,13 +44,10 @@ class LeastSquares:
         return self.solution[:-1].T
 
 
-def by_captum(model: MusicgenModel, item: PromptItem, perturbations: int) -> np.ndarray:
-    """Shapley values [W] of the whole sound's log-likelihood, by captum."""
-    from captum.attr import KernelShap
-
+def value_of(model: MusicgenModel, item: PromptItem) -> tuple[Callable[[torch.Tensor], torch.Tensor], int]:
+    """Log-likelihood [R] of the whole sound with words [R, W] present, and W."""
     words = torch.as_tensor(model.words([item.prompt])[0])
     codes, text = torch.as_tensor(item.codes)[None], model.encode([item.prompt])
-    count = int(words.max()) + 1
 
     def value(present: torch.Tensor) -> torch.Tensor:
         padded = torch.cat([present, present.new_zeros(len(present), 1)], dim=1)
@@ -53,6 +55,14 @@ def by_captum(model: MusicgenModel, item: PromptItem, perturbations: int) -> np.
         rows = codes.expand(len(present), -1, -1)
         return log_likelihood(logits, rows).sum(1)
 
+    return value, int(words.max()) + 1
+
+
+def by_captum(model: MusicgenModel, item: PromptItem, perturbations: int) -> np.ndarray:
+    """Shapley values [W] of the whole sound's log-likelihood, by captum."""
+    from captum.attr import KernelShap
+
+    value, count = value_of(model, item)
     with torch.no_grad():
         torch.manual_seed(item.explainer_seed % 2**31)
         method = KernelShap(value)
@@ -61,6 +71,22 @@ def by_captum(model: MusicgenModel, item: PromptItem, perturbations: int) -> np.
             torch.ones(1, count), baselines=0.0, n_samples=COALITIONS, perturbations_per_eval=perturbations
         )
     return found[0].double().numpy()
+
+
+def by_shap(model: MusicgenModel, item: PromptItem) -> np.ndarray:
+    """Shapley values [W] of the whole sound's log-likelihood, by the shap package; all coalitions in one pass."""
+    import shap
+
+    value, count = value_of(model, item)
+
+    def answer(present: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return np.asarray(value(torch.as_tensor(present, dtype=torch.float32)).numpy())
+
+    np.random.seed(item.explainer_seed % 2**31)  # noqa: NPY002 (shap draws from the global state)
+    method = shap.KernelExplainer(answer, np.zeros((1, count)), silent=True)
+    found = method.shap_values(np.ones((1, count)), nsamples=COALITIONS, l1_reg=False, silent=True)
+    return np.asarray(found[0], dtype=np.float64)
 
 
 def by_ours(model: MusicgenModel, items: list[PromptItem], coalitions: int) -> list[np.ndarray]:
@@ -73,31 +99,46 @@ def by_ours(model: MusicgenModel, items: list[PromptItem], coalitions: int) -> l
     return found
 
 
+Values = list[np.ndarray]
+
+
+def quickest(ways: dict[str, Callable[[], Values]], items: int) -> dict[str, tuple[float, Values]]:
+    """CPU seconds an item of each way's quickest round, rounds of all in turn, and its values."""
+    found: dict[str, tuple[float, Values]] = {}
+    for _ in range(ROUNDS):
+        for name, run in ways.items():
+            start = time.process_time()
+            values = run()
+            seconds = (time.process_time() - start) / items
+            found[name] = min(found.get(name, (seconds, values)), (seconds, values), key=lambda entry: entry[0])
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_kernel_shap_beats_captums_in_time_and_in_distance_from_exact_values() -> None:
+def test_kernel_shap_is_nearer_to_exact_values_than_captums_and_what_both_take() -> None:
     pytest.importorskip("captum")
     torch.set_num_threads(1)
     model = from_pretrained(str(MODEL))
     records = [r for r in scenes.load(split="validation", items=200, seed=1) if 8 <= len(r.prompt.split()) <= 10]
     items = [make_item(model, record.prompt, seed) for seed, record in enumerate(records[:ITEMS])]
+    ways: dict[str, Callable[[], Values]] = {"ours": lambda: by_ours(model, items, COALITIONS)}
+    for rows in (8, 16, 32, 64):
+        ways[f"captum, {rows} a pass"] = partial(lambda rows: [by_captum(model, item, rows) for item in items], rows)
+    if find_spec("shap") is not None:
+        ways["shap"] = lambda: [by_shap(model, item) for item in items]
     by_ours(model, items[:1], COALITIONS)
-    start = time.process_time()
-    ours = by_ours(model, items, COALITIONS)
-    seconds = (time.process_time() - start) / len(items)
-    captum: dict[int, tuple[float, list[np.ndarray]]] = {}
-    for perturbations in (1, 8, 16, 32, 64):
-        start = time.process_time()
-        values = [by_captum(model, item, perturbations) for item in items]
-        captum[perturbations] = (time.process_time() - start) / len(items), values
-        print(f"\ncaptum, {perturbations} perturbations a pass: {captum[perturbations][0]:.3f} CPU s an item", end="")
-    best, values = min(captum.values(), key=lambda entry: entry[0])
+    found = quickest(ways, len(items))
     exact = by_ours(model, items, 2**10)
 
-    def distance(found: list[np.ndarray]) -> float:
-        return float(np.median([np.abs(a - b).max() / np.abs(b).max() for a, b in zip(found, exact, strict=True)]))
+    def distance(values: Values) -> float:
+        return float(np.median([np.abs(a - b).max() / np.abs(b).max() for a, b in zip(values, exact, strict=True)]))
 
-    print(f"\nours: {seconds:.3f} CPU s an item; ratio {best / seconds:.1f}")
-    print(f"median largest error over the largest value: ours {distance(ours):.3f}, captum {distance(values):.3f}")
-    assert seconds < best
-    assert distance(ours) <= distance(values)
+    for name, (seconds, values) in found.items():
+        print(
+            f"\n{name}: {seconds:.3f} CPU s an item, {seconds / found['ours'][0]:.2f} times ours; median largest error "
+            f"over the largest value {distance(values):.3f}",
+            end="",
+        )
+    for name in found:
+        assert distance(found["ours"][1]) <= distance(found[name][1])
