@@ -18,9 +18,9 @@ RATE = 16_000
 DATA = Path("usr", "share", "pocketsphinx", "test", "data")
 """Where the package puts them."""
 SINGLE = {
-    ("commands", "goforward.raw"): "go forward ten meters",
-    ("commands", "something.raw"): "go somewhere and do something",
-    ("digits", "tidigits/dhd.2934z.raw"): "two nine three four zero",
+    ("forward", "goforward.raw"): "go forward ten meters",
+    ("forward", "something.raw"): "go somewhere and do something",
+    ("dhd", "tidigits/dhd.2934z.raw"): "two nine three four zero",
 }
 """Clips without a transcript beside them."""
 
@@ -37,7 +37,7 @@ def clips(root: Path) -> Iterator[Clip]:
     """The clips of an unpacked package, in the order of their transcripts."""
     data = root / DATA
     for speaker, folder, names, lines in (
-        ("librivox", "librivox", "fileids", "transcription"),
+        ("austen", "librivox", "fileids", "transcription"),
         ("cards", "cards", "cards.fileids", "cards.transcription"),
     ):
         said = [re.sub(r"</?s>|\(.*\)", "", line).strip() for line in _lines(data / folder / lines)]

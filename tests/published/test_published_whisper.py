@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.published, pytest.mark.timeout(7200), pytest.mark.filt
 
 TASK, HUB_ID = "whisper_tiny_librispeech", "openai/whisper-tiny.en"
 ENTRANTS = ("random", "energy", "attention")
-CLIPS = ("cards-1-0000", "cards-1-0003", "commands-1-0000", "librivox-1-0001")
+CLIPS = ("cards-1-0000", "cards-1-0003", "forward-1-0000", "austen-1-0001")
 SHORT = "cards-1-0000"
 """Ten of clubs."""
 STEPS, TOKENS = 4, 2
