@@ -96,15 +96,15 @@ def as_section(text: str) -> str:
 
     >>> as_section("![seen](https://example.org/a.png) and [a link](https://example.org)")
     '[seen](https://example.org/a.png) and [a link](https://example.org)'
-    >>> as_section("# Mine\n~~~\n# not a heading\n~~~")
-    '## Mine\n~~~\n# not a heading\n~~~'
+    >>> as_section("# Mine\n~~~\n~~~sh\n# not a heading\n~~~")
+    '## Mine\n~~~\n~~~sh\n# not a heading\n~~~'
     """
     fence, lines = "", []
     for line in re.sub(r"!(?=\[)", "", text).splitlines():
         mark = re.match(r" {0,3}(```+|~~~+)", line)
         if mark and not fence:
             fence = mark.group(1)
-        elif fence and line.strip().startswith(fence):
+        elif fence and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
             fence = ""
         lines.append(f"#{line}" if not fence and re.match(r"#{1,5}\s", line) else line)
     return "\n".join(lines)

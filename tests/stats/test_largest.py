@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from earwitness.stats import largest
-from earwitness.stats.largest import LargestPairs
+from earwitness.stats.intervals import Array
+from earwitness.stats.largest import LargestPairs, Places
 
 
 @pytest.mark.parametrize("shift", [0.0, 50.0])
@@ -43,9 +46,9 @@ def test_a_step_asks_only_for_the_signs_whose_largest_pair_has_left(monkeypatch:
     asked: list[int] = []
     whole = largest.largest_pair
 
-    def counted(*given: object) -> object:
-        asked.append(len(given[-1]))  # type: ignore[arg-type]
-        return whole(*given)  # type: ignore[arg-type]
+    def counted(*given: Any) -> tuple[Array, Places]:
+        asked.append(len(given[-1]))
+        return whole(*given)
 
     monkeypatch.setattr(largest, "largest_pair", counted)
     pairs = LargestPairs(lambda: drawn, sums, sums, norms)
