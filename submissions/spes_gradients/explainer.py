@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -11,8 +12,8 @@ from pydantic import Field
 
 from earwitness.explaining.batches import in_passes
 from earwitness.explaining.memory import rows_at_once
-from earwitness.explaining.spes import Spes, divergences, normalise
-from earwitness.tracks.speech import SpeechItem, SpeechMap, SpeechModel, utterance_mean
+from earwitness.explaining.spes import Spes, divergences, dropping_cells, dropping_tokens, normalise
+from earwitness.tracks.speech import SpeechItem, SpeechMap, SpeechModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,18 +57,11 @@ class SpesGradients(Spes):
         self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator, rows: int
     ) -> np.ndarray:
         """Mean effects [O, T, M] in nats of dropping a cell, over the granularities."""
-        mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
-        centred = torch.as_tensor(item.features, device=model.device) - mean
-        tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+        dropping = dropping_cells(model, item, original)
         found = np.zeros((len(original), *item.features.shape), dtype=np.float32)
         for labels, masks in zip(self.superpixels(item.features), self.shares(), strict=True):
             where, units = torch.as_tensor(labels.ravel(), device=model.device), int(labels.max()) + 1
-
-            def asked(dropped: Tensor, where: Tensor = where) -> Tensor:
-                kept = (1 - dropped).index_select(1, where).view(-1, *centred.shape)
-                return divergences(original, model.logits(torch.addcmul(mean, kept, centred), tokens))
-
-            drawn = self.draw(rng, masks, units, self.p)
+            asked, drawn = partial(dropping, where=where), self.draw(rng, masks, units, self.p)
             found += effects(asked, drawn, (len(original), units), rows, model.device).astype(np.float32)[:, labels]
         return found / len(self.segments)
 
@@ -75,13 +69,7 @@ class SpesGradients(Spes):
         self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator, rows: int
     ) -> np.ndarray:
         """Mean effects [O, O] in nats of dropping an earlier token; 0 from the diagonal on."""
-        features = torch.as_tensor(item.features, device=model.device)[None]
-        tokens = torch.as_tensor(item.tokens, device=model.device)[None]
-
-        def asked(dropped: Tensor) -> Tensor:
-            return divergences(original, model.logits(features, tokens, 1 - dropped))
-
-        count = len(original)
+        asked, count = dropping_tokens(model, item, original), len(original)
         drawn = self.draw(rng, self.prefix_masks, count, self.prefix_p)
         return np.tril(effects(asked, drawn, (count, count), rows, model.device), -1)
 

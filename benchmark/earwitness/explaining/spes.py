@@ -20,7 +20,7 @@ except ImportError as error:
     raise not_installed("scikit-image", "spes") from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
@@ -95,9 +95,7 @@ class Spes(SpeechExplainer):
         self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator, rows: int
     ) -> np.ndarray:
         """Stage A: mean divergences [O, T, M] over the masks that drop the cell; 0 where none does."""
-        mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
-        centred = torch.as_tensor(item.features, device=model.device) - mean
-        tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+        dropping = dropping_cells(model, item, original)
         sums = np.zeros((len(original), *item.features.shape), dtype=np.float32)
         counts = np.zeros(item.features.shape)
         for labels, masks in zip(self.superpixels(item.features), self.shares(), strict=True):
@@ -105,11 +103,10 @@ class Spes(SpeechExplainer):
             where = torch.as_tensor(labels.ravel(), device=model.device)
             moved, dropped = np.zeros((len(original), units)), np.zeros(units)
             for bits in self.draw(rng, masks, units, self.p):
-                drawn = torch.as_tensor(bits, device=model.device).to(centred.dtype)
+                drawn = torch.as_tensor(bits, device=model.device).float()
 
                 def asked(part: slice, drawn: Tensor = drawn, where: Tensor = where) -> np.ndarray:
-                    kept = (1 - drawn[part]).index_select(1, where).view(-1, *centred.shape)
-                    found = divergences(original, model.logits(torch.addcmul(mean, kept, centred), tokens))
+                    found = dropping(drawn[part], where)
                     return np.asarray((found.T @ drawn[part].double()).cpu().numpy())
 
                 for found in in_passes(asked, len(drawn), rows):
@@ -124,20 +121,42 @@ class Spes(SpeechExplainer):
         self, model: SpeechModel, item: SpeechItem, original: Tensor, rng: np.random.Generator, rows: int
     ) -> np.ndarray:
         """Stage B: mean divergences [O, O] over the masks that drop the earlier token; 0 from the diagonal on."""
-        features = torch.as_tensor(item.features, device=model.device)[None]
-        tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+        dropping = dropping_tokens(model, item, original)
         moved, dropped = np.zeros((len(original), len(original))), np.zeros(len(original))
         for bits in self.draw(rng, self.prefix_masks, len(original), self.prefix_p):
-            drawn = torch.as_tensor(bits, device=model.device).to(features.dtype)
+            drawn = torch.as_tensor(bits, device=model.device).float()
 
             def asked(part: slice, drawn: Tensor = drawn) -> np.ndarray:
-                found = divergences(original, model.logits(features, tokens, 1 - drawn[part]))
+                found = dropping(drawn[part])
                 return np.asarray((found.T @ drawn[part].double()).cpu().numpy())
 
             for found in in_passes(asked, len(drawn), rows):
                 moved += found
             dropped += bits.sum(0)
         return np.tril(moved / np.maximum(dropped, 1), -1)
+
+
+def dropping_cells(model: SpeechModel, item: SpeechItem, original: Tensor) -> Callable[..., Tensor]:
+    """Asks for divergences [B, O] in nats under masks [B, U], 1 where a superpixel is dropped.
+
+    The second argument is the superpixel [T * M] of each cell; a dropped one has the utterance's mean of its bins.
+    """
+    mean = torch.as_tensor(utterance_mean(item.features), device=model.device)
+    centred = torch.as_tensor(item.features, device=model.device) - mean
+    tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+
+    def asked(dropped: Tensor, where: Tensor) -> Tensor:
+        kept = (1 - dropped).index_select(1, where).view(-1, *centred.shape)
+        return divergences(original, model.logits(torch.addcmul(mean, kept, centred), tokens))
+
+    return asked
+
+
+def dropping_tokens(model: SpeechModel, item: SpeechItem, original: Tensor) -> Callable[[Tensor], Tensor]:
+    """Asks for divergences [B, O] in nats under masks [B, O], 1 where an earlier token is dropped."""
+    features = torch.as_tensor(item.features, device=model.device)[None]
+    tokens = torch.as_tensor(item.tokens, device=model.device)[None]
+    return lambda dropped: divergences(original, model.logits(features, tokens, 1 - dropped))
 
 
 def divergences(original: Tensor, logits: Tensor) -> Tensor:
